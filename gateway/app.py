@@ -1,0 +1,243 @@
+"""The one place that constructs: a worker's application out of its settings."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gateway.config import Settings, is_configured
+from gateway.core.call import Service
+from gateway.core.clock import SystemClock, uuid7
+from gateway.core.principal import Principal
+from gateway.dialects.openai.operations import OPERATIONS
+from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
+from gateway.edge.app import EdgeDeps, build_app
+from gateway.edge.asgi import App
+from gateway.edge.endpoint import endpoint
+from gateway.edge.inflight import InFlight
+from gateway.identity.feed import KeyFeed
+from gateway.identity.keys import OperatorCredentials
+from gateway.identity.keystore import KeyStore
+from gateway.ledger.journal import Journal
+from gateway.ledger.reports import as_json, usage
+from gateway.limits.counters import LocalCounters
+from gateway.pipeline import build_pipeline
+from gateway.pipeline.authenticate import credential_in
+from gateway.pipeline.parts import Parts
+from gateway.policyset import PolicyFeed
+from gateway.processes import WorkerSpec
+from gateway.providers.pacing import Pacer
+from gateway.providers.profiles import PROFILES
+from gateway.providers.provider import Endpoint, Provider
+from gateway.reporting import Reports, Status
+from gateway.router.router import Router
+from gateway.stores.files import read_or_create_secret
+from gateway.telemetry.log import RequestLog, configure_logging
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.otlp import Otlp, instrument
+from gateway.telemetry.trace import Tracer
+from gateway.transport.client import HttpClient
+
+CLOCK = SystemClock()
+
+
+class Application(msgspec.Struct, frozen=True):
+    """A worker's application, ready to serve."""
+
+    asgi: App
+    flights: InFlight
+
+
+@contextlib.asynccontextmanager
+async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Application]:
+    """Construct everything, in the order of dependence; on exit everything ends in the reverse order.
+
+    Raises:
+        DocumentError: the policies do not validate. MissingExtra: config.yaml asks for a part not installed.
+    """
+    config, state = settings.config, settings.state_dir
+    configure_logging(config.telemetry.log)
+    async with contextlib.AsyncExitStack() as stack:
+        metrics = Metrics(settings.run_dir / "metrics")
+        request_log = stack.enter_context(RequestLog(config.telemetry.log))
+        otlp = _otlp(settings, stack)
+        reports = Reports(metrics, request_log, otlp, settings.aliases)
+        policies = await stack.enter_async_context(PolicyFeed(settings.policies_dir, reports.reloaded))
+        store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
+        keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
+        callers = Callers(keys, policies)
+        writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
+        journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
+        client = await stack.enter_async_context(HttpClient(config.http_client))
+        router = Router(settings.aliases, build_providers(settings, spec, client))
+        flights = InFlight(config.patience, CLOCK.monotonic)
+        parts = _parts(settings, callers, policies, reports, journal)
+        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
+        credentials = operator_credentials(settings)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
+        if otlp is not None:
+            instrument(admin)
+        deps = EdgeDeps(
+            clock=CLOCK,
+            identify=callers.identify,
+            list_models=lambda principal: list_models(principal, router, policies),
+            ready=status.ready,
+            metrics_allowed=credentials.may_read_metrics,
+            exposition=metrics.exposition,
+        )
+        tasks = [flights.sweep_forever(), reports.watch(flights, keys, CLOCK.monotonic)]
+        stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
+        asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
+        yield Application(asgi, flights)
+
+
+class Callers:
+    """Who calls: the keys' snapshot, as far as tenants.yaml still declares their teams. Removing a team there is how
+    a reviewer ends it, so its keys are refused like unknown ones."""
+
+    def __init__(self, keys: KeyFeed, policies: PolicyFeed) -> None:
+        self._keys = keys.keys
+        self._tenants = policies.tenants
+
+    def verify(self, key: bytes, now: float) -> Principal | None:
+        principal = self._keys.value.verify(key, now)
+        if principal is None or not self._tenants.value.declares(principal.tenant, principal.team):
+            return None
+        return principal
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
+        return self.verify(credential_in(headers), CLOCK.now())
+
+
+async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _parts(settings: Settings, callers: Callers, policies: PolicyFeed, reports: Reports, journal: Journal) -> Parts:
+    config = settings.config
+    return Parts(
+        clock=CLOCK,
+        start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
+        ended=reports.ended,
+        verify=callers.verify,
+        known_model=settings.aliases.__contains__,
+        access=policies.access,
+        limits=policies.limits,
+        prices=policies.prices,
+        counters=LocalCounters(),
+        limited=reports.limited,
+        journal=journal,
+        journal_failed=reports.journal_failed,
+        refuse_unrecorded=config.metering.on_journal_failure == "refuse",
+    )
+
+
+def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[str, App]:
+    options = settings.config.requests
+    return {operation.path: endpoint(operation, service, options, flights, CLOCK) for operation in OPERATIONS}
+
+
+def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) -> dict[str, Provider]:
+    """The configured providers, by name. One without its key is left out: its targets are not configured."""
+    providers: dict[str, Provider] = {}
+    for name, options in settings.config.providers.items():
+        if not is_configured(options):
+            continue
+        profile = PROFILES[options.kind]
+        where = Endpoint(options.base_url or profile.base_url, options.api_key)
+        if options.engine:
+            where = spec.engines[options.engine]
+        pacer = Pacer(options.pacing, name, spec.workers, CLOCK.monotonic) if options.pacing else None
+        providers[name] = Provider(name, profile, options, where, client, CLOCK.monotonic, pacer)
+    return providers
+
+
+def operator_credentials(settings: Settings) -> OperatorCredentials:
+    operators = settings.config.operators
+    return OperatorCredentials(
+        operators.admin_key or read_or_create_secret(settings.state_dir / "admin.key", "gwa-"),
+        operators.metrics_key or read_or_create_secret(settings.state_dir / "metrics.key", "gwm-"),
+    )
+
+
+def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
+    options = settings.config.telemetry.otlp
+    if options is None:
+        return None
+    kinds = {name: PROFILES[provider.kind].otel_name for name, provider in settings.config.providers.items()}
+    otlp = Otlp(options, lambda provider: kinds.get(provider, provider))
+    stack.push_async_callback(asyncio.to_thread, otlp.close)
+    return otlp
+
+
+def list_models(principal: Principal, router: Router, policies: PolicyFeed) -> list[dict[str, object]]:
+    """What `/v1/models` shows this caller: every alias that is served here and that a call of some kind may use."""
+    policy = policies.access.value
+    operations = {operation.name for operation in OPERATIONS}
+    listed: list[dict[str, object]] = []
+    for name in router.aliases:
+        target = router.target_of(name)
+        if target is None or not any(policy.decide(principal, name, one).allowed for one in operations):
+            continue
+        listed.append({"id": name, "object": "model", "created": 0, "owned_by": target.provider})
+    return listed
+
+
+def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
+    ledger = settings.state_dir / "ledger.db"
+
+    def report(groups: Sequence[str], since: str | None, until: str | None) -> list[dict[str, Any]]:
+        return as_json(usage(ledger, groups, moment(since), moment(until)))
+
+    def explain(asked: ExplainRequest) -> dict[str, Any]:
+        who = Principal(key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels)
+        policy = policies.access.value
+        return {
+            "decision": policy.judge(who, asked.model, asked.operation),
+            "policy_version": policy.version,
+            "model_known": router.known(asked.model),
+            "rules": policy.explain(who, asked.model, asked.operation),
+        }
+
+    return AdminDeps(
+        keys=store,
+        declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
+        tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
+        models=lambda: describe_models(router),
+        usage=report,
+        explain=explain,
+        status=status.full,
+    )
+
+
+def describe_models(router: Router) -> list[dict[str, Any]]:
+    """Every alias with its targets, and whether each target's provider is configured here."""
+    return [
+        {
+            "model": alias.name,
+            "targets": [
+                {"target": str(target), "configured": target.provider in router.providers} for target in alias.targets
+            ],
+        }
+        for alias in router.aliases.values()
+    ]
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO 8601 date or time; UTC if it names no zone.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not an ISO 8601 date or time, such as 2026-11-01") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

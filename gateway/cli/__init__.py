@@ -1,0 +1,44 @@
+"""`gateway`: one file per verb.
+
+Must never: hold logic of its own; a verb reads options, asks a room, prints.
+
+Exit codes: 0 done, 1 refused or found wrong (a message on stderr says what), 2 the command line is wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gateway import __version__
+from gateway.cli import check, keys, models, serve, usage
+from gateway.stores.documents import DocumentError
+
+VERBS = (serve, check, keys, models, usage)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; documentation is checked against it."""
+    top = argparse.ArgumentParser(
+        prog="gateway",
+        description="An organisation's one door to generative AI.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"gateway {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add_to(verbs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except DocumentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0

@@ -1,0 +1,31 @@
+"""`gateway check`: is everything that is declared right?"""
+
+import argparse
+from pathlib import Path
+
+from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.output import print_json
+from gateway.config import read_config
+from gateway.policyset import read_policies
+from gateway.stores.documents import DocumentError
+
+
+def add_to(verbs: Verbs) -> None:
+    parser = verb(verbs, "check", "validate config.yaml and the policies", "gateway check --config config.yaml")
+    add_config(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    problems: list[DocumentError] = []
+    try:
+        settings = read_config(Path(options.config))
+        read_policies(settings.policies_dir)
+    except DocumentError as error:
+        problems.append(error)
+    if options.json:
+        print_json([{"file": one.file, "line": one.line, "reason": one.reason} for one in problems])
+    else:
+        print("\n".join(str(one) for one in problems) or f"{options.config} and its policies are valid")
+    return 1 if problems else 0

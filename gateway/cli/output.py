@@ -1,0 +1,26 @@
+"""Tables for people, JSON for programs."""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+
+def print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns; what looks like a number stands to the right."""
+    widths = [max(len(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
+    right = [bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(headings))]
+    for row in [headings, *rows]:
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).replace("-", "", 1).isdigit()

@@ -1,0 +1,189 @@
+"""config.yaml as frozen options, and the only reader of the environment.
+
+What runs and where stands here and needs a restart; what is allowed stands in `policies/` and is reloaded live.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.target import Target
+from gateway.edge.endpoint import EndpointOptions
+from gateway.edge.inflight import PatienceOptions
+from gateway.edge.server import ServerOptions
+from gateway.ledger.drain import DrainOptions
+from gateway.ledger.journal import JournalOptions
+from gateway.modelhost.options import EngineOptions
+from gateway.pipeline.metering import MeteringOptions
+from gateway.providers.options import ProviderOptions
+from gateway.providers.profiles import PROFILES
+from gateway.router.router import Alias
+from gateway.stores.documents import Document, load_document, nearest
+from gateway.telemetry.options import TelemetryOptions
+from gateway.transport.client import ClientOptions
+
+
+class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An alias. `targets`: `provider/model`, best first; the first whose provider is configured serves."""
+
+    targets: tuple[str, ...]
+
+
+class OperatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Credentials of `/admin` and `/metrics`; if empty, made in the state folder (`admin.key`, `metrics.key`)."""
+
+    admin_key: str = ""
+    metrics_key: str = ""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of config.yaml. Paths are relative to the file's own folder."""
+
+    server: ServerOptions = ServerOptions()
+    state_dir: str = ".gateway"
+    policies_dir: str = "policies"
+    engines: dict[str, EngineOptions] = {}
+    providers: dict[str, ProviderOptions] = {}
+    models: dict[str, ModelOptions] = {}
+    requests: EndpointOptions = EndpointOptions()
+    patience: PatienceOptions = PatienceOptions()
+    http_client: ClientOptions = ClientOptions()
+    metering: MeteringOptions = MeteringOptions()
+    journal: JournalOptions = JournalOptions()
+    drain: DrainOptions = DrainOptions()
+    telemetry: TelemetryOptions = TelemetryOptions()
+    operators: OperatorOptions = OperatorOptions()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A checked Config, with its paths resolved and its names turned into what they mean."""
+
+    config: Config
+    file: Path
+    state_dir: Path
+    policies_dir: Path
+    aliases: dict[str, Alias]
+
+    @property
+    def run_dir(self) -> Path:
+        """What lives as long as this run: metrics files, engine states."""
+        return self.state_dir / "run"
+
+
+def read_config(
+    path: Path, environment: Mapping[str, str] | None = None, server: Mapping[str, object] | None = None
+) -> Settings:
+    """The settings in `path`; values of `server` that are not None take the place of those under `server:`.
+
+    Raises:
+        DocumentError: with file, line, what is wrong, and the nearest valid word.
+    """
+    environment = os.environ if environment is None else environment
+    document = load_document(path, Config, lambda text: substitute(text, environment))
+    config = document.value
+    if server is not None:
+        given = {name: value for name, value in server.items() if value is not None}
+        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
+    for name, provider in config.providers.items():
+        _check_provider(document, name, provider)
+    aliases = {name: _alias(document, name, options) for name, options in config.models.items()}
+    if config.server.workers < 1:
+        raise document.error(("server", "workers"), "server.workers must be at least 1")
+    if config.server.workers > 1 and not config.server.limits_per_worker:
+        raise document.error(
+            ("server", "workers"),
+            "with more than one worker, limits count in each worker for itself; "
+            "set `limits_per_worker: true` beside it to accept that",
+        )
+    folder = path.resolve().parent
+    return Settings(
+        config=config,
+        file=path.resolve(),
+        state_dir=folder / config.state_dir,
+        policies_dir=folder / config.policies_dir,
+        aliases=aliases,
+    )
+
+
+_REFERENCE = re.compile(r"\$\{(\w+):([^}]*)\}")
+
+
+def substitute(text: str, environment: Mapping[str, str]) -> str:
+    """`${env:NAME}` by the variable (empty if unset), `${file:/path}` by the file's text without its last line break.
+
+    Raises:
+        ValueError: an unknown kind of reference, or an unreadable file.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        kind, name = found.groups()
+        if kind == "env":
+            return environment.get(name, "")
+        if kind == "file":
+            try:
+                return Path(name).read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
+        raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
+
+    return _REFERENCE.sub(value, text)
+
+
+def child_environment(metrics_dir: Path) -> dict[str, str]:
+    """The environment of a worker: ours, and where processes leave their metrics for each other."""
+    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}
+
+
+def use_metrics_dir(metrics_dir: Path) -> None:
+    """The same for this process; prometheus_client reads it when it is first imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)
+
+
+def is_configured(provider: ProviderOptions) -> bool:
+    """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
+    profile = PROFILES[provider.kind]
+    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or _needs_no_key(provider)
+
+
+def _needs_no_key(provider: ProviderOptions) -> bool:
+    return provider.kind in ("vllm", "llamacpp", "openai-compatible") and bool(provider.base_url)
+
+
+def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:
+    path = ("providers", name)
+    if "/" in name:
+        raise document.error(path, f"the provider name `{name}` must not contain `/`")
+    if provider.kind not in PROFILES:
+        raise document.error((*path, "kind"), f"unknown kind `{provider.kind}`{nearest(provider.kind, list(PROFILES))}")
+    if provider.engine:
+        if provider.engine not in document.value.engines:
+            known = nearest(provider.engine, list(document.value.engines))
+            raise document.error((*path, "engine"), f"unknown engine `{provider.engine}`{known}")
+        return
+    base = provider.base_url or PROFILES[provider.kind].base_url
+    if not base:
+        raise document.error(path, f"the provider `{name}` needs a base_url")
+    if not base.startswith(("http://", "https://")):
+        raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
+    if provider.pacing is not None and provider.pacing.requests_per_minute < 1:
+        raise document.error((*path, "pacing"), "requests_per_minute must be at least 1")
+
+
+def _alias(document: Document[Config], name: str, options: ModelOptions) -> Alias:
+    path = ("models", name)
+    if not options.targets:
+        raise document.error(path, f"the model `{name}` has no targets")
+    targets: list[Target] = []
+    for index, text in enumerate(options.targets):
+        provider, slash, model = text.partition("/")
+        where = (*path, "targets", index)
+        if not slash or not model:
+            raise document.error(where, f"a target is `provider/model`, not `{text}`")
+        if provider not in document.value.providers:
+            known = nearest(provider, list(document.value.providers))
+            raise document.error(where, f"unknown provider `{provider}`{known}")
+        targets.append(Target(provider, model))
+    return Alias(name, tuple(targets))

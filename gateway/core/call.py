@@ -1,0 +1,208 @@
+"""Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.core.faults import Fault
+from gateway.core.principal import Principal
+from gateway.core.record import Outcome, Record, UsageSource
+from gateway.core.target import Target
+from gateway.core.usage import Usage
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of call: one row of a dialect's endpoint table.
+
+    Attributes:
+        name: the word in policies, records and metrics. otel_name: `gen_ai.operation.name` of the conventions.
+        path: below the base path, e.g. `chat/completions`.
+        ends_with_done: whether its event streams end with a `[DONE]` event.
+    """
+
+    name: str
+    path: str
+    otel_name: str
+    streams: bool = False
+    multipart: bool = False
+    ends_with_done: bool = False
+    answers: Literal["json", "binary"] = "json"
+
+
+class Fields(Protocol):
+    """A request body's top-level fields, read without decoding what nobody asks for."""
+
+    content_type: bytes
+
+    def get(self, name: str) -> object:
+        """The decoded field, or None."""
+        ...
+
+    def encode(self, changes: Mapping[str, object]) -> bytes:
+        """The body with these fields set; every other field's bytes stay as the client sent them."""
+        ...
+
+    def inline_data(self) -> tuple[int, int]:
+        """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
+        ...
+
+
+class NoFields:
+    """The body before it has been opened."""
+
+    content_type = b""
+
+    def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
+        return None
+
+    def encode(self, changes: Mapping[str, object]) -> bytes:  # noqa: ARG002
+        return b""
+
+    def inline_data(self) -> tuple[int, int]:
+        return 0, 0
+
+
+class TraceContext(msgspec.Struct, frozen=True):
+    """W3C trace context of this call: our span's id, its parent, and whether the trace is sampled."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str = ""
+    sampled: bool = False
+    state: str = ""
+
+
+class Served(msgspec.Struct, kw_only=True):
+    """What the upstream's answer said about itself; filled in as it passes.
+
+    Attributes:
+        asked: the request has gone out to the upstream.
+        complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
+    """
+
+    usage: Usage | None = None
+    usage_source: UsageSource = "none"
+    model: str = ""
+    finish_reason: str = ""
+    request_id: str = ""
+    first_output_at: float | None = None
+    estimated_output_tokens: int = 0
+    asked: bool = False
+    complete: bool = False
+
+
+Pull = Callable[[], Awaitable[bytes | None]]
+Tap = Callable[[bytes], bytes]
+Ending = Callable[[], None]
+
+
+class Call:
+    """One request on its way through the pipeline. Mutable, owned by one task, never kept after it has ended.
+
+    Endings settle holds, write the record and close connections. They are plain functions, run innermost first (the
+    last added, first), exactly once, whatever happened: reply, refusal, hang-up, fault. `end()` is called before the
+    last byte of an answer is sent. They hang on the call and not on the reply, because a call that never gets a reply
+    needs them as well; and they are a list, because a generator that was never started never runs its `finally`.
+
+    Attributes:
+        open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
+        reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
+        abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
+    """
+
+    __slots__ = (
+        "_endings",
+        "abort",
+        "arrived",
+        "fields",
+        "headers",
+        "model",
+        "open",
+        "operation",
+        "principal",
+        "record",
+        "reply_headers",
+        "served",
+        "stream",
+        "target",
+        "trace",
+    )
+
+    def __init__(
+        self,
+        *,
+        operation: Operation,
+        headers: Mapping[bytes, bytes],
+        record: Record,
+        open: Callable[[], Awaitable[None]],
+        fields: Fields,
+        arrived: float,
+    ) -> None:
+        self.operation = operation
+        self.headers = headers
+        self.record = record
+        self.open = open
+        self.fields = fields
+        self.arrived = arrived
+        self.model = ""
+        self.stream = False
+        self.principal: Principal | None = None
+        self.target: Target | None = None
+        self.served = Served()
+        self.trace: TraceContext | None = None
+        self.reply_headers: dict[str, str] = {}
+        self.abort: Exception | None = None
+        self._endings: list[Ending] = []
+
+    @property
+    def caller(self) -> Principal:
+        """The recognised caller; only for steps inside `authenticate`."""
+        assert self.principal is not None, "asked for the caller outside authenticate"
+        return self.principal
+
+    def on_end(self, ending: Ending) -> None:
+        self._endings.append(ending)
+
+    def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
+        """Run the endings; only the first call has any effect."""
+        record = self.record
+        if record.outcome != "open":
+            return
+        record.outcome = outcome
+        if fault is not None:
+            record.error_code, record.blame = fault.code, fault.blame
+        failed: Exception | None = None
+        while self._endings:
+            try:
+                self._endings.pop()()
+            except Exception as error:  # noqa: BLE001  one ending's bug must not keep the next from settling
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+
+class Reply:
+    """An answer: a whole `body`, or a `stream` that is pulled piece by piece, each piece looked at by the taps.
+
+    What layers do to a stream is a plain function in the flat list `taps`, innermost first; one loop applies them.
+    """
+
+    __slots__ = ("body", "headers", "status", "stream", "taps")
+
+    def __init__(
+        self,
+        status: int,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        stream: Pull | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self.taps: list[Tap] = []
+
+
+Service = Callable[[Call], Awaitable[Reply]]
+Layer = Callable[[Service], Service]

@@ -1,0 +1,58 @@
+"""The record that every identified call leaves, exactly once."""
+
+from typing import Literal
+
+import msgspec
+
+from gateway.core.usage import Usage
+
+Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
+UsageSource = Literal["none", "provider", "estimate"]
+Pricing = Literal["none", "priced", "unpriced"]
+
+
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes.
+
+    Attributes:
+        id: the gateway's own UUIDv7; never chosen by a client, so no client can make two calls look like one.
+        started_ns: Unix nanoseconds; ttfb_us and duration_us: microseconds since then, by the monotonic clock.
+        model: the name the client asked for; target: `provider/model` it was sent to; served_model: what answered.
+        outcome: `completed` the whole answer was made; `refused` we or the policy said no; `failed` the upstream or
+            we broke; `cancelled` the client hung up; `interrupted` the gateway died during the call.
+        usage_source: `provider` as reported; `estimate` counted from what had passed when a stream was cut; `none`.
+        cost_nano: integer nano-units of the price book's currency, or None when nothing is known to be owed or no
+            price is known: `pricing` says which.
+    """
+
+    id: str
+    started_ns: int
+    tenant: str
+    team: str
+    key_id: str
+    operation: str
+    model: str = ""
+    target: str = ""
+    served_model: str = ""
+    stream: bool = False
+    outcome: Outcome = "open"
+    status: int = 0
+    error_code: str = ""
+    blame: str = ""
+    rule_id: str = ""
+    finish_reason: str = ""
+    usage: Usage | None = None
+    usage_source: UsageSource = "none"
+    pricing: Pricing = "none"
+    cost_nano: int | None = None
+    price_version: str = ""
+    policy_version: str = ""
+    prompt_id: str = ""
+    ttfb_us: int | None = None
+    duration_us: int = 0
+    queued_us: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    upstream_request_id: str = ""
+    client_request_id: str = ""
+    trace_id: str = ""

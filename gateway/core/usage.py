@@ -1,0 +1,50 @@
+"""What a call used, in disjoint meters.
+
+Providers report overlapping totals (cached tokens inside or beside input tokens, reasoning inside or beside output).
+A dialect turns those into this shape once; from here on adding meters never counts a token twice.
+"""
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Disjoint meters, all >= 0. Units are in the names; audio time is in milliseconds so that it stays whole."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    images: int = 0
+    audio_ms: int = 0
+    characters: int = 0
+    search_units: int = 0
+    web_searches: int = 0
+
+    @property
+    def total_input(self) -> int:
+        """Every token that went in, cached or not, of any modality."""
+        return (
+            self.input_tokens
+            + self.cached_input_tokens
+            + self.cache_write_tokens
+            + self.input_audio_tokens
+            + self.input_image_tokens
+        )
+
+    @property
+    def total_output(self) -> int:
+        """Every token that came out, reasoning included."""
+        return self.output_tokens + self.reasoning_tokens + self.output_audio_tokens + self.output_image_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.total_input + self.total_output
+
+
+METERS: tuple[str, ...] = Usage.__struct_fields__
+TOKEN_METERS: tuple[str, ...] = tuple(name for name in METERS if name.endswith("_tokens"))

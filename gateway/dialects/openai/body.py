@@ -1,0 +1,103 @@
+"""Request bodies, opened only as far as the gateway must look.
+
+A JSON body becomes a map from field name to the field's *bytes*. Only `model`, `stream` and what a step asks for is
+decoded; on the way out those bytes are put together again, so a number keeps its digits and a 2 MB image is not
+parsed. A name that stands twice keeps its last value only: what was judged is what is sent.
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.core.faults import BadRequest
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+# A run of base64 as long as this is no text.
+_INLINE = re.compile(rb"[A-Za-z0-9+/_-]{1024,}={0,2}")
+
+
+class JsonFields:
+    """The top-level fields of a JSON object, undecoded."""
+
+    __slots__ = ("_raw",)
+
+    content_type = b"application/json"
+
+    def __init__(self, raw: dict[str, msgspec.Raw]) -> None:
+        self._raw = raw
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._raw
+
+    def get(self, name: str) -> object:
+        raw = self._raw.get(name)
+        if raw is None:
+            return None
+        try:
+            return _decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            raise BadRequest(f"`{name}` is not valid JSON", param=name) from None
+
+    def size(self, name: str) -> int:
+        """The bytes the field takes in the body; 0 if absent."""
+        raw = self._raw.get(name)
+        return 0 if raw is None else len(memoryview(raw))
+
+    def inline_data(self) -> tuple[int, int]:
+        size = pieces = 0
+        for name in ("messages", "input"):
+            raw = self._raw.get(name)
+            if raw is not None:
+                for piece in _INLINE.finditer(bytes(raw)):
+                    size += piece.end() - piece.start()
+                    pieces += 1
+        return size, pieces
+
+    def encode(self, changes: Mapping[str, object]) -> bytes:
+        if not changes:
+            return _encode(self._raw)
+        return _encode({**self._raw, **changes})
+
+
+def read_json(body: bytes) -> JsonFields:
+    """Open a JSON request body.
+
+    Raises:
+        BadRequest: not JSON, not an object, not UTF-8, or nested too deeply.
+    """
+    try:
+        raw = _decode_object(body)
+        if not body.isascii():
+            body.decode()  # the scanner above does not look inside strings
+    except msgspec.ValidationError:
+        raise BadRequest('the body must be a JSON object, such as {"model": …}') from None
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not valid UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except msgspec.DecodeError as error:
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise BadRequest(f"the body could not be parsed as JSON: {reason}", code="invalid_json") from None
+    return JsonFields(raw)
+
+
+def model_and_stream(fields: JsonFields) -> tuple[str, bool]:
+    """The two fields every call is steered by.
+
+    Raises:
+        BadRequest: `model` is missing or not a name, or `stream` is not a boolean.
+    """
+    model = fields.get("model")
+    if model is None:
+        raise BadRequest("you must provide a `model`; GET /v1/models lists those you may use", param="model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("`model` must be a non-empty string", param="model")
+    if len(model) > 256:
+        raise BadRequest("`model` is longer than 256 characters", param="model")
+    stream = fields.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise BadRequest("`stream` must be true or false", param="stream")
+    return model, bool(stream)

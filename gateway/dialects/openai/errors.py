@@ -1,0 +1,47 @@
+"""Faults in OpenAI's error shape: `{"error": {"message", "type", "param", "code"}}`.
+
+The types are the ones OpenAI's SDKs know; the extra `gateway` object names the request, whose fault it is, and what a
+program can act on (which limit, when it frees, which rule).
+"""
+
+import msgspec
+
+from gateway.core.faults import Fault
+
+_encode = msgspec.json.Encoder().encode
+
+_TYPES: dict[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    408: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
+def error_body(fault: Fault, request_id: str) -> bytes:
+    """The JSON error object for a fault."""
+    error = {
+        "message": fault.message,
+        "type": _TYPES.get(fault.status, "server_error"),
+        "param": fault.param,
+        "code": fault.code,
+        "gateway": {"request_id": request_id, "blame": fault.blame, **fault.details},
+    }
+    return _encode({"error": error})
+
+
+def error_event(fault: Fault, request_id: str) -> bytes:
+    """The same as an event, for a stream that breaks after its first byte. No `[DONE]` follows."""
+    return b"data: " + error_body(fault, request_id) + b"\n\n"
+
+
+def error_headers(fault: Fault) -> list[tuple[str, str]]:
+    """Headers that OpenAI's SDKs obey: a refusal that will not change by itself says so."""
+    headers = [("content-type", "application/json"), *fault.headers.items()]
+    if fault.blame in ("caller", "policy") and fault.status != 429:
+        headers.append(("x-should-retry", "false"))
+    return headers

@@ -1,0 +1,177 @@
+"""Reading event streams as they pass: usage, first output, the end; and taking out what only the gateway asked for.
+
+A reader is a tap (`core.call.Tap`): it sees batches of whole events and returns the bytes to pass on.
+
+    state        [DONE] or terminal event     error event            upstream ends
+    streaming    → complete                   → failed (passed on)   → fault: cut short
+    complete     passed on                    passed on              fine
+    failed       passed on                    passed on              fine
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from gateway.core.call import Served
+from gateway.core.faults import UpstreamBroken
+from gateway.dialects.openai.answers import finish_reason, note_model, rename_model
+from gateway.dialects.openai.usage import Json, part, read_usage
+from gateway.dialects.sse import data_of, split
+
+_decode = msgspec.json.Decoder().decode
+
+_RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+# These streams have no terminator but their last object; usage comes with it. With n > 1 there are several.
+_MEDIA_ENDINGS = frozenset(
+    {"image_generation.completed", "image_edit.completed", "transcript.text.done", "speech.audio.done"}
+)
+
+
+class StreamReader:
+    """Reads one stream.
+
+    Attributes:
+        ended: the answer is whole, or an error event came: the upstream may close now.
+        failed: it ended with an error.
+    """
+
+    __slots__ = ("_alias", "_images", "_now", "_served", "_strip_usage", "ended", "failed")
+
+    def __init__(
+        self,
+        served: Served,
+        now: Callable[[], float],
+        *,
+        strip_usage: bool = False,
+        alias: str = "",
+        images: bool = False,
+    ) -> None:
+        self._served = served
+        self._now = now
+        self._strip_usage = strip_usage
+        self._alias = alias
+        self._images = images
+        self.ended = False
+        self.failed = False
+
+    def __call__(self, batch: bytes) -> bytes:
+        """Note what the batch says; return what of it the client gets.
+
+        Raises:
+            UpstreamBroken: an event's data is not JSON.
+        """
+        kept: list[bytes] | None = None
+        events = (batch,) if batch.find(b"\n\n") == len(batch) - 2 else list(split(batch))
+        for index, event in enumerate(events):
+            passed = self._event(event)
+            if passed is not event and kept is None:
+                kept = list(events[:index])
+            if kept is not None and passed is not None:
+                kept.append(passed)
+        return batch if kept is None else b"".join(kept)
+
+    def _event(self, event: bytes) -> bytes | None:
+        """One event: itself, a changed one, or None to leave it out."""
+        data = data_of(event)
+        if data is None or not data:
+            return event
+        if data == b"[DONE]":
+            self._served.complete = self.ended = True
+            return event
+        try:
+            said = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise UpstreamBroken("the upstream sent an event that is not valid JSON") from None
+        if not isinstance(said, dict):
+            return event
+        said = cast(dict[str, Any], said)
+        choices = said.get("choices")
+        if choices is not None:
+            passed = self._chunk(event, said, choices)
+        elif isinstance(kind := said.get("type"), str):
+            self._typed(kind, said)
+            passed = event
+        else:
+            passed = event
+        if said.get("error"):
+            self.failed = self.ended = True
+        return self._renamed(passed, said)
+
+    def _chunk(self, event: bytes, said: Json, choices: object) -> bytes | None:
+        """A chat or text completion chunk."""
+        usage = said.get("usage") or part(said, "x_groq").get("usage")
+        if isinstance(usage, dict):
+            self._note_usage(cast(Json, usage))
+        if isinstance(choices, list) and choices:
+            for choice in cast(list[object], choices):
+                if isinstance(choice, dict):
+                    self._choice(cast(Json, choice))
+            return event
+        return None if usage and self._strip_usage else event
+
+    def _choice(self, choice: Json) -> None:
+        delta = choice.get("delta")
+        text = cast(Json, delta) if isinstance(delta, dict) else choice
+        produced = 0
+        for name in ("content", "text", "reasoning_content", "reasoning", "refusal"):
+            value = text.get(name)
+            if isinstance(value, str):
+                produced += len(value)
+        if text.get("tool_calls"):
+            produced += len(str(text["tool_calls"])) // 2
+        if produced:
+            self._note_output(produced)
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str):
+            self._served.finish_reason = reason
+
+    def _typed(self, kind: str, said: Json) -> None:
+        """An event of the Responses API or of a media stream."""
+        delta = said.get("delta")
+        if isinstance(delta, str) and delta:
+            self._note_output(len(delta))
+        if kind in _RESPONSE_ENDINGS:
+            response = part(said, "response")
+            self._served.finish_reason = finish_reason(response)
+            if usage := part(response, "usage"):
+                self._note_usage(usage)
+            note_model(response, self._served)
+            self._served.complete = self.ended = True
+            self.failed = kind == "response.failed"
+        elif kind in _MEDIA_ENDINGS:
+            if usage := part(said, "usage"):
+                self._add_usage(usage)
+            self.ended = True
+        elif kind == "error":
+            self.failed = self.ended = True
+
+    def _note_usage(self, usage: Json) -> None:
+        """The last usage counts: some providers repeat a running total in every chunk."""
+        self._served.usage = read_usage(usage, images_out=self._images)
+        self._served.usage_source = "provider"
+
+    def _add_usage(self, usage: Json) -> None:
+        before, new = self._served.usage, read_usage(usage, images_out=self._images)
+        if before is not None:
+            sums = {name: getattr(before, name) + getattr(new, name) for name in new.__struct_fields__}
+            new = type(new)(**sums)
+        self._served.usage = new
+        self._served.usage_source = "provider"
+
+    def _note_output(self, characters: int) -> None:
+        """Count output in case the stream is cut before its usage comes: a token is at least one event's share of
+        text, about four characters."""
+        served = self._served
+        if served.first_output_at is None:
+            served.first_output_at = self._now()
+        served.estimated_output_tokens += max(1, characters // 4)
+
+    def _renamed(self, event: bytes | None, said: Json) -> bytes | None:
+        model = said.get("model") or part(said, "response").get("model")
+        if not isinstance(model, str):
+            return event
+        self._served.model = model
+        if self._alias and event is not None and model != self._alias:
+            return rename_model(event, model, self._alias)
+        return event

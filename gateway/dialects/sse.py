@@ -1,0 +1,80 @@
+"""Server-Sent Events (WHATWG HTML, 9.2.6), incremental.
+
+A framer cuts arriving bytes into batches of whole events and keeps the unfinished rest; nothing that is finished is
+ever held back. Events are handed on as the bytes they came in, so that passing them on changes nothing.
+"""
+
+import re
+from collections.abc import Iterator
+
+from gateway.core.faults import UpstreamBroken
+
+# An event ends with an empty line; a line ends with CRLF, LF or CR.
+_END = re.compile(rb"\r\n(?:\r\n|\n|\r(?!\n))|\n(?:\r\n|\n|\r(?!\n))|\r(?!\n)(?:\r\n|\n|\r(?!\n))")
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+
+
+class Framer:
+    """Cuts a byte stream into batches of whole events."""
+
+    __slots__ = ("_rest", "_searched")
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._searched = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Whole events that are now complete (may be empty).
+
+        Raises:
+            UpstreamBroken: one event is larger than MAX_EVENT_BYTES.
+        """
+        rest = self._rest
+        if not rest and chunk.endswith(b"\n\n"):
+            return chunk  # the common case: the upstream writes whole events
+        rest += chunk
+        end = -1
+        for found in _END.finditer(rest, self._searched):
+            end = found.end()
+        if end < 0:
+            if len(rest) > MAX_EVENT_BYTES:
+                raise UpstreamBroken(f"the upstream sent an event larger than {MAX_EVENT_BYTES} bytes")
+            # The last three bytes may be the start of an ending.
+            self._searched = max(0, len(rest) - 3)
+            return b""
+        batch = bytes(rest[:end])
+        del rest[:end]
+        self._searched = 0
+        return batch
+
+    def rest(self) -> bytes:
+        """What has come after the last whole event."""
+        return bytes(self._rest)
+
+
+def split(batch: bytes) -> Iterator[bytes]:
+    """The single events of a batch of whole events, each with its ending. Joined again they are the batch."""
+    start = 0
+    if b"\r" not in batch:
+        while (end := batch.find(b"\n\n", start)) >= 0:
+            yield batch[start : end + 2]
+            start = end + 2
+    else:
+        for found in _END.finditer(batch):
+            yield batch[start : found.end()]
+            start = found.end()
+    if start < len(batch):
+        yield batch[start:]
+
+
+def data_of(event: bytes) -> bytes | None:
+    """The event's data (its `data:` lines joined by LF), or None if it has none (a comment, a ping)."""
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2:
+        return event[6:-2]
+    found: list[bytes] = []
+    for line in event.splitlines():
+        if line.startswith(b"data:"):
+            found.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line == b"data":
+            found.append(b"")
+    return b"\n".join(found) if found else None

@@ -1,0 +1,251 @@
+"""The endpoints of the admin API, as a table, and the application made of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.core.faults import BadRequest, Fault, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.edge.admin.openapi import openapi
+from gateway.edge.admin.problems import problem_response
+from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
+from gateway.identity.keys import OperatorCredentials
+from gateway.identity.keystore import AuditLine, KeyInfo, KeyRequest, KeyStore
+
+ACTOR = "admin"
+MAX_PAGE = 1000
+DAY_S = 86_400.0
+
+
+class KeyPage(msgspec.Struct, frozen=True):
+    data: list[KeyInfo]
+    next_cursor: str | None
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    data: list[AuditLine]
+    next_cursor: str | None
+
+
+class CreatedKey(msgspec.Struct, frozen=True):
+    """The only answer that ever holds a key in clear."""
+
+    key: str
+    info: KeyInfo
+
+
+class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`overlap_s`: how long the old key goes on working; a day if left out."""
+
+    overlap_s: Annotated[float, msgspec.Meta(ge=0, le=90 * DAY_S)] = DAY_S
+
+
+class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tenant: str
+    team: str
+    model: str
+    operation: str = "chat"
+    labels: dict[str, str] = {}
+
+
+class AdminDeps(msgspec.Struct, frozen=True):
+    """What the rest of the gateway lends to this API, as plain functions.
+
+    Attributes:
+        declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until) as ISO dates.
+    """
+
+    keys: KeyStore
+    declared: Callable[[str, str], bool]
+    tenants: Callable[[], list[dict[str, Any]]]
+    models: Callable[[], list[dict[str, Any]]]
+    usage: Callable[[Sequence[str], str | None, str | None], list[dict[str, Any]]]
+    explain: Callable[[ExplainRequest], dict[str, Any]]
+    status: Callable[[], Mapping[str, Any]]
+
+
+_LIMIT = Param(
+    name="limit", summary="how many at most", type=Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)], default=100
+)
+_CURSOR = Param(name="cursor", summary="`next_cursor` of the page before")
+Object = dict[str, Any]
+
+
+class Listing(msgspec.Struct, frozen=True):
+    data: list[Object]
+
+
+def rows(deps: AdminDeps) -> tuple[Row, ...]:
+    """Every endpoint."""
+    api = _Handlers(deps)
+    page = (_LIMIT, _CURSOR)
+    period = (
+        Param(name="group_by", summary="comma-separated: tenant, team, key, model, target, operation, outcome, day"),
+        Param(name="since", summary="first moment, ISO 8601"),
+        Param(name="until", summary="moment after the last, ISO 8601"),
+    )
+    return (
+        Row(method="GET", path="/keys", id="list_keys", summary="Keys, without their secrets", handler=api.list_keys,
+            answer=KeyPage, query=page),
+        Row(method="POST", path="/keys", id="create_key", summary="A new key, shown once", handler=api.create_key,
+            answer=CreatedKey, status=201, body=KeyRequest),
+        Row(method="GET", path="/keys/{id}", id="get_key", summary="One key", handler=api.get_key, answer=KeyInfo,
+            errors=(404,)),
+        Row(method="POST", path="/keys/{id}/rotate", id="rotate_key", summary="A successor; the old key overlaps",
+            handler=api.rotate_key, answer=CreatedKey, status=201, body=RotateRequest, errors=(404, 409)),
+        Row(method="POST", path="/keys/{id}/revoke", id="revoke_key", summary="End a key within a second",
+            handler=api.revoke_key, answer=KeyInfo, errors=(404,)),
+        Row(method="GET", path="/tenants", id="list_tenants", summary="Declared tenants and teams",
+            handler=api.list_tenants, answer=Listing),
+        Row(method="GET", path="/models", id="list_models", summary="Aliases and their targets",
+            handler=api.list_models, answer=Listing),
+        Row(method="GET", path="/usage", id="usage", summary="Usage and cost from the ledger", handler=api.usage,
+            answer=Listing, query=period),
+        Row(method="GET", path="/audit", id="list_audit", summary="Who changed what", handler=api.list_audit,
+            answer=AuditPage, query=page),
+        Row(method="POST", path="/access/explain", id="explain_access", summary="Why a call would be allowed or not",
+            handler=api.explain, answer=Object, body=ExplainRequest),
+        Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
+            answer=Object),
+    )  # fmt: skip
+
+
+class _Handlers:
+    """What the endpoints do. SQLite is asked in a thread, one request at a time."""
+
+    def __init__(self, deps: AdminDeps) -> None:
+        self._deps = deps
+        self._lock = asyncio.Lock()
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        async with self._lock:
+            return await asyncio.to_thread(function, *arguments)
+
+    async def list_keys(self, asked: Asked) -> KeyPage:
+        limit: int = asked.query["limit"]
+        data = await self._in_thread(self._deps.keys.page, from_cursor(asked.query["cursor"]), limit)
+        return KeyPage(data, cursor(data[-1].id) if len(data) == limit else None)
+
+    async def create_key(self, asked: Asked) -> CreatedKey:
+        request: KeyRequest = asked.body
+        if not self._deps.declared(request.tenant, request.team):
+            raise BadRequest(
+                f"the team `{request.team}` of tenant `{request.tenant}` is not declared in policies/tenants.yaml",
+                param="team",
+            )
+        info, key = await self._in_thread(self._deps.keys.create, request, ACTOR)
+        return CreatedKey(key.clear, info)
+
+    async def get_key(self, asked: Asked) -> KeyInfo:
+        return await self._in_thread(self._deps.keys.get, asked.path["id"])
+
+    async def rotate_key(self, asked: Asked) -> CreatedKey:
+        info, key = await self._in_thread(self._deps.keys.rotate, asked.path["id"], asked.body.overlap_s, ACTOR)
+        return CreatedKey(key.clear, info)
+
+    async def revoke_key(self, asked: Asked) -> KeyInfo:
+        return await self._in_thread(self._deps.keys.revoke, asked.path["id"], ACTOR)
+
+    async def list_tenants(self, asked: Asked) -> Listing:  # noqa: ARG002  all handlers have one shape
+        return Listing(self._deps.tenants())
+
+    async def list_models(self, asked: Asked) -> Listing:  # noqa: ARG002
+        return Listing(self._deps.models())
+
+    async def usage(self, asked: Asked) -> Listing:
+        query = asked.query
+        groups = [word.strip() for word in (query["group_by"] or "").split(",") if word.strip()]
+        try:
+            return Listing(await asyncio.to_thread(self._deps.usage, groups, query["since"], query["until"]))
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    async def list_audit(self, asked: Asked) -> AuditPage:
+        limit: int = asked.query["limit"]
+        after = from_cursor(asked.query["cursor"])
+        if after and not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise BadRequest("the cursor is not one this API gave out", param="cursor")
+        data = await self._in_thread(self._deps.keys.audit, int(after or 0), limit)
+        return AuditPage(data, cursor(str(data[-1].id)) if len(data) == limit else None)
+
+    async def explain(self, asked: Asked) -> Object:
+        return self._deps.explain(asked.body)
+
+    async def status(self, asked: Asked) -> Mapping[str, Any]:  # noqa: ARG002
+        return self._deps.status()
+
+
+def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
+    """The application to mount below `/admin`."""
+    table = rows(deps)
+    document = openapi(table)
+
+    def check(request: Request) -> None:
+        header = request.headers.get("authorization", "")
+        given = header[7:].strip() if header[:7].lower() == "bearer " else ""
+        if not credentials.is_admin(given.encode("latin-1", "replace")):
+            raise Unauthenticated(
+                "the admin API needs its own credential, as `Authorization: Bearer …`",
+                code="invalid_credential",
+                headers={"www-authenticate": "Bearer"},
+            )
+
+    def answering(row: Row) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            check(request)
+            result = await row.handler(await read(request, row))
+            return _json(result, row.status)
+
+        return answer
+
+    async def show_document(request: Request) -> Response:
+        check(request)
+        return _json(document)
+
+    async def nothing(request: Request) -> Response:
+        """Even that there is nothing here is not for everybody."""
+        check(request)
+        allowed = {row.method for row in table if _same_path(row.path, request.path_params["path"])}
+        if allowed:
+            raise MethodNotAllowed("method not allowed", headers={"allow": ", ".join(sorted(allowed))})
+        raise NotFound(f"there is no {request.method} /admin/{request.path_params['path']}")
+
+    def answer_fault(request: Request, fault: Exception) -> Response:  # noqa: ARG001
+        assert isinstance(fault, Fault), "registered for faults"
+        return problem_response(fault)
+
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+    app = Starlette(
+        routes=[
+            Route("/openapi.json", show_document, methods=["GET"]),
+            *(Route(row.path, answering(row), methods=[row.method], name=row.id) for row in table),
+            Route("/{path:path}", nothing, methods=every),
+        ],
+        exception_handlers={Fault: answer_fault, HTTPException: lambda request, error: _http(error)},  # noqa: ARG005
+    )
+    # Starlette tries the next route when only the method differs, and the last one knows what to say.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _http(error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return problem_response(MethodNotAllowed("method not allowed") if status == 405 else NotFound("not found"))
+
+
+def _same_path(pattern: str, path: str) -> bool:
+    steps, found = pattern.strip("/").split("/"), path.strip("/").split("/")
+    return len(steps) == len(found) and all(
+        step == word or step.startswith("{") for step, word in zip(steps, found, strict=True)
+    )
+
+
+def _json(value: object, status: int = 200) -> Response:
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    return Response(msgspec.json.encode(value), status, headers)

@@ -1,0 +1,98 @@
+"""The shape of an endpoint row, and reading a request by it."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from gateway.core.faults import BadRequest, TooLarge
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class Param(msgspec.Struct, frozen=True, kw_only=True):
+    """A query parameter; `type` is what its text is converted to."""
+
+    name: str
+    summary: str
+    type: Any = str
+    default: Any = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request, read: path and query parameters, and the body as the row's type."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Any = None
+
+
+Handler = Callable[[Asked], Awaitable[Any]]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint. `path` is below `/admin`; `errors`: statuses besides 400, 401, 405 that it may answer with."""
+
+    method: str
+    path: str
+    id: str
+    summary: str
+    handler: Handler
+    answer: Any
+    status: int = 200
+    query: tuple[Param, ...] = ()
+    body: Any = None
+    errors: tuple[int, ...] = ()
+
+
+async def read(request: Request, row: Row) -> Asked:
+    """The request by its row.
+
+    Raises:
+        BadRequest, TooLarge: it does not fit.
+    """
+    known = {param.name: param for param in row.query}
+    values: dict[str, Any] = {param.name: param.default for param in row.query}
+    for name, text in request.query_params.multi_items():
+        if name not in known:
+            raise BadRequest(f"unknown query parameter `{name}`; known: {', '.join(known) or 'none'}", param=name)
+        try:
+            values[name] = msgspec.convert(text, known[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"`{name}`: {error}", param=name) from None
+    return Asked(request.path_params, values, await _body(request, row))
+
+
+async def _body(request: Request, row: Row) -> Any:
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > MAX_BODY_BYTES:
+            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+    if row.body is None:
+        return None
+    try:
+        return msgspec.json.decode(text or b"{}", type=row.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body does not fit: {error}") from None
+
+
+def cursor(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def from_cursor(text: str | None) -> str:
+    """The key a cursor stands for; empty for none.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    if not text:
+        return ""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise BadRequest("the cursor is not one this API gave out", param="cursor") from None

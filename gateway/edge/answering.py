@@ -1,0 +1,132 @@
+"""Sending an answer: whole, streamed, or a fault, with the call's endings run before the last byte."""
+
+import logging
+from collections.abc import Callable
+
+from gateway.core.call import Call, Reply
+from gateway.core.faults import Fault
+from gateway.core.money import decimal_text
+from gateway.core.record import Outcome
+from gateway.dialects.openai.errors import error_body, error_event, error_headers
+from gateway.edge.asgi import Send, encode_headers
+from gateway.edge.inflight import Flight
+
+_log = logging.getLogger("gateway.edge")
+
+
+class Answer:
+    """One call's answer on its way out. Knows whether bytes have gone out, and so which shape a fault must take."""
+
+    __slots__ = ("_call", "_flight", "_now", "_send", "started")
+
+    def __init__(self, call: Call, flight: Flight, send: Send, now: Callable[[], float]) -> None:
+        self._call = call
+        self._flight = flight
+        self._send = send
+        self._now = now
+        self.started = False
+
+    async def reply(self, reply: Reply) -> None:
+        """Send a reply to its end."""
+        if reply.stream is None:
+            await self._whole(reply)
+        else:
+            await self._stream(reply)
+
+    async def _whole(self, reply: Reply) -> None:
+        body = reply.body
+        for tap in reply.taps:
+            body = tap(body)
+        self._call.record.bytes_out = len(body)
+        self._note_first_byte()
+        self._answered(reply.status)
+        await self._start(reply.status, [*reply.headers, ("content-length", str(len(body)))])
+        await self._piece(body, more=False)
+
+    async def _stream(self, reply: Reply) -> None:
+        call, taps, pull = self._call, reply.taps, reply.stream
+        assert pull is not None, "a streamed reply has a stream"
+        while (piece := await pull()) is not None:
+            for tap in taps:
+                piece = tap(piece)
+            if not piece:
+                continue
+            call.record.bytes_out += len(piece)
+            if not self.started:
+                self._note_first_byte()
+            if call.served.complete:
+                self._answered(reply.status)
+            if not self.started:
+                await self._start(reply.status, [*reply.headers, ("cache-control", "no-cache")])
+            await self._piece(piece, more=True)
+        self._answered(reply.status)
+        if not self.started:
+            await self._start(reply.status, reply.headers)
+        await self._piece(b"", more=False)
+
+    async def fault(self, fault: Fault) -> None:
+        """Answer with a fault: as a response, or, once bytes are out, as the stream's last event."""
+        record = self._call.record
+        if self.started:
+            self.end("failed", fault)
+            await self._piece(error_event(fault, record.id), more=True)
+            await self._piece(b"", more=False)
+            return
+        record.status = fault.status
+        body = error_body(fault, record.id)
+        record.bytes_out = len(body)
+        self.end("refused" if fault.blame in ("caller", "policy") else "failed", fault)
+        await self._start(fault.status, [*error_headers(fault), ("content-length", str(len(body)))])
+        await self._piece(body, more=False)
+
+    def end(self, outcome: Outcome, fault: Fault | None) -> None:
+        """Run the call's endings, once. A bug in one is logged; the answer goes out all the same."""
+        call = self._call
+        if call.record.outcome != "open":
+            return
+        call.record.duration_us = int((self._now() - call.arrived) * 1e6)
+        try:
+            call.end(outcome, fault)
+        except Exception:  # noqa: BLE001  a border: what an ending could not do must not take the answer with it
+            _log.exception("an ending of call %s failed", call.record.id)
+
+    def _answered(self, status: int) -> None:
+        """The upstream has answered in full. Its refusal is an answer, but no success."""
+        record = self._call.record
+        if record.outcome != "open":
+            return
+        record.status = status
+        if status < 400:
+            self.end("completed", None)
+            return
+        record.error_code = f"upstream_status_{status}"
+        record.blame = "upstream" if status >= 500 or status == 429 else "caller"
+        self.end("failed", None)
+
+    def _note_first_byte(self) -> None:
+        call = self._call
+        first = call.served.first_output_at or self._now()
+        call.record.ttfb_us = int((first - call.arrived) * 1e6)
+
+    async def _start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        call = self._call
+        record = call.record
+        headers.append(("x-request-id", record.id))
+        if record.client_request_id:
+            headers.append(("x-client-request-id", record.client_request_id))
+        headers.extend(call.reply_headers.items())
+        if record.cost_nano is not None:
+            headers.append(("x-gateway-cost-usd", decimal_text(record.cost_nano)))
+        if record.queued_us:
+            headers.append(("x-gateway-queue-ms", str(record.queued_us // 1000)))
+        self.started = True
+        await self._write({"type": "http.response.start", "status": status, "headers": encode_headers(headers)})
+
+    async def _piece(self, body: bytes, *, more: bool) -> None:
+        await self._write({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _write(self, message: dict[str, object]) -> None:
+        flight = self._flight
+        flight.writing_since = self._now()
+        await self._send(message)
+        flight.writing_since = 0.0

@@ -1,0 +1,148 @@
+"""The ASGI application: a dictionary for the endpoints that carry calls, Starlette for everything else.
+
+Matching a route and wrapping a request costs Starlette about a third of a whole call; the hot endpoints are fixed
+strings, so a dictionary finds them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from gateway.core.clock import Clock, uuid7
+from gateway.core.faults import Fault, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.principal import Principal
+from gateway.dialects.openai.errors import error_body, error_headers
+from gateway.edge.asgi import App, Receive, Scope, Send
+
+BASE = "/v1"
+_encode = msgspec.json.Encoder().encode
+
+
+class EdgeDeps(msgspec.Struct, frozen=True):
+    """What the rest of the gateway lends to the edge, as plain functions.
+
+    Attributes:
+        identify: the caller of a request's headers, or None.
+        list_models: the model objects the caller may use, as `/v1/models` shows them.
+        ready: (is this worker ready, details without secrets).
+        metrics: (headers → allowed), and the exposition with its content type.
+    """
+
+    clock: Clock
+    identify: Callable[[Mapping[bytes, bytes]], Principal | None]
+    list_models: Callable[[Principal], Sequence[Mapping[str, object]]]
+    ready: Callable[[], tuple[bool, Mapping[str, object]]]
+    metrics_allowed: Callable[[bytes], bool]
+    exposition: Callable[[], tuple[bytes, str]]
+
+
+def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) -> App:
+    """The whole application; `endpoints` maps paths below `/v1` to what answers a POST to them."""
+    hot = {("POST", f"{BASE}/{path}"): app for path, app in endpoints.items()}
+    rest = Starlette(
+        routes=[*public_routes(deps), *model_routes(endpoints, deps), Mount("/admin", app=admin)],
+        exception_handlers={Fault: _answer_fault(deps), HTTPException: _answer_http(deps)},
+    )
+    rest.router.redirect_slashes = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            endpoint = hot.get((scope["method"], scope["path"]))
+            if endpoint is not None:
+                await endpoint(scope, receive, send)
+                return
+            await rest(scope, receive, send)
+
+    return app
+
+
+def public_routes(deps: EdgeDeps) -> list[Route]:
+    """Health, open to all, and metrics with a credential of their own."""
+
+    async def live(request: Request) -> Response:  # noqa: ARG001  the signature Starlette calls
+        return _json({"status": "live"})
+
+    async def ready(request: Request) -> Response:  # noqa: ARG001
+        is_ready, details = deps.ready()
+        return _json({"status": "ready" if is_ready else "not ready", **details}, 200 if is_ready else 503)
+
+    async def metrics(request: Request) -> Response:
+        if not deps.metrics_allowed(_bearer(request)):
+            raise Unauthenticated(
+                "metrics need their own credential, as `Authorization: Bearer …`",
+                headers={"www-authenticate": "Bearer"},
+            )
+        body, kind = deps.exposition()
+        return Response(body, headers={"content-type": kind})
+
+    return [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)]
+
+
+def model_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
+    """What is below `/v1` besides calls. A caller is needed for all of it, even to hear that there is nothing."""
+
+    def caller(request: Request) -> Principal:
+        principal = deps.identify(dict(request.scope["headers"]))
+        if principal is None:
+            raise Unauthenticated("the API key is missing or not valid here", headers={"www-authenticate": "Bearer"})
+        return principal
+
+    async def models(request: Request) -> Response:
+        return _json({"object": "list", "data": list(deps.list_models(caller(request)))})
+
+    async def model(request: Request) -> Response:
+        name: str = request.path_params["name"]
+        for found in deps.list_models(caller(request)):
+            if found["id"] == name:
+                return _json(found)
+        raise NotFound(f"the model `{name}` does not exist or is not yours to use", code="model_not_found")
+
+    async def nothing(request: Request) -> Response:
+        caller(request)
+        path = request.url.path.removeprefix(f"{BASE}/")
+        if path in endpoints:
+            raise MethodNotAllowed("this endpoint takes POST", headers={"allow": "POST"})
+        raise NotFound(f"there is no {request.method} {request.url.path} here", code="unknown_url")
+
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    return [
+        Route(f"{BASE}/models", models, methods=["GET"]),
+        Route(f"{BASE}/models/{{name:path}}", model, methods=["GET"]),
+        Route(f"{BASE}/{{path:path}}", nothing, methods=every),
+    ]
+
+
+def _answer_fault(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
+    def answer(request: Request, fault: Fault) -> Response:  # noqa: ARG001
+        request_id = uuid7(deps.clock.now_ns())
+        headers = {**dict(error_headers(fault)), "x-request-id": request_id}
+        return Response(error_body(fault, request_id), fault.status, headers)
+
+    return answer
+
+
+def _answer_http(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
+    """Starlette's own refusals (no such path, wrong method), in our shape."""
+    answer_fault = _answer_fault(deps)
+
+    def answer(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            return answer_fault(request, MethodNotAllowed("method not allowed", headers=error.headers))
+        return answer_fault(request, NotFound(f"there is no {request.url.path} here", code="unknown_url"))
+
+    return answer
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_encode(value), status, {"content-type": "application/json"})
+
+
+def _bearer(request: Request) -> bytes:
+    value = request.headers.get("authorization", "")
+    return value[7:].strip().encode() if value[:7].lower() == "bearer " else b""

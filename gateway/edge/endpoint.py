@@ -1,0 +1,117 @@
+"""From an ASGI request to the pipeline and back, for every endpoint that carries a model call."""
+
+import asyncio
+import logging
+
+import msgspec
+
+from gateway.core.call import Call, NoFields, Operation, Service
+from gateway.core.clock import Clock, uuid7
+from gateway.core.faults import Fault, Internal
+from gateway.core.record import Record
+from gateway.edge.answering import Answer
+from gateway.edge.asgi import App, Receive, Scope, Send
+from gateway.edge.inflight import ClientGone, Flight, InFlight
+from gateway.edge.reading import client_request_id, read_body, understand
+
+_log = logging.getLogger("gateway.edge")
+
+
+class EndpointOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    max_body_bytes: int = 64 * 1024 * 1024
+
+
+def endpoint(operation: Operation, service: Service, options: EndpointOptions, flights: InFlight, clock: Clock) -> App:
+    """The ASGI application for one endpoint."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "the server runs every request in a task"
+        flight = flights.board(task)
+        call = _new_call(operation, scope, clock)
+        flight.call = call
+        answer = Answer(call, flight, send, clock.monotonic)
+        watcher: list[asyncio.Task[None]] = []
+
+        async def open_body() -> None:
+            flight.reading_since = call.arrived
+            body = await read_body(receive, dict(call.headers), options.max_body_bytes)
+            flight.reading_since = 0.0
+            watcher.append(asyncio.create_task(_watch(receive, flight)))
+            understand(call, body)
+
+        call.open = open_body
+        try:
+            await _run(service, call, answer)
+        finally:
+            flights.land(flight)
+            for watching in watcher:
+                watching.cancel()
+
+    return serve
+
+
+def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    started_ns = clock.now_ns()
+    record = Record(
+        id=uuid7(started_ns),
+        started_ns=started_ns,
+        tenant="",
+        team="",
+        key_id="",
+        operation=operation.name,
+        client_request_id=client_request_id(headers),
+    )
+    return Call(
+        operation=operation,
+        headers=headers,
+        record=record,
+        open=_unopened,
+        fields=NoFields(),
+        arrived=clock.monotonic(),
+    )
+
+
+async def _unopened() -> None:
+    raise AssertionError("the endpoint sets what opens a call")
+
+
+async def _watch(receive: Receive, flight: Flight) -> None:
+    """Notice a client that hangs up, at any moment from the last byte of its request to the last of its answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    flight.abort(ClientGone("the client hung up"))
+
+
+async def _run(service: Service, call: Call, answer: Answer) -> None:
+    """Carry the call out; whichever way it goes, the endings have run when this returns."""
+    try:
+        await answer.reply(await service(call))
+    except Fault as fault:
+        await answer.fault(fault)
+    except ClientGone:
+        answer.end("cancelled", None)
+    except asyncio.CancelledError:
+        await _aborted(call, answer)
+    except Exception as error:  # noqa: BLE001  the border: a bug becomes a 500 without details, and a line in the log
+        _log.exception("call %s failed", call.record.id)
+        internal = Internal("the gateway failed; the request id finds the reason in its log")
+        internal.__cause__ = error
+        await answer.fault(internal)
+    finally:
+        answer.end("cancelled", None)
+
+
+async def _aborted(call: Call, answer: Answer) -> None:
+    """The task was cancelled: by the sweeper, a drain or a hang-up, who left a reason, or by the server itself."""
+    task = asyncio.current_task()
+    reason = call.abort
+    if reason is None or task is None:
+        answer.end("cancelled", None)
+        raise asyncio.CancelledError
+    task.uncancel()
+    if isinstance(reason, Fault):
+        await answer.fault(reason)
+        return
+    answer.end("cancelled", None)

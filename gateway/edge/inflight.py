@@ -1,0 +1,89 @@
+"""Calls that are under way in this worker, and the one sweeper that ends those that wait on their client too long.
+
+A timer per read and per write would cost more than the reads and writes. Each call notes since when it has been
+waiting; once a second all are looked at.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.core.call import Call
+from gateway.core.faults import Fault, RequestTimeout, ShuttingDown
+
+
+class ClientGone(Exception):
+    """The client hung up, or did not read for so long that it counts as gone."""
+
+
+class PatienceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a call waits on its client: for the whole request body, and for one piece of the answer to be read."""
+
+    request_body_s: float = 60.0
+    response_write_s: float = 60.0
+
+
+class Flight:
+    """One call under way. `reading_since`/`writing_since`: monotonic seconds while waiting on the client, else 0."""
+
+    __slots__ = ("call", "reading_since", "task", "writing_since")
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self.task = task
+        self.call: Call | None = None
+        self.reading_since = 0.0
+        self.writing_since = 0.0
+
+    def abort(self, reason: Exception) -> None:
+        """Cancel the call's task; the first reason given stands. Again, if the goodbye itself is not read."""
+        if self.call is None:
+            return
+        if self.call.abort is None:
+            self.call.abort = reason
+        self.task.cancel()
+
+
+class InFlight:
+    """Attributes:
+    draining: readiness is off; no new call should come.
+    """
+
+    def __init__(self, options: PatienceOptions, now: Callable[[], float]) -> None:
+        self._options = options
+        self._now = now
+        self._flights: set[Flight] = set()
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def board(self, task: asyncio.Task[object]) -> Flight:
+        flight = Flight(task)
+        self._flights.add(flight)
+        return flight
+
+    def land(self, flight: Flight) -> None:
+        self._flights.discard(flight)
+
+    def sweep(self) -> None:
+        """End the calls whose client has kept them waiting too long."""
+        now, options = self._now(), self._options
+        for flight in list(self._flights):
+            if flight.reading_since and now - flight.reading_since > options.request_body_s:
+                flight.abort(RequestTimeout(f"the request body did not arrive within {options.request_body_s:g} s"))
+            elif flight.writing_since and now - flight.writing_since > options.response_write_s:
+                flight.abort(ClientGone("the client stopped reading"))
+
+    async def sweep_forever(self, interval_s: float = 1.0) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            self.sweep()
+
+    def abort_all(self, reason: Fault | None = None) -> int:
+        """End every call that is still under way; how many there were."""
+        fault = reason or ShuttingDown("the gateway is shutting down; send the request again")
+        flights = list(self._flights)
+        for flight in flights:
+            flight.abort(fault)
+        return len(flights)

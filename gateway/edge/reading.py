@@ -1,0 +1,77 @@
+"""Reading a request: its body within bounds, then as much of it as the gateway must understand."""
+
+import re
+
+from gateway.core.call import Call
+from gateway.core.faults import BadRequest, TooLarge
+from gateway.dialects.openai.body import model_and_stream, read_json
+from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
+from gateway.edge.asgi import Receive
+from gateway.edge.inflight import ClientGone
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The whole request body.
+
+    Raises:
+        TooLarge: by its own declaration, before a byte is read, or by what came.
+        ClientGone: the client hung up before it had sent all.
+    """
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the client hung up while sending its request")
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return piece if not pieces else b"".join([*pieces, piece])
+        pieces.append(piece)
+
+
+def understand(call: Call, body: bytes) -> None:
+    """Fill in the call's fields, model and stream from its body.
+
+    Raises:
+        BadRequest: it cannot be read as what the endpoint takes.
+    """
+    call.record.bytes_in = len(body)
+    encoding = call.headers.get(b"content-encoding", b"identity")
+    if encoding not in (b"", b"identity"):
+        raise BadRequest("content-encoding is not supported; send the body uncompressed", param="content-encoding")
+    kind = call.headers.get(b"content-type", b"application/json")
+    if call.operation.multipart:
+        if not kind.lower().startswith(b"multipart/form-data"):
+            raise BadRequest("this endpoint takes multipart/form-data", param="content-type")
+        form = read_multipart(body, kind)
+        call.fields = form
+        call.model, call.stream = form_model_and_stream(form)
+    else:
+        # Any other type is read as JSON: `curl -d` says it sends a form, and everybody means JSON by it.
+        if kind.lower().startswith(b"multipart/"):
+            raise BadRequest("this endpoint takes application/json", param="content-type")
+        if not body:
+            raise BadRequest("the body is empty; send a JSON object")
+        fields = read_json(body)
+        call.fields = fields
+        call.model, call.stream = model_and_stream(fields)
+    call.record.model = call.model
+    call.record.stream = call.stream
+
+
+def client_request_id(headers: dict[bytes, bytes]) -> str:
+    """The client's own id for the request, if it is a sane token. It correlates; it never identifies a record."""
+    value = headers.get(b"x-client-request-id") or headers.get(b"x-request-id") or b""
+    return value.decode("latin-1") if _SANE_ID.fullmatch(value) else ""
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the request body is larger than {limit} bytes")

@@ -1,0 +1,214 @@
+"""Keys in SQLite: made, listed, rotated with overlap, revoked; every change leaves an audit line in its transaction."""
+
+import sqlite3
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from gateway.core.clock import Clock, uuid7
+from gateway.core.faults import BadRequest, Conflict, NotFound
+from gateway.identity.keys import NewKey, make_key
+from gateway.stores.sqlite import migrate, named_queries, open_database
+
+_PACKAGE = "gateway.identity"
+MAX_LABELS = 32
+
+
+class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as operators see it: everything but the key. Times are Unix seconds."""
+
+    id: str
+    shown: str
+    name: str
+    owner: str
+    tenant: str
+    team: str
+    labels: dict[str, str]
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    rotated_to: str | None = None
+
+
+class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    at: float
+    actor: str
+    action: str
+    object: str
+    details: dict[str, Any]
+
+
+class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a new key is to be. `expires_in_s`: seconds from now, or None for no end."""
+
+    tenant: str
+    team: str
+    owner: str
+    name: str = ""
+    labels: dict[str, str] = {}
+    expires_in_s: float | None = None
+
+
+class KeyStore:
+    """`with KeyStore(path, clock) as store`. Synchronous and short; async callers use a thread."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._queries = named_queries(_PACKAGE)
+        self._opened: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._opened = open_database(self._path)
+        self._path.chmod(0o600)
+        migrate(self._opened, _PACKAGE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        assert self._opened is not None, "the store is used inside `with`"
+        return self._opened
+
+    def create(self, request: KeyRequest, actor: str) -> tuple[KeyInfo, NewKey]:
+        """A new key; its clear text is in the answer and nowhere else.
+
+        Raises:
+            BadRequest: a field is out of bounds.
+        """
+        _check(request)
+        with self._transaction():
+            info, key = self._insert(request)
+            details = {"tenant": info.tenant, "team": info.team, "owner": info.owner, "name": info.name}
+            self._audit(actor, "key.create", info.id, details)
+        return info, key
+
+    def rotate(self, key_id: str, overlap_s: float, actor: str) -> tuple[KeyInfo, NewKey]:
+        """A successor with the same rights; the old key works for `overlap_s` more seconds.
+
+        Raises:
+            NotFound: no such key. Conflict: it is revoked, expired, or was rotated already.
+        """
+        if not 0 <= overlap_s <= 90 * 86400:
+            raise BadRequest("overlap_s must be between 0 and 7776000 (90 days)", param="overlap_s")
+        now = self._clock.now()
+        with self._transaction():
+            old = self.get(key_id)
+            if old.revoked_at is not None or old.rotated_to is not None:
+                raise Conflict(f"the key {key_id} is revoked or was rotated already")
+            if old.expires_at is not None and old.expires_at <= now:
+                raise Conflict(f"the key {key_id} has expired; create a new one")
+            left = None if old.expires_at is None else old.expires_at - now
+            info, key = self._insert(
+                KeyRequest(
+                    tenant=old.tenant,
+                    team=old.team,
+                    owner=old.owner,
+                    name=old.name,
+                    labels=old.labels,
+                    expires_in_s=left,
+                )
+            )
+            self._execute("rotate_key", id=key_id, rotated_to=info.id, expires_at=now + overlap_s)
+            self._audit(actor, "key.rotate", key_id, {"rotated_to": info.id, "overlap_s": overlap_s})
+        return info, key
+
+    def revoke(self, key_id: str, actor: str) -> KeyInfo:
+        """End a key now. Revoking a revoked key changes nothing.
+
+        Raises:
+            NotFound: no such key.
+        """
+        with self._transaction():
+            self.get(key_id)
+            if self._execute("revoke_key", id=key_id, at=self._clock.now()).rowcount:
+                self._audit(actor, "key.revoke", key_id, {})
+            return self.get(key_id)
+
+    def get(self, key_id: str) -> KeyInfo:
+        row = self._execute("get_key", id=key_id).fetchone()
+        if row is None:
+            raise NotFound(f"there is no key {key_id}")
+        return _info(row)
+
+    def page(self, after: str = "", limit: int = 100) -> list[KeyInfo]:
+        """Keys in the order they were made, after the id `after`."""
+        return [_info(row) for row in self._execute("list_keys", after=after, limit=limit)]
+
+    def audit(self, after: int = 0, limit: int = 100) -> list[AuditLine]:
+        rows = self._execute("list_audit", after=after, limit=limit)
+        return [
+            AuditLine(
+                id=row["id"],
+                at=row["at"],
+                actor=row["actor"],
+                action=row["action"],
+                object=row["object"],
+                details=msgspec.json.decode(row["details"]),
+            )
+            for row in rows
+        ]
+
+    def _insert(self, request: KeyRequest) -> tuple[KeyInfo, NewKey]:
+        now, key = self._clock.now(), make_key()
+        info = KeyInfo(
+            id="key_" + uuid7(self._clock.now_ns()).replace("-", ""),
+            shown=key.shown,
+            name=request.name,
+            owner=request.owner,
+            tenant=request.tenant,
+            team=request.team,
+            labels=request.labels,
+            created_at=now,
+            expires_at=None if request.expires_in_s is None else now + request.expires_in_s,
+        )
+        values = {name: getattr(info, name) for name in info.__struct_fields__}
+        self._execute(
+            "insert_key", **{**values, "digest": key.digest, "labels": msgspec.json.encode(info.labels).decode()}
+        )
+        return info, key
+
+    def _audit(self, actor: str, action: str, object_: str, details: Mapping[str, object]) -> None:
+        text = msgspec.json.encode(details).decode()
+        self._execute("insert_audit", at=self._clock.now(), actor=actor, action=action, object=object_, details=text)
+
+    def _execute(self, query: str, **values: object) -> sqlite3.Cursor:
+        return self._connection.execute(self._queries[query], values)
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def _info(row: sqlite3.Row) -> KeyInfo:
+    values = {name: row[name] for name in KeyInfo.__struct_fields__}
+    return KeyInfo(**{**values, "labels": msgspec.json.decode(row["labels"])})
+
+
+def _check(request: KeyRequest) -> None:
+    texts = {"tenant": request.tenant, "team": request.team, "owner": request.owner, "name": request.name}
+    for name, text in texts.items():
+        if len(text) > 200 or not text.isprintable():
+            raise BadRequest(f"`{name}` must be at most 200 printable characters", param=name)
+    if not request.owner:
+        raise BadRequest("`owner` says who answers for the key, such as an e-mail address", param="owner")
+    if len(request.labels) > MAX_LABELS or any(len(k) > 64 or len(v) > 200 for k, v in request.labels.items()):
+        raise BadRequest(f"at most {MAX_LABELS} labels, names up to 64 and values up to 200 characters", param="labels")
+    if request.expires_in_s is not None and not 0 < request.expires_in_s < 100 * 366 * 86400:
+        raise BadRequest("`expires_in_s` must be a positive number of seconds", param="expires_in_s")

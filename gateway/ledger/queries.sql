@@ -1,0 +1,42 @@
+-- name: insert_call
+INSERT INTO calls (
+    id, started_ns, tenant, team, key_id, operation, model, target, served_model, stream, outcome, status, error_code,
+    blame, rule_id, finish_reason, usage_source, input_tokens, cached_input_tokens, cache_write_tokens,
+    input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens,
+    images, audio_ms, characters, search_units, web_searches, pricing, cost_nano, price_version, policy_version,
+    prompt_id, ttfb_us, duration_us, queued_us, bytes_in, bytes_out, upstream_request_id, client_request_id, trace_id
+) VALUES (
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?, ?, ?, ?, ?, ?
+) ON CONFLICT (id) DO NOTHING;
+
+-- name: put_offset
+INSERT INTO journal_offsets (segment, offset) VALUES (:segment, :offset)
+ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset;
+
+-- name: get_offset
+SELECT offset FROM journal_offsets WHERE segment = :segment;
+
+-- name: drop_offset
+DELETE FROM journal_offsets WHERE segment = :segment;
+
+-- name: usage
+SELECT
+    {groups}
+    count(*)                                                         AS calls,
+    sum(outcome = 'completed')                                       AS completed,
+    sum(outcome = 'refused')                                         AS refused,
+    sum(outcome = 'failed')                                          AS failed,
+    sum(outcome = 'cancelled')                                       AS cancelled,
+    sum(outcome = 'interrupted')                                     AS interrupted,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + input_audio_tokens + input_image_tokens)
+                                                                     AS input_tokens,
+    sum(cached_input_tokens)                                         AS cached_input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    sum(reasoning_tokens)                                            AS reasoning_tokens,
+    coalesce(sum(cost_nano), 0)                                      AS cost_nano,
+    sum(pricing = 'unpriced')                                        AS unpriced,
+    sum(usage_source = 'estimate')                                   AS estimated
+FROM calls
+WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
+{group_by};

@@ -1,0 +1,21 @@
+"""What a call will use, guessed before it is made: deliberately high, so that a limit holds before the truth is known.
+
+A token of English text is about four bytes of JSON; three leaves room for other scripts. Base64 is not text: an image
+costs some hundred tokens, not the thousands its bytes would suggest.
+"""
+
+BYTES_PER_TOKEN = 3
+INLINE_DATA_TOKENS = 1_000
+INLINE_DATA_BYTES = 4_096
+
+
+def estimate_input(text_bytes: int, inline_parts: int = 0) -> int:
+    """Tokens of a request whose text takes so many bytes, besides so many inline images or files."""
+    return text_bytes // BYTES_PER_TOKEN + inline_parts * INLINE_DATA_TOKENS + 1
+
+
+def estimate_output(max_output: object, choices: object, default: int) -> int:
+    """Tokens an answer may have: what the request allows, times the choices it asks for."""
+    allowed = max_output if isinstance(max_output, int) and max_output > 0 else default
+    times = choices if isinstance(choices, int) and 1 <= choices <= 128 else 1
+    return allowed * times

@@ -1,0 +1,59 @@
+"""The llama.cpp engine's own process: `python -m gateway.modelhost.llamacpp`, told what to do by its standard input.
+
+One line of JSON comes first; then the pipe stays open as a lifeline, and when it ends the engine ends: no engine
+outlives the gateway, even one that was killed with -9.
+"""
+
+import os
+import sys
+
+import msgspec
+
+MISSING_EXTRA = 78  # EX_CONFIG of sysexits.h: starting again cannot help
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the process is told."""
+
+    model: str
+    alias: str
+    port: int
+    api_key: str
+    context_tokens: int
+    parallel: int
+    threads: int
+    host: str = "127.0.0.1"
+
+
+def main() -> int:
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0
+    orders = msgspec.json.decode(line, type=Orders)
+    try:
+        import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError:
+        sys.stderr.write("the demo engine is not installed: pip install 'llm-gateway[demo]'\n")
+        return MISSING_EXTRA
+    params = xllamacpp.CommonParams()  # pyright: ignore
+    params.model.path = orders.model  # pyright: ignore
+    params.model_alias = {orders.alias}
+    params.hostnames = [orders.host]
+    params.port = orders.port
+    params.api_keys = [orders.api_key]
+    params.n_ctx = orders.context_tokens
+    params.n_parallel = orders.parallel
+    params.endpoint_metrics = True
+    params.ui = False
+    if orders.threads:
+        params.cpuparams.n_threads = orders.threads  # pyright: ignore
+    server = xllamacpp.Server(params)  # pyright: ignore
+    sys.stderr.write(f"serving on {orders.host}:{orders.port}\n")
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    del server
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The steps every call passes, outermost first. Each step is thin: what it decides stands in the room it asks.
+
+Must never: hold a rule, a number or a provider's quirk of its own.
+"""
+
+from gateway.core.call import Layer, Service
+from gateway.pipeline.allowlist import allowlist
+from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.metering import metering
+from gateway.pipeline.observe import observe
+from gateway.pipeline.parts import Parts
+from gateway.pipeline.rate_limit import rate_limit
+
+
+def build_pipeline(parts: Parts, route: Service) -> Service:
+    """The Service that answers calls: these layers around `route`."""
+    layers: tuple[Layer, ...] = (
+        observe(parts),  # outermost: refusals are seen too
+        authenticate(parts),  # before metering: a call without a caller is nobody's to pay for
+        metering(parts),  # outside everything that can refuse an identified caller; opens the body inside its record
+        allowlist(parts),  # judges what will be sent
+        rate_limit(parts),  # a refused call never costs quota
+    )
+    service = route
+    for layer in reversed(layers):
+        service = layer(service)
+    return service

@@ -1,0 +1,39 @@
+"""Who is calling? Unknown, malformed, expired and revoked keys are answered alike."""
+
+from collections.abc import Mapping
+
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.faults import Unauthenticated
+from gateway.pipeline.parts import Parts
+
+
+def authenticate(parts: Parts) -> Layer:
+    verify, now = parts.verify, parts.clock.now
+
+    def layer(service: Service) -> Service:
+        async def authenticated(call: Call) -> Reply:
+            key = credential_in(call.headers)
+            principal = verify(key, now()) if key else None
+            if principal is None:
+                raise Unauthenticated(
+                    "no API key was given; send it as `Authorization: Bearer …`"
+                    if not key
+                    else "the API key is not valid here; ask whoever runs this gateway for one",
+                    headers={"www-authenticate": "Bearer"},
+                )
+            call.principal = principal
+            record = call.record
+            record.tenant, record.team, record.key_id = principal.tenant, principal.team, principal.key_id
+            return await service(call)
+
+        return authenticated
+
+    return layer
+
+
+def credential_in(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key from `Authorization: Bearer` or `x-api-key`; empty if there is none."""
+    header = headers.get(b"authorization", b"")
+    if header[:7].lower() == b"bearer ":
+        return header[7:].strip()
+    return headers.get(b"x-api-key", b"").strip() if not header else b""

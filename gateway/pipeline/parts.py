@@ -1,0 +1,46 @@
+"""What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from gateway.access.rules import AccessPolicy
+from gateway.catalogue.prices import PriceBook
+from gateway.core.call import Call, TraceContext
+from gateway.core.clock import Clock
+from gateway.core.live import Live
+from gateway.core.principal import Principal
+from gateway.core.record import Record
+from gateway.limits.counters import Counters, Refusal
+from gateway.limits.rules import LimitPolicy
+
+
+class RecordJournal(Protocol):
+    """Where records are written before the client has its last byte."""
+
+    def opened(self, record: Record) -> None: ...
+
+    def closed(self, record: Record) -> None: ...
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
+    verify: a key's principal at a time. known_model: is it an alias of config.yaml?
+    refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
+    """
+
+    clock: Clock
+    start_trace: Callable[[bytes | None, bytes | None], TraceContext]
+    ended: Callable[[Call], None]
+    verify: Callable[[bytes, float], Principal | None]
+    known_model: Callable[[str], bool]
+    access: Live[AccessPolicy]
+    limits: Live[LimitPolicy]
+    prices: Live[PriceBook]
+    counters: Counters
+    limited: Callable[[Refusal], None]
+    journal: RecordJournal
+    journal_failed: Callable[[OSError], None]
+    refuse_unrecorded: bool

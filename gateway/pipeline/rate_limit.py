@@ -1,0 +1,57 @@
+"""Reserve before the call, settle after it, tell the caller what is left."""
+
+import math
+
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.faults import RateLimited
+from gateway.limits.counters import Refusal
+from gateway.limits.headers import quota_headers
+from gateway.pipeline.estimate import all_tokens, known_usage
+from gateway.pipeline.parts import Parts
+
+
+def rate_limit(parts: Parts) -> Layer:
+    clock, counters, limits = parts.clock, parts.counters, parts.limits
+
+    def layer(service: Service) -> Service:
+        async def limited(call: Call) -> Reply:
+            policy = limits.value
+            applying = policy.applying(call.caller, call.model)
+            if not applying:
+                return await service(call)
+            hold = await counters.reserve(applying, all_tokens(call, policy.default_output_tokens), clock.now())
+            if isinstance(hold, Refusal):
+                parts.limited(hold)
+                raise _refused(hold)
+            call.on_end(lambda: counters.settle(hold, used_tokens(call), clock.now()))
+            call.reply_headers.update(quota_headers(hold.requests, hold.token_quota))
+            return await service(call)
+
+        return limited
+
+    return layer
+
+
+def used_tokens(call: Call) -> int:
+    """What the call turned out to use; 0 for one that never reached its upstream."""
+    usage, _ = known_usage(call)
+    return 0 if usage is None else usage.total_tokens
+
+
+def _refused(refusal: Refusal) -> RateLimited:
+    words = refusal.dimension.replace("_", " ")
+    return RateLimited(
+        f"limit `{refusal.rule_id}` reached: {refusal.limit} {words} for {refusal.scope}; "
+        f"{refusal.current} in use; try again in {refusal.retry_after_s:.1f} s",
+        headers={
+            "retry-after": str(max(1, math.ceil(refusal.retry_after_s))),
+            "retry-after-ms": str(max(1, math.ceil(refusal.retry_after_s * 1000))),
+        },
+        details={
+            "limit": refusal.rule_id,
+            "dimension": refusal.dimension,
+            "scope": refusal.scope,
+            "maximum": refusal.limit,
+            "current": refusal.current,
+        },
+    )

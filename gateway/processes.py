@@ -1,0 +1,111 @@
+"""Worker processes: started on an inherited socket, restarted with back-off when they die, ended in order.
+
+What a worker is told comes as one line of JSON on its standard input, which then stays open as its lifeline: when it
+ends, the parent is gone and the worker drains. Secrets passed this way are in no argument list and no environment.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from gateway.providers.provider import Endpoint
+
+_log = logging.getLogger("gateway.processes")
+
+State = Literal["starting", "ready", "waiting", "stopping"]
+RESTART_AFTER_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 60.0
+
+
+class WorkerSpec(msgspec.Struct, frozen=True):
+    """What a worker is told. `engines`: where the model host's engines answer."""
+
+    config_file: str
+    index: int
+    workers: int
+    descriptor: int
+    engines: dict[str, Endpoint] = {}
+
+
+def restart_delay(failures: int) -> float:
+    """Seconds to wait before the next start, after so many deaths in a row."""
+    return RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S)) - 1] if failures else 0.0
+
+
+class Worker:
+    """One worker process and its successors."""
+
+    def __init__(
+        self, spec: WorkerSpec, environment: Mapping[str, str], now: Callable[[], float], died: Callable[[int], None]
+    ) -> None:
+        self._spec = spec
+        self._environment = environment
+        self._now = now
+        self._died = died
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self.ready = asyncio.Event()
+        self.failures = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    async def run(self) -> None:
+        """Keep one process alive until `stop`."""
+        while not self._stopping:
+            began = self._now()
+            code = await self._run_once()
+            self.ready.clear()
+            if self._stopping:
+                return
+            self.failures = 1 if self._now() - began > STEADY_S else self.failures + 1
+            delay = restart_delay(self.failures)
+            _log.error("worker %d ended with code %s; starting it again in %.1f s", self._spec.index, code, delay)
+            await asyncio.sleep(delay)
+
+    async def _run_once(self) -> int:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+            pass_fds=(self._spec.descriptor,),
+            # A terminal's Ctrl-C goes to the parent alone, which then ends the workers in order.
+            start_new_session=True,
+        )
+        self._process = process
+        assert process.stdin is not None, "asked for a pipe"
+        assert process.stdout is not None, "asked for a pipe"
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(msgspec.json.encode(self._spec) + b"\n")
+            await process.stdin.drain()
+        try:
+            if (await process.stdout.readline()).strip() == b"ready":
+                self.ready.set()
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        self._died(process.pid)
+        return code
+
+    def stop(self) -> None:
+        """Ask it to drain and end."""
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+
+    def kill(self) -> None:
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()

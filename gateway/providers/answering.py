@@ -1,0 +1,158 @@
+"""From an upstream's exchange to a Reply: whole answers, event streams, raw bytes, and errors passed on faithfully."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway.core.call import Call, Reply
+from gateway.core.faults import UpstreamBroken, UpstreamFault
+from gateway.dialects.openai.answers import read_answer, rename_model
+from gateway.dialects.openai.streams import StreamReader
+from gateway.dialects.openai.usage import used_units
+from gateway.dialects.sse import Framer
+from gateway.providers.headers import returned
+from gateway.transport.client import Exchange
+
+_decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How to read an answer.
+
+    Attributes:
+        alias: takes the place of the upstream's own model name, unless empty.
+        strip_usage: the gateway alone asked for the stream's usage chunk.
+        provider: the upstream's name in config.yaml, for messages.
+    """
+
+    provider: str
+    alias: str = ""
+    strip_usage: bool = False
+
+
+class EventStream:
+    """Pulls batches of whole events out of an exchange, and knows whether the stream may end where it does."""
+
+    __slots__ = ("_exchange", "_first", "_framer", "_reader")
+
+    def __init__(self, exchange: Exchange, reader: StreamReader) -> None:
+        self._exchange = exchange
+        self._reader = reader
+        self._framer = Framer()
+        self._first: bytes | None = None
+
+    async def start(self) -> None:
+        """Wait for the first event: an upstream that fails before it can still be answered with a proper status."""
+        self._first = await self._next()
+
+    async def pull(self) -> bytes | None:
+        first, self._first = self._first, None
+        return first if first is not None else await self._next()
+
+    async def _next(self) -> bytes | None:
+        while (piece := await self._exchange.piece()) is not None:
+            if batch := self._framer.feed(piece):
+                return batch
+        rest = self._framer.rest()
+        if self._reader.ended and not rest.strip():
+            return None
+        # `data: [DONE]` without its empty line is how some servers end; anything else was cut.
+        if rest.strip() == b"data: [DONE]":
+            return self._framer.feed(b"\n\n")
+        raise UpstreamBroken("the upstream's stream ended before the answer was complete", code="upstream_cut_short")
+
+
+async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Callable[[], float]) -> Reply:
+    """The reply for what the upstream answered; `call.served` says what is known of it.
+
+    Raises:
+        UpstreamFault: it is not an answer in the dialect.
+    """
+    served = call.served
+    headers, served.request_id = returned(exchange.headers)
+    kind = _content_type(exchange)
+    if exchange.status >= 300:
+        return await _error_reply(exchange, headers, kind, reading)
+    if kind == "text/event-stream":
+        reader = StreamReader(
+            served,
+            now,
+            strip_usage=reading.strip_usage,
+            alias=reading.alias,
+            images=call.operation.name == "images",
+        )
+        stream = EventStream(exchange, reader)
+        await stream.start()
+        reply = Reply(exchange.status, headers, stream=stream.pull)
+        reply.taps.append(reader)
+        return reply
+    if call.operation.name == "speech" and "json" not in kind:
+        _note_units(call)
+        return Reply(exchange.status, headers, stream=exchange.piece)
+    return await _whole_reply(call, exchange, headers, kind, reading)
+
+
+async def _whole_reply(
+    call: Call, exchange: Exchange, headers: list[tuple[str, str]], kind: str, reading: Reading
+) -> Reply:
+    body = await exchange.read()
+    if call.operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
+        return Reply(exchange.status, headers, body)  # transcriptions as text, srt or vtt say nothing about usage
+    answer = read_answer(body, call.operation, {}, call.served)
+    model = answer.get("model")
+    if reading.alias and isinstance(model, str):
+        body = rename_model(body, model, reading.alias)
+    return Reply(exchange.status, headers, body)
+
+
+def _note_units(call: Call) -> None:
+    """Speech answers with sound alone; what it bills is the request's text."""
+    served = call.served
+    served.usage = used_units("speech", {}, {"input": call.fields.get("input")})
+    if served.usage is not None:
+        served.usage_source = "provider"
+
+
+async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind: str, reading: Reading) -> Reply:
+    """The upstream's refusal, as it said it, where it said it in JSON.
+
+    Raises:
+        UpstreamFault: a redirect, a page of HTML, or our own credentials refused (its message could quote the key).
+    """
+    status = exchange.status
+    body = await exchange.read()
+    if status < 400:
+        raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
+    if status in (401, 407):
+        raise UpstreamFault(
+            f"the upstream `{reading.provider}` refused the gateway's credentials; an operator must renew them",
+            code="upstream_credentials_refused",
+        )
+    if "json" not in kind and not body.lstrip().startswith(b"{"):
+        return Reply(status, _json_headers(headers), _plain_error(status, reading.provider))
+    try:
+        _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Reply(status, _json_headers(headers), _plain_error(status, reading.provider))
+    return Reply(status, headers, body)
+
+
+def _json_headers(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [("content-type", "application/json"), *(pair for pair in headers if pair[0] != "content-type")]
+
+
+def _plain_error(status: int, provider: str) -> bytes:
+    """An error object in the place of an answer that was none (a proxy's HTML page, a bare line)."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    message = f"the upstream `{provider}` answered {status} without an error object"
+    return msgspec.json.encode(
+        {"error": {"message": message, "type": kind, "param": None, "code": f"upstream_status_{status}"}}
+    )
+
+
+def _content_type(exchange: Exchange) -> str:
+    for name, value in exchange.headers:
+        if name == "content-type":
+            return value.partition(";")[0].strip().lower()
+    return ""

@@ -1,0 +1,77 @@
+"""Which headers pass, in each direction. Everything that is not listed stays behind."""
+
+from collections.abc import Iterable, Mapping
+
+# Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
+TO_UPSTREAM: frozenset[bytes] = frozenset(
+    {
+        b"accept-language",
+        b"idempotency-key",
+        b"openai-beta",
+        b"x-client-request-id",
+        b"x-session-id",
+    }
+)
+NEVER_TO_UPSTREAM: frozenset[str] = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "api-key",
+        "cookie",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "accept-encoding",
+        "forwarded",
+    }
+)
+
+TO_CLIENT: frozenset[str] = frozenset(
+    {
+        "content-type",
+        "content-disposition",
+        "openai-processing-ms",
+        "openai-version",
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+    }
+)
+_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-groq-request-id")
+
+
+def forwarded(headers: Mapping[bytes, bytes], allowed: Iterable[bytes]) -> dict[str, str]:
+    """The request headers that may go upstream."""
+    found: dict[str, str] = {}
+    for name in allowed:
+        value = headers.get(name)
+        if value is not None:
+            found[name.decode("latin-1")] = value.decode("latin-1")
+    return found
+
+
+def returned(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
+    """The response headers the client gets, and the upstream's request id.
+
+    The upstream's rate limits and request id describe the organisation's account, not the caller's quota: they come
+    back as `x-upstream-ratelimit-…` and `x-upstream-request-id`.
+    """
+    passed: list[tuple[str, str]] = []
+    request_id = ""
+    for name, value in headers:
+        if name in TO_CLIENT:
+            passed.append((name, value))
+        elif name in _REQUEST_IDS:
+            if not request_id:
+                request_id = value[:128]
+                passed.append(("x-upstream-request-id", request_id))
+        elif name.startswith(("x-ratelimit-", "anthropic-ratelimit-")):
+            passed.append(("x-upstream-" + name[name.index("ratelimit-") :], value))
+    return passed, request_id

@@ -1,0 +1,110 @@
+"""What a worker tells about its calls and itself: metrics, spans, log lines, readiness."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway import __version__
+from gateway.core.call import Call
+from gateway.edge.inflight import InFlight
+from gateway.identity.feed import KeyFeed
+from gateway.ledger.journal import Journal
+from gateway.limits.counters import Refusal
+from gateway.policyset import PolicyFeed
+from gateway.stores.documents import DocumentError
+from gateway.telemetry.log import RequestLog
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.otlp import Otlp
+
+_log = logging.getLogger("gateway.worker")
+TICK_S = 0.5
+
+
+class Reports:
+    """Where ended calls are told of."""
+
+    def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, models: Container[str]) -> None:
+        self._metrics = metrics
+        self._log = log
+        self._otlp = otlp
+        self._models = models
+
+    def ended(self, call: Call) -> None:
+        record = call.record
+        self._metrics.record_closed(record, record.model in self._models)
+        if call.target is not None:
+            result = str(record.status) if record.blame != "upstream" else record.error_code
+            self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
+        self._log.ended(record)
+        if self._otlp is not None:
+            self._otlp.ended(call)
+
+    def limited(self, refusal: Refusal) -> None:
+        self._metrics.limited.labels(refusal.rule_id, refusal.dimension).inc()
+
+    def journal_failed(self, error: OSError) -> None:
+        self._metrics.journal_failures.inc()
+        _log.error("the journal cannot be written: %s", error)
+
+    def reloaded(self, problem: DocumentError | None) -> None:
+        self._metrics.reloads.labels("ok" if problem is None else "failed").inc()
+        self._metrics.policy_stale.set(0 if problem is None else 1)
+
+    async def watch(self, flights: InFlight, keys: KeyFeed, now: Callable[[], float]) -> None:
+        """Gauges that no call changes, and how late the event loop runs."""
+        while True:
+            began = now()
+            await asyncio.sleep(TICK_S)
+            self._metrics.loop_lag.observe(max(0.0, now() - began - TICK_S))
+            self._metrics.in_flight.set(len(flights))
+            self._metrics.key_age.set(keys.age_s)
+
+
+class Status:
+    """What `/health/ready` and `/admin/status` say of this worker. No secrets, no tenants' names."""
+
+    def __init__(
+        self, policies: PolicyFeed, keys: KeyFeed, flights: InFlight, journal: Journal, engines_file: Path
+    ) -> None:
+        self._policies = policies
+        self._keys = keys
+        self._flights = flights
+        self._journal = journal
+        self._engines_file = engines_file
+
+    def ready(self) -> tuple[bool, Mapping[str, object]]:
+        """Ready unless draining: a broken policy file, an upstream or an engine that is away must not take a whole
+        fleet out of its load balancer. The details tell."""
+        details: dict[str, object] = {
+            "draining": self._flights.draining,
+            "policies": str(self._policies.problem) if self._policies.problem else "ok",
+            "keys": self._keys.last_error or "ok",
+            "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
+            "engines": {engine["name"]: engine["state"] for engine in self.engines()},
+        }
+        return not self._flights.draining, details
+
+    def engines(self) -> list[dict[str, object]]:
+        try:
+            return msgspec.json.decode(self._engines_file.read_bytes(), type=list[dict[str, object]])
+        except (OSError, msgspec.MsgspecError):
+            return []
+
+    def full(self) -> Mapping[str, object]:
+        _, details = self.ready()
+        versions = {
+            "tenants": self._policies.tenants.value.version,
+            "access": self._policies.access.value.version,
+            "limits": self._policies.limits.value.version,
+            "prices": self._policies.prices.value.version,
+        }
+        return {
+            "version": __version__,
+            **details,
+            "engines": self.engines(),
+            "policy_versions": versions,
+            "calls_under_way": len(self._flights),
+        }

@@ -1,0 +1,62 @@
+"""State files: secrets of mode 0600, and atomic replacement."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` (mode 0700) if it is not there."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step; nobody but the owner can ever read it, not even for a moment."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_or_create_secret(path: Path, prefix: str) -> str:
+    """The secret kept in `path`; made on first use: `prefix` and 256 bits of randomness. Safe against a race."""
+    for _ in range(2):
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            pass
+        private_directory(path.parent)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(prefix + secrets.token_urlsafe(32) + "\n")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def fingerprint(paths: list[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+    """What changes when any of these files is edited or replaced: (mtime, size, inode) of each, None if absent."""
+    return tuple(_stat(path) for path in paths)
+
+
+def _stat(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def digest(*parts: bytes) -> str:
+    """SHA-256 of the parts, each preceded by its length, as the first 16 hex digits: a version to show and to store."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(len(part).to_bytes(8, "big"))
+        hasher.update(part)
+    return hasher.hexdigest()[:16]

@@ -1,0 +1,89 @@
+"""SQLite: opened one way, migrated by numbered files, spoken to in named queries.
+
+A room keeps `queries.sql` (blocks that start with `-- name: something`) and `migrations/NNNN_what.sql` beside its
+code. An applied migration is never edited: its digest is kept, and a changed one is refused.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+BUSY_TIMEOUT_S = 5.0
+
+
+class MigrationError(Exception):
+    """The database and the program's migrations do not belong together."""
+
+
+def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection in autocommit mode (transactions are written out), WAL, usable from one thread at a time.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened or is not a database.
+    """
+    if read_only:
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+    else:
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # WAL with NORMAL: a power cut may lose the last commits, never the database; a killed process loses nothing.
+        connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def named_queries(package: str) -> Mapping[str, str]:
+    """The queries of `package`'s queries.sql, by name."""
+    text = (files(package) / "queries.sql").read_text(encoding="utf-8")
+    queries: dict[str, str] = {}
+    for block in text.split("-- name: ")[1:]:
+        name, _, query = block.partition("\n")
+        queries[name.strip()] = query.strip().rstrip(";")
+    return queries
+
+
+def migrate(connection: sqlite3.Connection, package: str) -> None:
+    """Apply what is missing of `package`'s migrations, in order, each in a transaction of its own.
+
+    Raises:
+        MigrationError: an applied migration was edited, or the database is newer than this program.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT")
+    migrations = _migrations(package)
+    rows = connection.execute("SELECT name, digest FROM migrations").fetchall()
+    applied: dict[str, str] = {row["name"]: row["digest"] for row in rows}
+    unknown = sorted(set(applied) - set(migrations))
+    if unknown:
+        raise MigrationError(f"the database has migration {unknown[-1]}, which this version does not know: upgrade")
+    for name, script in migrations.items():
+        script_digest = hashlib.sha256(script.encode()).hexdigest()
+        if name not in applied:
+            _apply(connection, name, script, script_digest)
+        elif applied[name] != script_digest:
+            raise MigrationError(f"migration {name} was edited after it was applied; add a new one instead")
+
+
+def _migrations(package: str) -> dict[str, str]:
+    folder = files(package) / "migrations"
+    found = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
+    return dict(sorted(found.items()))
+
+
+def _apply(connection: sqlite3.Connection, name: str, script: str, script_digest: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Two processes may start together: whoever got the lock second finds the work done.
+        if connection.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone() is None:
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, script_digest))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

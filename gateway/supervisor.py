@@ -1,0 +1,162 @@
+"""The parent process: binds the socket, keeps workers and engines alive, drains journals into the ledger.
+
+    gateway serve ── supervisor ─┬─ worker 1…N   the event loops that answer requests
+                                 ├─ engines      model servers on this machine
+                                 └─ drainer      the ledger's one writer, in a thread
+
+No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import signal
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import msgspec
+
+from gateway.config import Settings, child_environment, use_metrics_dir
+from gateway.core.clock import SystemClock
+from gateway.edge.server import listen
+from gateway.ledger.drain import Drained, Drainer
+from gateway.ledger.store import SqliteLedger
+from gateway.modelhost.host import ModelHost
+from gateway.processes import Worker, WorkerSpec
+from gateway.providers.provider import Endpoint
+from gateway.stores.files import private_directory
+from gateway.telemetry.metrics import Metrics, fresh_folder
+
+_log = logging.getLogger("gateway.supervisor")
+
+
+class AlreadyRunning(Exception):
+    """Another gateway uses the same state folder."""
+
+
+@contextlib.contextmanager
+def sole_user(state_dir: Path) -> Generator[None]:
+    """Hold the state folder for this process.
+
+    Raises:
+        AlreadyRunning: somebody else holds it.
+    """
+    private_directory(state_dir)
+    with (state_dir / "gateway.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(f"another gateway is running on {state_dir}") from None
+        yield
+
+
+async def supervise(settings: Settings, started: Callable[[], None]) -> None:
+    """Run the gateway until SIGTERM or SIGINT; `started` is called once the first worker answers.
+
+    Raises:
+        AlreadyRunning: on the same state folder. OSError: the address cannot be bound.
+    """
+    with sole_user(settings.state_dir):
+        listener = listen(settings.config.server)
+        try:
+            await _supervise(settings, listener.fileno(), started)
+        finally:
+            listener.close()
+
+
+async def _supervise(settings: Settings, descriptor: int, started: Callable[[], None]) -> None:
+    clock = SystemClock()
+    metrics_dir = settings.run_dir / "metrics"
+    fresh_folder(metrics_dir)
+    use_metrics_dir(metrics_dir)
+    metrics = Metrics(metrics_dir)
+    stop = _stop_on_signals()
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = stack.enter_context(SqliteLedger(settings.state_dir / "ledger.db"))
+        reports = DrainReports(metrics)
+        drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained)
+        await stack.enter_async_context(drainer)
+        host = ModelHost(settings.config.engines, settings.state_dir, clock)
+        await stack.enter_async_context(host)
+        endpoints = {name: Endpoint(found.base_url, found.api_key) for name, found in host.endpoints().items()}
+        count = settings.config.server.workers
+        specs = [WorkerSpec(str(settings.file), index, count, descriptor, endpoints) for index in range(count)]
+        environment = child_environment(metrics_dir)
+        workers = [Worker(spec, environment, clock.monotonic, metrics.forget_process) for spec in specs]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        reporting = asyncio.create_task(_report_engines(host, settings.run_dir / "engines.json", metrics))
+        try:
+            if await _first_ready(workers, stop):
+                started()
+            await stop.wait()
+        finally:
+            reporting.cancel()
+            await _end_workers(workers, running, settings)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _first_ready(workers: list[Worker], stop: asyncio.Event) -> bool:
+    """Wait until a worker answers; False if we are asked to stop before."""
+    waits = [asyncio.create_task(worker.ready.wait()) for worker in workers]
+    waits.append(asyncio.create_task(stop.wait()))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return not stop.is_set()
+
+
+async def _end_workers(workers: list[Worker], running: list[asyncio.Task[None]], settings: Settings) -> None:
+    """Workers drain first, so that their last records are in the journals before the drainer's final round."""
+    for worker in workers:
+        worker.stop()
+    server = settings.config.server
+    # A worker ends itself when its grace is over; the rest is for one that hangs.
+    _, late = await asyncio.wait(running, timeout=server.drain_delay_s + server.grace_s + 10)
+    for worker in workers if late else ():
+        worker.kill()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None:
+    """Publish the engines' states for workers (`/health/ready`) and metrics."""
+    shown = b""
+    while True:
+        states = host.states()
+        said = msgspec.json.encode(states)
+        for state in states:
+            metrics.engine_up.labels(state.name).set(state.state == "ready")
+            metrics.engine_restarts.labels(state.name).set(state.restarts)
+        if said != shown:
+            shown = said
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(said)
+            temporary.replace(path)
+        await asyncio.sleep(0.25)
+
+
+class DrainReports:
+    """What the drainer's rounds change in the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def drained(self, drained: Drained | None) -> None:
+        """One round; None for one that failed."""
+        if drained is None:
+            self._metrics.drain_errors.inc()
+            return
+        if drained.records:
+            self._metrics.drained.inc(drained.records)
+        if drained.quarantined:
+            self._metrics.quarantined.inc(drained.quarantined)
+        self._metrics.drain_lag.set(drained.lag_bytes)

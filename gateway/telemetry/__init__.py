@@ -1,0 +1,9 @@
+"""Metrics, traces and logs: the only room that configures Prometheus and OpenTelemetry.
+
+Must never: hold content or secrets, put an unbounded value into a label, or slow or fail a call because a collector is
+away.
+
+Invariants:
+* Every metric is declared in `metrics.py`, every OpenTelemetry name in `names.py`.
+* Without OTLP in config.yaml nothing of the OpenTelemetry SDK is imported.
+"""

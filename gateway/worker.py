@@ -1,0 +1,93 @@
+"""One worker process: an event loop that answers requests until it is told to drain.
+
+serving ──SIGTERM or lifeline ends──▶ draining: readiness says no, requests are still taken for drain_delay_s
+        ──▶ closing: no new connection; calls under way finish within grace_s, then end with an error event
+        ──▶ ended: journals closed, exporters flushed
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from gateway.app import Application, build
+from gateway.config import read_config
+from gateway.edge.server import HttpServer, ServerOptions, quiet
+from gateway.processes import WorkerSpec
+
+LAST_WORDS_S = 2.0
+
+
+async def serve(spec: WorkerSpec) -> None:
+    """Serve until SIGTERM, SIGINT, or the end of standard input."""
+    settings = read_config(Path(spec.config_file))
+    quiet()
+    async with build(settings, spec) as application:
+        server = HttpServer(application.asgi, spec.descriptor, settings.config.server)
+        serving = asyncio.create_task(server.serve())
+        stop = _stop_event()
+        os.write(sys.stdout.fileno(), b"ready\n")
+        await _first(serving, asyncio.create_task(stop.wait()))
+        await _drain(application, server, serving, settings.config.server)
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    lifeline = sys.stdin.fileno()
+
+    def read_lifeline() -> None:
+        if not os.read(lifeline, 1024):
+            loop.remove_reader(lifeline)
+            stop.set()
+
+    loop.add_reader(lifeline, read_lifeline)
+    return stop
+
+
+async def _first(serving: asyncio.Task[None], stopping: asyncio.Task[bool]) -> None:
+    """Until we are asked to stop, or the server ends by itself, which is an error."""
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if serving.done():
+        serving.result()
+        raise RuntimeError("the HTTP server ended by itself")
+
+
+async def _drain(
+    application: Application, server: HttpServer, serving: asyncio.Task[None], options: ServerOptions
+) -> None:
+    application.flights.draining = True
+    await asyncio.sleep(options.drain_delay_s)
+    server.stop()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(serving), options.grace_s)
+        return
+    application.flights.abort_all()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(serving), LAST_WORDS_S)
+        return
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+def main() -> None:
+    line = b""
+    # Byte by byte: a buffered reader would swallow what the lifeline's end is told by.
+    while not line.endswith(b"\n"):
+        byte = os.read(sys.stdin.fileno(), 1)
+        if not byte:
+            return
+        line += byte
+    uvloop.run(serve(msgspec.json.decode(line, type=WorkerSpec)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Whatever a client sends: a clear error in OpenAI's shape or a closed connection; never a traceback, never a hang."""
+
+import asyncio
+import json
+import socket
+import time
+
+import pytest
+
+from gateway.testing import json_answer
+from tests.conftest import Gateway, Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "empty"),
+        (b"{", "JSON"),
+        (b"[1]", "JSON object"),
+        (b'"x"', "JSON object"),
+        (b"null", "JSON object"),
+        (b'{"messages": []}', "`model`"),
+        (b'{"model": 7}', "`model` must be"),
+        (b'{"model": ""}', "`model` must be"),
+        (b'{"model": "%s"}' % (b"m" * 300), "256"),
+        (b'{"model": "test-model", "stream": "yes"}', "`stream`"),
+        (b'{"model": "test-model", "stream": true, "stream_options": 3}', "`stream_options`"),
+        (b'{"model": "test-model", "x": "\x00"}', "JSON"),
+        (b'{"model": "test-model", "x": "\xff\xfe"}', "UTF-8"),
+        (b'{"model": "test-model", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested"),
+        (b'{"model": "test-model",}', "JSON"),
+        (b'{"model": "test-model"} trailing', "JSON"),
+    ],
+    ids=range(16),
+)
+async def test_a_body_that_cannot_be_read(fresh: Site, body: bytes, says: str) -> None:
+    answer = await fresh.client.post("/chat/completions", content=body)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["type"] == "invalid_request_error"
+    assert says in error["message"]
+    assert error["gateway"]["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-should-retry"] == "false"
+    record = await fresh.last_record()
+    assert (record["outcome"], record["status"], record["cost_nano"]) == ("refused", 400, None)
+
+
+async def test_a_form_where_json_is_expected(fresh: Site) -> None:
+    answer = await fresh.client.post("/chat/completions", data={"model": "test-model"}, files={"f": b"x"})
+    assert (answer.status_code, "application/json" in answer.json()["error"]["message"]) == (400, True)
+
+
+async def test_json_where_a_form_is_expected(fresh: Site) -> None:
+    answer = await fresh.client.post("/audio/transcriptions", json={"model": "test-model"})
+    assert (answer.status_code, "multipart/form-data" in answer.json()["error"]["message"]) == (400, True)
+
+
+async def test_a_compressed_body_is_refused_not_misread(fresh: Site) -> None:
+    answer = await fresh.client.post("/chat/completions", content=b"\x1f\x8b", headers={"content-encoding": "gzip"})
+    assert (answer.status_code, "content-encoding" in answer.json()["error"]["message"]) == (400, True)
+
+
+async def test_an_unknown_model(fresh: Site) -> None:
+    answer = await fresh.chat(model="no-such-model")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_a_wrong_method(fresh: Site, method: str) -> None:
+    answer = await fresh.client.request(method, "/chat/completions")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/chat/completions/", "/../admin/keys", "/chat%2Fcompletions", "/%00"])
+async def test_an_unknown_path(fresh: Site, path: str) -> None:
+    answer = await fresh.client.post(path, json={})
+    assert answer.status_code in (404, 405)
+    assert "error" in answer.json()
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(fresh: Site) -> None:
+    started = time.monotonic()
+    status, body = await raw(fresh.gateway, head(fresh, {"content-length": str(10**12)}))
+    assert status == 413
+    assert json.loads(body)["error"]["code"] == "request_too_large"
+    assert time.monotonic() - started < 3
+
+
+async def test_two_content_lengths_are_refused(fresh: Site) -> None:
+    request = head(fresh, {"content-length": "2"}, b"content-length: 3\r\n") + b"{}x"
+    assert (await raw(fresh.gateway, request))[0] == 400
+
+
+async def test_a_header_bomb_is_refused(fresh: Site) -> None:
+    many = b"".join(b"x-%d: y\r\n" % number for number in range(2000))
+    assert (await raw(fresh.gateway, head(fresh, {"content-length": "2"}, many) + b"{}"))[0] == 431
+    long = b"x-long: " + b"y" * 200_000 + b"\r\n"
+    assert (await raw(fresh.gateway, head(fresh, {"content-length": "2"}, long) + b"{}"))[0] in (400, 431)
+
+
+async def test_garbage_instead_of_http_closes_the_connection(fresh: Site) -> None:
+    status, _ = await raw(fresh.gateway, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not http at all\r\n\r\n")
+    assert status in (0, 400)
+
+
+async def test_the_gateway_goes_on_after_all_that(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}))
+    assert (await fresh.chat()).status_code == 200
+    assert "Traceback" not in fresh.gateway.log()
+
+
+def head(site: Site, headers: dict[str, str], extra: bytes = b"") -> bytes:
+    lines = {
+        "host": "gateway",
+        "authorization": f"Bearer {site.gateway.key}",
+        "content-type": "application/json",
+        **headers,
+    }
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {CHAT} HTTP/1.1\r\n{text}".encode() + extra + b"\r\n"
+
+
+async def raw(gateway: Gateway, request: bytes) -> tuple[int, bytes]:
+    """Send bytes as they are; the status (0: closed without an answer) and the body."""
+
+    def exchange() -> tuple[int, bytes]:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+            answer = b""
+            try:
+                connection.sendall(request)
+                while piece := connection.recv(65536):
+                    answer += piece
+                    header, _, body = answer.partition(b"\r\n\r\n")
+                    length = [line for line in header.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+                    if length and len(body) >= int(length[0].split(b":")[1]):
+                        break
+            except (ConnectionError, TimeoutError):
+                pass
+            header, _, body = answer.partition(b"\r\n\r\n")
+            return (int(header.split(b" ")[1]) if header else 0), body
+
+    return await asyncio.to_thread(exchange)

@@ -1,0 +1,70 @@
+"""wrk as the load generator, where it is installed: it takes less of the load's core than Python can.
+
+wrk checks status and framing; it does not look into bodies, so their sizes are checked by the sum. It cuts what is
+under way when its time is over, so streams are not driven by it.
+"""
+
+import asyncio
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tests.speed.child import BenchError
+from tests.speed.load import Loaded
+
+SCRIPT = """
+wrk.method = "POST"
+wrk.body = [==[%(body)s]==]
+wrk.headers["content-type"] = "application/json"
+wrk.headers["authorization"] = "Bearer %(key)s"
+done = function(summary, latency)
+  local e = summary.errors
+  print(string.format(
+    'RESULT {"answers": %%d, "microseconds": %%d, "bytes": %%d, "p50_us": %%.1f, "p99_us": %%.1f, "wrong": '
+      .. '{"no connection": %%d, "broken answer": %%d, "not sent": %%d, "status": %%d, "timeout": %%d}}',
+    summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99),
+    e.connect, e.read, e.write, e.status, e.timeout))
+end
+"""
+
+
+def wrk_path() -> str | None:
+    return shutil.which("wrk")
+
+
+async def load_with_wrk(
+    port: int, key: str, body: bytes, least_answer: int, connections: int, seconds: float, folder: Path
+) -> Loaded:
+    """As `load`; `least_answer`: bytes of the smallest answer that is complete. Takes whole seconds, at least one."""
+    path = wrk_path()
+    assert path is not None, "asked only where wrk is installed"
+    script = folder / "wrk.lua"
+    script.write_text(SCRIPT % {"body": body.decode(), "key": key})
+    process = await asyncio.create_subprocess_exec(
+        path,
+        *("-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "20s"),
+        *("-s", str(script), f"http://127.0.0.1:{port}/v1/chat/completions"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    for line in output.decode(errors="replace").splitlines():
+        if line.startswith("RESULT "):
+            return read_result(json.loads(line.removeprefix("RESULT ")), least_answer)
+    raise BenchError(f"wrk said nothing that could be read:\n{output.decode(errors='replace')}")
+
+
+def read_result(said: dict[str, Any], least_answer: int) -> Loaded:
+    wrong = {what: count for what, count in said["wrong"].items() if count}
+    missing = said["answers"] * least_answer - said["bytes"]
+    if missing > 0:
+        wrong[f"{missing} bytes are missing in the answers"] = 1
+    return Loaded(
+        answers=said["answers"] - said["wrong"]["status"],
+        wrong=wrong,
+        seconds=said["microseconds"] / 1e6,
+        p50_us=said["p50_us"],
+        p99_us=said["p99_us"],
+    )
