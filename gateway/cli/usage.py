@@ -1,7 +1,6 @@
 """`gateway usage`: who used what, and what it cost, from the ledger."""
 
 import argparse
-import sqlite3
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import read_config
-from gateway.ledger.reports import FILTERS, GROUPS, as_csv, as_json, table, usage
+from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, table, usage
 
 
 def add_to(verbs: Verbs) -> None:
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     filters = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
     try:
         rows = usage(settings.state_dir / "ledger.db", groups, options.since, options.until, filters)
-    except (ValueError, sqlite3.Error) as error:
+    except (ValueError, LedgerUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if options.json:

@@ -12,7 +12,7 @@ import msgspec
 from gateway.core.clock import Clock, uuid7
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.identity.keys import NewKey, make_key
-from gateway.stores.sqlite import migrate, named_queries, open_database
+from gateway.stores.sqlite import named_queries, open_migrated
 
 _PACKAGE = "gateway.identity"
 MAX_LABELS = 32
@@ -64,16 +64,14 @@ class KeyStore:
         self._opened: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._opened = open_database(self._path)
-        self._path.chmod(0o600)
-        migrate(self._opened, _PACKAGE)
+        self._opened = open_migrated(self._path, _PACKAGE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
 
     @property
     def _connection(self) -> sqlite3.Connection:

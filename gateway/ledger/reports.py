@@ -29,6 +29,10 @@ GROUPS: dict[str, str] = {
 FILTERS: dict[str, str] = {name: GROUPS[name] for name in ("tenant", "team", "key", "model", "operation", "outcome")}
 
 
+class LedgerUnavailable(Exception):
+    """The ledger's database is away or damaged."""
+
+
 class UsageRow(msgspec.Struct, kw_only=True):
     """One line of a report. `group`: the values of what was grouped by. Input tokens include cached ones, output
     tokens include reasoning. `cost_nano`: of priced calls; `unpriced`: calls that used something without a price."""
@@ -63,7 +67,7 @@ def usage(
     hours are UTC. A ledger that does not exist yet has no rows.
 
     Raises:
-        ValueError: an unknown word to group or filter by. sqlite3.Error: the ledger cannot be read.
+        ValueError: an unknown word to group or filter by. LedgerUnavailable: the ledger cannot be read.
     """
     unknown = [name for name in group_by if name not in GROUPS] or [n for n in filters or {} if n not in FILTERS]
     if unknown:
@@ -80,8 +84,11 @@ def usage(
     values: dict[str, Any] = {f"f_{name}": value for name, value in (filters or {}).items()}
     values["since_ns"] = _nanoseconds(since, 0)
     values["until_ns"] = _nanoseconds(until, 2**62)
-    with closing(open_database(database, read_only=True)) as connection:
-        rows = connection.execute(query, values).fetchall()
+    try:
+        with closing(open_database(database, read_only=True)) as connection:
+            rows = connection.execute(query, values).fetchall()
+    except sqlite3.Error as error:
+        raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
     return [_row(row, group_by) for row in rows if row["calls"]]
 
 

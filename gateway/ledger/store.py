@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
-from gateway.stores.sqlite import migrate, named_queries, open_database
+from gateway.stores.sqlite import named_queries, open_migrated
 
 _PACKAGE = "gateway.ledger"
 _NOTHING = Usage()
@@ -56,10 +56,7 @@ class SqliteLedger:
         self._opened: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._opened = open_database(self._path)
-        self._path.chmod(0o600)
-        migrate(self._opened, _PACKAGE)
+        self._opened = open_migrated(self._path, _PACKAGE)
         return self
 
     def __exit__(

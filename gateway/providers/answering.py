@@ -99,10 +99,9 @@ async def _whole_reply(
     body = await exchange.read()
     if call.operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
         return Reply(exchange.status, headers, body)  # transcriptions as text, srt or vtt say nothing about usage
-    answer = read_answer(body, call.operation, {}, call.served)
-    model = answer.get("model")
-    if reading.alias and isinstance(model, str):
-        body = rename_model(body, model, reading.alias)
+    read_answer(body, call.operation, {}, call.served)
+    if reading.alias and call.served.model:
+        body = rename_model(body, call.served.model, reading.alias)
     return Reply(exchange.status, headers, body)
 
 

@@ -37,6 +37,23 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def open_migrated(path: Path, package: str) -> sqlite3.Connection:
+    """A writable database of this program's own, readable by its user only, with `package`'s migrations applied.
+
+    Raises:
+        sqlite3.Error: it cannot be opened. MigrationError: it does not belong to this version.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = open_database(path)
+    try:
+        path.chmod(0o600)
+        migrate(connection, package)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def named_queries(package: str) -> Mapping[str, str]:
     """The queries of `package`'s queries.sql, by name."""
     text = (files(package) / "queries.sql").read_text(encoding="utf-8")

@@ -121,14 +121,16 @@ async def test_the_first_event_is_not_held_back(fresh: Site) -> None:
         await write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))  # type: ignore[operator]
 
     fresh.upstream.set(CHAT, script)
-    async with within(10):
-        async with fresh.client.stream(
+    async with (
+        within(10),
+        fresh.client.stream(
             "POST", "/chat/completions", json={"model": "test-model", "messages": [], "stream": True}
-        ) as answer:
-            pieces = answer.aiter_raw()
-            assert b"first" in await anext(pieces)
-            seen.set()
-            assert b"[DONE]" in b"".join([piece async for piece in pieces])
+        ) as answer,
+    ):
+        pieces = answer.aiter_raw()
+        assert b"first" in await anext(pieces)
+        seen.set()
+        assert b"[DONE]" in b"".join([piece async for piece in pieces])
 
 
 async def test_a_long_stream_of_tiny_events_arrives_whole(fresh: Site) -> None:

@@ -5,6 +5,7 @@ errors cannot look like speed.
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 def percentile(ordered: list[float], share: float) -> float:
     """The smallest value that at least `share` of the values do not exceed; 0 of none."""
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 class Tally:

@@ -9,25 +9,35 @@ from gateway.core.call import Operation, Served
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.openai.usage import Json, part, read_usage, used_units
 
+_open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+# What is looked at; the rest of an answer (embeddings are megabytes of numbers) is only checked for being JSON.
+_LOOKED_AT = frozenset({"model", "usage", "status", "incomplete_details", "duration", "meta", "error"})
 
 
-def read_answer(body: bytes, operation: Operation, request: Mapping[str, object], served: Served) -> Json:
+class _Choice(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+_decode_choices = msgspec.json.Decoder(list[_Choice]).decode
+_decode_data = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def read_answer(body: bytes, operation: Operation, request: Mapping[str, object], served: Served) -> None:
     """Note in `served` what a successful JSON answer says about itself.
 
     Raises:
         UpstreamBroken: the body is not a JSON object.
     """
     try:
-        answer = _decode(body)
+        fields = _open(body)
+        answer: dict[str, Any] = {name: _decode(raw) for name, raw in fields.items() if name in _LOOKED_AT}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UpstreamBroken("the upstream's answer is not valid JSON") from None
-    if not isinstance(answer, dict):
-        raise UpstreamBroken("the upstream's answer is not a JSON object")
-    answer = cast(dict[str, Any], answer)
+        raise UpstreamBroken("the upstream's answer is not a JSON object") from None
+    _open_lists(fields, answer)
     note_model(answer, served)
-    served.finish_reason = finish_reason(answer) or served.finish_reason
+    served.finish_reason = finish_reason(answer)
     usage = part(answer, "usage")
     if usage:
         served.usage = read_usage(usage, images_out=operation.name == "images")
@@ -35,7 +45,17 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
         served.usage = used_units(operation.name, answer, request)
     if served.usage is not None:
         served.usage_source = "provider"
-    return answer
+
+
+def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> None:
+    """`choices` as their finish reasons, `data` as its length's worth of placeholders; oddly shaped ones not at all."""
+    try:
+        if "choices" in fields:
+            answer["choices"] = [{"finish_reason": one.finish_reason} for one in _decode_choices(fields["choices"])]
+        if "data" in fields:
+            answer["data"] = [None] * len(_decode_data(fields["data"]))
+    except msgspec.MsgspecError:
+        return
 
 
 def note_model(answer: Json, served: Served) -> None:

@@ -20,6 +20,7 @@ from gateway.dialects.openai.usage import Json, part, read_usage
 from gateway.dialects.sse import data_of, split
 
 _decode = msgspec.json.Decoder().decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
 
 _RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 # These streams have no terminator but their last object; usage comes with it. With n > 1 there are several.
@@ -79,13 +80,9 @@ class StreamReader:
         if data == b"[DONE]":
             self._served.complete = self.ended = True
             return event
-        try:
-            said = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UpstreamBroken("the upstream sent an event that is not valid JSON") from None
-        if not isinstance(said, dict):
+        said = _read(data)
+        if said is None:
             return event
-        said = cast(dict[str, Any], said)
         choices = said.get("choices")
         if choices is not None:
             passed = self._chunk(event, said, choices)
@@ -175,3 +172,20 @@ class StreamReader:
         if self._alias and event is not None and model != self._alias:
             return rename_model(event, model, self._alias)
         return event
+
+
+def _read(data: bytes) -> dict[str, Any] | None:
+    """An event's data as an object; None for other JSON, and for JSON with numbers no float can hold.
+
+    Raises:
+        UpstreamBroken: it is not JSON.
+    """
+    try:
+        said = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            _check(data)
+        except (msgspec.DecodeError, RecursionError):
+            raise UpstreamBroken("the upstream sent an event that is not valid JSON") from None
+        return None
+    return cast(dict[str, Any], said) if isinstance(said, dict) else None
