@@ -69,7 +69,12 @@ class Provider:
             call.record.queued_us = int(await self._pacer.wait() * 1e6)
         call.served.asked = True
         exchange = await self._client.send(
-            "POST", self._url(call.operation.path, model), headers, call.fields.encode(changes), self._options.timeouts
+            "POST",
+            self._url(call.operation.path, model),
+            headers,
+            call.fields.encode(changes),
+            self._options.timeouts,
+            stream=call.stream or call.operation.answers == "binary",
         )
         call.on_end(exchange.close)
         try:

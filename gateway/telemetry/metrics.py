@@ -7,6 +7,7 @@ of config.yaml or `_unknown`, and past MAX_SERIES combinations everything counts
 """
 
 import contextlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,12 @@ class Metrics:
 
     def __init__(self, folder: Path | None = None) -> None:
         # Imported here: the library looks for its folder when it is imported, and importing this room must not.
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
+        if folder is not None:
+            # The library asks for the process's id at every increment, a system call each; ours never changes.
+            pid = os.getpid()
+            values.ValueClass = values.MultiProcessValue(lambda: pid)
         self._folder = folder
         self._registry = registry = CollectorRegistry()
 

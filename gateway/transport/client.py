@@ -1,8 +1,8 @@
 """The HTTP client behind its seam: `HttpClient.send` gives an `Exchange`; no other file knows pyreqwest.
 
-Two traps, measured: with the default read buffer a stream's events arrive all at once at its end, so the buffer is 0
-and chunks are read raw; and `__aexit__` of a streamed request never suspends, so an exchange can be closed from plain
-code by driving it one step.
+Measured: the client reads up to its buffer's size before it hands an answer over. For a stream that holds every event
+back until its end, so a stream's buffer is 0; for a whole answer it saves two of three hops between its thread and
+ours. And `__aexit__` of a streamed request never suspends, so plain code can close an exchange by driving it one step.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from pyreqwest.proxy import ProxyBuilder
 from gateway.core.faults import UpstreamBroken, UpstreamTimeout
 from gateway.transport.errors import to_fault
 from gateway.transport.watchdog import Timeouts, Watchdog
+
+WHOLE_BUFFER = 512 * 1024
 
 
 class ClientOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,6 +110,7 @@ class HttpClient:
         self._client: Client | None = None
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         options = self._options
         builder = (
             ClientBuilder()
@@ -135,9 +138,9 @@ class HttpClient:
             await self._client.close()
 
     async def send(
-        self, method: str, url: Url | str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts
+        self, method: str, url: Url | str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, *, stream: bool
     ) -> Exchange:
-        """Send, and wait for the status line and headers.
+        """Send, and wait for the status line and headers; unless `stream`, also for the first WHOLE_BUFFER of the body.
 
         Raises:
             UpstreamFault: nothing usable came back in time.
@@ -146,8 +149,8 @@ class HttpClient:
         request = self._client.request(method, url).headers(headers)
         if body:
             request = request.body_bytes(body)
-        streamed = request.streamed_read_buffer_limit(0).build_streamed()
-        watchdog = Watchdog(timeouts)
+        streamed = request.streamed_read_buffer_limit(0 if stream else WHOLE_BUFFER).build_streamed()
+        watchdog = Watchdog(timeouts, self._loop)
         try:
             response = await streamed.__aenter__()
         except asyncio.CancelledError:

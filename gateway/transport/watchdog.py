@@ -11,7 +11,8 @@ import msgspec
 
 
 class Timeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`first_byte_s`: until the status line; `idle_s`: between two pieces of the body; `total_s`: everything."""
+    """`first_byte_s`: until the status line, or until the answer where it is not streamed; `idle_s`: between two pieces
+    of the body; `total_s`: everything."""
 
     connect_s: float = 5.0
     first_byte_s: float = 300.0
@@ -27,10 +28,10 @@ class Watchdog:
 
     __slots__ = ("_loop", "_started", "_task", "_timeouts", "_timer", "_touched", "_waiting", "fired")
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        task = asyncio.current_task()
+    def __init__(self, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
+        task = asyncio.current_task(loop)
         assert task is not None, "a watchdog guards a task"
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._task = task
         self._timeouts = timeouts
         self._started = self._loop.time()
