@@ -88,7 +88,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=metrics.exposition,
         )
-        tasks = [flights.sweep_forever(), reports.watch(flights, keys, CLOCK.monotonic)]
+        tasks = [flights.look_after(), reports.watch(flights, keys, CLOCK.monotonic)]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)

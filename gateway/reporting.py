@@ -54,13 +54,14 @@ class Reports:
         self._metrics.policy_stale.set(0 if problem is None else 1)
 
     async def watch(self, flights: InFlight, keys: KeyFeed, now: Callable[[], float]) -> None:
-        """Gauges that no call changes, and how late the event loop runs."""
+        """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         while True:
             began = now()
             await asyncio.sleep(TICK_S)
             self._metrics.loop_lag.observe(max(0.0, now() - began - TICK_S))
             self._metrics.in_flight.set(len(flights))
             self._metrics.key_age.set(keys.age_s)
+            self._metrics.flush()
 
 
 class Status:

@@ -11,7 +11,7 @@ from gateway.core.faults import Fault, Internal
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
-from gateway.edge.inflight import ClientGone, Flight, InFlight
+from gateway.edge.inflight import ClientGone, InFlight
 from gateway.edge.reading import client_request_id, read_body, understand
 
 _log = logging.getLogger("gateway.edge")
@@ -27,17 +27,15 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None, "the server runs every request in a task"
-        flight = flights.board(task)
+        flight = flights.board(task, receive)
         call = _new_call(operation, scope, clock)
         flight.call = call
         answer = Answer(call, flight, send, clock.monotonic)
-        watcher: list[asyncio.Task[None]] = []
 
         async def open_body() -> None:
             flight.reading_since = call.arrived
-            body = await read_body(receive, dict(call.headers), options.max_body_bytes)
-            flight.reading_since = 0.0
-            watcher.append(asyncio.create_task(_watch(receive, flight)))
+            body = await read_body(receive, call.headers, options.max_body_bytes)
+            flights.body_read(flight)
             understand(call, body)
 
         call.open = open_body
@@ -45,8 +43,6 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
             await _run(service, call, answer)
         finally:
             flights.land(flight)
-            for watching in watcher:
-                watching.cancel()
 
     return serve
 
@@ -75,13 +71,6 @@ def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
 
 async def _unopened() -> None:
     raise AssertionError("the endpoint sets what opens a call")
-
-
-async def _watch(receive: Receive, flight: Flight) -> None:
-    """Notice a client that hangs up, at any moment from the last byte of its request to the last of its answer."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    flight.abort(ClientGone("the client hung up"))
 
 
 async def _run(service: Service, call: Call, answer: Answer) -> None:

@@ -11,6 +11,11 @@ import msgspec
 
 from gateway.core.call import Call
 from gateway.core.faults import Fault, RequestTimeout, ShuttingDown
+from gateway.edge.asgi import Receive
+
+# A hang-up is to stop the upstream within 100 ms.
+TICK_S = 0.04
+SWEEP_S = 1.0
 
 
 class ClientGone(Exception):
@@ -27,13 +32,21 @@ class PatienceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Flight:
     """One call under way. `reading_since`/`writing_since`: monotonic seconds while waiting on the client, else 0."""
 
-    __slots__ = ("call", "reading_since", "task", "writing_since")
+    __slots__ = ("call", "reading_since", "receive", "task", "watcher", "writing_since")
 
-    def __init__(self, task: asyncio.Task[object]) -> None:
+    def __init__(self, task: asyncio.Task[object], receive: Receive) -> None:
         self.task = task
+        self.receive = receive
         self.call: Call | None = None
+        self.watcher: asyncio.Task[None] | None = None
         self.reading_since = 0.0
         self.writing_since = 0.0
+
+    async def watch(self) -> None:
+        """Notice a client that hangs up, at any moment from the last byte of its request to the last of its answer."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.abort(ClientGone("the client hung up"))
 
     def abort(self, reason: Exception) -> None:
         """Cancel the call's task; the first reason given stands. Again, if the goodbye itself is not read."""
@@ -53,18 +66,34 @@ class InFlight:
         self._options = options
         self._now = now
         self._flights: set[Flight] = set()
+        self._unwatched: set[Flight] = set()
         self.draining = False
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def board(self, task: asyncio.Task[object]) -> Flight:
-        flight = Flight(task)
+    def board(self, task: asyncio.Task[object], receive: Receive) -> Flight:
+        flight = Flight(task, receive)
         self._flights.add(flight)
         return flight
 
+    def body_read(self, flight: Flight) -> None:
+        """From now on the client can only hang up; it is watched from the next tick on."""
+        flight.reading_since = 0.0
+        self._unwatched.add(flight)
+
     def land(self, flight: Flight) -> None:
         self._flights.discard(flight)
+        self._unwatched.discard(flight)
+        if flight.watcher is not None:
+            flight.watcher.cancel()
+
+    def watch_new(self) -> None:
+        """Begin to watch the clients of calls that were not over at once. A watcher costs a task; a call that takes no
+        longer than a tick has no use for one."""
+        for flight in self._unwatched:
+            flight.watcher = asyncio.create_task(flight.watch())
+        self._unwatched.clear()
 
     def sweep(self) -> None:
         """End the calls whose client has kept them waiting too long."""
@@ -75,10 +104,16 @@ class InFlight:
             elif flight.writing_since and now - flight.writing_since > options.response_write_s:
                 flight.abort(ClientGone("the client stopped reading"))
 
-    async def sweep_forever(self, interval_s: float = 1.0) -> None:
+    async def look_after(self) -> None:
+        """Watch new calls' clients at every tick, sweep every second."""
+        ticks = 0
         while True:
-            await asyncio.sleep(interval_s)
-            self.sweep()
+            await asyncio.sleep(TICK_S)
+            self.watch_new()
+            ticks += 1
+            if ticks * TICK_S >= SWEEP_S:
+                ticks = 0
+                self.sweep()
 
     def abort_all(self, reason: Fault | None = None) -> int:
         """End every call that is still under way; how many there were."""

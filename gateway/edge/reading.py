@@ -1,6 +1,7 @@
 """Reading a request: its body within bounds, then as much of it as the gateway must understand."""
 
 import re
+from collections.abc import Mapping
 
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest, TooLarge
@@ -12,7 +13,7 @@ from gateway.edge.inflight import ClientGone
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     """The whole request body.
 
     Raises:
@@ -67,7 +68,7 @@ def understand(call: Call, body: bytes) -> None:
     call.record.stream = call.stream
 
 
-def client_request_id(headers: dict[bytes, bytes]) -> str:
+def client_request_id(headers: Mapping[bytes, bytes]) -> str:
     """The client's own id for the request, if it is a sane token. It correlates; it never identifies a record."""
     value = headers.get(b"x-client-request-id") or headers.get(b"x-request-id") or b""
     return value.decode("latin-1") if _SANE_ID.fullmatch(value) else ""

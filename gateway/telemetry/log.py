@@ -10,7 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TextIO
+from functools import lru_cache
+from typing import TextIO
 
 import msgspec
 
@@ -62,9 +63,8 @@ class RequestLog:
             ending = self._ending
             records = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if records:
-                text = b"\n".join(self._format(record) for record in records) + b"\n"
                 try:
-                    self._stream.write(text.decode())
+                    self._stream.write("".join([self._format(record).decode() + "\n" for record in records]))
                     self._stream.flush()
                 except (OSError, ValueError):
                     self.dropped += len(records)  # nobody reads us any more
@@ -72,48 +72,77 @@ class RequestLog:
                 return
 
 
-def request_fields(record: Record) -> dict[str, Any]:
-    """The line's fields."""
+class RequestLine(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The line of one call."""
+
+    time: str
+    level: str
+    event: str = "request"
+    request_id: str
+    tenant: str = ""
+    team: str = ""
+    key: str = ""
+    operation: str
+    model: str = ""
+    target: str = ""
+    outcome: str
+    status: int = 0
+    error: str = ""
+    rule: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_nano_usd: int | None = None
+    ttfb_ms: float | None = None
+    duration_ms: float
+    trace_id: str = ""
+
+
+def request_line(record: Record) -> RequestLine:
     usage = record.usage
-    fields: dict[str, Any] = {
-        "time": _timestamp(record.started_ns),
-        "level": "info" if record.outcome in ("completed", "refused", "cancelled") else "warning",
-        "event": "request",
-        "request_id": record.id,
-        "tenant": record.tenant,
-        "team": record.team,
-        "key": record.key_id,
-        "operation": record.operation,
-        "model": record.model,
-        "target": record.target,
-        "outcome": record.outcome,
-        "status": record.status,
-        "error": record.error_code,
-        "rule": record.rule_id,
-        "input_tokens": usage.total_input if usage else None,
-        "output_tokens": usage.total_output if usage else None,
-        "cost_nano_usd": record.cost_nano,
-        "ttfb_ms": None if record.ttfb_us is None else record.ttfb_us / 1000,
-        "duration_ms": record.duration_us / 1000,
-        "trace_id": record.trace_id,
-    }
-    return {name: value for name, value in fields.items() if value not in (None, "")}
+    return RequestLine(
+        time=_timestamp(record.started_ns),
+        level="warning" if record.outcome in ("failed", "interrupted") else "info",
+        request_id=record.id,
+        tenant=record.tenant,
+        team=record.team,
+        key=record.key_id,
+        operation=record.operation,
+        model=record.model,
+        target=record.target,
+        outcome=record.outcome,
+        status=record.status,
+        error=record.error_code,
+        rule=record.rule_id,
+        input_tokens=usage.total_input if usage else None,
+        output_tokens=usage.total_output if usage else None,
+        cost_nano_usd=record.cost_nano,
+        ttfb_ms=None if record.ttfb_us is None else record.ttfb_us / 1000,
+        duration_ms=record.duration_us / 1000,
+        trace_id=record.trace_id,
+    )
 
 
 def as_json(record: Record) -> bytes:
-    return _encode(request_fields(record))
+    # A field with a default is left out; the event's name is what lines are told apart by.
+    return b'{"event":"request",' + _encode(request_line(record))[1:]
 
 
 def as_text(record: Record) -> bytes:
-    fields = request_fields(record)
-    fields.pop("event")
+    line = request_line(record)
+    fields = {name: value for name in line.__struct_fields__ if (value := getattr(line, name)) not in (None, "")}
     head = f"{fields.pop('time')} {fields.pop('level'):7} {fields.pop('status', 0)}"
+    fields.pop("event")
     return " ".join([head, *(f"{name}={value}" for name, value in fields.items())]).encode()
 
 
 def _timestamp(unix_ns: int) -> str:
     seconds, rest = divmod(unix_ns, 1_000_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest // 1_000_000:03d}Z"
+    return f"{_second(seconds)}.{rest // 1_000_000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix_s: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_s))
 
 
 class LineFormatter(logging.Formatter):

@@ -3,7 +3,8 @@
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
 and whichever worker is scraped adds them up. Labels are bounded: tenants and teams are declared, a model is an alias
-of config.yaml or `_unknown`, and past MAX_SERIES combinations everything counts as `_other`.
+of config.yaml or `_unknown`, and past MAX_SERIES combinations everything counts as `_other`. What calls change is added
+up in plain numbers first (`series.py`) and handed to the library by `flush`, twice a second and before a scrape.
 """
 
 import contextlib
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.core.money import NANO
 from gateway.core.record import Record
-from gateway.core.usage import TOKEN_METERS
+from gateway.telemetry.series import Series, Summed
 
 MAX_SERIES = 5_000
 # The GenAI conventions' boundaries, with three below for what is refused or cached.
@@ -37,7 +37,7 @@ class Metrics:
         if folder is not None:
             # The library asks for the process's id at every increment, a system call each; ours never changes.
             pid = os.getpid()
-            values.ValueClass = values.MultiProcessValue(lambda: pid)
+            values.ValueClass = values.MultiProcessValue(lambda: pid)  # pyright: ignore[reportUnknownMemberType]
         self._folder = folder
         self._registry = registry = CollectorRegistry()
 
@@ -79,8 +79,7 @@ class Metrics:
         self._upstreams: dict[tuple[str, str], Any] = {}
         self._series: dict[tuple[str, str, str, str], Series] = {}
 
-    def series(self, record: Record, known_model: bool) -> "Series":
-        """The bound children for one combination of labels."""
+    def _one(self, record: Record, known_model: bool) -> Series:
         key = (record.tenant, record.team, record.model if known_model else "_unknown", record.operation)
         found = self._series.get(key)
         if found is None:
@@ -88,17 +87,34 @@ class Metrics:
                 key = ("_other", "_other", "_other", record.operation)
                 found = self._series.get(key)
             if found is None:
-                found = self._series[key] = Series(self, key)
+                found = self._series[key] = self._bind(key)
         return found
+
+    def _bind(self, key: tuple[str, str, str, str]) -> Series:
+        who = key[:3]
+        return Series(
+            requests=lambda outcome, status: self.requests.labels(*key, outcome, str(status)),
+            tokens=lambda meter: self.tokens.labels(*who, meter.removesuffix("_tokens")),
+            cost=self.cost.labels(*who),
+            unpriced=self.unpriced.labels(*who),
+            duration=Summed(self.duration.labels(*who), SECONDS),
+            first_token=Summed(self.first_token.labels(*who), SECONDS),
+            per_token=Summed(self.per_token.labels(*who), PER_TOKEN),
+        )
 
     def record_closed(self, record: Record, known_model: bool) -> None:
         """Everything one finished call changes."""
         if not record.key_id:
             self.unauthenticated.inc()
             return
-        self.series(record, known_model).closed(record)
+        self._one(record, known_model).closed(record)
         if record.outcome == "refused":
             self.refusals.labels(record.tenant, record.team, record.error_code).inc()
+
+    def flush(self) -> None:
+        """Hand what calls have changed to the library."""
+        for series in self._series.values():
+            series.flush()
 
     def upstream_answered(self, provider: str, result: str, queued_us: int) -> None:
         """`result`: the status, or the fault's code."""
@@ -114,6 +130,7 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        self.flush()
         if self._folder is None:
             return generate_latest(self._registry), CONTENT_TYPE_LATEST
         registry = CollectorRegistry()
@@ -126,54 +143,6 @@ class Metrics:
 
         if self._folder is not None:
             multiprocess.mark_process_dead(pid, str(self._folder))  # pyright: ignore[reportUnknownMemberType]
-
-
-class Series:
-    """What one (tenant, team, model, operation) updates, with children bound once."""
-
-    __slots__ = ("_duration", "_first", "_key", "_metrics", "_per_token", "_requests", "_tokens")
-
-    def __init__(self, metrics: Metrics, key: tuple[str, str, str, str]) -> None:
-        who = key[:3]
-        self._metrics = metrics
-        self._key = key
-        self._requests: dict[tuple[str, int], Any] = {}
-        self._tokens: dict[str, Any] = {}
-        self._duration = metrics.duration.labels(*who)
-        self._first = metrics.first_token.labels(*who)
-        self._per_token = metrics.per_token.labels(*who)
-
-    def closed(self, record: Record) -> None:
-        who, kind = self._key[:3], (record.outcome, record.status)
-        requests = self._requests.get(kind)
-        if requests is None:
-            requests = self._metrics.requests.labels(*self._key, record.outcome, str(record.status))
-            self._requests[kind] = requests
-        requests.inc()
-        duration_s = record.duration_us / 1e6
-        self._duration.observe(duration_s)
-        if record.cost_nano:
-            self._metrics.cost.labels(*who).inc(record.cost_nano / NANO)
-        if record.pricing == "unpriced":
-            self._metrics.unpriced.labels(*who).inc()
-        usage = record.usage
-        if usage is None:
-            return
-        for meter in TOKEN_METERS:
-            count: int = getattr(usage, meter)
-            if count:
-                self._token_counter(meter).inc(count)
-        if record.ttfb_us is not None and record.outcome == "completed":
-            self._first.observe(record.ttfb_us / 1e6)
-            produced = usage.total_output
-            if record.stream and produced > 1:
-                self._per_token.observe((duration_s - record.ttfb_us / 1e6) / (produced - 1))
-
-    def _token_counter(self, meter: str) -> Any:
-        found = self._tokens.get(meter)
-        if found is None:
-            found = self._tokens[meter] = self._metrics.tokens.labels(*self._key[:3], meter.removesuffix("_tokens"))
-        return found
 
 
 def fresh_folder(path: Path) -> None:
