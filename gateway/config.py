@@ -23,7 +23,7 @@ from gateway.providers.profiles import PROFILES
 from gateway.router.router import Alias
 from gateway.stores.documents import Document, load_document, nearest
 from gateway.telemetry.options import TelemetryOptions
-from gateway.transport.client import ClientOptions
+from gateway.transport.options import ClientOptions
 
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,6 @@ serving ──SIGTERM or lifeline ends──▶ draining: readiness says no, req
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from gateway.edge.server import HttpServer, ServerOptions, quiet
 from gateway.processes import WorkerSpec
 
 LAST_WORDS_S = 2.0
+FLUSH_S = 0.1
 
 
 async def serve(spec: WorkerSpec) -> None:
@@ -64,16 +64,18 @@ async def _first(serving: asyncio.Task[None], stopping: asyncio.Task[bool]) -> N
 async def _drain(
     application: Application, server: HttpServer, serving: asyncio.Task[None], options: ServerOptions
 ) -> None:
-    application.flights.draining = True
+    """The server itself is stopped last: it does not wait for answers that are still on their way out."""
+    flights = application.flights
+    flights.draining = True
     await asyncio.sleep(options.drain_delay_s)
+    flights.closing = True
+    if not await flights.landed(options.grace_s):
+        flights.abort_all()
+        await flights.landed(LAST_WORDS_S)
+    # What was handed to the server a moment ago is still to be written to its socket.
+    await asyncio.sleep(FLUSH_S)
     server.stop()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(serving), options.grace_s)
-        return
-    application.flights.abort_all()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(serving), LAST_WORDS_S)
-        return
+    await asyncio.wait({serving}, timeout=LAST_WORDS_S)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 

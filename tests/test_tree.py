@@ -23,7 +23,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/edge/", "gateway/app.py"),
     "granian": ("gateway/edge/server.py",),
-    "pyreqwest": ("gateway/transport/",),
+    "httptools": ("gateway/transport/connection.py",),
     "yaml": ("gateway/stores/documents.py",),
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/"),
     "prometheus_client": ("gateway/telemetry/",),

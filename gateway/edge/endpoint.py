@@ -5,9 +5,9 @@ import logging
 
 import msgspec
 
-from gateway.core.call import Call, NoFields, Operation, Service
+from gateway.core.call import Call, NoFields, Operation, Reply, Service
 from gateway.core.clock import Clock, uuid7
-from gateway.core.faults import Fault, Internal
+from gateway.core.faults import Fault, Internal, ShuttingDown
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
@@ -40,11 +40,17 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
 
         call.open = open_body
         try:
-            await _run(service, call, answer)
+            await _run(_refuse if flights.closing else service, call, answer)
         finally:
             flights.land(flight)
 
     return serve
+
+
+async def _refuse(call: Call) -> Reply:  # noqa: ARG001  a Service's signature
+    raise ShuttingDown(
+        "this gateway is shutting down; send the request again", headers={"retry-after": "1", "connection": "close"}
+    )
 
 
 def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
@@ -78,6 +84,8 @@ async def _run(service: Service, call: Call, answer: Answer) -> None:
     try:
         await answer.reply(await service(call))
     except Fault as fault:
+        if isinstance(fault, Internal):
+            _log.error("call %s failed", call.record.id, exc_info=fault)
         await answer.fault(fault)
     except ClientGone:
         answer.end("cancelled", None)

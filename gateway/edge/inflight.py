@@ -59,7 +59,7 @@ class Flight:
 
 class InFlight:
     """Attributes:
-    draining: readiness is off; no new call should come.
+    draining: readiness says no; calls are still taken. closing: new calls are refused, those under way may finish.
     """
 
     def __init__(self, options: PatienceOptions, now: Callable[[], float]) -> None:
@@ -68,6 +68,7 @@ class InFlight:
         self._flights: set[Flight] = set()
         self._unwatched: set[Flight] = set()
         self.draining = False
+        self.closing = False
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -114,6 +115,13 @@ class InFlight:
             if ticks * TICK_S >= SWEEP_S:
                 ticks = 0
                 self.sweep()
+
+    async def landed(self, timeout_s: float) -> bool:
+        """Wait until no call is under way; False if that takes longer."""
+        deadline = self._now() + timeout_s
+        while self._flights and self._now() < deadline:  # noqa: ASYNC110  once, at the end; an event would cost every call
+            await asyncio.sleep(TICK_S)
+        return not self._flights
 
     def abort_all(self, reason: Fault | None = None) -> int:
         """End every call that is still under way; how many there were."""

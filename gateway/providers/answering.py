@@ -51,6 +51,8 @@ class EventStream:
         return first if first is not None else await self._next()
 
     async def _next(self) -> bytes | None:
+        if self._reader.broken is not None:
+            raise self._reader.broken
         while (piece := await self._exchange.piece()) is not None:
             if batch := self._framer.feed(piece):
                 return batch

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.transport.watchdog import Timeouts
+from gateway.transport.options import Timeouts
 
 
 class PacingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

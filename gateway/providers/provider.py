@@ -1,7 +1,7 @@
 """The Service that speaks to one upstream in OpenAI's dialect."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -14,7 +14,8 @@ from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing import Pacer
 from gateway.providers.profiles import Profile
-from gateway.transport.client import HttpClient, parse_url
+from gateway.transport.client import HttpClient
+from gateway.transport.url import Url, parse_url
 
 MAX_URLS = 1_000
 
@@ -52,7 +53,7 @@ class Provider:
         self._base_headers = _base_headers(profile, endpoint)
         extra = (header.lower() for header in options.forward_headers)
         self._forwarded = tuple(TO_UPSTREAM) + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
-        self._urls: dict[tuple[str, str], Any] = {}
+        self._urls: dict[tuple[str, str], Url] = {}
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call and read the answer.
@@ -68,14 +69,8 @@ class Provider:
         if self._pacer is not None:
             call.record.queued_us = int(await self._pacer.wait() * 1e6)
         call.served.asked = True
-        exchange = await self._client.send(
-            "POST",
-            self._url(call.operation.path, model),
-            headers,
-            call.fields.encode(changes),
-            self._options.timeouts,
-            stream=call.stream or call.operation.answers == "binary",
-        )
+        url = self._url(call.operation.path, model)
+        exchange = await self._client.send(url, headers, call.fields.encode(changes), self._options.timeouts)
         call.on_end(exchange.close)
         try:
             return await read_reply(call, exchange, reading, self._now)
@@ -117,7 +112,7 @@ class Provider:
                 headers["tracestate"] = trace.state
         return headers
 
-    def _url(self, path: str, model: str) -> Any:
+    def _url(self, path: str, model: str) -> Url:
         """The parsed URL, remembered: parsing costs more than looking it up."""
         key = (path, model if self._by_deployment else "")
         url = self._urls.get(key)

@@ -1,77 +1,64 @@
-"""The HTTP client behind its seam: `HttpClient.send` gives an `Exchange`; no other file knows pyreqwest.
+"""The HTTP client: `HttpClient.send` gives an `Exchange`; connections are pooled by origin.
 
-Measured: the client reads up to its buffer's size before it hands an answer over. For a stream that holds every event
-back until its end, so a stream's buffer is 0; for a whole answer it saves two of three hops between its thread and
-ours. And `__aexit__` of a streamed request never suspends, so plain code can close an exchange by driving it one step.
+Timeouts are kept by one tick for all exchanges: each notes since when it waits, and a timer every 50 ms looks for
+those that have waited too long. A timer for every read would cost more than the read.
 """
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import msgspec
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.http import Url
-from pyreqwest.proxy import ProxyBuilder
-
-from gateway.core.faults import UpstreamBroken, UpstreamTimeout
+from gateway.core.faults import Fault, UpstreamBroken, UpstreamTimeout
+from gateway.transport.connection import Connection
 from gateway.transport.errors import to_fault
-from gateway.transport.watchdog import Timeouts, Watchdog
+from gateway.transport.opening import Opener
+from gateway.transport.options import ClientOptions, Timeouts
+from gateway.transport.url import Origin, Url
 
-WHOLE_BUFFER = 512 * 1024
-
-
-class ClientOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Attributes:
-    pool_idle_s: an unused connection is closed after this long. max_body_bytes: bound of a whole answer in memory.
-    proxy: `http://…` proxy for all upstreams; the environment's proxy variables are not read.
-    ca_file: PEM file of additional certificate authorities.
-    """
-
-    pool_idle_s: float = 60.0
-    max_body_bytes: int = 64 * 1024 * 1024
-    proxy: str | None = None
-    ca_file: str | None = None
+TICK_S = 0.05
+# A kept-alive connection that its server was just closing fails at once and without a byte of answer.
+STALE_S = 0.25
 
 
 class Exchange:
     """One request and its answer, whose body is still on the wire."""
 
-    __slots__ = ("_exit", "_limit", "_open", "_reader", "_watchdog", "headers", "status")
+    __slots__ = ("_client", "_connection", "_open", "_origin", "_timeouts", "started", "waiting_since")
 
-    def __init__(self, response: Any, exit_: Any, watchdog: Watchdog, limit: int) -> None:
-        self.status: int = response.status
-        self.headers: list[tuple[str, str]] = list(response.headers.items())
-        self._reader = response.body_reader
-        self._exit = exit_
-        self._watchdog = watchdog
-        self._limit = limit
+    def __init__(self, client: "HttpClient", connection: Connection, origin: Origin, timeouts: Timeouts) -> None:
+        self._client = client
+        self._connection = connection
+        self._origin = origin
+        self._timeouts = timeouts
         self._open = True
+        self.started = client.now()
+        self.waiting_since = self.started
+
+    @property
+    def status(self) -> int:
+        return self._connection.status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return self._connection.headers
 
     async def piece(self) -> bytes | None:
-        """The next piece of the body as it arrives; None at its end.
+        """What has arrived of the body; None at its end.
 
         Raises:
             UpstreamFault: it broke off or stalled.
         """
-        watchdog = self._watchdog
-        watchdog.reading()
+        self.waiting_since = self._client.now()
         try:
-            piece = await self._reader.read_chunk()
-        except asyncio.CancelledError:
-            _raise_if_timed_out(watchdog)
+            piece = await self._connection.next_piece()
+        except BaseException:
+            self.close()
             raise
-        except Exception as error:  # noqa: BLE001  the border where foreign errors become faults
-            raise to_fault(error) from None
-        watchdog.read()
+        self.waiting_since = 0.0
         if piece is None:
             self.close()
-            return None
-        return bytes(piece)
+        return piece
 
     async def read(self) -> bytes:
         """The whole body; the exchange is closed then, whatever happened.
@@ -81,111 +68,143 @@ class Exchange:
         """
         pieces: list[bytes] = []
         size = 0
-        try:
-            while (piece := await self.piece()) is not None:
-                size += len(piece)
-                if size > self._limit:
-                    raise UpstreamBroken(f"the upstream's answer is larger than {self._limit} bytes")
-                pieces.append(piece)
-        finally:
-            self.close()
+        while (piece := await self.piece()) is not None:
+            size += len(piece)
+            if size > self._client.max_body_bytes:
+                self.close()
+                raise UpstreamBroken(f"the upstream's answer is larger than {self._client.max_body_bytes} bytes")
+            pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end, else close it. Never suspends, never raises."""
-        if not self._open:
-            return
-        self._open = False
-        self._watchdog.stop()
-        with suppress(StopIteration):
-            self._exit(None, None, None).send(None)
+        """Give the connection back if the answer was whole, else close it. Never suspends, never raises."""
+        if self._open:
+            self._open = False
+            self._client.release(self, self._connection, self._origin)
+
+    def look(self, now: float) -> None:
+        """Fail if it has waited too long."""
+        limits = self._timeouts
+        if now - self.started > limits.total_s:
+            self._late("total", "did not finish within the time allowed")
+        elif not self.waiting_since:
+            return  # between reads the upstream is not late: we are the ones who do not read
+        elif not self._connection.headers_complete:
+            if now - self.waiting_since > limits.first_byte_s:
+                self._late("first_byte", "did not start to answer in time")
+        elif now - self.waiting_since > limits.idle_s:
+            self._late("idle", "stopped sending in the middle of its answer")
+
+    def _late(self, which: str, said: str) -> None:
+        self._connection.fail(UpstreamTimeout(f"the upstream {said}", code=f"upstream_timeout_{which}"))
 
 
 class HttpClient:
-    """A pool of connections to upstreams: `async with HttpClient(options) as client`."""
+    """`async with HttpClient(options) as client`."""
 
-    def __init__(self, options: ClientOptions, connect_timeout_s: float = 5.0) -> None:
+    def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._connect_timeout_s = connect_timeout_s
-        self._client: Client | None = None
+        self._opener = Opener(options)
+        self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
+        self._active: set[Exchange] = set()
+        self._ticking: asyncio.Task[None] | None = None
+        self.max_body_bytes = options.max_body_bytes
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        options = self._options
-        builder = (
-            ClientBuilder()
-            .follow_redirects(False)
-            .referer(False)
-            .gzip(False)
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
-            .http1_lower_case_headers()
-            .connect_timeout(timedelta(seconds=self._connect_timeout_s))
-            .pool_idle_timeout(timedelta(seconds=options.pool_idle_s))
-            .tcp_nodelay(True)
-        )
-        builder = builder.no_proxy() if options.proxy is None else builder.proxy(ProxyBuilder.all(options.proxy))
-        if options.ca_file is not None:
-            builder = builder.add_root_certificate_pem(Path(options.ca_file).read_bytes())  # noqa: ASYNC240  once, at start
-        self._client = builder.build()
+        self.now = self._loop.time
+        self._ticking = asyncio.create_task(self._tick())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.close()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+        for exchange in list(self._active):
+            exchange.close()
+        for idle in self._idle.values():
+            for _, connection in idle:
+                connection.abort()
+        self._idle.clear()
 
-    async def send(
-        self, method: str, url: Url | str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, *, stream: bool
-    ) -> Exchange:
-        """Send, and wait for the status line and headers; unless `stream`, also for the first WHOLE_BUFFER of the body.
+    async def send(self, url: Url, headers: Mapping[str, str], body: bytes, timeouts: Timeouts) -> Exchange:
+        """POST, and wait for the status line and headers.
 
         Raises:
             UpstreamFault: nothing usable came back in time.
         """
-        assert self._client is not None, "the client is used inside `async with`"
-        request = self._client.request(method, url).headers(headers)
-        if body:
-            request = request.body_bytes(body)
-        streamed = request.streamed_read_buffer_limit(0 if stream else WHOLE_BUFFER).build_streamed()
-        watchdog = Watchdog(timeouts, self._loop)
+        head = _head(url, headers, len(body))
+        connection = self._pooled(url.origin)
+        if connection is not None:
+            began = self.now()
+            try:
+                return await self._exchange(connection, url.origin, head, body, timeouts)
+            except Fault:
+                if connection.touched or self.now() - began > STALE_S:
+                    raise
+        connection = await self._open(url.origin, timeouts.connect_s)
+        return await self._exchange(connection, url.origin, head, body, timeouts)
+
+    async def _exchange(
+        self, connection: Connection, origin: Origin, head: bytes, body: bytes, timeouts: Timeouts
+    ) -> Exchange:
+        exchange = Exchange(self, connection, origin, timeouts)
+        self._active.add(exchange)
         try:
-            response = await streamed.__aenter__()
-        except asyncio.CancelledError:
-            watchdog.stop()
-            _raise_if_timed_out(watchdog)
+            connection.send(head, body)
+            await connection.wait_for_headers()
+        except BaseException:
+            exchange.close()
             raise
-        except Exception as error:  # noqa: BLE001  as in `piece`
-            watchdog.stop()
+        exchange.waiting_since = 0.0
+        return exchange
+
+    async def _open(self, origin: Origin, timeout_s: float) -> Connection:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._opener.open(origin, self._loop)
+        except Exception as error:  # noqa: BLE001  the border where foreign errors become faults
             raise to_fault(error) from None
-        watchdog.answered()
-        return Exchange(response, streamed.__aexit__, watchdog, self._options.max_body_bytes)
+
+    def _pooled(self, origin: Origin) -> Connection | None:
+        idle = self._idle.get(origin)
+        while idle:
+            _, connection = idle.pop()
+            if not connection.closed:
+                return connection
+        return None
+
+    def release(self, exchange: Exchange, connection: Connection, origin: Origin) -> None:
+        """An exchange is over: keep its connection if it can serve again."""
+        self._active.discard(exchange)
+        if connection.complete and connection.reusable and not connection.closed:
+            self._idle.setdefault(origin, []).append((self.now(), connection))
+        else:
+            connection.abort()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self.now()
+            for exchange in list(self._active):
+                exchange.look(now)
+            for idle in self._idle.values():
+                while idle and now - idle[0][0] > self._options.pool_idle_s:
+                    idle.pop(0)[1].abort()
 
 
-def parse_url(text: str) -> Url:
-    """The URL parsed once, so that sending need not.
+def _head(url: Url, headers: Mapping[str, str], length: int) -> bytes:
+    """The request's head. A line break in a value would be another header: refused.
 
     Raises:
-        ValueError: not an absolute http(s) URL.
+        UpstreamBroken: never by a client's request, only by a credential with a line break in it.
     """
-    url = Url(text)
-    if url.scheme not in ("http", "https"):
-        raise ValueError("a base URL starts with http:// or https://")
-    return url
-
-
-def _raise_if_timed_out(watchdog: Watchdog) -> None:
-    """Turn the watchdog's own cancellation back into a fault; anybody else's goes on."""
-    if watchdog.fired is None:
-        return
-    task = asyncio.current_task()
-    if task is not None and task.uncancel() > 0:
-        return  # somebody else cancelled too: theirs goes first
-    said = {
-        "first_byte": "did not start to answer in time",
-        "idle": "stopped sending in the middle of its answer",
-        "total": "did not finish within the time allowed",
-    }[watchdog.fired]
-    raise UpstreamTimeout(f"the upstream {said}", code=f"upstream_timeout_{watchdog.fired}") from None
+    lines = [f"POST {url.target} HTTP/1.1\r\nhost: {url.host}\r\n"]
+    for name, value in headers.items():
+        if "\n" in value or "\r" in value:
+            raise UpstreamBroken(f"the header `{name}` holds a line break")
+        lines.append(f"{name}: {value}\r\n")
+    lines.append(f"content-length: {length}\r\n\r\n")
+    return "".join(lines).encode("latin-1")

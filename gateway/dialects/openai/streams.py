@@ -34,10 +34,10 @@ class StreamReader:
 
     Attributes:
         ended: the answer is whole, or an error event came: the upstream may close now.
-        failed: it ended with an error.
+        failed: it ended with an error. broken: what is wrong with the event after the last one passed on.
     """
 
-    __slots__ = ("_alias", "_images", "_now", "_served", "_strip_usage", "ended", "failed")
+    __slots__ = ("_alias", "_images", "_now", "_served", "_strip_usage", "broken", "ended", "failed")
 
     def __init__(
         self,
@@ -55,17 +55,25 @@ class StreamReader:
         self._images = images
         self.ended = False
         self.failed = False
+        self.broken: UpstreamBroken | None = None
 
     def __call__(self, batch: bytes) -> bytes:
         """Note what the batch says; return what of it the client gets.
 
         Raises:
-            UpstreamBroken: an event's data is not JSON.
+            UpstreamBroken: the first event's data is not JSON. A later one's is kept in `broken`, and what came before
+                it is returned.
         """
         kept: list[bytes] | None = None
         events = (batch,) if batch.find(b"\n\n") == len(batch) - 2 else list(split(batch))
         for index, event in enumerate(events):
-            passed = self._event(event)
+            try:
+                passed = self._event(event)
+            except UpstreamBroken as fault:
+                if not index:
+                    raise
+                self.broken = fault
+                return b"".join(events[:index] if kept is None else kept)
             if passed is not event and kept is None:
                 kept = list(events[:index])
             if kept is not None and passed is not None:

@@ -1,0 +1,183 @@
+"""One HTTP/1.1 connection to an upstream, as an asyncio protocol around llhttp.
+
+idle ──send──▶ waiting ──headers──▶ reading ──message complete──▶ done ──release──▶ idle (or closed)
+any  ──connection lost, bad bytes, timeout──▶ failed: whoever waits gets the fault
+"""
+
+import asyncio
+from collections import deque
+from typing import cast
+
+import httptools
+
+from gateway.core.faults import Fault, UpstreamBroken, UpstreamUnreachable
+from gateway.transport.errors import to_fault
+
+MAX_HEADER_BYTES = 64 * 1024
+# A reader that pauses makes the upstream pause: so much is held for it, not more.
+HIGH_WATER_BYTES = 256 * 1024
+LOW_WATER_BYTES = 64 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """Attributes:
+    status, headers: of the answer under way. complete: its last byte has arrived. reusable: kept alive after it.
+    touched: some byte of this answer has arrived.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._header_bytes = 0
+        self._framed = False
+        self._fault: Fault | None = None
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.headers_complete = self.complete = self.reusable = self.touched = False
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the interface without the base class.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.touched = True
+        if self.complete:
+            self.abort()  # bytes nobody asked for: what comes next could be taken for an answer
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.fail(UpstreamBroken("the upstream did not answer in valid HTTP"))
+            return
+        if self._held > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        if self.headers_complete:
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self.complete:
+            return
+        if self.headers_complete and not self._framed and exc is None:
+            self.complete = True  # a body without a length ends with its connection
+            self._wake()
+            return
+        if not self.touched:
+            self.fail(UpstreamUnreachable("the upstream closed the connection without an answer"))
+        elif exc is not None:
+            self.fail(to_fault(exc))
+        else:
+            self.fail(UpstreamBroken("the upstream closed the connection in the middle of its answer"))
+
+    # What llhttp calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise UpstreamBroken(f"the upstream sent more than {MAX_HEADER_BYTES} bytes of headers")
+        lower = name.lower()
+        if lower in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+        self.headers.append((lower.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self.status = status
+            self.headers_complete = True
+            # Asked here: once the message is over the parser has already forgotten.
+            self.reusable = self._parser.should_keep_alive()
+            if status in (204, 304):
+                self._framed = True
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._held += len(body)
+
+    def on_message_complete(self) -> None:
+        if not self.headers_complete:  # 1xx: the answer itself is still to come
+            self.headers.clear()
+            return
+        self.complete = True
+
+    # What an exchange calls
+
+    @property
+    def closed(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Begin a request."""
+        if self._transport is None:
+            self._fault = UpstreamUnreachable("the upstream closed the connection without an answer")
+            return
+        self._reset()
+        self._transport.write(head + body if len(body) < 65536 else head)
+        if len(body) >= 65536:
+            self._transport.write(body)
+
+    async def wait_for_headers(self) -> None:
+        """Until status and headers are there.
+
+        Raises:
+            Fault: they will not come.
+        """
+        while not self.headers_complete:
+            await self._wait()
+
+    async def next_piece(self) -> bytes | None:
+        """All of the body that has arrived and was not taken yet; None at its end.
+
+        Raises:
+            Fault: it broke off.
+        """
+        while not self._pieces:
+            if self.complete:
+                return None
+            await self._wait()
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._held = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def fail(self, fault: Fault) -> None:
+        """Nothing more will come of this connection; whoever waits is told."""
+        if self._fault is None:
+            self._fault = fault
+        self.abort()
+        self._wake()
+
+    def abort(self) -> None:
+        """Close now; what is not sent yet is thrown away."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _wait(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        if self._fault is not None and not self._pieces:
+            raise self._fault
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,69 @@
+"""Opening connections: TCP, TLS, and tunnels through an HTTP proxy."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+from gateway.core.faults import UpstreamUnreachable
+from gateway.transport.connection import Connection
+from gateway.transport.options import ClientOptions
+from gateway.transport.url import Origin, parse_url
+
+
+class Opener:
+    """Opens connections to origins."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._ca_file = options.ca_file
+        self._proxy = parse_url(options.proxy).origin if options.proxy else None
+        self._tls: ssl.SSLContext | None = None
+
+    async def open(self, origin: Origin, loop: asyncio.AbstractEventLoop) -> Connection:
+        """A fresh connection.
+
+        Raises:
+            OSError: it cannot be made. UpstreamUnreachable: the proxy refuses.
+        """
+        if self._proxy is not None:
+            return await self._tunnel(self._proxy, origin, loop)
+        tls = self._context() if origin.tls else None
+        _, connection = await loop.create_connection(
+            lambda: Connection(loop),
+            origin.host,
+            origin.port,
+            ssl=tls,
+            server_hostname=origin.host if tls else None,
+        )
+        return connection
+
+    async def _tunnel(self, proxy: Origin, origin: Origin, loop: asyncio.AbstractEventLoop) -> Connection:
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        writer.write(f"CONNECT {host}:{origin.port} HTTP/1.1\r\nhost: {host}:{origin.port}\r\n\r\n".encode("ascii"))
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            head = b""
+        if head.split(b" ", 2)[1:2] != [b"200"]:
+            writer.transport.abort()
+            raise UpstreamUnreachable("the proxy refused the tunnel to the upstream")
+        connection = Connection(loop)
+        transport = writer.transport
+        transport.set_protocol(connection)
+        if origin.tls:
+            upgraded = await loop.start_tls(transport, connection, self._context(), server_hostname=origin.host)
+            assert upgraded is not None, "start_tls gives a transport or raises"
+            transport = upgraded
+        connection.connection_made(transport)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        """Made on first use: loading the system's authorities takes tens of milliseconds."""
+        if self._tls is None:
+            context = ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.set_alpn_protocols(["http/1.1"])
+            if self._ca_file is not None:
+                context.load_verify_locations(Path(self._ca_file))
+            self._tls = context
+        return self._tls
