@@ -100,10 +100,11 @@ Ending = Callable[[], None]
 class Call:
     """One request on its way through the pipeline. Mutable, owned by one task, never kept after it has ended.
 
-    Endings settle holds, write the record and close connections. They are plain functions, run innermost first (the
-    last added, first), exactly once, whatever happened: reply, refusal, hang-up, fault. `end()` is called before the
-    last byte of an answer is sent. They hang on the call and not on the reply, because a call that never gets a reply
-    needs them as well; and they are a list, because a generator that was never started never runs its `finally`.
+    Endings settle holds and write the record. They are plain functions, run innermost first (the last added, first),
+    exactly once, whatever happened: reply, refusal, hang-up, fault. `end()` is called before the last byte of an answer
+    is sent. They hang on the call and not on the reply, because a call that never gets a reply needs them as well; and
+    they are a list, because a generator that was never started never runs its `finally`. What must stay open until the
+    last byte has gone (the upstream's connection) is a closing, run by `close()` at the very end.
 
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
@@ -112,6 +113,7 @@ class Call:
     """
 
     __slots__ = (
+        "_closings",
         "_endings",
         "abort",
         "arrived",
@@ -154,6 +156,7 @@ class Call:
         self.reply_headers: dict[str, str] = {}
         self.abort: Exception | None = None
         self._endings: list[Ending] = []
+        self._closings: list[Ending] = []
 
     @property
     def caller(self) -> Principal:
@@ -163,6 +166,15 @@ class Call:
 
     def on_end(self, ending: Ending) -> None:
         self._endings.append(ending)
+
+    def on_close(self, closing: Ending) -> None:
+        """`closing` must not raise."""
+        self._closings.append(closing)
+
+    def close(self) -> None:
+        """Run the closings; a second time there are none left."""
+        while self._closings:
+            self._closings.pop()()
 
     def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
         """Run the endings; only the first call has any effect."""

@@ -67,6 +67,9 @@ class Answer:
     async def fault(self, fault: Fault) -> None:
         """Answer with a fault: as a response, or, once bytes are out, as the stream's last event."""
         record = self._call.record
+        if self.started and record.outcome == "completed":
+            await self._piece(b"", more=False)  # the answer was whole; what broke after it is nobody's concern
+            return
         if self.started:
             self.end("failed", fault)
             await self._piece(error_event(fault, record.id), more=True)

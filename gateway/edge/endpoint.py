@@ -42,6 +42,7 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
         try:
             await _run(_refuse if flights.closing else service, call, answer)
         finally:
+            call.close()
             flights.land(flight)
 
     return serve

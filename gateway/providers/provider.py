@@ -71,7 +71,7 @@ class Provider:
         call.served.asked = True
         url = self._url(call.operation.path, model)
         exchange = await self._client.send(url, headers, call.fields.encode(changes), self._options.timeouts)
-        call.on_end(exchange.close)
+        call.on_close(exchange.close)
         try:
             return await read_reply(call, exchange, reading, self._now)
         except BaseException:
