@@ -43,7 +43,7 @@ tenants:
       - {id: team-a, name: A}
       - {id: team-b, name: B}
 """
-LIMITS = "limits: []\n"
+LIMITS = "limits: [{id: roomy, per: [team], requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000}]\n"
 PRICES = """
 currency: USD
 prices:
@@ -161,15 +161,16 @@ class Gateway:
             self.process.terminate()
         return self.process.wait(timeout=timeout_s)
 
-    def records(self, expect: int | None = None, timeout_s: float = 5.0) -> list[dict[str, Any]]:
-        """The ledger's rows, oldest first; waits until at least `expect` are there."""
+    def records(self, expect: int | None = None, timeout_s: float = 5.0, since_ns: int = 0) -> list[dict[str, Any]]:
+        """The ledger's rows of calls since then, oldest first; waits until at least `expect` are there."""
         deadline = time.monotonic() + timeout_s
+        query = "SELECT * FROM calls WHERE started_ns >= ? ORDER BY started_ns, id"
         while True:
             rows: list[dict[str, Any]] = []
             with contextlib.suppress(sqlite3.OperationalError):
                 with contextlib.closing(sqlite3.connect(f"file:{self.state / 'ledger.db'}?mode=ro", uri=True)) as db:
                     db.row_factory = sqlite3.Row
-                    rows = [dict(row) for row in db.execute("SELECT * FROM calls ORDER BY started_ns, id")]
+                    rows = [dict(row) for row in db.execute(query, (since_ns,))]
             if expect is None or len(rows) >= expect:
                 return rows
             if time.monotonic() > deadline:
@@ -231,14 +232,10 @@ class Site:
 
     async def new_records(self, count: int) -> list[dict[str, Any]]:
         """The records since this was last asked; waits for `count` of them."""
-        rows = await asyncio.to_thread(self.gateway.records, self._seen + count)
-        new, self._seen = rows[self._seen :], len(rows)
-        return new
+        since, self.since_ns = self.since_ns, time.time_ns()
+        return await asyncio.to_thread(self.gateway.records, count, since_ns=since)
 
-    def forget_records(self) -> None:
-        self._seen = len(self.gateway.records())
-
-    _seen: int = 0
+    since_ns: int = 0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -257,8 +254,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 async def fresh(site: Site) -> Site:
     """The module's site, with the upstream's memory and earlier records out of the way."""
     site.upstream.requests.clear()
-    await asyncio.sleep(0)
-    site.forget_records()
+    site.since_ns = time.time_ns()
     return site
 
 

@@ -91,7 +91,7 @@ async def test_at_once_after_sending(fresh: Site) -> None:
 
 
 async def test_while_still_sending_its_request(fresh: Site) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", fresh.gateway.port)
+    _reader, writer = await asyncio.open_connection("127.0.0.1", fresh.gateway.port)
     writer.write(
         f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {fresh.gateway.key}\r\ncontent-length: 1000\r\n\r\n{{".encode()
     )

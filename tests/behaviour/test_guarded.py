@@ -1,0 +1,215 @@
+"""No route answers without a credential; every route that costs something moves the ledger and the limits; keys live
+and die within a second."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.dialects.openai.operations import OPERATIONS
+from gateway.testing import body_answer, json_answer
+from tests.conftest import GatewayFactory, Site, within
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CHAT = "/v1/chat/completions"
+ANSWER = {
+    "choices": [{"finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9},
+}
+ADMIN = (
+    ("GET", "/admin/openapi.json"), ("GET", "/admin/keys"), ("POST", "/admin/keys"), ("GET", "/admin/keys/x"),
+    ("POST", "/admin/keys/x/rotate"), ("POST", "/admin/keys/x/revoke"), ("GET", "/admin/tenants"), ("GET", "/admin/models"),
+    ("GET", "/admin/usage"), ("GET", "/admin/audit"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
+    ("GET", "/admin/"), ("GET", "/admin/nothing"), ("DELETE", "/admin/keys"),
+)  # fmt: skip
+EVERYTHING = [
+    *(("POST", f"/v1/{operation.path}") for operation in OPERATIONS),
+    *(("GET", f"/v1/{operation.path}") for operation in OPERATIONS),
+    *[
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/test-model"),
+        ("GET", "/v1"),
+        ("GET", "/v1/nothing"),
+        ("OPTIONS", CHAT),
+    ],
+    *[("GET", "/metrics"), *ADMIN],
+]
+BAD_CREDENTIALS: dict[str, dict[str, str]] = {
+    "none": {},
+    "empty": {"authorization": ""},
+    "not bearer": {"authorization": "Basic Zm9vOmJhcg=="},
+    "malformed": {"authorization": "Bearer gw-short"},
+    "unknown": {"authorization": "Bearer gw-" + "A" * 43},
+    "huge": {"authorization": "Bearer " + "x" * 20_000},
+    "x-api-key": {"x-api-key": "gw-" + "B" * 43},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYTHING)
+async def test_nothing_answers_without_a_credential(fresh: Site, method: str, path: str) -> None:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+        for headers in BAD_CREDENTIALS.values():
+            answer = await nobody.request(
+                method, path, headers=headers, json={"model": "test-model"} if method == "POST" else None
+            )
+            assert answer.status_code in (401, 404 if path == "/v1" else 401), (headers, answer.text)
+    assert fresh.upstream.requests == []
+
+
+async def test_bad_credentials_are_answered_alike(fresh: Site) -> None:
+    said: set[tuple[Any, ...]] = set()
+    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+        for name in ("malformed", "unknown", "x-api-key", "huge"):
+            error = (await nobody.post(CHAT, headers=BAD_CREDENTIALS[name], json={})).json()["error"]
+            said.add((error["message"], error["type"], error["code"]))
+    assert len(said) == 1
+
+
+async def test_credentials_open_only_their_own_doors(fresh: Site) -> None:
+    admin, metrics = ((fresh.gateway.state / name).read_text().strip() for name in ("admin.key", "metrics.key"))
+    async with httpx.AsyncClient(base_url=fresh.gateway.url) as client:
+
+        async def status(path: str, key: str) -> int:
+            return (await client.get(path, headers={"authorization": f"Bearer {key}"})).status_code
+
+        assert await status("/admin/status", admin) == 200
+        assert await status("/metrics", metrics) == 200
+        assert await status("/metrics", admin) == 200
+        assert await status("/admin/status", metrics) == 401
+        assert await status("/v1/models", admin) == 401
+        for path in ("/admin/status", "/metrics"):
+            assert await status(path, fresh.gateway.key) == 401
+
+
+async def test_health_is_open_and_says_nothing_secret(fresh: Site) -> None:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+        assert (await nobody.get("/health/live")).json() == {"status": "live"}
+        ready = await nobody.get("/health/ready")
+    assert ready.status_code == 200
+    assert not any(word in ready.text for word in ("acme", "team-a", "sk-up", fresh.gateway.key))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
+async def test_every_billable_route_moves_the_ledger_and_the_limits(fresh: Site, operation: Any) -> None:
+    if operation.answers == "binary":
+        fresh.upstream.set(f"/v1/{operation.path}", body_answer(b"sound", "audio/mpeg"))
+    else:
+        fresh.upstream.set(f"/v1/{operation.path}", json_answer({**ANSWER, "data": [{}]}))
+    if operation.multipart:
+        answer = await fresh.client.post(f"/{operation.path}", data={"model": "test-model"}, files={"file": b"x"})
+    else:
+        answer = await fresh.client.post(f"/{operation.path}", json={"model": "test-model", "input": "x"})
+    assert answer.status_code == 200
+    record = await fresh.last_record()
+    assert (record["operation"], record["outcome"], record["usage_source"]) == (operation.name, "completed", "provider")
+    assert int(answer.headers["x-ratelimit-remaining-requests"]) < int(answer.headers["x-ratelimit-limit-requests"])
+
+
+async def test_a_team_without_a_rule_is_refused_with_the_reason(fresh: Site) -> None:
+    key = await asyncio.to_thread(fresh.gateway.create_key, "team-b")
+    headers = {"authorization": f"Bearer {key}"}
+    async with within(3):
+        while (
+            answer := await fresh.client.post("/chat/completions", headers=headers, json={"model": "test-model"})
+        ).status_code == 401:
+            await asyncio.sleep(0.05)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["type"]) == (403, "model_not_allowed", "permission_error")
+    assert "team-b" in error["message"]
+    assert "team-a" not in answer.text, "other teams' rules stay theirs"
+    assert (await fresh.client.get("/models", headers=headers)).json()["data"] == []
+    assert fresh.upstream.requests == []
+
+
+async def test_a_key_works_within_a_second_and_a_revoked_one_stops_within_one(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(ANSWER))
+    admin = {"authorization": "Bearer " + (fresh.gateway.state / "admin.key").read_text().strip()}
+    request = {"tenant": "acme", "team": "team-a", "owner": "tests"}
+    async with httpx.AsyncClient(base_url=fresh.gateway.url) as client:
+        made = (await client.post("/admin/keys", json=request, headers=admin)).json()
+
+        async def works(key: str) -> bool:
+            body = {"model": "test-model", "messages": []}
+            return (await client.post(CHAT, headers={"authorization": f"Bearer {key}"}, json=body)).status_code == 200
+
+        async def changes_within_a_second(key: str, *, works_then: bool) -> None:
+            began = time.monotonic()
+            while await works(key) != works_then:
+                assert time.monotonic() - began < 1.0
+                await asyncio.sleep(0.01)
+
+        await changes_within_a_second(made["key"], works_then=True)
+        rotated = (
+            await client.post(f"/admin/keys/{made['info']['id']}/rotate", json={"overlap_s": 60}, headers=admin)
+        ).json()
+        await changes_within_a_second(rotated["key"], works_then=True)
+        assert await works(made["key"]), "the old key overlaps"
+        await client.post(f"/admin/keys/{made['info']['id']}/revoke", headers=admin)
+        await changes_within_a_second(made["key"], works_then=False)
+        assert await works(rotated["key"])
+        listed = (await client.get("/admin/keys", headers=admin)).json()["data"]
+        assert all(made["key"] not in str(one) for one in listed)
+        actions = [line["action"] for line in (await client.get("/admin/audit", headers=admin)).json()["data"]]
+        assert actions[-3:] == ["key.create", "key.rotate", "key.revoke"]
+
+
+async def test_no_key_stands_in_clear_anywhere_on_disk(fresh: Site) -> None:
+    for path in fresh.gateway.state.rglob("*"):
+        if path.is_file():
+            assert fresh.gateway.key.encode() not in path.read_bytes(), path
+    assert fresh.gateway.key not in fresh.gateway.log()
+
+
+LIMITS = """
+limits:
+  - {id: three-a-minute, per: [key], requests_per_minute: 3}
+  - {id: one-at-a-time, per: [team], concurrent_requests: 1}
+  - {id: tokens, per: [tenant], tokens_per_minute: 3000}
+default_output_tokens: 500
+"""
+
+
+async def test_limits_refuse_with_everything_a_client_needs(make_gateway: GatewayFactory, fresh: Site) -> None:
+    gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"limits": LIMITS}).start)
+    fresh.upstream.set(CHAT, json_answer(ANSWER))
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+        big = await client.post("/chat/completions", json={"model": "test-model", "max_tokens": 4000})
+        assert (big.status_code, big.json()["error"]["gateway"]["limit"]) == (429, "tokens")
+        for left in (2, 1, 0):
+            answer = await client.post("/chat/completions", json={"model": "test-model"})
+            assert answer.status_code == 200
+            assert answer.headers["x-ratelimit-remaining-requests"] == str(left)
+            assert answer.headers["x-ratelimit-limit-tokens"] == "3000"
+        refused = await client.post("/chat/completions", json={"model": "test-model"})
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 120
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert {name: error["gateway"][name] for name in ("limit", "dimension", "maximum", "current")} == {
+        "limit": "three-a-minute", "dimension": "requests_per_minute", "maximum": 3, "current": 3,
+    }  # fmt: skip
+    records = await asyncio.to_thread(gateway.records, 5)
+    assert [record["outcome"] for record in records].count("refused") == 2
+    assert sum(record["cost_nano"] or 0 for record in records) == 3 * (7 * 1000 + 2 * 2000)
+
+
+async def test_a_hold_is_released_however_a_call_ends(make_gateway: GatewayFactory, fresh: Site) -> None:
+    limits = "limits: [{id: one, per: [key], concurrent_requests: 1}]\n"
+    gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"limits": limits}).start)
+    async with httpx.AsyncClient(
+        base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}
+    ) as client:
+        for script in (
+            json_answer(ANSWER),
+            json_answer({"error": {}}, 500),
+            body_answer(b"not json"),
+            json_answer(ANSWER),
+        ):
+            fresh.upstream.set(CHAT, script)
+            assert (await client.post("/chat/completions", json={"model": "test-model"})).status_code != 429
+        assert (await client.post("/chat/completions", content=b"{")).status_code == 400
+        assert (await client.post("/chat/completions", json={"model": "test-model"})).status_code == 200
