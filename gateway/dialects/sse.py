@@ -47,9 +47,11 @@ class Framer:
         self._searched = 0
         return batch
 
-    def rest(self) -> bytes:
+    def take_rest(self) -> bytes:
         """What has come after the last whole event."""
-        return bytes(self._rest)
+        rest = bytes(self._rest)
+        self._rest.clear()
+        return rest
 
 
 def split(batch: bytes) -> Iterator[bytes]:

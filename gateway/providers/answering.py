@@ -56,12 +56,12 @@ class EventStream:
         while (piece := await self._exchange.piece()) is not None:
             if batch := self._framer.feed(piece):
                 return batch
-        rest = self._framer.rest()
-        if self._reader.ended and not rest.strip():
-            return None
+        rest = self._framer.take_rest()
         # `data: [DONE]` without its empty line is how some servers end; anything else was cut.
         if rest.strip() == b"data: [DONE]":
-            return self._framer.feed(b"\n\n")
+            return rest
+        if self._reader.ended and not rest.strip():
+            return rest or None
         raise UpstreamBroken("the upstream's stream ended before the answer was complete", code="upstream_cut_short")
 
 

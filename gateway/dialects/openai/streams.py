@@ -85,7 +85,7 @@ class StreamReader:
         data = data_of(event)
         if data is None or not data:
             return event
-        if data == b"[DONE]":
+        if data.strip() == b"[DONE]":
             self._served.complete = self.ended = True
             return event
         said = _read(data)
