@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> int:
     configure_logging(settings.config.telemetry.log)
     policies = read_policies(settings.policies_dir)
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]
+    first = _first_key(settings, teams)
     try:
-        asyncio.run(supervise(settings, lambda: _welcome(settings, teams)))
+        asyncio.run(supervise(settings, lambda: _welcome(settings, first)))
     except AlreadyRunning as error:
         print(f"error: {error}; stop it first, or give this one another state_dir", file=sys.stderr)
         return 1
@@ -43,11 +44,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(settings: Settings, teams: list[tuple[str, str]]) -> None:
+def _welcome(settings: Settings, first: tuple[Path, str] | None) -> None:
     """What somebody at a terminal wants to know. Logs go to stderr, this to stdout."""
     server = settings.config.server
     url = f"http{'s' if server.tls else ''}://{server.host}:{server.port}"
-    first = _first_key(settings, teams)
     model = next(iter(settings.aliases), "MODEL")
     lines = [f"\nThe gateway answers on {url}/v1", ""]
     if first is not None:

@@ -1,0 +1,139 @@
+"""Every verb: help with an example, exit codes, tables and JSON."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import parser
+from tests.conftest import ROOT, GatewayFactory
+
+VERBS = (["serve"], ["check"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"], ["models"], ["models", "list"], ["models", "fetch"], ["usage"])  # fmt: skip
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_help_ends_with_an_example(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([*words, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert f"example:\n  gateway {' '.join(words)}" in said
+
+
+def test_a_wrong_command_line_exits_with_2() -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["nonsense"])
+    assert ended.value.code == 2
+
+
+def test_check_is_content_with_the_repository() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+MISTAKES = {
+    "config.yaml": ('{"server": {"prot": 1}}', "unknown key `prot`; did you mean `port`?"),
+    "unknown provider": (
+        '{"models": {"m": {"targets": ["nope/x"]}}, "providers": {"mock": {"base_url": "http://x"}}}',
+        "unknown provider `nope`",
+    ),
+    "unknown kind": (
+        '{"providers": {"p": {"kind": "opnai", "api_key": "k"}}}',
+        "unknown kind `opnai`; did you mean `openai`?",
+    ),
+    "no base_url": ('{"providers": {"p": {}}}', "needs a base_url"),
+    "type": ('{"server": {"port": "eighty"}}', "server.port: expected `int`, got `str`"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_check_names_file_line_and_nearest_word(name: str, make_gateway: GatewayFactory) -> None:
+    text, says = MISTAKES[name]
+    gateway = make_gateway()
+    gateway.config_file.write_text(text)
+    done = gateway.cli("check", check=False)
+    assert done.returncode == 1
+    assert f"{gateway.config_file}:1: " in done.stdout
+    assert says in done.stdout
+
+
+POLICY_MISTAKES = {
+    "access.yaml": ("rules:\n  - id: a\n    effect: alow\n    owner: o\n    reason: r\n", ":3:"),
+    "tenants.yaml": ("tenants:\n  - id: acme\n  - id: acme\n", ":3:"),
+    "limits.yaml": ("limits:\n  - id: nothing\n", ":2:"),
+    "prices.yaml": (
+        "currency: USD\nprices:\n  - {id: p, provider: m, models: [x], from: 2026-01-01, per_million_tokens: {input: -1}}\n",
+        ":3:",
+    ),
+}
+
+
+@pytest.mark.parametrize("file", POLICY_MISTAKES)
+def test_check_reads_every_policy(file: str, make_gateway: GatewayFactory) -> None:
+    text, where = POLICY_MISTAKES[file]
+    gateway = make_gateway()
+    (gateway.folder / "policies" / file).write_text(text)
+    done = gateway.cli("check", "--json", check=False)
+    (problem,) = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert Path(problem["file"]).name == file
+    assert f":{problem['line']}:" == where
+
+
+def test_keys_from_birth_to_end(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway()
+    made = json.loads(
+        gateway.cli(
+            "keys",
+            "create",
+            "--tenant",
+            "acme",
+            "--team",
+            "team-a",
+            "--owner",
+            "o",
+            "--label",
+            "env=dev",
+            "--expires-days",
+            "1",
+            "--json",
+        ).stdout
+    )
+    assert made["key"].startswith("gw-")
+    assert len(made["key"]) == 46
+    assert made["labels"] == {"env": "dev"}
+    rotated = json.loads(gateway.cli("keys", "rotate", made["id"], "--json").stdout)
+    assert rotated["key"] != made["key"]
+    again = gateway.cli("keys", "rotate", made["id"], check=False)
+    assert (again.returncode, "rotated already" in again.stderr) == (1, True)
+    gateway.cli("keys", "revoke", rotated["id"])
+    listed = gateway.cli("keys", "list").stdout
+    assert made["key"] not in listed
+    assert [line.split()[-1] for line in listed.splitlines()[1:]] == ["rotated", "revoked"]
+
+
+def test_a_key_for_an_undeclared_team_is_refused(make_gateway: GatewayFactory) -> None:
+    done = make_gateway().cli("keys", "create", "--tenant", "acme", "--team", "nobody", "--owner", "o", check=False)
+    assert (done.returncode, "tenants.yaml" in done.stderr) == (1, True)
+
+
+def test_models_shows_what_is_not_configured(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway(
+        providers={"openai": {"kind": "openai", "api_key": "${env:NO_SUCH}"}, "local": {"kind": "ollama"}},
+        models={"a": {"targets": ["openai/x"]}, "b": {"targets": ["local/y"]}},
+    )
+    rows = json.loads(gateway.cli("models", "list", "--json").stdout)
+    assert {row["model"]: row["state"] for row in rows} == {"a": "not configured", "b": "configured"}
+
+
+def test_usage_of_an_empty_ledger(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway()
+    assert gateway.cli("usage").stdout == "no calls in this period\n"
+    assert json.loads(gateway.cli("usage", "--json").stdout) == []
+    wrong = gateway.cli("usage", "--by", "colour", check=False)
+    assert (wrong.returncode, "known: tenant" in wrong.stderr) == (1, True)
