@@ -35,9 +35,10 @@ from gateway.providers.provider import Endpoint, Provider
 from gateway.reporting import Reports, Status
 from gateway.router.router import Router
 from gateway.stores.files import read_or_create_secret
-from gateway.telemetry.log import RequestLog, configure_logging
+from gateway.telemetry.lines import LineWriter
+from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.otlp import Otlp, instrument
+from gateway.telemetry.otlp import Otlp
 from gateway.telemetry.trace import Tracer
 from gateway.transport.client import HttpClient
 
@@ -59,12 +60,14 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         DocumentError: the policies do not validate. MissingExtra: config.yaml asks for a part not installed.
     """
     config, state = settings.config, settings.state_dir
-    configure_logging(config.telemetry.log)
     async with contextlib.AsyncExitStack() as stack:
-        metrics = Metrics(settings.run_dir / "metrics")
-        request_log = stack.enter_context(RequestLog(config.telemetry.log))
+        metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
+        # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
+        lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(config.telemetry.log)))
+        configure_logging(config.telemetry.log, lines)
+        request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
         otlp = _otlp(settings, stack)
-        reports = Reports(metrics, request_log, otlp, settings.aliases)
+        reports = Reports(metrics, request_log, otlp, settings.aliases, CLOCK)
         policies = await stack.enter_async_context(PolicyFeed(settings.policies_dir, reports.reloaded))
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
@@ -79,16 +82,16 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         credentials = operator_credentials(settings)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:
-            instrument(admin)
+            otlp.instrument(admin)
         deps = EdgeDeps(
             clock=CLOCK,
             identify=callers.identify,
             list_models=lambda principal: list_models(principal, router, policies),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
-            exposition=metrics.exposition,
+            exposition=reports.exposition,
         )
-        tasks = [flights.look_after(), reports.watch(flights, keys, CLOCK.monotonic)]
+        tasks = [flights.look_after(), reports.watch(flights, keys)]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)

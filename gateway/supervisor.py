@@ -23,6 +23,7 @@ from gateway.edge.server import listen
 from gateway.ledger.drain import Drained, Drainer
 from gateway.ledger.store import SqliteLedger
 from gateway.modelhost.host import ModelHost
+from gateway.modelhost.life import STATES
 from gateway.processes import Worker, WorkerSpec
 from gateway.providers.provider import Endpoint
 from gateway.stores.files import private_directory
@@ -134,8 +135,7 @@ async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None
         states = host.states()
         said = msgspec.json.encode(states)
         for state in states:
-            metrics.engine_up.labels(state.name).set(state.state == "ready")
-            metrics.engine_restarts.labels(state.name).set(state.restarts)
+            metrics.engine_reported(state.name, state.state, state.restarts, STATES)
         if said != shown:
             shown = said
             temporary = path.with_suffix(".new")

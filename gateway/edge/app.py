@@ -4,7 +4,7 @@ Matching a route and wrapping a request costs Starlette about a third of a whole
 strings, so a dictionary finds them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     list_models: Callable[[Principal], Sequence[Mapping[str, object]]]
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
     metrics_allowed: Callable[[bytes], bool]
-    exposition: Callable[[], tuple[bytes, str]]
+    exposition: Callable[[], Awaitable[tuple[bytes, str]]]
 
 
 def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) -> App:
@@ -78,7 +78,7 @@ def public_routes(deps: EdgeDeps) -> list[Route]:
                 "metrics need their own credential, as `Authorization: Bearer …`",
                 headers={"www-authenticate": "Bearer"},
             )
-        body, kind = deps.exposition()
+        body, kind = await deps.exposition()
         return Response(body, headers={"content-type": kind})
 
     return [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)]

@@ -15,10 +15,11 @@ stopped      ·          ·           ·           ·            ·           ·
 failed is reached from waiting when it cannot be started at all (weights missing or altered, extra not installed)
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 State = Literal["waiting", "starting", "ready", "unhealthy", "stopping", "failed", "stopped"]
 Event = Literal["started", "answered", "silent", "died", "time_over", "ended_late", "cannot_start", "stop"]
+STATES: tuple[str, ...] = get_args(State)
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     ("waiting", "started"): "starting",

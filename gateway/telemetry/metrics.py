@@ -2,152 +2,210 @@
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
-and whichever worker is scraped adds them up. Labels are bounded: tenants and teams are declared, a model is an alias
-of config.yaml or `_unknown`, and past MAX_SERIES combinations everything counts as `_other`. What calls change is added
-up in plain numbers first (`series.py`) and handed to the library by `flush`, twice a second and before a scrape.
+and whichever worker is scraped adds them up. What a dead process counted stays counted; its gauges go.
+What calls change is added up in plain numbers first (`series.py`) and handed to the library by `flush`: twice a second,
+before a scrape and at the end.
+
+Labels are bounded: tenants and teams are declared, a model is an alias of config.yaml or `_unknown`, and past
+MAX_SERIES combinations everything counts as `_other`. Help texts are short because every file repeats them per value.
 """
 
-import contextlib
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gateway import __version__
 from gateway.core.record import Record
-from gateway.telemetry.series import Series, Summed
+from gateway.telemetry.exposition import expose, forget, share_values
+from gateway.telemetry.exposition import fresh_folder as fresh_folder
+from gateway.telemetry.series import Observed, Series, status_label
 
-MAX_SERIES = 5_000
-# The GenAI conventions' boundaries, with three below for what is refused or cached.
+UNKNOWN, OTHER = "_unknown", "_other"
+MAX_SERIES = 1_000
+WHO = ("tenant", "team", "model")
+# The GenAI conventions' boundaries, with three below for what is refused or comes from a model nearby.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-WHO = ("tenant", "team", "model")
+LOOP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+Mode = Literal["livesum", "livemax", "livemostrecent"]
 
 
 class Metrics:
-    """All metrics of one process. May be constructed more than once (each with a registry of its own).
+    """`with Metrics(folder) as metrics:` all metrics of one process. May be constructed more than once, each with a
+    registry of its own. It belongs to the event loop; only `read` may be called from a thread.
 
-    `folder` is where the processes of one gateway keep their values for each other; None: this process alone.
+    `folder` is where the processes of one gateway keep their values for each other; None: this process alone. With a
+    folder one object counts per process: the library's values each remember what they last wrote, and overwrite.
+
+    Raises:
+        RuntimeError: there is a folder, but PROMETHEUS_MULTIPROC_DIR does not tell the library so.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        # Imported here: the library looks for its folder when it is imported, and importing this room must not.
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
-
-        if folder is not None:
-            # The library asks for the process's id at every increment, a system call each; ours never changes.
-            pid = os.getpid()
-            values.ValueClass = values.MultiProcessValue(lambda: pid)  # pyright: ignore[reportUnknownMemberType]
         self._folder = folder
-        self._registry = registry = CollectorRegistry()
+        if folder is not None:
+            share_values()
+        kinds = _Kinds()
+        self._registry = kinds.registry
+        counter, gauge, histogram = kinds.counter, kinds.gauge, kinds.histogram
 
-        def counter(name: str, text: str, *labels: str) -> Any:
-            return Counter(f"gateway_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str, mode: Any = "livesum") -> Any:
-            return Gauge(f"gateway_{name}", text, labels, registry=registry, multiprocess_mode=mode)
-
-        def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> Any:
-            return Histogram(f"gateway_{name}", text, labels, registry=registry, buckets=tuple(buckets))
-
+        # Calls
         self.requests = counter("requests", "Identified calls that ended.", *WHO, "operation", "outcome", "status")
         self.tokens = counter("tokens", "Tokens used, by disjoint meter.", *WHO, "meter")
         self.cost = counter("cost_usd", "Cost by the price book; approximate (float), the ledger is exact.", *WHO)
         self.unpriced = counter("unpriced_calls", "Calls that used something without a known price.", *WHO)
-        self.refusals = counter("refusals", "Calls refused by policy or for their content.", "tenant", "team", "code")
+        self.refusals = counter("refusals", "Calls refused by policy or as invalid.", "tenant", "team", "code")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
-        self.first_token = histogram("time_to_first_token_seconds", "Request in to first output out.", SECONDS, *WHO)
-        self.per_token = histogram("time_per_output_token_seconds", "After the first token.", PER_TOKEN, *WHO)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
-        self.in_flight = gauge("in_flight_requests", "Calls under way.")
-        self.upstream = counter("upstream_responses", "Answers and failures of upstreams.", "provider", "result")
+        self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
+        self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
+        self.in_flight = gauge("in_flight_requests", "Calls under way.", mode="livesum")
+        # Upstreams
+        self.upstream = counter(
+            "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
+        )
+        self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
-        self.reloads = counter("policy_reloads", "Reloads of the policy files.", "result")
+        # Policies and keys
+        self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
         self.policy_stale = gauge("policy_stale", "1 while the newest policy files do not validate.", mode="livemax")
+        self.policy_loaded = gauge("policy_last_reload_timestamp_seconds", "Last that was valid.", mode="livemax")
+        self.key_age = gauge("key_snapshot_age_seconds", "Since keys were last known to be fresh.", mode="livemax")
+        # Ledger
         self.journal_failures = counter("journal_failures", "Records that could not be written at once.")
         self.drained = counter("ledger_records", "Records drained into the ledger.")
         self.drain_errors = counter("ledger_drain_errors", "Rounds in which the ledger could not be written.")
         self.quarantined = counter("ledger_quarantined_lines", "Journal lines that could not be read.")
         self.drain_lag = gauge("ledger_lag_bytes", "Journal bytes not yet in the ledger.", mode="livemax")
-        self.key_age = gauge("key_snapshot_age_seconds", "Since keys were last known to be fresh.", mode="livemax")
+        # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
-        self.engine_restarts = gauge("engine_restarts", "Restarts since start.", "engine", mode="livemax")
-        self.loop_lag = histogram("event_loop_lag_seconds", "How late the event loop runs.", SECONDS)
+        self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
+        self.engine_restarts = Mirrored(counter("engine_restarts", "Restarts of a self-served model.", "engine"))
+        # The process
+        self.log_dropped = Mirrored(counter("log_lines_dropped", "Lost because nobody read the log fast enough."))
+        self.loop_lag = histogram("event_loop_lag_seconds", "How late the event loop runs.", LOOP_SECONDS)
         self.build = gauge("build_info", "Always 1; the version is a label.", "version", mode="livemax")
+
         self.build.labels(__version__).set(1)
-        self._upstreams: dict[tuple[str, str], Any] = {}
         self._series: dict[tuple[str, str, str, str], Series] = {}
+        self._refusals: dict[tuple[str, str, str], int] = {}
+        self._upstreams: dict[tuple[str, str], int] = {}
+        self._waits: dict[str, Observed] = {}
 
-    def _one(self, record: Record, known_model: bool) -> Series:
-        key = (record.tenant, record.team, record.model if known_model else "_unknown", record.operation)
-        found = self._series.get(key)
-        if found is None:
-            if len(self._series) >= MAX_SERIES:
-                key = ("_other", "_other", "_other", record.operation)
-                found = self._series.get(key)
-            if found is None:
-                found = self._series[key] = self._bind(key)
-        return found
+    def __enter__(self) -> "Metrics":
+        return self
 
-    def _bind(self, key: tuple[str, str, str, str]) -> Series:
-        who = key[:3]
-        return Series(
-            requests=lambda outcome, status: self.requests.labels(*key, outcome, str(status)),
-            tokens=lambda meter: self.tokens.labels(*who, meter.removesuffix("_tokens")),
-            cost=self.cost.labels(*who),
-            unpriced=self.unpriced.labels(*who),
-            duration=Summed(self.duration.labels(*who), SECONDS),
-            first_token=Summed(self.first_token.labels(*who), SECONDS),
-            per_token=Summed(self.per_token.labels(*who), PER_TOKEN),
-        )
+    def __exit__(self, *_: object) -> None:
+        self.flush()
 
     def record_closed(self, record: Record, known_model: bool) -> None:
-        """Everything one finished call changes."""
+        """Everything one finished call changes. `known_model`: is its model an alias of config.yaml?"""
         if not record.key_id:
             self.unauthenticated.inc()
             return
-        self._one(record, known_model).closed(record)
+        key = (record.tenant, record.team, record.model if known_model else UNKNOWN, record.operation)
+        series = self._series.get(key) or self._new_series(key)
+        series.closed(record)
         if record.outcome == "refused":
-            self.refusals.labels(record.tenant, record.team, record.error_code).inc()
+            why = (series.key[0], series.key[1], record.error_code)
+            self._refusals[why] = self._refusals.get(why, 0) + 1
+
+    def _new_series(self, key: tuple[str, str, str, str]) -> Series:
+        if len(self._series) >= MAX_SERIES:
+            key = (OTHER, OTHER, OTHER, key[3])
+        found = self._series.get(key)
+        if found is None:
+            found = self._series[key] = Series(self, key, SECONDS, PER_TOKEN)
+        return found
+
+    def upstream_answered(self, provider: str, result: str, queued_us: int) -> None:
+        """`result`: the status, or the fault's code. `queued_us`: how long the call was held back for its turn."""
+        key = (provider, result)
+        self._upstreams[key] = self._upstreams.get(key, 0) + 1
+        if queued_us:
+            wait = self._waits.get(provider)
+            if wait is None:
+                wait = self._waits[provider] = Observed(SECONDS, lambda: self.queue_wait.labels(provider))
+            wait.observe(queued_us / 1e6)
 
     def flush(self) -> None:
         """Hand what calls have changed to the library."""
         for series in self._series.values():
             series.flush()
+        for why, count in self._refusals.items():
+            self.refusals.labels(*why).inc(count)
+        for (provider, result), count in self._upstreams.items():
+            label = status_label(int(result)) if result.isdecimal() else result
+            self.upstream.labels(provider, label).inc(count)
+        self._refusals.clear()
+        self._upstreams.clear()
+        for wait in self._waits.values():
+            wait.flush()
 
-    def upstream_answered(self, provider: str, result: str, queued_us: int) -> None:
-        """`result`: the status, or the fault's code."""
-        found = self._upstreams.get((provider, result))
-        if found is None:
-            found = self._upstreams[provider, result] = self.upstream.labels(provider, result)
-        found.inc()
-        if queued_us:
-            self.queue_wait.labels(provider).observe(queued_us / 1e6)
+    def engine_reported(self, name: str, state: str, restarts: int, states: Iterable[str]) -> None:
+        """An engine is in `state`, one of `states`, and has been restarted so often since the gateway started."""
+        for one in states:
+            self.engine_state.labels(name, one).set(one == state)
+        self.engine_up.labels(name).set(state == "ready")
+        self.engine_restarts.labels(name).set(restarts)
+
+    def policies_reloaded(self, valid: bool, now: float) -> None:
+        """A reload was tried; `now` in Unix seconds."""
+        self.reloads.labels("ok" if valid else "failed").inc()
+        self.policy_stale.set(not valid)
+        if valid:
+            self.policy_loaded.set(now)
 
     def exposition(self) -> tuple[bytes, str]:
-        """The text of a scrape and its content type, over all live processes."""
-        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-        from prometheus_client.multiprocess import MultiProcessCollector
-
+        """The text of a scrape and its content type, over all processes; see `read` for what it costs."""
         self.flush()
-        if self._folder is None:
-            return generate_latest(self._registry), CONTENT_TYPE_LATEST
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self._folder))
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+        return self.read()
+
+    def read(self) -> tuple[bytes, str]:
+        """The same without what was not flushed yet. About a millisecond per series and process, so a busy event loop
+        flushes and then reads in a thread."""
+        return expose(self._registry, self._folder)
 
     def forget_process(self, pid: int) -> None:
         """A process has died: its gauges no longer count (its counters do)."""
-        from prometheus_client import multiprocess
-
         if self._folder is not None:
-            multiprocess.mark_process_dead(pid, str(self._folder))  # pyright: ignore[reportUnknownMemberType]
+            forget(self._folder, pid)
 
 
-def fresh_folder(path: Path) -> None:
-    """An empty folder for a new run: what dead processes of an earlier run counted is not this run's."""
-    path.mkdir(parents=True, exist_ok=True)
-    for file in path.glob("*.db"):
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
+class _Kinds:
+    """Makes metrics of a registry of their own."""
+
+    def __init__(self) -> None:
+        # Imported here: the library looks for its folder when it is imported, and importing this room must not.
+        import prometheus_client
+
+        self._library = prometheus_client
+        self.registry = prometheus_client.CollectorRegistry()
+
+    def counter(self, name: str, text: str, *labels: str) -> Any:
+        return self._library.Counter(f"gateway_{name}", text, labels, registry=self.registry)
+
+    def gauge(self, name: str, text: str, *labels: str, mode: Mode) -> Any:
+        return self._library.Gauge(f"gateway_{name}", text, labels, registry=self.registry, multiprocess_mode=mode)
+
+    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Any:
+        return self._library.Histogram(f"gateway_{name}", text, labels, registry=self.registry, buckets=buckets)
+
+
+class Mirrored:
+    """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
+
+    def __init__(self, counter: Any, seen: dict[tuple[str, ...], int] | None = None, key: tuple[str, ...] = ()) -> None:
+        self._counter = counter
+        self._seen = {} if seen is None else seen
+        self._key = key
+
+    def labels(self, *values: str) -> "Mirrored":
+        return Mirrored(self._counter.labels(*values), self._seen, values)
+
+    def set(self, total: int) -> None:
+        last = self._seen.get(self._key, 0)
+        self._seen[self._key] = total
+        self._counter.inc(total - last if total >= last else total)

@@ -1,20 +1,38 @@
-"""OpenTelemetry by OTLP over HTTP: spans and GenAI metrics made from finished records.
+"""OpenTelemetry by OTLP over HTTP: where finished spans and metrics leave the process.
 
-A live span object with context costs 26 µs; a finished one, built once from the record, a fraction of that, and only
-for sampled calls. Batches are exported by the SDK's own threads; a collector that is away costs a bounded queue.
+    event loop ── finished span ──▶ bounded queue ──▶ thread ──▶ POST /v1/traces
+               └─ additions ──▶ series in memory ──▶ thread, every interval_s ──▶ POST /v1/metrics
+
+A collector that is away costs what fits into the queue, and nothing else: spans are dropped, metrics are cumulative and
+catch up. Nothing of the SDK is imported before an `Otlp` is made.
 """
 
+import logging
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from gateway import __version__
 from gateway.core.call import Call
-from gateway.core.money import NANO
-from gateway.core.record import Record
-from gateway.telemetry import names
+from gateway.core.clock import Clock, SystemClock, uuid7
+from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.options import OtlpOptions
+from gateway.telemetry.spans import span_attributes, span_builder
 
-FLUSH_TIMEOUT_MS = 5_000
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+_log = logging.getLogger("gateway.telemetry")
+
+EXPORT_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 3.0
+SPAN_QUEUE = 4096
+# Encoding holds the interpreter, 55 µs a span: smaller batches than the SDK's 512 keep each hold to some milliseconds.
+SPAN_BATCH = 128
 
 
 class MissingExtra(Exception):
@@ -22,168 +40,144 @@ class MissingExtra(Exception):
 
 
 class Otlp:
-    """Turns ended calls into spans and metrics. `provider_name`: `gen_ai.provider.name` of a target's provider."""
+    """`with Otlp(options, provider_name) as otlp: otlp.ended(call)`. Threads start on entering or with the first call.
 
-    def __init__(self, options: OtlpOptions, provider_name: Callable[[str], str]) -> None:
+    `provider_name`: a configured provider's `gen_ai.provider.name`. Each process is an instance of the service with an
+    id of its own: the cumulative sums of several workers would overwrite each other otherwise.
+
+    Raises:
+        MissingExtra: the SDK is not installed.
+    """
+
+    def __init__(self, options: OtlpOptions, provider_name: Callable[[str], str], clock: Clock | None = None) -> None:
         try:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-            from opentelemetry.sdk.metrics import MeterProvider
-            from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
             from opentelemetry.sdk.resources import Resource
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as error:
             raise MissingExtra(
                 "telemetry.otlp is configured, but the OpenTelemetry SDK is missing: pip install 'llm-gateway[otlp]'"
             ) from error
-        base, headers = options.endpoint.rstrip("/"), dict(options.headers)
-        self._resource = Resource.create({"service.name": "llm-gateway", "service.version": __version__})
-        self._spans = BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{base}/v1/traces", headers=headers))
-        reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(endpoint=f"{base}/v1/metrics", headers=headers),
-            export_interval_millis=options.interval_s * 1000,
-        )
-        self._meters = MeterProvider([reader], self._resource, shutdown_on_exit=False)
-        self._rename = names.LATEST if options.semconv == "latest" else {}
+        self._options = options
         self._provider_name = provider_name
+        self._clock: Clock = clock or SystemClock()
+        self._exporting: _Exporting | None = None
+        self._closed = False
+        self._resource = Resource.create(
+            {
+                "service.name": options.service_name,
+                "service.version": __version__,
+                "service.instance.id": uuid7(self._clock.now_ns()),
+            }
+        )
+        base, headers = options.endpoint.rstrip("/"), dict(options.headers)
+        self._span_exporter = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_TIMEOUT_S)
+        self._metric_exporter = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._build = span_builder(self._resource)
-        self._instruments()
+        self._metrics = GenAiMetrics(options.semconv, self._clock.now_ns())
 
-    def _instruments(self) -> None:
-        meter = self._meters.get_meter("gateway", __version__)
+    def __enter__(self) -> "Otlp":
+        self._start()
+        return self
 
-        def histogram(name: str, unit: str, buckets: tuple[float, ...]) -> Any:
-            return meter.create_histogram(
-                self._rename.get(name, name), unit=unit, explicit_bucket_boundaries_advisory=buckets
-            )
-
-        self._tokens = histogram(names.METRIC_TOKENS, "{token}", names.TOKEN_BUCKETS)
-        self._client_duration = histogram(names.METRIC_CLIENT_DURATION, "s", names.DURATION_BUCKETS)
-        self._server_duration = histogram(names.METRIC_SERVER_DURATION, "s", names.DURATION_BUCKETS)
-        self._first_token = histogram(names.METRIC_FIRST_TOKEN, "s", names.FIRST_TOKEN_BUCKETS)
-        self._per_token = histogram(names.METRIC_PER_TOKEN, "s", names.PER_TOKEN_BUCKETS)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ended(self, call: Call) -> None:
-        """Export what is to be known of an ended call."""
-        record = call.record
-        provider = self._provider_name(call.target.provider) if call.target is not None else ""
-        if call.trace is not None and call.trace.sampled:
-            attributes = span_attributes(record, call.operation.otel_name, provider)
-            for old, new in self._rename.items():
-                if old in attributes:
-                    attributes[new] = attributes.pop(old)
-            self._spans.on_end(self._build(call, attributes))
-        if provider:
-            self._measure(record, call.operation.otel_name, provider)
-
-    def _measure(self, record: Record, operation: str, provider: str) -> None:
-        labels = {
-            names.OPERATION: operation,
-            names.PROVIDER: provider,
-            names.REQUEST_MODEL: record.model,
-            names.RESPONSE_MODEL: record.served_model,
-            names.TENANT: record.tenant,
-            names.TEAM: record.team,
-        }
-        failed = {**labels, names.ERROR_TYPE: record.error_code} if record.error_code else labels
-        duration_s = record.duration_us / 1e6
-        self._client_duration.record(duration_s, failed)
-        self._server_duration.record(duration_s, failed)
-        usage = record.usage
-        if usage is None:
+        """Tell of an ended call; not any more once closed."""
+        if self._closed:
             return
-        self._tokens.record(usage.total_input, {**labels, names.TOKEN_TYPE: "input"})
-        self._tokens.record(usage.total_output, {**labels, names.TOKEN_TYPE: "output"})
-        if record.stream and record.ttfb_us is not None:
-            self._first_token.record(record.ttfb_us / 1e6, labels)
-            if usage.total_output > 1:
-                self._per_token.record((duration_s - record.ttfb_us / 1e6) / (usage.total_output - 1), labels)
+        record = call.record
+        exporting = self._exporting or self._start()
+        provider = self._provider_name(call.target.provider) if call.target is not None else ""
+        operation = call.operation.otel_name
+        if provider:
+            self._metrics.record(record, operation, provider)
+        if call.trace is not None and call.trace.sampled:
+            attributes = span_attributes(record, operation, provider, self._options.semconv)
+            exporting.spans.on_end(self._build(call, attributes))
+
+    def instrument(self, app: Any) -> None:
+        """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation."""
+        instrument(app, (self._exporting or self._start()).tracer_provider)
 
     def close(self) -> None:
-        """Flush within a bound and stop. Waits; call it from a thread."""
-        self._spans.force_flush(FLUSH_TIMEOUT_MS)
-        self._spans.shutdown()
-        self._meters.shutdown(FLUSH_TIMEOUT_MS)
+        """Export what is left, for CLOSE_TIMEOUT_S at most, and stop. It waits: an event loop calls it in a thread."""
+        self._closed = True
+        exporting, self._exporting = self._exporting, None
+        if exporting is None:
+            return
+        exporting.stop.set()
+        # Each end may wait for a collector that is away, longer than we want to.
+        ends = [exporting.metrics_thread, _in_thread(exporting.spans.shutdown, "otlp-close")]
+        deadline = self._clock.monotonic() + CLOSE_TIMEOUT_S
+        for thread in ends:
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
+        if any(thread.is_alive() for thread in ends):
+            _log.warning("not all telemetry could be exported within %.1f s", CLOSE_TIMEOUT_S)
+            self._span_exporter.shutdown()  # what is left is given up, and the threads end
+        self._metric_exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]
+
+    def _start(self) -> "_Exporting":
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        spans = BatchSpanProcessor(self._span_exporter, max_queue_size=SPAN_QUEUE, max_export_batch_size=SPAN_BATCH)
+        stop = threading.Event()
+        thread = _in_thread(lambda: self._export_metrics(stop), "otlp-metrics")
+        provider = _tracer_provider(self._resource, self._options.sample_ratio, spans)
+        self._exporting = _Exporting(spans, provider, thread, stop)
+        return self._exporting
+
+    def _export_metrics(self, stop: threading.Event) -> None:
+        """Until `stop`, and once more then."""
+        from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+        scope = InstrumentationScope("gateway", __version__)
+        ending = False
+        while not ending:
+            ending = stop.wait(self._options.interval_s)
+            metrics = self._metrics.collect(self._clock.now_ns())
+            if metrics:
+                data = MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(scope, metrics, "")], "")])
+                try:
+                    self._metric_exporter.export(data)  # pyright: ignore[reportUnknownMemberType]
+                except Exception:  # noqa: BLE001  a border: whatever the exporter trips over, the next round tries again
+                    _log.warning("metrics could not be exported", exc_info=True)
 
 
-def span_attributes(record: Record, operation: str, provider: str) -> dict[str, Any]:
-    """The attributes of a call's span, by the conventions; never content."""
-    attributes: dict[str, Any] = {
-        names.OPERATION: operation,
-        names.REQUEST_MODEL: record.model,
-        names.REQUEST_STREAM: record.stream,
-        names.STATUS_CODE: record.status,
-        names.REQUEST_ID: record.id,
-        names.TENANT: record.tenant,
-        names.TEAM: record.team,
-        names.KEY_ID: record.key_id,
-        names.OUTCOME: record.outcome,
-    }
-    optional = {
-        names.PROVIDER: provider,
-        names.TARGET: record.target,
-        names.RESPONSE_MODEL: record.served_model,
-        names.RULE: record.rule_id,
-        names.POLICY: record.policy_version,
-        names.PRICE_VERSION: record.price_version,
-        names.ERROR_TYPE: record.error_code,
-    }
-    attributes.update({name: value for name, value in optional.items() if value})
-    if record.finish_reason:
-        attributes[names.FINISH_REASONS] = (record.finish_reason,)
-    if record.ttfb_us is not None:
-        attributes[names.FIRST_CHUNK] = record.ttfb_us / 1e6
-    if record.cost_nano is not None:
-        attributes[names.COST] = record.cost_nano / NANO
-        attributes[names.COST_NANO] = record.cost_nano
-    if record.usage is not None:
-        usage = record.usage
-        attributes[names.INPUT_TOKENS] = usage.total_input
-        attributes[names.OUTPUT_TOKENS] = usage.total_output
-        attributes[names.CACHE_READ] = usage.cached_input_tokens
-        attributes[names.CACHE_WRITE] = usage.cache_write_tokens
-        attributes[names.REASONING] = usage.reasoning_tokens
-        attributes[names.AUTHORITATIVE] = True
-    return attributes
+class _Exporting(msgspec.Struct, frozen=True):
+    """What runs between start and close."""
+
+    spans: "BatchSpanProcessor"
+    tracer_provider: "TracerProvider"
+    metrics_thread: threading.Thread
+    stop: threading.Event
 
 
-def span_builder(resource: Any) -> Callable[[Call, dict[str, Any]], Any]:
-    """Makes finished spans. One SERVER span a call: its upstream attempt is the same interval but for microseconds,
-    and the upstream's own span hangs below it by the `traceparent` it is sent."""
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-    from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
-    from opentelemetry.trace.status import Status, StatusCode
+def instrument(app: Any, tracer_provider: "TracerProvider | None" = None) -> None:
+    """Trace a Starlette application by `opentelemetry-instrumentation-starlette`; not for the hot path.
 
-    scope = InstrumentationScope("gateway", __version__)
-    sampled, unset = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET)
-
-    def build(call: Call, attributes: dict[str, Any]) -> Any:
-        trace, record = call.trace, call.record
-        assert trace is not None, "only traced calls have spans"
-        trace_id = int(trace.trace_id, 16)
-        parent = SpanContext(trace_id, int(trace.parent_id, 16), True, sampled) if trace.parent_id else None
-        failed = record.outcome == "failed"
-        return ReadableSpan(
-            name=f"{call.operation.otel_name} {record.model}",
-            context=SpanContext(trace_id, int(trace.span_id, 16), False, sampled),
-            parent=parent,
-            resource=resource,
-            attributes=attributes,
-            kind=SpanKind.SERVER,
-            status=Status(StatusCode.ERROR, record.error_code) if failed else unset,
-            start_time=record.started_ns,
-            end_time=record.started_ns + record.duration_us * 1000,
-            instrumentation_scope=scope,
-        )
-
-    return build
-
-
-def instrument(app: Any) -> None:
-    """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation."""
+    Raises:
+        MissingExtra: the instrumentation is not installed.
+    """
     try:
         from opentelemetry.instrumentation.starlette import StarletteInstrumentor
     except ImportError as error:
         raise MissingExtra("tracing the admin API needs: pip install 'llm-gateway[otlp]'") from error
-    StarletteInstrumentor.instrument_app(app)
+    StarletteInstrumentor.instrument_app(app, tracer_provider=tracer_provider)
+
+
+def _tracer_provider(resource: "Resource", ratio: float, processor: "BatchSpanProcessor") -> "TracerProvider":
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
+    provider = TracerProvider(ParentBasedTraceIdRatio(ratio), resource, shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return provider
+
+
+def _in_thread(work: Callable[[], None], name: str) -> threading.Thread:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -1,25 +1,38 @@
-"""What calls with the same labels change, added up in plain numbers and handed to Prometheus in one go.
+"""What calls with the same labels change, added up in plain numbers and handed to Prometheus now and then.
 
-An increment of a shared counter costs a microsecond, and a call changes a dozen; adding integers costs a twentieth.
+Changing a shared value costs the library most of a microsecond, and a call changes a dozen; adding integers costs a
+twentieth. Children are made with their first value, so that nothing is shown that never happened.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from gateway.core.money import NANO
 from gateway.core.record import Record
 from gateway.core.usage import TOKEN_METERS, Usage
 
+if TYPE_CHECKING:
+    from gateway.telemetry.metrics import Metrics
 
-class Summed:
-    """A histogram's child, and the observations it has not been given yet."""
+_STATUSES = frozenset(int(status) for status in HTTPStatus)
 
-    __slots__ = ("_child", "_counts", "_sum", "_uppers")
 
-    def __init__(self, child: Any, uppers: Sequence[float]) -> None:
-        self._child = child
+def status_label(status: int) -> str:
+    """The status; one that HTTP does not know (an upstream may say anything) by its class alone."""
+    return str(status) if status in _STATUSES or not status else f"{str(status)[0]}xx"
+
+
+class Observed:
+    """A histogram's child, made by `bind`, and the observations it has not been given yet."""
+
+    __slots__ = ("_bind", "_child", "_counts", "_sum", "_uppers")
+
+    def __init__(self, uppers: Sequence[float], bind: Callable[[], Any]) -> None:
         self._uppers = uppers
+        self._bind = bind
+        self._child: Any = None
         self._counts = [0] * (len(uppers) + 1)
         self._sum = 0.0
 
@@ -32,6 +45,8 @@ class Summed:
         and a test compares both ways."""
         if not any(self._counts):
             return
+        if self._child is None:
+            self._child = self._bind()
         for bucket, count in zip(self._child._buckets, self._counts, strict=True):
             if count:
                 bucket.inc(count)
@@ -41,63 +56,74 @@ class Summed:
 
 
 class Series:
-    """One combination of labels. `requests` and `tokens` bind a child on first use."""
+    """One combination of tenant, team, model and operation."""
+
+    __slots__ = (
+        "_cost_nano",
+        "_duration",
+        "_first",
+        "_metrics",
+        "_per_token",
+        "_requests",
+        "_tokens",
+        "_unpriced",
+        "key",
+    )
 
     def __init__(
-        self,
-        *,
-        requests: Callable[[str, int], Any],
-        tokens: Callable[[str], Any],
-        cost: Any,
-        unpriced: Any,
-        duration: Summed,
-        first_token: Summed,
-        per_token: Summed,
+        self, metrics: "Metrics", key: tuple[str, str, str, str], seconds: Sequence[float], per_token: Sequence[float]
     ) -> None:
-        self._bind_requests, self._bind_tokens = requests, tokens
-        self._cost, self._unpriced = cost, unpriced
-        self._duration, self._first_token, self._per_token = duration, first_token, per_token
+        who = key[:3]
+        self.key = key
+        self._metrics = metrics
+        self._duration = Observed(seconds, lambda: metrics.duration.labels(*who))
+        self._first = Observed(seconds, lambda: metrics.first_token.labels(*who))
+        self._per_token = Observed(per_token, lambda: metrics.per_token.labels(*who))
         self._requests: dict[tuple[str, int], int] = {}
         self._tokens: dict[str, int] = {}
-        self._cost_nano = self._unpriced_calls = 0
+        self._cost_nano = 0
+        self._unpriced = 0
 
     def closed(self, record: Record) -> None:
         """Add one finished call."""
-        kind = (record.outcome, record.status)
-        self._requests[kind] = self._requests.get(kind, 0) + 1
-        self._duration.observe(record.duration_us / 1e6)
+        requests, kind = self._requests, (record.outcome, record.status)
+        requests[kind] = requests.get(kind, 0) + 1
+        duration_s = record.duration_us / 1e6
+        self._duration.observe(duration_s)
         if record.cost_nano:
             self._cost_nano += record.cost_nano
         if record.pricing == "unpriced":
-            self._unpriced_calls += 1
+            self._unpriced += 1
         usage = record.usage
         if usage is None:
             return
+        self._used(usage)
+        if record.stream and record.ttfb_us is not None and record.outcome == "completed":
+            first_s, produced = record.ttfb_us / 1e6, usage.total_output
+            self._first.observe(first_s)
+            if produced > 1:
+                self._per_token.observe(max(0.0, duration_s - first_s) / (produced - 1))
+
+    def _used(self, usage: Usage) -> None:
+        tokens = self._tokens
         for meter in TOKEN_METERS:
             count: int = getattr(usage, meter)
             if count:
-                self._tokens[meter] = self._tokens.get(meter, 0) + count
-        if record.ttfb_us is not None and record.outcome == "completed":
-            self._times(record, usage, record.ttfb_us / 1e6)
-
-    def _times(self, record: Record, usage: Usage, first_s: float) -> None:
-        self._first_token.observe(first_s)
-        produced = usage.total_output
-        if record.stream and produced > 1:
-            self._per_token.observe((record.duration_us / 1e6 - first_s) / (produced - 1))
+                tokens[meter] = tokens.get(meter, 0) + count
 
     def flush(self) -> None:
         """Hand everything added since the last time to the library."""
+        metrics, who = self._metrics, self.key[:3]
         for (outcome, status), count in self._requests.items():
-            self._bind_requests(outcome, status).inc(count)
+            metrics.requests.labels(*self.key, outcome, status_label(status)).inc(count)
         for meter, count in self._tokens.items():
-            self._bind_tokens(meter).inc(count)
+            metrics.tokens.labels(*who, meter.removesuffix("_tokens")).inc(count)
+        if self._cost_nano:
+            metrics.cost.labels(*who).inc(self._cost_nano / NANO)
+        if self._unpriced:
+            metrics.unpriced.labels(*who).inc(self._unpriced)
         self._requests.clear()
         self._tokens.clear()
-        if self._cost_nano:
-            self._cost.inc(self._cost_nano / NANO)
-        if self._unpriced_calls:
-            self._unpriced.inc(self._unpriced_calls)
-        self._cost_nano = self._unpriced_calls = 0
-        for histogram in (self._duration, self._first_token, self._per_token):
-            histogram.flush()
+        self._cost_nano = self._unpriced = 0
+        for observed in (self._duration, self._first, self._per_token):
+            observed.flush()

@@ -1,4 +1,4 @@
-"""The bench: how much this gateway costs beside a bare proxy on the same libraries, nginx, and rivals where installed.
+"""The bench: how much this gateway costs beside a bare proxy, nginx, and rivals where installed.
 
 One run on one machine; contestants take turns in rounds and medians count, since a machine's speed drifts. Absolute
 figures vary from machine to machine: ratios and CPU per request are what the bars are about.

@@ -28,6 +28,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     argv: how it is started; empty for the mock itself, which is called directly to know what there is to add to.
     port: where it answers. key: what callers show it.
     verbatim: answers come through byte for byte, and are checked to.
+    rival: the run goes on without it if it does not start, or does not stream.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     key: str = "gw-bench"
     verbatim: bool = True
+    rival: bool = False
     gateway: GatewayFiles | None = None
 
     def request(self, body: bytes) -> bytes:
@@ -107,7 +109,7 @@ def nginx(ground: Ground) -> Contestant | Absent:
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port, mock_port=ground.mock_port))
     argv = (path, "-c", str(config), "-p", str(folder), "-e", "stderr", "-g", "daemon off;")
-    return Contestant(name="nginx", argv=argv, port=port)
+    return Contestant(name="nginx", argv=argv, port=port, rival=True)
 
 
 def litellm(ground: Ground) -> Contestant | Absent:
@@ -126,7 +128,7 @@ def litellm(ground: Ground) -> Contestant | Absent:
     file = folder / "config.yaml"
     file.write_text(json.dumps(config))
     argv = (str(path), "--config", str(file), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1")
-    return Contestant(name="litellm", argv=argv, port=port, key=key, verbatim=False)
+    return Contestant(name="litellm", argv=argv, port=port, key=key, verbatim=False, rival=True)
 
 
 BUILDERS: Sequence[Callable[[Ground], Contestant | Absent]] = (direct, gateway, bare, nginx, litellm)

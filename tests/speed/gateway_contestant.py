@@ -17,23 +17,25 @@ from tests.speed.http_reading import request_bytes
 from tests.speed.probing import ask, stats
 
 SAMPLE_RATIO = 0.1
-DRAINED_WITHIN_S = 30.0
+EVIDENCE_WITHIN_S = 30.0
 METRICS_KEY = "metrics-of-the-bench"
 
-TENANTS = {"tenants": [{"id": "acme", "name": "Acme", "teams": [{"id": "bench", "name": "Bench"}]}]}
+OTHERS = tuple(f"team-{number}" for number in range(10))
+TEAMS = [{"id": team, "name": team} for team in ("bench", *OTHERS)]
+TENANTS = {"tenants": [{"id": "acme", "name": "Acme", "teams": TEAMS}]}
 # Rules of others stand before ours, as they would in an organisation.
 ACCESS = {
     "rules": [
         *(
             {
-                "id": f"other-team-{number}",
+                "id": f"rule-of-{team}",
                 "effect": "allow",
                 "owner": "bench",
                 "reason": "another team's rule",
-                "teams": [f"team-{number}"],
+                "teams": [team],
                 "models": ["gpt-*"],
             }
-            for number in range(10)
+            for team in OTHERS
         ),
         {"id": "bench", "effect": "allow", "owner": "bench", "reason": "the bench", "models": ["bench-*"]},
     ]
@@ -69,6 +71,11 @@ class Evidence(msgspec.Struct, frozen=True):
     log_lines: int
     spans: int
     requests_in_metrics: int
+
+    def covers(self, answers: int) -> bool:
+        """Every one of `answers` is recorded, priced, logged and counted, and spans were sampled and exported."""
+        least = min(self.records, self.log_lines, self.requests_in_metrics)
+        return least >= answers and self.unpriced == 0 and self.spans > 0
 
 
 class GatewayFiles(msgspec.Struct, frozen=True):
@@ -112,11 +119,14 @@ class GatewayFiles(msgspec.Struct, frozen=True):
         return json.loads(done.stdout)["key"]
 
     def evidence(self, at_least: int) -> Evidence:
-        """Wait until the ledger holds `at_least` closed records, then count what is there."""
-        deadline = time.monotonic() + DRAINED_WITHIN_S
-        while (found := self._records())[0] < at_least and time.monotonic() < deadline:
+        """Wait until the ledger holds `at_least` closed records and a span has arrived, then count what is there."""
+        deadline = time.monotonic() + EVIDENCE_WITHIN_S
+        while time.monotonic() < deadline:
+            records, _ = self._records()
+            if records >= at_least and stats(self.sink_port)["spans"]:
+                break
             time.sleep(0.2)
-        records, unpriced = found
+        records, unpriced = self._records()
         return Evidence(
             records=records,
             unpriced=unpriced,

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -48,11 +49,12 @@ class Tally:
         self.latencies_us: list[float] = []
         self.wrong: Counter[str] = Counter()
         self.idle = asyncio.Event()
-        self._busy = connections
+        self.open: set[asyncio.Transport] = set()
+        self.busy = connections
 
     def retire(self) -> None:
-        self._busy -= 1
-        if not self._busy:
+        self.busy -= 1
+        if not self.busy:
             self.idle.set()
 
 
@@ -66,8 +68,8 @@ class Connection(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass of it
+        self._tally.open.add(self._transport)
         self._send()
 
     def _send(self) -> None:
@@ -101,6 +103,7 @@ class Connection(asyncio.Protocol):
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._tally.open.discard(self._transport)
         if self._answer is not None:
             self._end("the connection was closed before the answer was complete")
 
@@ -112,8 +115,10 @@ class Connection(asyncio.Protocol):
         self._tally.retire()
 
 
-async def load(port: int, request: bytes, check: Check, connections: int, seconds: float) -> Loaded:
-    """Keep `connections` busy for `seconds`, then let what is under way finish."""
+async def load(
+    port: int, request: bytes, check: Check, connections: int, seconds: float, spread_s: float = 0.0
+) -> Loaded:
+    """Keep `connections` busy for `seconds`, then let what is under way finish; they begin spread over `spread_s`."""
     loop = asyncio.get_running_loop()
     began = time.monotonic()
     tally = Tally(request, check, began + seconds, connections)
@@ -131,18 +136,22 @@ async def load(port: int, request: bytes, check: Check, connections: int, second
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    for _ in range(connections):
-        open_another()
+    for number in range(connections):
+        loop.call_later(spread_s * number / connections, open_another)
     try:
         async with asyncio.timeout(seconds + FINISH_WITHIN_S):
             await tally.idle.wait()
     except TimeoutError:
-        tally.wrong["no complete answer in time"] += 1
+        tally.wrong["no complete answer in time"] += tally.busy
     latencies = sorted(tally.latencies_us)
-    return Loaded(
+    seen = Loaded(
         answers=len(latencies),
         wrong=dict(tally.wrong),
         seconds=time.monotonic() - began,
         p50_us=percentile(latencies, 0.5),
         p99_us=percentile(latencies, 0.99),
     )
+    for transport in tuple(tally.open):
+        transport.abort()
+    await asyncio.sleep(0)
+    return seen

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import uvloop
 
@@ -59,8 +60,7 @@ class Upstream(asyncio.Protocol):
         self._blocked: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._writable, self._blocked = False, None

@@ -6,6 +6,7 @@ that is restarted in the middle of a measurement is not forgotten. The kernel re
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -34,13 +35,24 @@ def process_tree(root: int) -> list[int]:
     return found
 
 
-def cpu_s(root: int) -> float:
-    """Seconds of CPU that the tree below `root` has used up to now."""
-    ticks = 0
+class Cpu(NamedTuple):
+    """Seconds of CPU: of the whole tree, and of its root alone."""
+
+    total: float
+    root: float
+
+
+def cpu_s(root: int) -> Cpu:
+    """What the tree below `root` has used up to now."""
+    total = own = 0
     for pid in process_tree(root):
         if (fields := _stat(pid)) is not None:
-            ticks += sum(int(fields[index]) for index in (UTIME, STIME, CUTIME, CSTIME))
-    return ticks / TICKS_PER_S
+            alone, buried = (
+                sum(int(fields[index]) for index in indices) for indices in ((UTIME, STIME), (CUTIME, CSTIME))
+            )
+            total += alone + buried
+            own += alone if pid == root else 0
+    return Cpu(total / TICKS_PER_S, own / TICKS_PER_S)
 
 
 def rss_mib(pid: int) -> float:
@@ -49,7 +61,3 @@ def rss_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
-
-
-def command_line(pid: int) -> str:
-    return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -1,0 +1,121 @@
+"""One finished span per sampled call, made from its record: no live span object, no context to attach.
+
+A live span costs about 26 µs; this one costs a third of that, and nothing for calls that are not sampled.
+
+One SERVER span, and no CLIENT span for the attempt at the upstream: a record knows no moment at which the attempt began
+other than arrival plus time in the queue (an attribute here), so a child would show the same interval again and double
+the cost of exporting, which is what tracing really costs. The upstream's own span hangs below ours by the
+`traceparent` it is sent. When a call can have several attempts, each gets its span.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from gateway import __version__
+from gateway.core.call import Call
+from gateway.core.money import NANO
+from gateway.core.record import Record
+from gateway.telemetry import names
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+Semconv = Literal["legacy", "latest"]
+Attribute = str | int | float | bool | tuple[str, ...]
+
+
+def span_attributes(record: Record, operation: str, provider: str, semconv: Semconv) -> dict[str, Attribute]:
+    """The attributes of a call's span, by the conventions; never content.
+
+    `operation`: `gen_ai.operation.name`; `provider`: `gen_ai.provider.name`, empty if the call went nowhere.
+    """
+    attributes: dict[str, Attribute] = {
+        names.OPERATION: operation,
+        names.REQUEST_MODEL: record.model,
+        names.STATUS_CODE: record.status,
+        names.REQUEST_ID: record.id,
+        names.TENANT: record.tenant,
+        names.TEAM: record.team,
+        names.KEY_ID: record.key_id,
+        names.OUTCOME: record.outcome,
+    }
+    if provider:
+        attributes[names.PROVIDER] = provider
+        attributes[names.TARGET] = record.target
+        if semconv == "legacy":
+            attributes[names.SYSTEM] = provider
+    if record.stream:
+        attributes[names.REQUEST_STREAM] = True
+        if record.ttfb_us is not None:
+            attributes[names.FIRST_CHUNK] = record.ttfb_us / 1e6
+    if record.finish_reason:
+        attributes[names.FINISH_REASONS] = (record.finish_reason,)
+    if record.served_model:
+        attributes[names.RESPONSE_MODEL] = record.served_model
+    if record.error_code:
+        attributes[names.ERROR_TYPE] = record.error_code
+    if record.rule_id:
+        attributes[names.RULE] = record.rule_id
+        attributes[names.POLICY] = record.policy_version
+    if record.queued_us:
+        attributes[names.QUEUED_MS] = record.queued_us / 1000
+    if record.upstream_request_id:
+        attributes[names.UPSTREAM_REQUEST_ID] = record.upstream_request_id
+    _add_usage(attributes, record, semconv)
+    return attributes
+
+
+def _add_usage(attributes: dict[str, Attribute], record: Record, semconv: Semconv) -> None:
+    if record.cost_nano is not None:
+        attributes[names.COST] = record.cost_nano / NANO
+        attributes[names.COST_NANO] = record.cost_nano
+        attributes[names.PRICE_VERSION] = record.price_version
+    usage = record.usage
+    if usage is None:
+        return
+    attributes[names.INPUT_TOKENS] = usage.total_input
+    attributes[names.OUTPUT_TOKENS] = usage.total_output
+    attributes[names.AUTHORITATIVE] = True
+    if usage.cached_input_tokens:
+        attributes[names.CACHE_READ] = usage.cached_input_tokens
+    if usage.cache_write_tokens:
+        name = names.CACHE_WRITE_LEGACY if semconv == "legacy" else names.CACHE_WRITE
+        attributes[name] = usage.cache_write_tokens
+    if usage.reasoning_tokens:
+        attributes[names.REASONING] = usage.reasoning_tokens
+
+
+def span_builder(resource: "Resource") -> Callable[[Call, dict[str, Attribute]], "ReadableSpan"]:
+    """Makes finished spans of traced calls.
+
+    As HTTP servers do, a refusal for which the caller is to blame is no error of ours: its status stays unset.
+    """
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
+    from opentelemetry.trace.status import Status, StatusCode
+
+    scope = InstrumentationScope("gateway", __version__)
+    sampled, unset = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET)
+
+    def build(call: Call, attributes: dict[str, Attribute]) -> ReadableSpan:
+        trace, record = call.trace, call.record
+        assert trace is not None, "only traced calls have spans"
+        trace_id = int(trace.trace_id, 16)
+        state: Any = TraceState.from_header([trace.state]) if trace.state else None
+        failed = record.outcome in ("failed", "interrupted") and record.blame != "caller"
+        return ReadableSpan(
+            name=f"{attributes[names.OPERATION]} {record.model}".rstrip(),
+            context=SpanContext(trace_id, int(trace.span_id, 16), False, sampled, state),
+            parent=SpanContext(trace_id, int(trace.parent_id, 16), True, sampled) if trace.parent_id else None,
+            resource=resource,
+            attributes=attributes,
+            kind=SpanKind.SERVER,
+            status=Status(StatusCode.ERROR, record.error_code) if failed else unset,
+            start_time=record.started_ns,
+            end_time=record.started_ns + record.duration_us * 1000,
+            instrumentation_scope=scope,
+        )
+
+    return build

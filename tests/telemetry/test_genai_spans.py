@@ -1,0 +1,136 @@
+"""The span of a call: names and attributes of the GenAI conventions, and no content."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.status import StatusCode
+
+from gateway.core.call import Call, TraceContext
+from gateway.core.record import Record
+from gateway.core.usage import Usage
+from gateway.telemetry import names
+from gateway.telemetry.spans import Semconv, span_attributes, span_builder
+
+RecordMaker = Callable[..., Record]
+CallMaker = Callable[..., Call]
+TRACE, SPAN, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
+
+
+def attributes(record: Record, semconv: Semconv = "legacy") -> dict[str, Any]:
+    return dict(span_attributes(record, "chat", "openai" if record.target else "", semconv))
+
+
+def build(call: Call) -> Any:
+    return span_builder(Resource({}))(call, span_attributes(call.record, "chat", "openai", "legacy"))
+
+
+def test_the_attributes_of_a_streamed_call(record: RecordMaker) -> None:
+    assert attributes(record(queued_us=1500, upstream_request_id="req_1")) == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.system": "openai",
+        "gen_ai.request.model": "smart",
+        "gen_ai.request.stream": True,
+        "gen_ai.response.model": "gpt-4o-2024-08-06",
+        "gen_ai.response.finish_reasons": ("stop",),
+        "gen_ai.response.time_to_first_chunk": 0.25,
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 11,
+        "gen_ai.usage.cache_read.input_tokens": 20,
+        "gen_ai.usage.reasoning.output_tokens": 1,
+        "gen_ai.usage.cost": 0.0025,
+        "http.response.status_code": 200,
+        "gateway.request.id": "018bcfe5-687b-7000-8000-000000000001",
+        "gateway.tenant": "acme",
+        "gateway.team": "team-a",
+        "gateway.key.id": "key-1",
+        "gateway.target": "openai/gpt-4o",
+        "gateway.outcome": "completed",
+        "gateway.policy.rule": "team-a-may",
+        "gateway.policy.version": "a1",
+        "gateway.price.version": "p1",
+        "gateway.cost.nano": 2_500_000,
+        "gateway.queued_ms": 1.5,
+        "gateway.upstream.request.id": "req_1",
+        "gateway.usage.authoritative": True,
+    }
+
+
+def test_the_latest_conventions_have_other_names(record: RecordMaker) -> None:
+    used = record(usage=Usage(input_tokens=1, cache_write_tokens=5))
+    legacy, latest = attributes(used), attributes(used, "latest")
+    assert legacy["gen_ai.usage.cache_creation.input_tokens"] == 5
+    assert latest["gen_ai.usage.cache_write.input_tokens"] == 5
+    assert "gen_ai.system" in legacy
+    assert "gen_ai.system" not in latest
+    assert "gen_ai.usage.cache_creation.input_tokens" not in latest
+
+
+def test_a_refused_call_went_nowhere_and_used_nothing(record: RecordMaker) -> None:
+    refused = record(
+        outcome="refused", status=403, error_code="model_not_allowed", blame="policy", target="", served_model="",
+        usage=None, cost_nano=None, ttfb_us=None, finish_reason="",
+    )  # fmt: skip
+    found = attributes(refused)
+    assert found[names.ERROR_TYPE] == "model_not_allowed"
+    assert not [name for name in found if name.startswith(("gen_ai.usage", "gen_ai.response", "gen_ai.provider"))]
+
+
+def test_no_attribute_is_empty_and_all_are_of_a_kind_that_can_be_exported(record: RecordMaker) -> None:
+    for found in (attributes(record()), attributes(record(), "latest")):
+        assert all(isinstance(value, str | bool | int | float | tuple) and value != "" for value in found.values())
+        assert all(name.startswith(("gen_ai.", "gateway.", "error.", "http.")) for name in found)
+
+
+def test_the_span_is_the_servers_and_a_child_of_the_callers(record: RecordMaker, call: CallMaker) -> None:
+    span = build(call(record(), TraceContext(TRACE, SPAN, PARENT, sampled=True, state="congo=1")))
+    assert span.name == "chat smart"
+    assert span.kind is SpanKind.SERVER
+    assert span.context.trace_id == int(TRACE, 16)
+    assert span.context.span_id == int(SPAN, 16)
+    assert span.context.trace_state.to_header() == "congo=1"
+    assert (span.parent.span_id, span.parent.is_remote) == (int(PARENT, 16), True)
+    assert span.end_time - span.start_time == 1_250_000_000
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_a_trace_that_starts_here_has_no_parent(record: RecordMaker, call: CallMaker) -> None:
+    span = build(call(record(model=""), TraceContext(TRACE, SPAN, sampled=True)))
+    assert span.parent is None
+    assert span.name == "chat", "a call whose body never came has no model"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "blame", "status"),
+    [
+        ("failed", "upstream", StatusCode.ERROR),
+        ("failed", "own", StatusCode.ERROR),
+        ("failed", "caller", StatusCode.UNSET),
+        ("refused", "policy", StatusCode.UNSET),
+        ("cancelled", "", StatusCode.UNSET),
+    ],
+)
+def test_only_what_is_not_the_callers_doing_is_an_error(
+    record: RecordMaker, call: CallMaker, outcome: str, blame: str, status: StatusCode
+) -> None:
+    ended = record(outcome=outcome, blame=blame, error_code="code")
+    assert build(call(ended, TraceContext(TRACE, SPAN, sampled=True))).status.status_code is status
+
+
+def test_every_name_of_a_record_is_decided_upon(record: RecordMaker) -> None:
+    """A field that is added to records must be added here: shown on spans, or left out on purpose."""
+    shown = {
+        "id", "started_ns", "duration_us", "tenant", "team", "key_id", "model", "target", "served_model", "stream",
+        "outcome", "status", "error_code", "blame", "rule_id", "finish_reason", "usage", "cost_nano", "price_version",
+        "policy_version", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
+    }  # fmt: skip
+    left_out = {
+        "operation",  # the conventions' word for it stands in its place
+        "usage_source", "pricing", "prompt_id", "bytes_in", "bytes_out",
+        "client_request_id",  # the client's own words
+    }  # fmt: skip
+    assert set(msgspec.structs.asdict(record())) == shown | left_out

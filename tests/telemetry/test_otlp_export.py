@@ -1,0 +1,265 @@
+"""Spans and metrics as an OTLP/HTTP receiver sees them, and as nobody sees them when the receiver is away."""
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from gateway.core.call import Call, TraceContext
+from gateway.core.record import Record
+from gateway.core.usage import Usage
+from gateway.telemetry import genai as genai_module
+from gateway.telemetry import names
+from gateway.telemetry import otlp as otlp_module
+from gateway.telemetry.genai import Distribution, GenAiMetrics
+from gateway.telemetry.options import OtlpOptions
+from gateway.telemetry.otlp import MissingExtra, Otlp
+
+RecordMaker = Callable[..., Record]
+CallMaker = Callable[..., Call]
+TRACE, SPAN, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
+SAMPLED = TraceContext(TRACE, SPAN, PARENT, sampled=True)
+
+
+def plain(attributes: Any) -> dict[str, Any]:
+    """OTLP's key-value list as a dict."""
+    found: dict[str, Any] = {}
+    for pair in attributes:
+        kind = pair.value.WhichOneof("value")
+        value = getattr(pair.value, kind)
+        found[pair.key] = [one.string_value for one in value.values] if kind == "array_value" else value
+    return found
+
+
+class Receiver:
+    """An OTLP/HTTP collector: `spans` and `metrics` (name → data), and every request's headers."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        self.metrics: dict[str, Any] = {}
+        self.resources: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                receiver.take(self.path, self.rfile.read(int(self.headers["content-length"])))
+                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def take(self, path: str, body: bytes) -> None:
+        if path == "/v1/traces":
+            for part in ExportTraceServiceRequest.FromString(body).resource_spans:
+                self.resources.append(plain(part.resource.attributes))
+                self.spans += [span for scope in part.scope_spans for span in scope.spans]
+        elif path == "/v1/metrics":
+            for part in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                self.resources.append(plain(part.resource.attributes))
+                self.metrics |= {metric.name: metric for scope in part.scope_metrics for metric in scope.metrics}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def exporting(receiver: Receiver, **options: Any) -> Otlp:
+    return Otlp(OtlpOptions(endpoint=receiver.url + "/", **options), {"openai": "openai", "az": "azure.ai.openai"}.get)
+
+
+def test_a_sampled_call_arrives_as_a_span_and_every_call_in_the_metrics(
+    receiver: Receiver, record: RecordMaker, call: CallMaker
+) -> None:
+    with exporting(receiver, headers={"authorization": "Bearer collector"}) as otlp:
+        otlp.ended(call(record(), SAMPLED))
+        otlp.ended(call(record(), TraceContext(TRACE, SPAN, sampled=False)))
+
+    [span] = receiver.spans
+    assert span.name == "chat smart"
+    assert (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex()) == (TRACE, SPAN, PARENT)
+    found = plain(span.attributes)
+    assert found["gen_ai.provider.name"] == "openai"
+    assert found["gen_ai.usage.input_tokens"] == 100
+    assert found["gen_ai.response.finish_reasons"] == ["stop"]
+    assert found["gateway.tenant"] == "acme"
+
+    assert set(receiver.metrics) == {
+        "gen_ai.client.token.usage",
+        "gen_ai.client.operation.duration",
+        "gen_ai.server.request.duration",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.server.time_per_output_token",
+    }
+    [duration] = receiver.metrics["gen_ai.server.request.duration"].histogram.data_points
+    assert (duration.count, duration.sum) == (2, pytest.approx(2.5))
+    assert tuple(duration.explicit_bounds) == names.DURATION_BOUNDS
+    assert plain(duration.attributes)["gen_ai.response.model"] == "gpt-4o-2024-08-06"
+    tokens = receiver.metrics["gen_ai.client.token.usage"]
+    assert tokens.unit == "{token}"
+    assert {plain(one.attributes)["gen_ai.token.type"]: one.sum for one in tokens.histogram.data_points} == {
+        "input": 200,
+        "output": 22,
+    }
+    assert all(headers["authorization"] == "Bearer collector" for headers in receiver.headers)
+
+
+def test_the_latest_conventions_count_tokens_by_kind_and_modality(
+    receiver: Receiver, record: RecordMaker, call: CallMaker
+) -> None:
+    usage = Usage(input_tokens=5, cached_input_tokens=3, input_audio_tokens=2, output_tokens=4, reasoning_tokens=1)
+    with exporting(receiver, semconv="latest") as otlp:
+        otlp.ended(call(record(usage=usage)))
+
+    def used(name: str) -> dict[str, int]:
+        points = receiver.metrics[name].sum.data_points
+        return {plain(one.attributes)["gen_ai.token.modality"]: one.as_int for one in points}
+
+    assert used("gen_ai.client.inference.usage.input_tokens") == {"text": 8, "audio": 2}
+    assert used("gen_ai.client.inference.usage.output_tokens") == {"text": 5}
+    assert used("gen_ai.client.inference.usage.cache_read.input_tokens") == {"text": 3}
+    assert used("gen_ai.client.inference.usage.reasoning.output_tokens") == {"text": 1}
+    assert "gen_ai.client.inference.usage.cache_write.input_tokens" not in receiver.metrics
+    assert receiver.metrics["gen_ai.client.inference.operation.input_tokens"].histogram.data_points[0].sum == 10
+    assert "gen_ai.client.inference.duration" in receiver.metrics
+    assert not {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"} & set(receiver.metrics)
+
+
+def test_two_workers_are_two_instances_of_one_service(receiver: Receiver, record: RecordMaker, call: CallMaker) -> None:
+    """Else the cumulative sums of one would overwrite the other's."""
+    for _ in range(2):
+        with exporting(receiver, service_name="door") as otlp:
+            otlp.ended(call(record(), SAMPLED))
+    assert {resource["service.name"] for resource in receiver.resources} == {"door"}
+    assert len({resource["service.instance.id"] for resource in receiver.resources}) == 2
+
+
+def test_a_refused_call_is_no_operation_of_a_provider(receiver: Receiver, record: RecordMaker, call: CallMaker) -> None:
+    with exporting(receiver) as otlp:
+        otlp.ended(call(record(outcome="refused", status=403, error_code="model_not_allowed", target=""), SAMPLED))
+    assert [plain(span.attributes)["error.type"] for span in receiver.spans] == ["model_not_allowed"]
+    assert receiver.metrics == {}
+
+
+def test_time_in_our_queue_is_the_servers_and_not_the_clients(
+    receiver: Receiver, record: RecordMaker, call: CallMaker
+) -> None:
+    with exporting(receiver) as otlp:
+        otlp.ended(call(record(queued_us=250_000)))
+    assert receiver.metrics["gen_ai.server.request.duration"].histogram.data_points[0].sum == pytest.approx(1.25)
+    assert receiver.metrics["gen_ai.client.operation.duration"].histogram.data_points[0].sum == pytest.approx(1.0)
+
+
+def test_the_admin_api_is_traced_by_the_ready_made_instrumentation(receiver: Receiver) -> None:
+    app = Starlette(routes=[Route("/keys", lambda request: PlainTextResponse("ok"))])
+    with exporting(receiver) as otlp:
+        otlp.instrument(app)
+        with TestClient(app) as client:
+            client.get("/keys", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    assert "GET /keys" in {span.name for span in receiver.spans}
+    assert {span.trace_id.hex() for span in receiver.spans} == {TRACE}
+
+
+def test_nothing_is_started_by_constructing_and_nothing_after_closing(record: RecordMaker, call: CallMaker) -> None:
+    before = threading.active_count()
+    otlp = Otlp(OtlpOptions(endpoint="http://127.0.0.1:9"), lambda name: name)
+    assert threading.active_count() == before
+    otlp.close()
+    otlp.ended(call(record(), SAMPLED))
+    assert threading.active_count() == before
+
+
+def test_a_collector_that_accepts_and_says_nothing_slows_no_call(
+    record: RecordMaker, call: CallMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otlp_module, "CLOSE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(otlp_module, "EXPORT_TIMEOUT_S", 1.0)
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        otlp = Otlp(OtlpOptions(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", interval_s=0.05), lambda x: x)
+        ended = call(record(), SAMPLED)
+        with otlp:
+            slowest = 0.0
+            for _ in range(3_000):
+                began = time.perf_counter()
+                otlp.ended(ended)
+                slowest = max(slowest, time.perf_counter() - began)
+            closing = time.monotonic()
+        assert time.monotonic() - closing < 1.0, "closing does not wait for it either"
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    assert set(threading.enumerate()) <= before, "what could not be exported is given up, and nothing stays behind"
+    assert slowest < 0.5, "no call waited for the collector, which never answered"
+
+
+@pytest.mark.parametrize(
+    "missing", ["opentelemetry.sdk.resources", "opentelemetry.exporter.otlp.proto.http.trace_exporter"]
+)
+def test_what_is_not_installed_is_missed_at_start_and_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtra, match=r"pip install 'llm-gateway\[otlp\]'"):
+        Otlp(OtlpOptions(endpoint="http://127.0.0.1:4318"), lambda name: name)
+
+
+@given(st.lists(st.floats(0, 200, allow_nan=False), min_size=1, max_size=50))
+def test_adding_up_by_hand_gives_what_the_sdk_would(values: list[float]) -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    histogram = meters.get_meter("test").create_histogram(
+        "h", explicit_bucket_boundaries_advisory=names.DURATION_BOUNDS
+    )
+    ours = Distribution(names.DURATION_BOUNDS)
+    for value in values:
+        histogram.record(value)
+        ours.add(value)
+    data = reader.get_metrics_data()
+    assert data is not None
+    theirs: Any = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
+    meters.shutdown()
+    assert ours.counts == list(theirs.bucket_counts)
+    assert ours.total == pytest.approx(theirs.sum)
+    assert (ours.minimum, ours.maximum) == (theirs.min, theirs.max)
+
+
+def test_models_that_an_upstream_makes_up_are_bounded(record: RecordMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genai_module, "MAX_SERIES", 3)
+    metrics = GenAiMetrics("legacy", started_ns=1)
+    for number in range(20):
+        metrics.record(record(served_model=f"made-up-{number}"), "chat", "openai")
+    [duration] = [one for one in metrics.collect(2) if one.name == names.SERVER_DURATION]
+    points: Any = duration.data.data_points
+    assert [point.attributes[names.RESPONSE_MODEL] for point in points] == [
+        "made-up-0", "made-up-1", "made-up-2", "_other"
+    ]  # fmt: skip
+    assert sum(point.count for point in points) == 20
