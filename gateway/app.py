@@ -91,7 +91,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        tasks = [flights.look_after(), reports.watch(flights, keys)]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)
@@ -194,8 +194,8 @@ def list_models(principal: Principal, router: Router, policies: PolicyFeed) -> l
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
 
-    def report(groups: Sequence[str], since: str | None, until: str | None) -> list[dict[str, Any]]:
-        return as_json(usage(ledger, groups, moment(since), moment(until)))
+    def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
+        return as_json(usage(ledger, groups, moment(since), moment(until), zone=zone))
 
     def explain(asked: ExplainRequest) -> dict[str, Any]:
         who = Principal(key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels)

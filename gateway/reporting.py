@@ -61,7 +61,7 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed) -> None:
+    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -72,6 +72,15 @@ class Reports:
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
             self._metrics.flush()
+            if journal.pending:
+                self._write_pending(journal)
+
+    def _write_pending(self, journal: Journal) -> None:
+        """Records that the disk did not take are written as soon as it does, in quiet times too."""
+        try:
+            journal.retry()
+        except OSError as error:
+            self.journal_failed(error)
 
 
 class Status:

@@ -10,6 +10,8 @@ from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyRequest, KeyStore
+from gateway.ledger.segments import AlreadyDraining
+from gateway.ledger.store import LedgerUnavailable
 from gateway.policyset import read_policies
 from gateway.stores.files import write_private
 from gateway.supervisor import AlreadyRunning, supervise
@@ -36,6 +38,9 @@ def run(options: argparse.Namespace) -> int:
         asyncio.run(supervise(settings, lambda: _welcome(settings, first)))
     except AlreadyRunning as error:
         print(f"error: {error}; stop it first, or give this one another state_dir", file=sys.stderr)
+        return 1
+    except (LedgerUnavailable, AlreadyDraining) as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         where = f"{settings.config.server.host}:{settings.config.server.port}"

@@ -24,6 +24,7 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument("--by", default="tenant,team,model", help=f"comma-separated: {', '.join(GROUPS)}")
     parser.add_argument("--since", type=_moment, metavar="WHEN", help="first moment: ISO date or time, UTC")
     parser.add_argument("--until", type=_moment, metavar="WHEN", help="the moment after the last")
+    parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of")
     for name in FILTERS:
         parser.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
     parser.set_defaults(run=run)
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     groups = [word.strip() for word in options.by.split(",") if word.strip()]
     filters = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
     try:
-        rows = usage(settings.state_dir / "ledger.db", groups, options.since, options.until, filters)
+        rows = usage(settings.state_dir / "ledger.db", groups, options.since, options.until, filters, options.zone)
     except (ValueError, LedgerUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,9 +1,14 @@
 """One record per identified call: journal, drain, store, reports.
 
-Must never: change a record once it is in the store, price anything, or count a call without a known price as free.
+    worker:  Journal ──▶ state/journal/*.jnl ──▶  parent:  Drainer ──▶ LedgerStore ──▶ reports
+
+Must never: change a record once it is in the store, price anything, count a call without a known price as free, or
+drop a line in silence.
 
 Invariants:
 * Once a call's closed line is written to the journal it survives `kill -9`, and it is in the store exactly once: rows
-  are inserted by id and the journal's offset is stored in the same transaction.
-* A journal file is removed only after the commit that consumed all of it.
+  are inserted by id, and how far a segment is consumed is stored in the same transaction.
+* A segment is removed only after the commit that consumed all of it, and only when its writer will never write to it.
+* A call that was opened and never closed is in the store once, as interrupted, when its writer is dead.
+* What cannot be read is set aside in `quarantine/`, counted and logged before the offset moves past it.
 """

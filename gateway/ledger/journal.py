@@ -1,39 +1,51 @@
 """The journal of one worker: what calls have been opened and closed, appended before the client has its last byte.
 
-    <writer>-<sequence>.jnl     one JSON line an entry: {"o": record} at the start of a call, {"c": record} at its end
-
 A line is one `write` to a file opened for appending. No fsync: a process killed with -9 loses nothing that it has
-written, because the page cache belongs to the kernel; only a power cut could, and an fsync per call would cost 150 µs.
-The writer holds a lock on its newest file for as long as it lives, so a file whose lock can be had is a dead one's.
-Each file begins with the calls still open, so each can be read by itself.
+written, because the page cache belongs to the kernel; only a power cut could, and an fsync per call would cost 150 µs
+instead of 2. `fsync_interval_s` bounds what a power cut can take.
+
+Each segment begins with the calls still open, so each can be read by itself.
 """
 
 import contextlib
 import errno
-import fcntl
+import logging
 import os
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 
 from gateway.core.record import Record
+from gateway.ledger.entries import encode_closed, encode_opened
+from gateway.ledger.flusher import Flusher
+from gateway.ledger.segments import create_segment, segment_path
 
-_encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("gateway.ledger")
 
 
 class JournalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`segment_bytes`: a new file is begun after this many. `pending_records`: how many records are kept in memory
-    while the disk takes none."""
+    """Attributes:
+    segment_bytes, segment_s: a new file is begun after this much has been written, or at the first call after this
+        time; what is drained of a file is freed when the file is finished.
+    pending_records: how many records are kept in memory while the disk takes none.
+    fsync_interval_s: how often what was written is brought to the disk itself; None leaves that to the system.
+    """
 
-    segment_bytes: int = 8 * 1024 * 1024
-    pending_records: int = 10_000
+    segment_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 * 1024 * 1024
+    segment_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    pending_records: Annotated[int, msgspec.Meta(ge=0)] = 10_000
+    fsync_interval_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class Journal:
-    """`with Journal(options, folder, writer) as journal`. One per worker; used from its event loop only."""
+    """`with Journal(options, folder, writer) as journal`. One per worker; used from its event loop only.
+
+    Attributes:
+        lost: records that neither the disk nor `pending_records` had room for.
+    """
 
     def __init__(self, options: JournalOptions, folder: Path, writer: str) -> None:
         self._options = options
@@ -42,26 +54,39 @@ class Journal:
         self._sequence = 0
         self._descriptor = -1
         self._size = 0
+        self._rotate_at_bytes = 0
+        self._rotate_at_ns = 0  # until the first call tells the time
+        # Opened lines of calls whose closed line is not in the journal yet.
         self._open: dict[str, bytes] = {}
-        # Closed lines that the disk did not take; written before anything else once it does.
-        self._pending: list[bytes] = []
-        self._write: Callable[[int, bytes], int] = os.write
+        # Closed lines that the disk did not take, by call; written before anything else once it does.
+        self._pending: deque[tuple[str, bytes]] = deque()
+        self._torn = False
+        self._failed = False
+        self._flusher = Flusher(options.fsync_interval_s, folder) if options.fsync_interval_s else None
+        self.lost = 0
 
     def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._next_segment()
+        if self._flusher is not None:
+            self._flusher.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pending:
-            self._flush_pending()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            self.retry()
+        missing = len(self._pending) + self.lost
+        if missing:
+            _log.error("%d records were lost: the journal's disk took none until the end", missing)
+        if self._flusher is not None:
+            self._flusher.__exit__(kind, error, trace)
+        os.close(self._descriptor)
 
     @property
     def open_calls(self) -> int:
+        """Calls whose opened line is in the journal and whose closed line is not."""
         return len(self._open)
 
     @property
@@ -75,11 +100,13 @@ class Journal:
         Raises:
             OSError: the disk does not take it; nothing was noted.
         """
-        if self._pending:
-            self._flush_pending()
-        line = b'{"o":' + _encode(record) + b"}\n"
+        line = encode_opened(record)
+        if self._failed:
+            self.retry()
         self._append(line)
         self._open[record.id] = line
+        if record.started_ns >= self._rotate_at_ns:
+            self._rotate(record.started_ns)
 
     def closed(self, record: Record) -> None:
         """Note how a call has ended.
@@ -87,53 +114,75 @@ class Journal:
         Raises:
             OSError: the disk does not take it; it is kept in memory and written as soon as the disk does.
         """
-        self._open.pop(record.id, None)
-        line = b'{"c":' + _encode(record) + b"}\n"
+        line = encode_closed(record)
         try:
-            if self._pending:
-                self._flush_pending()
+            if self._failed:
+                self.retry()
             self._append(line)
         except OSError:
             if len(self._pending) < self._options.pending_records:
-                self._pending.append(line)
+                self._pending.append((record.id, line))
+            else:
+                self.lost += 1
             raise
-        if self._size >= self._options.segment_bytes:
-            with contextlib.suppress(OSError):  # the old file serves on; the next record tries again
-                self._next_segment()
+        self._open.pop(record.id, None)
+        if self._size >= self._rotate_at_bytes:
+            self._rotate(record.started_ns)
 
-    def _flush_pending(self) -> None:
+    def retry(self) -> None:
+        """Write what the disk did not take before. Calls to the journal do so themselves; this is for quiet times.
+
+        Raises:
+            OSError: the disk still does not take it.
+        """
+        if self._torn:
+            self._size = os.fstat(self._descriptor).st_size
+            self._append(b"\n")
+            self._torn = False
         while self._pending:
-            self._append(self._pending[0])
-            del self._pending[0]
+            call, line = self._pending[0]
+            self._append(line)
+            self._open.pop(call, None)
+            self._pending.popleft()
+        self._failed = False
 
     def _append(self, line: bytes) -> None:
-        """One line, whole or not at all: what a full disk took of it is taken back."""
-        written = self._write(self._descriptor, line)
-        if written != len(line):
-            os.ftruncate(self._descriptor, self._size)
-            raise OSError(errno.ENOSPC, "the journal's disk is full")
+        """One line, whole or not at all: what a full disk took of it is taken back, or else ended as a line that the
+        drainer sets aside, so that it never swallows the next."""
+        try:
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                self._torn = True
+                os.ftruncate(self._descriptor, self._size)
+                self._torn = False
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._failed = True
+            raise
         self._size += written
 
-    def _next_segment(self) -> None:
-        """Begin a new file, headed by the calls still open, before the old one's lock is let go.
-
-        It gets its name only when it is locked and headed: a drainer must never find a live writer's file unlocked.
-        """
-        path = self._folder / f"{self._writer}-{self._sequence + 1:08d}.jnl"
-        unnamed = path.with_suffix(".new")
-        descriptor = os.open(unnamed, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def _rotate(self, started_ns: int) -> None:
+        """A new segment if one is due; if the disk has no room for it the old one serves on for a while."""
+        first = not self._rotate_at_ns
+        self._rotate_at_ns = started_ns + int(self._options.segment_s * 1e9)
+        if first:
+            return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            heading = b"".join(self._open.values())
-            if heading and self._write(descriptor, heading) != len(heading):
-                raise OSError(errno.ENOSPC, "the journal's disk is full")
-            unnamed.rename(path)
+            self._next_segment()
         except OSError:
-            os.close(descriptor)
-            unnamed.unlink(missing_ok=True)
-            raise
+            self._rotate_at_bytes = self._size + self._options.segment_bytes // 8
+
+    def _next_segment(self) -> None:
+        """Begin a new file, headed by the calls still open, before the old one's lock is let go."""
+        heading = b"".join(self._open.values())
+        descriptor = create_segment(segment_path(self._folder, self._writer, self._sequence + 1), heading)
+        # From here on the drainer takes the old one for finished: nothing may keep us from leaving it.
         old, self._descriptor = self._descriptor, descriptor
         self._sequence += 1
         self._size = len(heading)
+        # Never sooner than after as much again as the heading: many open calls must not mean a new file each record.
+        self._rotate_at_bytes = len(heading) + max(self._options.segment_bytes, len(heading))
+        if self._flusher is not None:
+            self._flusher.watch(descriptor)
         if old >= 0:
             os.close(old)

@@ -14,8 +14,8 @@ INSERT INTO calls (
 INSERT INTO journal_offsets (segment, offset) VALUES (:segment, :offset)
 ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset;
 
--- name: get_offset
-SELECT offset FROM journal_offsets WHERE segment = :segment;
+-- name: all_offsets
+SELECT segment, offset FROM journal_offsets;
 
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
@@ -23,20 +23,31 @@ DELETE FROM journal_offsets WHERE segment = :segment;
 -- name: usage
 SELECT
     {groups}
-    count(*)                                                         AS calls,
-    sum(outcome = 'completed')                                       AS completed,
-    sum(outcome = 'refused')                                         AS refused,
-    sum(outcome = 'failed')                                          AS failed,
-    sum(outcome = 'cancelled')                                       AS cancelled,
-    sum(outcome = 'interrupted')                                     AS interrupted,
+    count(*)                                   AS calls,
+    sum(outcome = 'completed')                 AS completed,
+    sum(outcome = 'refused')                   AS refused,
+    sum(outcome = 'failed')                    AS failed,
+    sum(outcome = 'cancelled')                 AS cancelled,
+    sum(outcome = 'interrupted')               AS interrupted,
     sum(input_tokens + cached_input_tokens + cache_write_tokens + input_audio_tokens + input_image_tokens)
-                                                                     AS input_tokens,
-    sum(cached_input_tokens)                                         AS cached_input_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
-    sum(reasoning_tokens)                                            AS reasoning_tokens,
-    coalesce(sum(cost_nano), 0)                                      AS cost_nano,
-    sum(pricing = 'unpriced')                                        AS unpriced,
-    sum(usage_source = 'estimate')                                   AS estimated
+                                               AS input_tokens,
+    sum(cached_input_tokens)                   AS cached_input_tokens,
+    sum(cache_write_tokens)                    AS cache_write_tokens,
+    sum(input_audio_tokens)                    AS input_audio_tokens,
+    sum(input_image_tokens)                    AS input_image_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)
+                                               AS output_tokens,
+    sum(reasoning_tokens)                      AS reasoning_tokens,
+    sum(output_audio_tokens)                   AS output_audio_tokens,
+    sum(output_image_tokens)                   AS output_image_tokens,
+    sum(images)                                AS images,
+    sum(audio_ms)                              AS audio_ms,
+    sum(characters)                            AS characters,
+    sum(search_units)                          AS search_units,
+    sum(web_searches)                          AS web_searches,
+    coalesce(sum(cost_nano), 0)                AS cost_nano,
+    sum(pricing = 'unpriced')                  AS unpriced,
+    sum(usage_source = 'estimate')             AS estimated
 FROM calls
 WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
 {group_by};

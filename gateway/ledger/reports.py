@@ -3,39 +3,53 @@
 import csv
 import io
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.core.money import decimal_text
+from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.sqlite import named_queries, open_database
 
-# What can be grouped by, and the SQL it stands for.
+# What can be grouped by, and the SQL it stands for. `local_*` are functions of the report's time zone.
 GROUPS: dict[str, str] = {
     "tenant": "tenant",
     "team": "team",
     "key": "key_id",
     "model": "model",
     "target": "target",
+    "served_model": "served_model",
     "operation": "operation",
     "outcome": "outcome",
-    "day": "strftime('%Y-%m-%d', started_ns / 1000000000, 'unixepoch')",
-    "hour": "strftime('%Y-%m-%dT%H:00Z', started_ns / 1000000000, 'unixepoch')",
+    "error": "error_code",
+    "prompt": "prompt_id",
+    "month": "local_month(started_ns / 900000000000)",
+    "day": "local_day(started_ns / 900000000000)",
+    "hour": "local_hour(started_ns / 900000000000)",
 }
-FILTERS: dict[str, str] = {name: GROUPS[name] for name in ("tenant", "team", "key", "model", "operation", "outcome")}
-
-
-class LedgerUnavailable(Exception):
-    """The ledger's database is away or damaged."""
+FILTERS: dict[str, str] = {
+    name: GROUPS[name] for name in ("tenant", "team", "key", "model", "target", "operation", "outcome")
+}
+# Every zone's hours and days begin on a quarter of an hour of UTC, so a quarter is all that a moment need be known by.
+_QUARTER_S = 900
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UsageRow(msgspec.Struct, kw_only=True):
-    """One line of a report. `group`: the values of what was grouped by. Input tokens include cached ones, output
-    tokens include reasoning. `cost_nano`: of priced calls; `unpriced`: calls that used something without a price."""
+    """One line of a report.
+
+    Attributes:
+        group: the values of what was grouped by.
+        input_tokens, output_tokens: everything that went in and came out; the other token meters are parts of them.
+        cost_nano: of priced calls. unpriced: calls that used something without a known price; they are not in the cost.
+        estimated: calls whose usage was counted by us, because their answer was cut.
+    """
 
     group: dict[str, str]
     calls: int
@@ -46,8 +60,18 @@ class UsageRow(msgspec.Struct, kw_only=True):
     interrupted: int
     input_tokens: int
     cached_input_tokens: int
+    cache_write_tokens: int
+    input_audio_tokens: int
+    input_image_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    output_audio_tokens: int
+    output_image_tokens: int
+    images: int
+    audio_ms: int
+    characters: int
+    search_units: int
+    web_searches: int
     cost_nano: int
     unpriced: int
     estimated: int
@@ -62,38 +86,82 @@ def usage(
     since: datetime | None = None,
     until: datetime | None = None,
     filters: Mapping[str, str] | None = None,
+    zone: str = "UTC",
 ) -> list[UsageRow]:
-    """Usage of calls that started at or after `since` and before `until`, by groups, in the groups' order. Days and
-    hours are UTC. A ledger that does not exist yet has no rows.
+    """Usage of calls that started at or after `since` and before `until`, by groups, in the groups' order. A ledger
+    that does not exist yet has no rows.
+
+    `zone`: the IANA time zone that months, days and hours are of. The hour that happens twice in autumn is two hours.
 
     Raises:
-        ValueError: an unknown word to group or filter by. LedgerUnavailable: the ledger cannot be read.
+        ValueError: an unknown word to group or filter by, an unknown zone, a moment without a time zone.
+        LedgerUnavailable: the ledger cannot be read.
     """
-    unknown = [name for name in group_by if name not in GROUPS] or [n for n in filters or {} if n not in FILTERS]
-    if unknown:
-        raise ValueError(f"cannot group or filter by `{unknown[0]}`; known: {', '.join(GROUPS)}")
+    filters = filters or {}
+    _check_words(group_by, GROUPS, "group")
+    _check_words(filters, FILTERS, "filter")
+    functions = _time_functions(zone)
+    values: dict[str, Any] = {f"f_{name}": value for name, value in filters.items()}
+    values["since_ns"] = 0 if since is None else _nanoseconds(since)
+    values["until_ns"] = 2**63 - 1 if until is None else _nanoseconds(until)
     if not database.exists():
         return []
-    columns = "".join(f"{GROUPS[name]} AS g{index}, " for index, name in enumerate(group_by))
-    names = ", ".join(f"g{index}" for index in range(len(group_by)))
-    query = named_queries("gateway.ledger")["usage"].format(
-        groups=columns,
-        group_by=f"GROUP BY {names} ORDER BY {names}" if names else "",
-        filters="".join(f" AND {FILTERS[name]} = :f_{name}" for name in filters or {}),
-    )
-    values: dict[str, Any] = {f"f_{name}": value for name, value in (filters or {}).items()}
-    values["since_ns"] = _nanoseconds(since, 0)
-    values["until_ns"] = _nanoseconds(until, 2**62)
     try:
         with closing(open_database(database, read_only=True)) as connection:
-            rows = connection.execute(query, values).fetchall()
+            for name, function in functions.items():
+                connection.create_function(name, 1, function, deterministic=True)
+            rows = connection.execute(_query(group_by, filters), values).fetchall()
     except sqlite3.Error as error:
-        raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+        raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error
     return [_row(row, group_by) for row in rows if row["calls"]]
 
 
-def _nanoseconds(moment: datetime | None, default: int) -> int:
-    return default if moment is None else int(moment.astimezone(UTC).timestamp()) * 1_000_000_000
+def _check_words(words: Sequence[str] | Mapping[str, str], known: Mapping[str, str], verb: str) -> None:
+    for word in words:
+        if word not in known:
+            raise ValueError(f"cannot {verb} by `{word}`; known: {', '.join(known)}")
+
+
+def _query(group_by: Sequence[str], filters: Mapping[str, str]) -> str:
+    """Words come from the tables above, values are parameters."""
+    names = ", ".join(f"g{index}" for index in range(len(group_by)))
+    return named_queries("gateway.ledger")["usage"].format(
+        groups="".join(f"{GROUPS[name]} AS g{index}, " for index, name in enumerate(group_by)),
+        group_by=f"GROUP BY {names} ORDER BY {names}" if names else "",
+        filters="".join(f" AND {FILTERS[name]} = :f_{name}" for name in filters),
+    )
+
+
+def _time_functions(zone: str) -> dict[str, Callable[[int], str]]:
+    try:
+        # UTC needs no time zone database, which small systems do not have.
+        place = UTC if zone == "UTC" else ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"unknown time zone `{zone}`; give an IANA name, such as Europe/Berlin") from None
+
+    def at(quarter: int) -> datetime:
+        return datetime.fromtimestamp(quarter * _QUARTER_S, place)
+
+    @lru_cache(maxsize=4096)
+    def month(quarter: int) -> str:
+        return at(quarter).strftime("%Y-%m")
+
+    @lru_cache(maxsize=4096)
+    def day(quarter: int) -> str:
+        return at(quarter).strftime("%Y-%m-%d")
+
+    @lru_cache(maxsize=4096)
+    def hour(quarter: int) -> str:
+        text = at(quarter).replace(minute=0).isoformat(timespec="minutes")
+        return text.replace("+00:00", "Z") if place is UTC else text
+
+    return {"local_month": month, "local_day": day, "local_hour": hour}
+
+
+def _nanoseconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} names no time zone")
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _row(row: sqlite3.Row, group_by: Sequence[str]) -> UsageRow:
@@ -101,10 +169,7 @@ def _row(row: sqlite3.Row, group_by: Sequence[str]) -> UsageRow:
     return UsageRow(group=group, **{name: row[name] for name in NUMBERS})
 
 
-_SHOWN = (
-    *("calls", "completed", "refused", "failed", "cancelled", "interrupted"),
-    *("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "unpriced", "estimated"),
-)
+_SHOWN = tuple("cost_usd" if name == "cost_nano" else name for name in NUMBERS)
 
 
 def cells(row: UsageRow) -> dict[str, str]:
@@ -119,19 +184,30 @@ def as_csv(rows: Sequence[UsageRow], group_by: Sequence[str]) -> str:
     writer.writeheader()
     for row in rows:
         # A cell that a spreadsheet would run as a formula is given a quote in front.
-        safe = {name: f"'{text}" if text[:1] in ("=", "+", "-", "@") else text for name, text in cells(row).items()}
+        safe = {name: f"'{text}" if text.startswith(_FORMULA) else text for name, text in cells(row).items()}
         writer.writerow(safe)
     return out.getvalue()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_json(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
     return [{**row.group, **{name: getattr(row, name) for name in NUMBERS}} for row in rows]
 
 
-_TABLE = ("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced")
+_ALWAYS = {
+    *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
+}
+_IF_ANY = {
+    *("cancelled", "interrupted", "estimated"),
+    *("images", "audio_ms", "characters", "search_units", "web_searches"),
+}
 
 
 def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headings and lines for people."""
-    headings = [*group_by, *_TABLE]
-    return headings, [[cells(row)[name] for name in headings] for row in rows]
+    """Headings and lines for people: what is always of interest, and the rarer columns if they count anything."""
+    texts = [cells(row) for row in rows]
+    used = {name for text in texts for name in _IF_ANY if text[name] != "0"}
+    headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
+    return headings, [[text[name] for name in headings] for text in texts]

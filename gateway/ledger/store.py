@@ -1,35 +1,44 @@
 """Where records end up: the store's protocol, and SQLite as the embedded one."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import msgspec
+
 from gateway.core.record import Record
-from gateway.core.usage import METERS, Usage
-from gateway.stores.sqlite import named_queries, open_migrated
+from gateway.core.usage import Usage
+from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 
 _PACKAGE = "gateway.ledger"
 _NOTHING = Usage()
-COLUMNS: tuple[str, ...] = tuple(name for name in Record.__struct_fields__ if name != "usage")
-_BEFORE = COLUMNS[: COLUMNS.index("usage_source") + 1]
-_AFTER = COLUMNS[COLUMNS.index("usage_source") + 1 :]
+_FIELDS = Record.__struct_fields__
+_USAGE = _FIELDS.index("usage")
+_AFTER = _FIELDS.index("usage_source") + 1
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written now: away, locked, full, damaged, or another version's."""
 
 
 class LedgerStore(Protocol):
-    """What the drainer needs of a store."""
+    """What the drainer needs of a store. Every method raises LedgerUnavailable; what then became of a commit, the
+    next `offsets` tells."""
 
     def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
-        """Insert records not yet there and remember how far a segment is consumed, in one transaction.
+        """Insert records not yet there, leave those that are as they are, and remember how far a segment is consumed:
+        all or nothing.
 
         Returns:
             How many records were new.
         """
         ...
 
-    def offset(self, segment: str) -> int:
-        """How many bytes of a segment are consumed; 0 for one never seen."""
+    def offsets(self) -> Mapping[str, int]:
+        """How many bytes of each segment are consumed; segments never seen are left out."""
         ...
 
     def forget(self, segment: str) -> None:
@@ -39,54 +48,91 @@ class LedgerStore(Protocol):
 
 def row_of(record: Record) -> tuple[Any, ...]:
     """The record as a row of `calls`, in the order of the table's columns."""
-    usage = record.usage or _NOTHING
-    return (
-        *(getattr(record, name) for name in _BEFORE),
-        *(getattr(usage, meter) for meter in METERS),
-        *(getattr(record, name) for name in _AFTER),
-    )
+    fields = msgspec.structs.astuple(record)
+    meters = msgspec.structs.astuple(record.usage or _NOTHING)
+    return (*fields[:_USAGE], record.usage_source, *meters, *fields[_AFTER:])
 
 
 class SqliteLedger:
-    """`with SqliteLedger(path) as ledger`. One writer; used from one thread at a time."""
+    """`with SqliteLedger(path) as ledger`. One writer; used from one thread at a time.
+
+    After any error, and when the file at `path` has been moved away or replaced, it is opened anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._queries = named_queries(_PACKAGE)
-        self._opened: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._identity = (0, 0)
 
     def __enter__(self) -> Self:
-        self._opened = open_migrated(self._path, _PACKAGE)
+        """Raises:
+        LedgerUnavailable: it cannot be opened; the message says why.
+        """
+        with self._errors_named():
+            self._open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._opened is not None:
-            self._opened.close()
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        assert self._opened is not None, "the ledger is used inside `with`"
-        return self._opened
+        self._close()
 
     def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction() as connection:
             before = connection.total_changes
             connection.executemany(self._queries["insert_call"], map(row_of, records))
             new = connection.total_changes - before
             connection.execute(self._queries["put_offset"], {"segment": segment, "offset": offset})
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
         return new
 
-    def offset(self, segment: str) -> int:
-        row = self._connection.execute(self._queries["get_offset"], {"segment": segment}).fetchone()
-        return 0 if row is None else row["offset"]
+    def offsets(self) -> dict[str, int]:
+        with self._transaction() as connection:
+            return {row["segment"]: row["offset"] for row in connection.execute(self._queries["all_offsets"])}
 
     def forget(self, segment: str) -> None:
-        self._connection.execute(self._queries["drop_offset"], {"segment": segment})
+        with self._transaction() as connection:
+            connection.execute(self._queries["drop_offset"], {"segment": segment})
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        with self._errors_named():
+            if self._connection is None:
+                self._open()
+            elif self._file_identity() != self._identity:
+                raise LedgerUnavailable(f"{self._path} was moved or replaced; it is opened anew")
+            connection = self._connection
+            assert connection is not None, "just opened"
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _errors_named(self) -> Generator[None]:
+        """Errors under one name; the connection goes with them, and with it whatever it had not committed."""
+        try:
+            yield
+        except (sqlite3.Error, MigrationError, OSError) as error:
+            self._close()
+            raise LedgerUnavailable(f"the ledger {self._path} cannot be used: {error}") from error
+        except BaseException:
+            self._close()
+            raise
+
+    def _open(self) -> None:
+        self._connection = open_migrated(self._path, _PACKAGE)
+        self._identity = self._file_identity()
+        # A journal is removed because of a commit, so a commit has to survive what the journal would have survived.
+        self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _file_identity(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (found.st_dev, found.st_ino)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -70,7 +70,7 @@ async def _compete(ground: Ground, where: Placement, request: Request) -> bool:
     found = bars(outcome)
     print(f"\n{table(outcome)}\n\n{verdict(found)}")
     if path := os.environ.get("BENCH_JSON"):
-        Path(path).write_text(as_json(outcome, found, absent, effort, where.note) + "\n")  # noqa: ASYNC240  at the end
+        Path(path).write_text(as_json(outcome, found, absent, effort, where.note) + "\n")
     return all(bar.passed for bar in found if request.judge_speed or not bar.timed)
 
 

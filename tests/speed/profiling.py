@@ -26,7 +26,7 @@ async def profile(contestant: Contestant, child: Child, mock_port: int, folder: 
     if path is None:
         raise BenchError("--profile needs py-spy on the PATH: pip install py-spy")
     worker = process_tree(child.pid)[-1]
-    folder.mkdir(exist_ok=True)  # noqa: ASYNC240  nothing else runs yet
+    folder.mkdir(exist_ok=True)
     graphs: list[Path] = []
     for scenario in SCENARIOS:
         graph = folder / f"profile-{contestant.name}-{scenario.name}.svg"

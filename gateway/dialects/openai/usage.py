@@ -17,9 +17,13 @@ from gateway.core.usage import Usage
 Json = Mapping[str, Any]
 
 
+# More tokens than any call can use: what says so is wrong, and sums of it must not overflow a ledger.
+_ABSURD = 10**12
+
+
 def whole(value: object) -> int:
-    """A count out of foreign JSON: whole, never negative, and never a bool."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A count out of foreign JSON: whole, never negative, never a bool, never absurd."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ABSURD else 0
 
 
 def part(block: Json, name: str) -> Json:

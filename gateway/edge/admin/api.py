@@ -58,14 +58,14 @@ class AdminDeps(msgspec.Struct, frozen=True):
     """What the rest of the gateway lends to this API, as plain functions.
 
     Attributes:
-        declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until) as ISO dates.
+        declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until, zone).
     """
 
     keys: KeyStore
     declared: Callable[[str, str], bool]
     tenants: Callable[[], list[dict[str, Any]]]
     models: Callable[[], list[dict[str, Any]]]
-    usage: Callable[[Sequence[str], str | None, str | None], list[dict[str, Any]]]
+    usage: Callable[[Sequence[str], str | None, str | None, str], list[dict[str, Any]]]
     explain: Callable[[ExplainRequest], dict[str, Any]]
     status: Callable[[], Mapping[str, Any]]
 
@@ -86,9 +86,12 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
     api = _Handlers(deps)
     page = (_LIMIT, _CURSOR)
     period = (
-        Param(name="group_by", summary="comma-separated: tenant, team, key, model, target, operation, outcome, day"),
+        Param(
+            name="group_by", summary="comma-separated: tenant, team, key, model, target, operation, outcome, month, day"
+        ),
         Param(name="since", summary="first moment, ISO 8601"),
         Param(name="until", summary="moment after the last, ISO 8601"),
+        Param(name="zone", summary="IANA time zone that months, days and hours are of", default="UTC"),
     )
     return (
         Row(method="GET", path="/keys", id="list_keys", summary="Keys, without their secrets", handler=api.list_keys,
@@ -162,7 +165,9 @@ class _Handlers:
         query = asked.query
         groups = [word.strip() for word in (query["group_by"] or "").split(",") if word.strip()]
         try:
-            return Listing(await asyncio.to_thread(self._deps.usage, groups, query["since"], query["until"]))
+            return Listing(
+                await asyncio.to_thread(self._deps.usage, groups, query["since"], query["until"], query["zone"])
+            )
         except ValueError as error:
             raise BadRequest(str(error)) from None
 

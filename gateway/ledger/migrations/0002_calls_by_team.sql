@@ -1,0 +1,1 @@
+CREATE INDEX calls_by_team ON calls (tenant, team, started_ns);

@@ -1,0 +1,149 @@
+"""One round of the drain: journals into the store. Synchronous; `drain.py` repeats it in a thread.
+
+segment           a newer one exists   its writer lives   when its last byte is consumed
+finished          yes                  –                  removed
+live              no                   yes                kept; the writer goes on
+dead              no                   no                 open calls become `interrupted`; removed
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.ledger.entries import MAX_LINES
+from gateway.ledger.segments import newer_exists, remove_abandoned, segments_by_writer, writer_is_dead
+from gateway.ledger.store import LedgerStore, LedgerUnavailable
+from gateway.ledger.tail import Tail
+
+_log = logging.getLogger("gateway.ledger")
+
+
+class Drained(msgspec.Struct):
+    """What one round did, also if it failed half-way.
+
+    Attributes:
+        records, interrupted: new rows in the store; interrupted are calls whose writer died.
+        quarantined: lines that could not be read and were set aside. torn: last lines that a dead writer did not end.
+        removed: segments. lag_bytes: what is still to be read. behind_s: how long ago the last good round began.
+        error: why the round failed; empty if it did not.
+    """
+
+    records: int = 0
+    interrupted: int = 0
+    quarantined: int = 0
+    torn: int = 0
+    removed: int = 0
+    lag_bytes: int = 0
+    behind_s: float = 0.0
+    error: str = ""
+
+
+class Rounds:
+    """The drain's memory between rounds. Only one may be at work on a folder: hold `sole_drainer`."""
+
+    def __init__(self, folder: Path, store: LedgerStore, clock: Clock) -> None:
+        self._folder = folder
+        self._store = store
+        self._clock = clock
+        self._tails: dict[str, Tail] = {}
+        self._resumed = False
+        self._good_at = clock.monotonic()
+
+    def drain_once(self) -> Drained:
+        """Read all journals to their present end. Failing costs nothing but time: `error` says why, journals wait."""
+        drained = Drained()
+        began = self._clock.monotonic()
+        try:
+            if not self._resumed:
+                self._resume()
+            for paths in segments_by_writer(self._folder).values():
+                self._drain_writer(paths, drained)
+        except LedgerUnavailable as error:
+            drained.error = str(error)
+            # Whether a commit whose answer was lost took place, only the store knows: ask it again.
+            self._resumed = False
+        finally:
+            drained.lag_bytes = sum(tail.unread_bytes for tail in self._tails_of_all())
+        if not drained.error:
+            self._good_at = began
+        drained.behind_s = self._clock.monotonic() - self._good_at if drained.error else 0.0
+        return drained
+
+    def _resume(self) -> None:
+        """Take up where the store says that all before us stopped."""
+        offsets = self._store.offsets()
+        remove_abandoned(self._folder, self._clock.now())
+        self._tails = {}
+        for name, offset in offsets.items():
+            tail = Tail(self._folder / name)
+            try:
+                tail.recall(offset)
+            except FileNotFoundError:
+                self._store.forget(name)
+            except OSError as error:
+                # Read from its beginning if it can be read later: what is in the store already stays as it is.
+                _log.error("cannot take up %s where it was left: %s", tail.path, error)
+            else:
+                self._tails[name] = tail
+        self._resumed = True
+
+    def _tails_of_all(self) -> Iterator[Tail]:
+        for paths in segments_by_writer(self._folder).values():
+            for path in paths:
+                yield self._tails.get(path.name) or Tail(path)
+
+    def _drain_writer(self, paths: Sequence[Path], drained: Drained) -> None:
+        """One writer's segments; what is wrong with its files keeps no other writer's waiting."""
+        *finished, newest = paths
+        try:
+            for path in finished:
+                self._remove(self._consume(path, drained), drained)
+            # Asked before reading: what a writer writes before it dies, after this, is left to the next round.
+            dead = writer_is_dead(newest)
+            tail = self._consume(newest, drained)
+            if dead and not newer_exists(newest):
+                self._interrupt(tail, drained)
+                self._remove(tail, drained)
+        except OSError as error:
+            drained.error = f"the journal cannot be read or set aside: {error}"
+
+    def _consume(self, path: Path, drained: Drained) -> Tail:
+        """Everything up to the last whole line, each batch in a transaction with its offset."""
+        tail = self._tails.setdefault(path.name, Tail(path))
+        if not tail.unread_bytes:
+            return tail
+        for batch in tail.batches():
+            if batch.broken:
+                self._quarantine(tail, batch.broken)
+            drained.records += self._store.commit(batch.closed, path.name, tail.offset + batch.size)
+            drained.quarantined += len(batch.broken)
+            tail.advance(batch)
+        return tail
+
+    def _interrupt(self, tail: Tail, drained: Drained) -> None:
+        """Close the calls that a dead writer left open. What they used, nobody knows: no usage, no price."""
+        left = [
+            msgspec.structs.replace(record, outcome="interrupted", blame="own", error_code="gateway_died")
+            for record in tail.open.values()
+        ]
+        for start in range(0, len(left), MAX_LINES):
+            drained.interrupted += self._store.commit(left[start : start + MAX_LINES], tail.path.name, tail.offset)
+
+    def _quarantine(self, tail: Tail, broken: Sequence[bytes]) -> None:
+        """Keep unreadable lines for a person to look at; the rest goes on. Done again, it writes the same file."""
+        folder = self._folder / "quarantine"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        kept = folder / f"{tail.path.stem}.{tail.offset}"
+        kept.write_bytes(b"\n".join(broken) + b"\n")
+        _log.error("%d lines of %s are no journal entries; kept in %s", len(broken), tail.path.name, kept)
+
+    def _remove(self, tail: Tail, drained: Drained) -> None:
+        """After the commit that consumed it all. The offset goes last: without the file it means nothing."""
+        drained.torn += tail.unread_bytes > 0
+        tail.path.unlink(missing_ok=True)
+        self._tails.pop(tail.path.name, None)
+        self._store.forget(tail.path.name)
+        drained.removed += 1

@@ -1,0 +1,73 @@
+"""Reading one segment to its present end, and knowing which of its calls are open there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.core.record import Record
+from gateway.ledger.entries import Batch, parse
+
+READ_BYTES = 4 * 1024 * 1024
+
+
+class Tail:
+    """A segment, consumed up to `offset`.
+
+    Attributes:
+        open: the calls opened and not closed up to there; what is left of them when the writer is dead was
+            interrupted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self.open: dict[str, Record] = {}
+
+    def batches(self, end: int | None = None) -> Iterator[Batch]:
+        """The whole lines after `offset`, up to `end` if given; the caller advances over each batch before it asks
+        for the next. Whatever the file's size, no more than READ_BYTES of it are in memory.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self.path.open("rb", buffering=0) as file:
+            while end is None or self.offset < end:
+                file.seek(self.offset)
+                data = file.read(READ_BYTES if end is None else min(READ_BYTES, end - self.offset))
+                found = False
+                for batch in parse(data):
+                    found = True
+                    yield batch
+                if not found:
+                    if len(data) < READ_BYTES:
+                        return
+                    # No record is this long: without this, such a line would stand in the way of all after it.
+                    yield Batch([], [], [data], len(data))
+
+    def advance(self, batch: Batch) -> None:
+        self.note(batch)
+        self.offset += batch.size
+
+    def note(self, batch: Batch) -> None:
+        """Keep count of open calls. Noting a batch again, after a commit that failed, changes nothing."""
+        for record in batch.opened:
+            self.open[record.id] = record
+        for record in batch.closed:
+            self.open.pop(record.id, None)
+
+    def recall(self, offset: int) -> None:
+        """Start from `offset`, where an earlier drainer stopped: learn from the file which calls were open there.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        for batch in self.batches(end=offset):
+            self.advance(batch)
+        self.offset = offset
+
+    @property
+    def unread_bytes(self) -> int:
+        """What is in the file after `offset`; 0 if the file is gone."""
+        try:
+            return max(0, self.path.stat().st_size - self.offset)
+        except OSError:
+            return 0

@@ -1,0 +1,96 @@
+"""The journal's lines: whatever is written can be read, whatever is cut or broken is told apart."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledger_parts import closed_record, open_record
+
+from gateway.core.record import Record
+from gateway.core.usage import METERS, Usage
+from gateway.ledger.entries import LARGEST, encode_closed, encode_opened, is_storable, parse
+
+texts = st.text(max_size=20)
+counts = st.integers(min_value=0, max_value=LARGEST)
+usages = st.builds(Usage, **dict.fromkeys(METERS, counts))
+records = st.builds(
+    Record,
+    id=texts,
+    started_ns=st.integers(min_value=0, max_value=2**63 - 1),
+    model=texts,
+    error_code=texts,
+    stream=st.booleans(),
+    outcome=st.sampled_from(["open", "completed", "failed", "cancelled"]),
+    usage=st.none() | usages,
+    cost_nano=st.none() | st.integers(min_value=-LARGEST, max_value=LARGEST),
+    ttfb_us=st.none() | counts,
+)
+
+
+@given(records)
+def test_a_record_comes_back_as_it_was(record: Record) -> None:
+    (batch,) = parse(encode_opened(record) + encode_closed(record))
+    assert (batch.opened, batch.closed, batch.broken) == ([record], [record], [])
+
+
+@given(st.lists(records, max_size=6), st.data())
+def test_cut_anywhere_only_whole_lines_are_read_and_the_rest_can_follow(
+    found: list[Record], data: st.DataObject
+) -> None:
+    journal = b"".join(map(encode_closed, found))
+    cut = data.draw(st.integers(min_value=0, max_value=len(journal)))
+    first = list(parse(journal[:cut], max_lines=2))
+    consumed = sum(batch.size for batch in first)
+    assert consumed == journal[:cut].rfind(b"\n") + 1
+    assert all(len(batch.closed) <= 2 and not batch.broken for batch in first)
+    assert [record for batch in [*first, *parse(journal[consumed:])] for record in batch.closed] == found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbage",
+        b"{}",
+        b'{"o": {"id": "x"}}',
+        b'{"c": null}',
+        b'{"c": ' + b"[" * 100_000,
+        b"\x00" * 40,
+        b'{"o": {"id": "\xff"}}',
+        encode_opened(open_record(1))[:-9],
+        encode_opened(open_record(1))[:-2] + b"," + encode_closed(closed_record(1))[1:-1],
+    ],
+    ids=["text", "empty", "fields", "null", "deep", "zeros", "utf8", "cut", "both"],
+)
+def test_a_broken_line_is_told_apart_and_its_neighbours_are_read(line: bytes) -> None:
+    before, after = closed_record(1), closed_record(2)
+    (batch,) = parse(encode_closed(before) + line + b"\n" + encode_closed(after))
+    assert batch.closed == [before, after]
+    assert batch.broken == [line]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        closed_record(1, usage=Usage(input_tokens=10**23)),
+        closed_record(1, usage=Usage(search_units=LARGEST + 1)),
+        closed_record(1, cost_nano=LARGEST + 1),
+        closed_record(1, bytes_out=2**64),
+        closed_record(1, ttfb_us=2**64),
+    ],
+)
+def test_numbers_that_no_call_can_have_are_broken_lines(nonsense: Record) -> None:
+    """An upstream may say that it used 10²³ tokens. One such row would end every report that adds it up."""
+    assert not is_storable(nonsense)
+    (batch,) = parse(encode_closed(nonsense))
+    assert len(batch.broken) == 1
+    assert not batch.closed
+
+
+def test_an_empty_line_is_nothing() -> None:
+    """It is what ends a line that a full disk has torn, if all of it could be taken back by then."""
+    (batch,) = parse(b"\n" + encode_closed(closed_record(1)))
+    assert len(batch.closed) == 1
+    assert batch.broken == []
+
+
+def test_opened_lines_hold_no_more_than_is_known() -> None:
+    assert len(encode_opened(open_record(1))) < 200
