@@ -1,6 +1,7 @@
 """The ASGI shapes this room uses (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -12,9 +13,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def encode_headers(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Header pairs as ASGI wants them. Names are lower case already; a value keeps to one line of latin-1."""
-    return [
-        (name.encode("latin-1", "replace"), _one_line(value).encode("latin-1", "replace")) for name, value in headers
-    ]
+    return [(_name(name), _one_line(value).encode("latin-1", "replace")) for name, value in headers]
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    return name.encode("latin-1", "replace")
 
 
 def _one_line(value: str) -> str:

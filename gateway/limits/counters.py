@@ -37,7 +37,11 @@ class Quota(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct):
-    """A reservation; `settle` it exactly once (a second time changes nothing)."""
+    """A reservation; `settle` it exactly once (a second time changes nothing).
+
+    Attributes:
+        requests, token_quota: what is left of the tightest limit of each dimension.
+    """
 
     tokens: int
     counters: list["Counter"]
@@ -80,19 +84,31 @@ class LocalCounters:
 
     async def reserve(self, applied: Sequence[Applied], tokens: int, now: float) -> Hold | Refusal:
         counters = [self._counter(one, now) for one in applied]
+        requests: Quota | None = None
+        token_quota: Quota | None = None
         for counter in counters:
-            refusal = _refusal(counter, tokens, now)
-            if refusal is not None:
-                return refusal
-        hold = Hold(tokens, counters, [])
+            limit = counter.limit
+            if limit.concurrent_requests is not None and counter.concurrent >= limit.concurrent_requests:
+                return _refusal(counter, "concurrent_requests", limit.concurrent_requests, counter.concurrent, 1.0)
+            if limit.requests_per_minute is not None:
+                quota = _quota(limit.requests_per_minute, counter.requests, 1, now)
+                if quota is None:
+                    return _refused_rate(counter, "requests_per_minute", 1, now)
+                if requests is None or quota.remaining < requests.remaining:
+                    requests = quota
+            if limit.tokens_per_minute is not None:
+                quota = _quota(limit.tokens_per_minute, counter.tokens, tokens, now)
+                if quota is None:
+                    return _refused_rate(counter, "tokens_per_minute", tokens, now)
+                if token_quota is None or quota.remaining < token_quota.remaining:
+                    token_quota = quota
+        indexes: list[int] = []
         for counter in counters:
-            counter.requests.take(1)
-            counter.tokens.take(tokens)
+            counter.requests.current += 1
+            counter.tokens.current += tokens
             counter.concurrent += 1
-            hold.indexes.append(counter.tokens.index)
-        hold.requests = _tightest([_request_quota(counter, now) for counter in counters])
-        hold.token_quota = _tightest([_token_quota(counter, now) for counter in counters])
-        return hold
+            indexes.append(counter.tokens.index)
+        return Hold(tokens, counters, indexes, requests, token_quota)
 
     def settle(self, hold: Hold, tokens: int, now: float) -> None:
         if hold.settled:
@@ -128,42 +144,21 @@ class LocalCounters:
             del self._counters[counter.key]
 
 
-def _refusal(counter: Counter, tokens: int, now: float) -> Refusal | None:
-    limit = counter.limit
-    scope = counter.key.partition("|")[2] or "everybody"
-    if limit.concurrent_requests is not None and counter.concurrent >= limit.concurrent_requests:
-        return Refusal(limit.id, "concurrent_requests", scope, limit.concurrent_requests, counter.concurrent, 1.0)
-    for dimension, figure, window, amount in (
-        ("requests_per_minute", limit.requests_per_minute, counter.requests, 1),
-        ("tokens_per_minute", limit.tokens_per_minute, counter.tokens, tokens),
-    ):
-        if figure is None:
-            continue
-        used = window.used(now)
-        if used + amount > figure:
-            wait = window.wait_s(now, amount, figure)
-            return Refusal(limit.id, dimension, scope, figure, int(used), wait)
-    return None
-
-
-def _request_quota(counter: Counter, now: float) -> Quota | None:
-    return _quota(counter.limit.requests_per_minute, counter.requests, now)
-
-
-def _token_quota(counter: Counter, now: float) -> Quota | None:
-    return _quota(counter.limit.tokens_per_minute, counter.tokens, now)
-
-
-def _quota(limit: int | None, window: Window, now: float) -> Quota | None:
-    """`reset_s`: when nothing would be counted any more, if nothing else came."""
-    if limit is None:
+def _quota(limit: int, window: Window, amount: int, now: float) -> Quota | None:
+    """What will be left once `amount` is taken; None if it does not fit. `reset_s`: when nothing would be counted any
+    more, if nothing else came."""
+    left = limit - window.used(now) - amount
+    if left < 0:
         return None
-    left = (window.index + 1) * window.seconds - now
-    reset = left + window.seconds if window.current else left if window.previous else 0.0
-    return Quota(limit, max(0, limit - int(window.used(now))), reset)
+    return Quota(limit, int(left), (window.index + 2) * window.seconds - now)
 
 
-def _tightest(quotas: list[Quota | None]) -> Quota | None:
-    """The one with the least left."""
-    found = [quota for quota in quotas if quota is not None]
-    return min(found, key=lambda quota: quota.remaining, default=None)
+def _refused_rate(counter: Counter, dimension: str, amount: int, now: float) -> Refusal:
+    limit: int = getattr(counter.limit, dimension)
+    window = counter.requests if dimension == "requests_per_minute" else counter.tokens
+    return _refusal(counter, dimension, limit, int(window.used(now)), window.wait_s(now, amount, limit))
+
+
+def _refusal(counter: Counter, dimension: str, limit: int, current: int, wait_s: float) -> Refusal:
+    scope = counter.key.partition("|")[2] or "everybody"
+    return Refusal(counter.limit.id, dimension, scope, limit, current, wait_s)

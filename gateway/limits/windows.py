@@ -29,6 +29,8 @@ class Window(msgspec.Struct):
 
     def used(self, now: float) -> float:
         """What counts against the limit at `now`. Call `roll` first."""
+        if not self.previous:
+            return self.current
         into = min(1.0, max(0.0, now / self.seconds - self.index))
         return self.current + self.previous * (1.0 - into)
 
@@ -47,9 +49,6 @@ class Window(msgspec.Struct):
         if amount > limit or not self.current:
             return self.seconds
         return left + rest * self.seconds / self.current
-
-    def take(self, amount: int) -> None:
-        self.current += amount
 
     def correct(self, taken_in: int, difference: int) -> None:
         """Settle a reservation made in bucket `taken_in`: add what was used beyond it, or give back (negative)."""

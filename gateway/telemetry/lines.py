@@ -8,6 +8,7 @@ there is nothing to write. Before `with` and after it, a line is written at once
 
 import contextlib
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +19,7 @@ FLUSH_EVERY_S = 0.1
 CLOSE_TIMEOUT_S = 2.0
 # Several processes share standard error. Writes to a pipe are one piece up to PIPE_BUF (POSIX), and mix beyond it.
 ATOMIC_BYTES = 4096
+FILE_BYTES = 256 * 1024
 
 
 class LineWriter:
@@ -29,6 +31,7 @@ class LineWriter:
 
     def __init__(self, descriptor: int = 2, said_of_dropped: Callable[[int], bytes] | None = None) -> None:
         self._descriptor = descriptor
+        self._piece_bytes = ATOMIC_BYTES
         self._said_of_dropped = said_of_dropped or _said_of_dropped
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -39,6 +42,8 @@ class LineWriter:
 
     def __enter__(self) -> "LineWriter":
         self._ending.clear()
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            self._piece_bytes = FILE_BYTES  # a file opened for appending takes any write whole
         self._thread = threading.Thread(target=self._write_batches, name="log-writer", daemon=True)
         self._thread.start()
         return self
@@ -84,7 +89,7 @@ class LineWriter:
         piece, lines = bytearray(), 0
         for _ in range(len(waiting)):
             line = waiting.popleft()
-            if piece and len(piece) + len(line) >= ATOMIC_BYTES:
+            if piece and len(piece) + len(line) >= self._piece_bytes:
                 self._put(piece, lines)
                 piece, lines = bytearray(), 0
             piece += line
