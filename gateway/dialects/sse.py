@@ -35,7 +35,9 @@ class Framer:
         rest += chunk
         end = -1
         for found in _END.finditer(rest, self._searched):
-            end = found.end()
+            # A CR that is the last byte so far may be the first half of a CRLF.
+            if found.end() < len(rest) or rest[-1:] != b"\r":
+                end = found.end()
         if end < 0:
             if len(rest) > MAX_EVENT_BYTES:
                 raise UpstreamBroken(f"the upstream sent an event larger than {MAX_EVENT_BYTES} bytes")

@@ -1,0 +1,336 @@
+"""The pure decisions: access, limits, prices, an engine's life. Properties against naive interpreters."""
+
+import fnmatch
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.access.rules import AccessPolicy, Rule, read_access
+from gateway.catalogue.prices import read_prices
+from gateway.core.globs import compile_globs
+from gateway.core.money import decimal_text, nano_from_decimal, round_half_even
+from gateway.core.principal import Principal
+from gateway.core.usage import METERS, Usage
+from gateway.limits.counters import Hold, LocalCounters, Refusal
+from gateway.limits.headers import duration, quota_headers
+from gateway.limits.rules import Limit, LimitPolicy, LimitsFile, read_limits
+from gateway.limits.windows import Window
+from gateway.modelhost.life import STATES, TRANSITIONS, Event, next_state, restart_delay
+from gateway.stores.documents import DocumentError
+
+WORDS = st.sampled_from(["a", "b", "ab", "abc", "team", "gpt-4o", "gpt-4o-mini"])
+GLOBS = st.lists(
+    st.one_of(WORDS, st.sampled_from(["*", "a*", "*b", "?", "gpt-*", "g?t-4o"])), min_size=1, max_size=3
+).map(tuple)
+
+
+# Access
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    maybe = st.one_of(st.none(), GLOBS)
+    return Rule(
+        id=str(draw(st.integers(0, 10**9))),
+        effect=draw(st.sampled_from(["allow", "deny"])),
+        owner="o",
+        reason="r",
+        tenants=draw(maybe),
+        teams=draw(maybe),
+        models=draw(maybe),
+        operations=draw(st.one_of(st.none(), st.just(("chat",)))),
+        labels=draw(
+            st.one_of(st.none(), st.dictionaries(st.just("env"), st.sampled_from(["dev", "*", "pr?d"]), max_size=1))
+        ),
+    )
+
+
+def naive(policy: tuple[Rule, ...], who: Principal, model: str, operation: str) -> bool:
+    """What the rules mean, as slowly as they read."""
+
+    def matches(rule: Rule) -> bool:
+        lists = ((rule.tenants, who.tenant), (rule.teams, who.team), (rule.models, model), (rule.operations, operation))
+        fits = all(globs is None or any(fnmatch.fnmatchcase(word, glob) for glob in globs) for globs, word in lists)
+        return fits and all(
+            name in who.labels and fnmatch.fnmatchcase(who.labels[name], glob)
+            for name, glob in (rule.labels or {}).items()
+        )
+
+    effects = {rule.effect for rule in policy if matches(rule)}
+    return "allow" in effects and "deny" not in effects
+
+
+@given(
+    st.lists(rules(), max_size=6),
+    WORDS,
+    WORDS,
+    WORDS,
+    st.sampled_from(["chat", "images"]),
+    st.sampled_from([{}, {"env": "dev"}, {"env": "prod"}]),
+    st.randoms(),
+)
+def test_a_decision_is_what_the_rules_say_in_any_order(
+    found: list[Rule], tenant: str, team: str, model: str, operation: str, labels: dict[str, str], die: object
+) -> None:
+    who = Principal(key_id="k", tenant=tenant, team=team, labels=labels)
+    expected = naive(tuple(found), who, model, operation)
+    decision = AccessPolicy(tuple(found), "v").decide(who, model, operation)
+    assert decision.allowed == expected
+    assert bool(decision.code) != decision.allowed
+    shuffled = sorted(found, key=lambda rule: hash(rule.id))
+    assert AccessPolicy(tuple(shuffled), "v").decide(who, model, operation).allowed == expected
+
+
+def test_no_rules_allow_nothing() -> None:
+    decision = AccessPolicy((), "v").decide(Principal(key_id="k", tenant="t", team="a"), "m", "chat")
+    assert (decision.allowed, decision.code, decision.rule_id) == (False, "model_not_allowed", "")
+
+
+def test_an_explanation_names_the_first_condition_that_failed() -> None:
+    policy = AccessPolicy((Rule(id="r", effect="allow", owner="o", reason="r", teams=("x",), models=("m",)),), "v")
+    (considered,) = policy.explain(Principal(key_id="k", tenant="t", team="y"), "m", "chat")
+    assert (considered.matched, considered.missed) == (False, "teams")
+
+
+@given(st.text(alphabet="ab*?[]!.\\-", max_size=6), st.text(alphabet="ab[]!.\\-\n", max_size=6))
+def test_only_two_wildcards_exist(glob: str, word: str) -> None:
+    pattern = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in glob)
+    assert compile_globs((glob,))(word) == bool(re.fullmatch(pattern, word, re.DOTALL))
+
+
+# Limits
+
+
+@given(st.lists(st.tuples(st.floats(0, 40), st.integers(1, 5)), max_size=120), st.integers(1, 30))
+def test_a_window_never_admits_more_than_its_limit(steps: list[tuple[float, int]], limit: int) -> None:
+    """In an aligned minute at most the limit; in any sixty seconds at most twice that."""
+    window, now, admitted = Window(60.0), 1_000_000.0, []
+    for pause, amount in steps:
+        now += pause
+        window.roll(now)
+        if window.used(now) + amount <= limit:
+            window.current += amount
+            admitted.append((now, amount))
+        else:
+            wait = window.wait_s(now, amount, limit)
+            assert wait > 0
+            if amount <= limit:
+                later = Window(60.0, window.index, window.current, window.previous)
+                later.roll(now + wait + 1e-6)
+                assert later.used(now + wait + 1e-6) + amount <= limit + 1e-6, "it frees when it says it does"
+    for index in {int(moment // 60) for moment, _ in admitted}:
+        assert sum(amount for moment, amount in admitted if int(moment // 60) == index) <= limit
+    for start, _ in admitted:
+        assert sum(amount for moment, amount in admitted if start <= moment < start + 60) <= 2 * limit
+
+
+def policy_of(*limits: Limit) -> LimitPolicy:
+    return LimitPolicy(LimitsFile(limits), "v")
+
+
+WHO = Principal(key_id="k", tenant="t", team="a")
+
+
+async def test_a_call_refused_by_one_limit_counts_against_none() -> None:
+    policy = policy_of(Limit(id="wide", requests_per_minute=100), Limit(id="narrow", requests_per_minute=1))
+    counters, applied = LocalCounters(), policy.applying(WHO, "m")
+    assert isinstance(await counters.reserve(applied, 0, 0.0), Hold)
+    for _ in range(10):
+        refused = await counters.reserve(applied, 0, 1.0)
+        assert isinstance(refused, Refusal)
+        assert (refused.rule_id, refused.current, refused.limit) == ("narrow", 1, 1)
+    assert counters._counters["wide"].requests.current == 1
+
+
+async def test_an_estimate_is_settled_to_the_truth_once() -> None:
+    policy = policy_of(Limit(id="t", tokens_per_minute=1000))
+    counters, applied = LocalCounters(), policy.applying(WHO, "m")
+    hold = await counters.reserve(applied, 900, 0.0)
+    assert isinstance(hold, Hold)
+    assert isinstance(await counters.reserve(applied, 200, 1.0), Refusal)
+    for _ in range(3):
+        counters.settle(hold, 100, 2.0)
+    again = await counters.reserve(applied, 900, 3.0)
+    assert isinstance(again, Hold)
+    assert again.token_quota is not None
+    assert again.token_quota.remaining == 0
+
+
+async def test_settling_after_the_minute_has_turned_corrects_the_right_bucket() -> None:
+    policy = policy_of(Limit(id="t", tokens_per_minute=1000))
+    counters, applied = LocalCounters(), policy.applying(WHO, "m")
+    hold = await counters.reserve(applied, 1000, 59.0)
+    assert isinstance(hold, Hold)
+    counters.settle(hold, 0, 61.0)
+    assert isinstance(await counters.reserve(applied, 1000, 61.0), Hold)
+
+
+async def test_scopes_have_counters_of_their_own_and_idle_ones_are_forgotten() -> None:
+    policy = policy_of(Limit(id="k", per=("key",), concurrent_requests=1))
+    counters = LocalCounters(maximum=10)
+    for number in range(50):
+        who = Principal(key_id=f"k{number}", tenant="t", team="a")
+        hold = await counters.reserve(policy.applying(who, "m"), 0, float(number))
+        assert isinstance(hold, Hold)
+        counters.settle(hold, 0, float(number))
+    assert len(counters) <= 10
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0ms"), (0.0124, "12ms"), (1, "1s"), (60, "1m0s"), (360, "6m0s"), (3723, "1h2m3s")]
+)
+def test_durations_are_written_as_openai_writes_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_no_limit_no_header() -> None:
+    assert quota_headers(None, None) == {}
+
+
+# Money and prices
+
+
+@given(st.integers(0, 10**20), st.integers(1, 10**10))
+def test_rounding_is_half_to_even(numerator: int, denominator: int) -> None:
+    assert round_half_even(numerator, denominator) == round(Fraction(numerator, denominator))
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_amounts_as_text_are_exact(nano: int) -> None:
+    assert Decimal(decimal_text(nano)) * 10**9 == nano
+    assert nano_from_decimal(Decimal(decimal_text(nano))) == nano
+
+
+PRICES = """
+currency: USD
+prices:
+  - {id: old, provider: p, models: ["m*"], from: 2024-01-01, per_million_tokens: {input: 0.15, cached_input: 0.075, output: 0.6}}
+  - {id: new, provider: p, models: ["m*"], from: 2025-01-01, per_million_tokens: {input: 0.10, output: 0.4}}
+  - {id: special, provider: p, models: [m-special], from: 2024-01-01, per_million_tokens: {input: 7}}
+  - {id: units, provider: p, models: [u], from: 2024-01-01, per_unit: {image: 0.04, audio_minute: 0.006, million_characters: 15, thousand_search_units: 2, request: 0.001}}
+  - {id: free, provider: p, models: [free], from: 2024-01-01, per_million_tokens: {input: 0, output: 0}}
+"""
+
+
+def at(day: str) -> float:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def book_file(tmp_path: Path) -> Path:
+    path = tmp_path / "prices.yaml"
+    path.write_text(PRICES)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "day", "nano", "entry"),
+    [
+        ("mini", Usage(input_tokens=1_000_000), "2024-06-01", 150_000_000, "old"),
+        ("mini", Usage(input_tokens=1_000_000), "2025-01-01", 100_000_000, "new"),
+        ("mini", Usage(input_tokens=1_000_000), "2024-12-31", 150_000_000, "old"),
+        ("mini", Usage(cached_input_tokens=3), "2024-06-01", 225, "old"),
+        ("mini", Usage(cached_input_tokens=3), "2025-06-01", 300, "new"),
+        ("mini", Usage(output_tokens=1, reasoning_tokens=1), "2025-06-01", 800, "new"),
+        ("m-special", Usage(input_tokens=1), "2025-06-01", 7000, "special"),
+        ("m-special", Usage(input_tokens=1, output_tokens=1), "2025-06-01", None, "special"),
+        ("u", Usage(images=2), "2025-06-01", 81_000_000, "units"),
+        ("u", Usage(audio_ms=30_000), "2025-06-01", 4_000_000, "units"),
+        ("u", Usage(characters=1000, search_units=1), "2025-06-01", 18_000_000, "units"),
+        ("free", Usage(input_tokens=5), "2025-06-01", 0, "free"),
+        ("unknown", Usage(input_tokens=5), "2025-06-01", None, ""),
+        ("mini", Usage(input_tokens=5), "2023-06-01", None, ""),
+    ],
+)
+def test_what_a_usage_costs(book_file: Path, model: str, usage: Usage, day: str, nano: int | None, entry: str) -> None:
+    cost = read_prices(book_file).cost("p", model, usage, at(day))
+    assert cost.nano == nano
+    assert cost.version.partition("/")[2] == entry
+    assert bool(cost.reason) == (nano is None)
+
+
+@given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_a_cost_is_rounded_once(into: int, cached: int, out: int) -> None:
+    book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml")
+    cost = book.cost(
+        "openai",
+        "gpt-4o-mini",
+        Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out),
+        at("2026-01-01"),
+    )
+    assert cost.nano == round(Fraction(into * 150 + cached * 75 + out * 600))
+
+
+def test_every_meter_can_be_priced_or_is_refused(book_file: Path) -> None:
+    book = read_prices(book_file)
+    for meter in METERS:
+        cost = book.cost("p", "m-special", Usage(**{meter: 1}), at("2025-06-01"))
+        assert (cost.nano is not None) == (meter.endswith("_tokens") and not meter.startswith(("output", "reasoning")))
+
+
+MISTAKES = {
+    "prices": ("prices.yaml", read_prices, [
+        ("currency: USD\nprices:\n  - {id: a, provider: p, models: [m], from: 2024-01-01, per_million_tokens: {input: 0.0000000001}}\n", "finer than"),
+        ("currency: USD\nprices:\n  - {id: a, provider: p, models: [], from: 2024-01-01}\n", "matches nothing"),
+        ("currency: USD\nprices:\n  - {id: a, provider: p, models: [m], from: 2024-01-01, until: 2023-01-01}\n", "after"),
+        ("currency: USD\nprices:\n  - {id: a, provider: p, models: [m], from: 2024-01-01}\n  - {id: b, provider: p, models: [m], from: 2024-01-01}\n", "same day"),
+    ]),
+    "limits": ("limits.yaml", read_limits, [
+        ("limits: [{id: a, requests_per_minute: 0}]\n", "at least 1"),
+        ("limits: [{id: a, requests_per_minute: 1, match: {teams: []}}]\n", "matches nothing"),
+        ("limits: [{id: a, requests_per_minute: 1, per: [planet]}]\n", "planet"),
+    ]),
+    "access": ("access.yaml", read_access, [
+        ("rules: [{id: a, effect: allow, owner: o, reason: r, models: []}]\n", "matches nothing"),
+        ("rules: [{id: a, effect: allow, owner: o, reason: r}, {id: a, effect: deny, owner: o, reason: r}]\n", "twice"),
+        ("rules: [{id: a, effect: permit, owner: o, reason: r}]\n", "permit"),
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("room", MISTAKES)
+def test_mistakes_are_named_with_their_line(room: str, tmp_path: Path) -> None:
+    name, read, cases = MISTAKES[room]
+    for text, says in cases:
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DocumentError, match=says) as raised:
+            read(tmp_path / name)  # type: ignore[operator]
+        assert raised.value.line >= 1
+
+
+# An engine's life
+
+
+def test_the_table_holds_known_words_only_and_every_engine_can_be_stopped() -> None:
+    for (state, _event), after in TRANSITIONS.items():
+        assert state in STATES
+        assert after in STATES
+    for state in STATES:
+        now = next_state(state, "stop")  # type: ignore[arg-type]
+        assert next_state(now, "died") == "stopped"
+
+
+EVENTS: tuple[Event, ...] = ("started", "answered", "silent", "died", "time_over", "ended_late", "cannot_start", "stop")
+
+
+@given(st.lists(st.sampled_from(EVENTS)))
+def test_no_events_leave_the_table_and_stopped_is_the_end(events: list[Event]) -> None:
+    state = "waiting"
+    for event in events:
+        before, state = state, next_state(state, event)  # type: ignore[arg-type]
+        assert state in STATES
+        assert before != "stopped" or state == "stopped"
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_restarts_back_off_within_bounds(deaths: int, die: float) -> None:
+    delay = restart_delay(deaths, 0.5, 30.0, die)
+    full = min(30.0, 0.5 * 2 ** (min(deaths, 40) - 1))
+    assert full / 2 <= delay <= full
+    assert restart_delay(0, 0.5, 30.0, die) == 0
