@@ -86,6 +86,8 @@ def test_the_api_does_what_its_document_says(site: tuple[Starlette, AdminDeps], 
     @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def wrong(case: Any) -> None:
+        if "Authorization" not in (case.headers or {}):
+            return  # what is wrong with it is the missing credential, and the next line would give it one
         case.call_and_validate(headers=ADMIN)
 
     right()
