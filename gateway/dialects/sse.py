@@ -36,7 +36,7 @@ class Framer:
         end = -1
         for found in _END.finditer(rest, self._searched):
             # A CR that is the last byte so far may be the first half of a CRLF.
-            if found.end() < len(rest) or rest[-1:] != b"\r":
+            if found.end() < len(rest) or not rest.endswith(b"\r"):
                 end = found.end()
         if end < 0:
             if len(rest) > MAX_EVENT_BYTES:

@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._held = 0
         self._paused = False
         self._header_bytes = 0
-        self._framed = False
+        self._framed = self._excess = False
         self._fault: Fault | None = None
         self.status = 0
         self.headers: list[tuple[str, str]] = []
@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         if self._held > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+        if self._excess:
+            self.reusable = False
         if self.headers_complete:
             self._wake()
 
@@ -82,7 +84,14 @@ class Connection(asyncio.Protocol):
 
     # What llhttp calls
 
+    def on_message_begin(self) -> None:
+        # A second answer to one request is somebody's mistake or somebody's trick; it must not meet the next request.
+        if self.complete:
+            self._excess = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._excess:
+            return
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES:
             raise UpstreamBroken(f"the upstream sent more than {MAX_HEADER_BYTES} bytes of headers")
@@ -92,6 +101,8 @@ class Connection(asyncio.Protocol):
         self.headers.append((lower.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        if self._excess:
+            return
         status = self._parser.get_status_code()
         if status >= 200:
             self.status = status
@@ -102,6 +113,8 @@ class Connection(asyncio.Protocol):
                 self._framed = True
 
     def on_body(self, body: bytes) -> None:
+        if self._excess:
+            return
         self._pieces.append(body)
         self._held += len(body)
 
