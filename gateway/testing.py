@@ -94,7 +94,10 @@ class ScriptedUpstream:
 
         async def watch() -> None:
             # Clients of this double do not pipeline: anything but silence here is the end of the connection.
-            with_data = await reader.read(1)
+            try:
+                with_data = await reader.read(1)
+            except ConnectionError:
+                with_data = b""
             if not with_data:
                 received.closed_at = asyncio.get_running_loop().time()
                 running.cancel()

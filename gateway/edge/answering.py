@@ -123,6 +123,7 @@ class Answer:
         if record.queued_us:
             headers.append(("x-gateway-queue-ms", str(record.queued_us // 1000)))
         self.started = True
+        record.status = status
         await self._write({"type": "http.response.start", "status": status, "headers": encode_headers(headers)})
 
     async def _piece(self, body: bytes, *, more: bool) -> None:
