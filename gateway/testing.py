@@ -30,6 +30,7 @@ class Received(msgspec.Struct):
         return json.loads(self.body)
 
 
+WATCH_S = 0.003
 Write = Callable[[bytes], Awaitable[None]]
 Script = Callable[[Received, Write], Awaitable[None]]
 
@@ -93,14 +94,11 @@ class ScriptedUpstream:
             await writer.drain()
 
         async def watch() -> None:
-            # Clients of this double do not pipeline: anything but silence here is the end of the connection.
-            try:
-                with_data = await reader.read(1)
-            except ConnectionError:
-                with_data = b""
-            if not with_data:
-                received.closed_at = asyncio.get_running_loop().time()
-                running.cancel()
+            # Looked at, not read: a byte that is there belongs to the next request.
+            while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110  streams have no event for it
+                await asyncio.sleep(WATCH_S)
+            received.closed_at = asyncio.get_running_loop().time()
+            running.cancel()
 
         running = asyncio.ensure_future(script(received, write))
         watching = asyncio.ensure_future(watch())
@@ -111,7 +109,9 @@ class ScriptedUpstream:
                 if error.reset:
                     _reset(writer)
                 return False
-            if error is not None and not isinstance(error, ConnectionError):
+            if isinstance(error, ConnectionError):
+                received.closed_at = asyncio.get_running_loop().time()
+            elif error is not None:
                 raise error
             return received.closed_at is None and not running.cancelled() and error is None
         finally:
