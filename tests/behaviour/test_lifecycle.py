@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import signal
 import subprocess
@@ -122,7 +123,7 @@ async def test_a_worker_that_dies_is_replaced_and_its_open_calls_are_closed(make
         async with client_of(gateway) as client:
             call = asyncio.create_task(client.post("/chat/completions", json={**BODY, "stream": True}))
             await asyncio.sleep(0.4)
-            subprocess.run(["kill", "-9", str(pid)], check=True)
+            os.kill(pid, signal.SIGKILL)
             with pytest.raises(httpx.HTTPError):
                 await call
         (record,) = await asyncio.to_thread(gateway.records, 1)

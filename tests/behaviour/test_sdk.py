@@ -1,6 +1,7 @@
 """The official openai SDK against the running gateway: nothing but the base URL changes."""
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 
@@ -164,6 +165,7 @@ async def test_the_synchronous_client(fresh: Site) -> None:
     assert await asyncio.to_thread(list_models) == ["test-model"]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_curl(fresh: Site) -> None:
     done = await asyncio.to_thread(
         subprocess.run,
