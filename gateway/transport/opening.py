@@ -5,9 +5,26 @@ import ssl
 from pathlib import Path
 
 from gateway.core.faults import UpstreamUnreachable
-from gateway.transport.connection import Connection
+from gateway.transport.connection import MAX_HEADER_BYTES, Connection
 from gateway.transport.options import ClientOptions
 from gateway.transport.url import Origin, parse_url
+
+
+class _Asking(asyncio.Protocol):
+    """Waits for the head of a proxy's answer; `head` is empty if the proxy hangs up."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.head: asyncio.Future[bytes] = loop.create_future()
+        self._seen = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        if (b"\r\n\r\n" in self._seen or len(self._seen) > MAX_HEADER_BYTES) and not self.head.done():
+            self.head.set_result(self._seen)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's signature
+        if not self.head.done():
+            self.head.set_result(b"")
 
 
 class Opener:
@@ -37,18 +54,18 @@ class Opener:
         return connection
 
     async def _tunnel(self, proxy: Origin, origin: Origin, loop: asyncio.AbstractEventLoop) -> Connection:
-        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        writer.write(f"CONNECT {host}:{origin.port} HTTP/1.1\r\nhost: {host}:{origin.port}\r\n\r\n".encode("ascii"))
+        transport, asking = await loop.create_connection(lambda: _Asking(loop), proxy.host, proxy.port)
+        transport.write(f"CONNECT {host}:{origin.port} HTTP/1.1\r\nhost: {host}:{origin.port}\r\n\r\n".encode("ascii"))
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = b""
-        if head.split(b" ", 2)[1:2] != [b"200"]:
-            writer.transport.abort()
+            granted = (await asking.head).split(b" ", 2)[1:2] == [b"200"]
+        except BaseException:
+            transport.abort()
+            raise
+        if not granted:
+            transport.abort()
             raise UpstreamUnreachable("the proxy refused the tunnel to the upstream")
         connection = Connection(loop)
-        transport = writer.transport
         transport.set_protocol(connection)
         if origin.tls:
             upgraded = await loop.start_tls(transport, connection, self._context(), server_hostname=origin.host)
