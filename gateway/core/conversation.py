@@ -39,7 +39,7 @@ Source = Inline | Url | FileId
 
 
 class CacheMark(msgspec.Struct, frozen=True, gc=False):
-    """"Cache the prompt up to here." `ttl`: how long it is worth keeping."""
+    """ "Cache the prompt up to here." `ttl`: how long it is worth keeping."""
 
     ttl: Literal["5m", "1h"] = "5m"
 

@@ -13,6 +13,7 @@
     │   ├── NotAllowed         403
     │   └── RateLimited        429
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
+    │   ├── UpstreamRefused    …    its own 4xx/5xx answer, where it is translated: carries its status and blame
     │   ├── UpstreamUnreachable 502  refused, reset, name not resolved, TLS failed: nothing was answered
     │   ├── UpstreamBroken     502  answered, but not in its protocol (half a body, HTML, bad events, a redirect)
     │   └── UpstreamTimeout    504  connect, first byte, idle or total time is over
@@ -22,11 +23,11 @@
         ├── Overloaded         503  a bounded queue is full
         └── ShuttingDown       503
 
-An upstream's own 4xx/5xx *answer* is not a fault: it is a `Reply` and is passed on faithfully.
+An upstream's own 4xx/5xx *answer* to a client of its own dialect is not a fault: it is a `Reply`, passed on faithfully.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 Blame = Literal["caller", "policy", "upstream", "own"]
 
@@ -40,9 +41,9 @@ class Fault(Exception):
         details: machine-readable extras for the error body's `gateway` object.
     """
 
-    status: ClassVar[int] = 500
+    status: int = 500
     code: str = "internal_error"
-    blame: ClassVar[Blame] = "own"
+    blame: Blame = "own"
 
     def __init__(
         self,
@@ -121,6 +122,27 @@ class UpstreamFault(Fault):
     status = 502
     code = "upstream_error"
     blame = "upstream"
+
+
+class UpstreamRefused(UpstreamFault):
+    """An upstream's error answer. A 400 is the caller's to mend, whoever found it."""
+
+    code = "upstream_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        blame: Blame = "upstream",
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param, headers=headers, details=details)
+        self.status = status
+        self.blame = blame
 
 
 class UpstreamUnreachable(UpstreamFault):

@@ -8,11 +8,16 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Disjoint meters, all >= 0. Units are in the names; audio time is in milliseconds so that it stays whole."""
+    """Disjoint meters, all >= 0. Units are in the names; audio time is in milliseconds so that it stays whole.
+
+    Attributes:
+        cache_write_tokens: written for the usual few minutes. cache_write_1h_tokens: for an hour, at another price.
+    """
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     input_audio_tokens: int = 0
     input_image_tokens: int = 0
     output_tokens: int = 0
@@ -32,6 +37,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             self.input_tokens
             + self.cached_input_tokens
             + self.cache_write_tokens
+            + self.cache_write_1h_tokens
             + self.input_audio_tokens
             + self.input_image_tokens
         )

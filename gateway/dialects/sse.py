@@ -82,3 +82,8 @@ def data_of(event: bytes) -> bytes | None:
         elif line == b"data":
             found.append(b"")
     return b"\n".join(found) if found else None
+
+
+def event(data: bytes, name: str = "") -> bytes:
+    """One event of JSON data (which holds no line break)."""
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n" if name else b"data: " + data + b"\n\n"

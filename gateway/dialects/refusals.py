@@ -1,0 +1,68 @@
+"""Every provider's error answers, as one kind of fault. The table is by HTTP status; a dialect finds the words."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.core.faults import Blame, UpstreamFault, UpstreamRefused
+
+MAX_MESSAGE = 2_000
+
+
+class _Meaning(msgspec.Struct, frozen=True):
+    """What a client is told. `status`: ours, where the upstream's own would mislead; 0 keeps it."""
+
+    code: str
+    blame: Blame
+    status: int = 0
+    message: str = ""
+
+
+_OUR_CREDENTIALS = "the upstream refused the gateway's credentials or account; an operator must see to it"
+
+# An upstream's text about credentials or accounts can quote ours: a fixed message stands in its place.
+MEANINGS: Mapping[int, _Meaning] = {
+    400: _Meaning("upstream_bad_request", "caller"),
+    401: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    402: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    403: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    404: _Meaning("upstream_not_found", "caller"),
+    407: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    408: _Meaning("upstream_timeout", "upstream", 504),
+    409: _Meaning("upstream_conflict", "upstream"),
+    413: _Meaning("upstream_request_too_large", "caller"),
+    422: _Meaning("upstream_bad_request", "caller", 400),
+    424: _Meaning("upstream_model_failed", "upstream", 502),
+    429: _Meaning("upstream_rate_limited", "upstream"),
+    500: _Meaning("upstream_error", "upstream"),
+    502: _Meaning("upstream_error", "upstream"),
+    503: _Meaning("upstream_overloaded", "upstream"),
+    504: _Meaning("upstream_timeout", "upstream"),
+    529: _Meaning("upstream_overloaded", "upstream", 503),
+}
+_OTHER_CALLER = _Meaning("upstream_bad_request", "caller", 400)
+_OTHER_UPSTREAM = _Meaning("upstream_error", "upstream", 502)
+_HINTS = ("retry-after", "retry-after-ms", "x-should-retry")
+
+
+def refused(
+    status: int, message: str, *, kind: str = "", param: str = "", headers: Mapping[str, str] | None = None
+) -> UpstreamFault:
+    """The fault for an error answer.
+
+    Args:
+        status: HTTP status, or the one that the provider's documentation gives an error inside a stream.
+        message: the provider's own words. kind: its own word for the error; shown as `upstream_type`.
+        headers: the answer's headers, for when to try again.
+    """
+    meaning = MEANINGS.get(status, _OTHER_CALLER if status < 500 else _OTHER_UPSTREAM)
+    hints = {name: value for name, value in (headers or {}).items() if name in _HINTS}
+    return UpstreamRefused(
+        meaning.message or message[:MAX_MESSAGE] or f"the upstream answered {status} without saying why",
+        status=meaning.status or status,
+        blame=meaning.blame,
+        code=meaning.code,
+        param=param or None,
+        headers=hints,
+        details={"upstream_status": status, **({"upstream_type": kind[:100]} if kind else {})},
+    )
