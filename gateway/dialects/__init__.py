@@ -8,7 +8,7 @@ Invariants:
 
 A dialect that can be translated has these files, as far as it needs them:
 
-    requests.py   decode_request(body: Json, model, stream) -> ChatRequest     strict: BadRequest with the field's path
+    requests.py   decode_request(body: Json, model, stream) -> ChatRequest     strict: BadRequest names the field
                   encode_request(request: ChatRequest, quirks: Quirks) -> dict
     answers.py    decode_answer(body: bytes) -> Answer                         lenient: what is known is taken
                   encode_answer(answer: Answer, caption: Caption) -> bytes
