@@ -12,7 +12,7 @@ A dialect that can be translated has these files, as far as it needs them:
                   encode_request(request: ChatRequest, quirks: Quirks) -> dict
     answers.py    decode_answer(body: bytes) -> Answer                         lenient: what is known is taken
                   encode_answer(answer: Answer, caption: Caption) -> bytes
-    events.py     Decoder: feed(bytes) -> list[Event], end() -> list[Event]    any cut of the bytes gives the same events
+    events.py     Decoder: feed(bytes) -> list[Event], end() -> list[Event]    any cut gives the same events
                   Encoder(caption, request): encode(event: Event) -> bytes     bytes of whole wire events, maybe none
     usage.py      read_usage(block) -> Usage, write_usage(usage) -> dict
     errors.py     decode_error(status, headers, body) -> UpstreamFault

@@ -1,10 +1,12 @@
 """Every provider's error answers, as one kind of fault. The table is by HTTP status; a dialect finds the words."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from gateway.core.faults import Blame, UpstreamFault, UpstreamRefused
+from gateway.core.faults import Blame, UpstreamBroken, UpstreamFault, UpstreamRefused
+from gateway.dialects.reading import answer_object
 
 MAX_MESSAGE = 2_000
 
@@ -66,3 +68,11 @@ def refused(
         headers=hints,
         details={"upstream_status": status, **({"upstream_type": kind[:100]} if kind else {})},
     )
+
+
+def error_object(body: bytes) -> dict[str, Any]:
+    """An error answer's JSON object; empty if it is none (a proxy's HTML page, a bare line)."""
+    try:
+        return answer_object(body)
+    except UpstreamBroken:
+        return {}

@@ -6,7 +6,11 @@ its own provider's signatures; a foreign one travels there as `gw.<dialect>.<sig
 opened again when it comes back. An upstream is only ever sent signatures of its own.
 """
 
-from gateway.core.conversation import DialectName
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.conversation import DialectName, Part, Thinking, ToolCall
 
 _MARK = "gw."
 
@@ -32,3 +36,24 @@ def returned(signature: str, dialect: DialectName) -> str:
     if signature.startswith(_MARK):
         return signature[len(_MARK) :]
     return seal(dialect, signature)
+
+
+def rejoined(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts of a turn as a client gives them back, with Gemini's signatures on their tool calls again.
+
+    A dialect that has no field for a call's signature carries it as a redacted thought before the call.
+    """
+    found: list[Part] = []
+    for part in parts:
+        before = found[-1] if found else None
+        if (
+            isinstance(part, ToolCall)
+            and not part.signature
+            and isinstance(before, Thinking)
+            and before.redacted
+            and opened(before.signature, "gemini")
+        ):
+            found[-1] = msgspec.structs.replace(part, signature=before.signature)
+        else:
+            found.append(part)
+    return tuple(found)

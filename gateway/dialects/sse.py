@@ -6,11 +6,16 @@ ever held back. Events are handed on as the bytes they came in, so that passing 
 
 import re
 from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
 
 from gateway.core.faults import UpstreamBroken
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR.
 _END = re.compile(rb"\r\n(?:\r\n|\n|\r(?!\n))|\n(?:\r\n|\n|\r(?!\n))|\r(?!\n)(?:\r\n|\n|\r(?!\n))")
+_decode = msgspec.json.Decoder().decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 
 
@@ -87,3 +92,52 @@ def data_of(event: bytes) -> bytes | None:
 def event(data: bytes, name: str = "") -> bytes:
     """One event of JSON data (which holds no line break)."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n" if name else b"data: " + data + b"\n\n"
+
+
+def read_object(data: bytes) -> dict[str, Any] | None:
+    """An event's data as an object; None for other JSON, and for JSON with numbers no float can hold.
+
+    Raises:
+        UpstreamBroken: it is not JSON.
+    """
+    try:
+        said = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            _check(data)
+        except (msgspec.DecodeError, RecursionError):
+            raise UpstreamBroken("the upstream sent an event that is not valid JSON") from None
+        return None
+    return cast(dict[str, Any], said) if isinstance(said, dict) else None
+
+
+class EventReader:
+    """The JSON objects of a stream's events, in whatever pieces its bytes come; `[DONE]` stays bytes."""
+
+    __slots__ = ("_framer",)
+
+    def __init__(self) -> None:
+        self._framer = Framer()
+
+    def feed(self, chunk: bytes) -> Iterator[dict[str, Any] | bytes]:
+        batch = self._framer.feed(chunk)
+        return _objects(batch) if batch else iter(())
+
+    def rest(self) -> Iterator[dict[str, Any] | bytes]:
+        """What the last event, left without its empty line, says. Nothing, if it was cut."""
+        rest = self._framer.take_rest()
+        try:
+            yield from _objects(rest)
+        except UpstreamBroken:
+            return
+
+
+def _objects(batch: bytes) -> Iterator[dict[str, Any] | bytes]:
+    for one in split(batch):
+        data = data_of(one)
+        if not data:
+            continue
+        if data.strip() == b"[DONE]":
+            yield b"[DONE]"
+        elif (said := read_object(data)) is not None:
+            yield said

@@ -6,8 +6,10 @@ from typing import Any, cast
 import msgspec
 
 from gateway.core.call import Operation, Served
+from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
-from gateway.dialects.openai.usage import Json, part, read_usage, used_units
+from gateway.dialects.openai.usage import read_usage, used_units
+from gateway.dialects.reading import part
 
 _open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode

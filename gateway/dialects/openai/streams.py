@@ -9,18 +9,15 @@ A reader is a tap (`core.call.Tap`): it sees batches of whole events and returns
 """
 
 from collections.abc import Callable
-from typing import Any, cast
-
-import msgspec
+from typing import cast
 
 from gateway.core.call import Served
+from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.openai.answers import finish_reason, note_model, rename_model
-from gateway.dialects.openai.usage import Json, part, read_usage
-from gateway.dialects.sse import data_of, split
-
-_decode = msgspec.json.Decoder().decode
-_check = msgspec.json.Decoder(msgspec.Raw).decode
+from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.reading import part
+from gateway.dialects.sse import data_of, read_object, split
 
 _RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 # These streams have no terminator but their last object; usage comes with it. With n > 1 there are several.
@@ -88,7 +85,7 @@ class StreamReader:
         if data.strip() == b"[DONE]":
             self._served.complete = self.ended = True
             return event
-        said = _read(data)
+        said = read_object(data)
         if said is None:
             return event
         choices = said.get("choices")
@@ -180,20 +177,3 @@ class StreamReader:
         if self._alias and event is not None and model != self._alias:
             return rename_model(event, model, self._alias)
         return event
-
-
-def _read(data: bytes) -> dict[str, Any] | None:
-    """An event's data as an object; None for other JSON, and for JSON with numbers no float can hold.
-
-    Raises:
-        UpstreamBroken: it is not JSON.
-    """
-    try:
-        said = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            _check(data)
-        except (msgspec.DecodeError, RecursionError):
-            raise UpstreamBroken("the upstream sent an event that is not valid JSON") from None
-        return None
-    return cast(dict[str, Any], said) if isinstance(said, dict) else None

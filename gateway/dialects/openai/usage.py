@@ -10,26 +10,11 @@ What differs between them, and how it is told apart (from recorded traffic and t
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
+from gateway.core.conversation import Json
 from gateway.core.usage import Usage
-
-Json = Mapping[str, Any]
-
-
-# More tokens than any call can use: what says so is wrong, and sums of it must not overflow a ledger.
-_ABSURD = 10**12
-
-
-def whole(value: object) -> int:
-    """A count out of foreign JSON: whole, never negative, never a bool, never absurd."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ABSURD else 0
-
-
-def part(block: Json, name: str) -> Json:
-    """A nested object, or an empty one."""
-    value = block.get(name)
-    return cast(Json, value) if isinstance(value, dict) else {}
+from gateway.dialects.reading import part, whole
 
 
 def read_usage(block: Json, *, images_out: bool = False) -> Usage:
