@@ -60,7 +60,7 @@ class Started(msgspec.Struct, frozen=True, gc=False):
 
 
 class PartStarted(msgspec.Struct, frozen=True, gc=False):
-    """`beginning`: the part as far as it is known: an empty Text, a ToolCall with its id and name."""
+    """`beginning`: the part as far as it is known: an empty Text, a ToolCall with id, name and signature."""
 
     choice: int
     part: int
@@ -267,8 +267,8 @@ def _part_events(choice: int, number: int, part: Part) -> Sequence[Event]:
             beginning = Thinking(redacted=part.redacted, id=part.id)
             text, signature = part.text, part.signature
         case ToolCall():
-            beginning = ToolCall(id=part.id, name=part.name)
-            text, signature = part.arguments, part.signature
+            beginning = ToolCall(id=part.id, name=part.name, signature=part.signature)
+            text = part.arguments
         case Refusal():
             beginning, text = Refusal(""), part.text
         case _:

@@ -6,6 +6,7 @@ and the page of documentation.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +30,18 @@ class Abilities(msgspec.Struct, frozen=True):
         return Abilities(self.supports - dropped - refused, (self.drops | dropped) - refused)
 
 
+_BUDGETS: Mapping[str, int] = MappingProxyType(
+    {
+        "minimal": 1024,
+        "low": 2048,
+        "medium": 8192,
+        "high": 16384,
+        "xhigh": 24576,
+        "max": 32768,
+    }
+)
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """How a target wants said what it can express. A dialect looks only at those that concern it.
 
@@ -46,14 +59,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     system_role: Literal["system", "developer"] = "system"
     max_output_tokens: int = 8192
     thinking: Literal["effort", "budget", "level", "adaptive"] = "effort"
-    budgets: Mapping[str, int] = {
-        "minimal": 1024,
-        "low": 2048,
-        "medium": 8192,
-        "high": 16384,
-        "xhigh": 24576,
-        "max": 32768,
-    }
+    budgets: Mapping[str, int] = _BUDGETS
     thinking_field: str = ""
     unwanted_keywords: frozenset[str] = frozenset()
 

@@ -42,8 +42,8 @@ _DELTAS: Mapping[str, tuple[str, str]] = {
 class Encoder:
     """Events as message events for a client.
 
-    A signed tool call becomes two blocks (`dialects/seals.py`), so blocks have numbers of their own; and since a
-    signature may come after a call has begun, it then follows the call.
+    A signed tool call becomes two blocks (`dialects/seals.py`), so blocks have numbers of their own. Its signature is
+    known when it begins: the one dialect that signs calls sends them whole.
     """
 
     __slots__ = ("_blocks", "_caption", "_count", "_finish", "_usage")
@@ -93,7 +93,7 @@ class Encoder:
         return error_event(fault, request_id)
 
     def _begin(self, started: Started) -> bytes:
-        message = {
+        message: dict[str, Any] = {
             "id": message_id(started.id, self._caption),
             "type": "message",
             "role": "assistant",
@@ -114,7 +114,7 @@ class Encoder:
                 return self._open(started.part, kind, thinking_block(thought))
             case ToolCall() as call:
                 before = self._sealed(call.signature) if call.signature else b""
-                block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+                block: dict[str, Any] = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
                 return before + self._open(started.part, "tool_use", block)
             case Image(source=Inline() as source):
                 return self._open(started.part, "image", image_block(source))

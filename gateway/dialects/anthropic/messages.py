@@ -119,11 +119,7 @@ def _part(block: Json, where: str) -> Part:
         case "redacted_thinking":
             return Thinking(signature=returned(needed(block, "data", str, where), "anthropic"), redacted=True)
         case "search_result":
-            texts = [one.text for one in _content(block, "content", where) if isinstance(one, Text)]
-            title, source = needed(block, "title", str, where), needed(block, "source", str, where)
-            return Text(
-                f'<search_result title="{title}" source="{source}">\n' + "\n".join(texts) + "\n</search_result>"
-            )
+            return _search_result(block, where)
         case kind:
             raise unknown(f"{where}.type", kind, _KNOWN)
 
