@@ -1,10 +1,11 @@
 """Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Literal, Protocol
 
 import msgspec
 
+from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Record, UsageSource
@@ -18,12 +19,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the word in policies, records and metrics. otel_name: `gen_ai.operation.name` of the conventions.
         path: below the base path, e.g. `chat/completions`.
+        dialect: whose wire format it is: says how errors look.
+        protocol: for calls that generate text, the word in `dialects/protocols.py` by which they can be translated;
+            empty for calls that only pass.
+        model_in_path: the model's name is in the URL, not in the body (Gemini).
         ends_with_done: whether its event streams end with a `[DONE]` event.
     """
 
     name: str
     path: str
     otel_name: str
+    dialect: DialectName = "openai"
+    protocol: str = ""
+    model_in_path: bool = False
     streams: bool = False
     multipart: bool = False
     ends_with_done: bool = False
@@ -39,8 +47,12 @@ class Fields(Protocol):
         """The decoded field, or None."""
         ...
 
-    def encode(self, changes: Mapping[str, object]) -> bytes:
-        """The body with these fields set; every other field's bytes stay as the client sent them."""
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
+        """The body with these fields set and those left out; every other field's bytes stay as the client sent them."""
+        ...
+
+    def decoded(self) -> dict[str, Any]:
+        """Every field, decoded; for calls that are translated."""
         ...
 
     def inline_data(self) -> tuple[int, int]:
@@ -56,8 +68,11 @@ class NoFields:
     def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
         return None
 
-    def encode(self, changes: Mapping[str, object]) -> bytes:  # noqa: ARG002
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
         return b""
+
+    def decoded(self) -> dict[str, Any]:
+        return {}
 
     def inline_data(self) -> tuple[int, int]:
         return 0, 0
@@ -197,10 +212,14 @@ class Call:
 class Reply:
     """An answer: a whole `body`, or a `stream` that is pulled piece by piece, each piece looked at by the taps.
 
+    Attributes:
+        broken: how a stream of this kind tells of a fault after its first byte, where the dialect's plain error event
+            would not do: (fault, request id) → bytes.
+
     What layers do to a stream is a plain function in the flat list `taps`, innermost first; one loop applies them.
     """
 
-    __slots__ = ("body", "headers", "status", "stream", "taps")
+    __slots__ = ("body", "broken", "headers", "status", "stream", "taps")
 
     def __init__(
         self,
@@ -214,6 +233,7 @@ class Reply:
         self.body = body
         self.stream = stream
         self.taps: list[Tap] = []
+        self.broken: Callable[[Fault, str], bytes] | None = None
 
 
 Service = Callable[[Call], Awaitable[Reply]]

@@ -9,6 +9,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """A recognised caller. `labels` come from the key's registration, never from the request.
 
     Attributes:
+        strict: what a target cannot express is refused, never dropped (tenants.yaml).
         expires_at: Unix seconds after which the credential is refused, or None.
     """
 
@@ -18,3 +19,4 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     labels: Mapping[str, str] = {}
     expires_at: float | None = None
+    strict: bool = False

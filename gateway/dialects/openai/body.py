@@ -6,7 +6,8 @@ parsed. A name that stands twice keeps its last value only: what was judged is w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,8 @@ from gateway.core.faults import BadRequest
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+# The fields, of any dialect, that may hold images, files or sound.
+_WITH_DATA = ("messages", "input", "system", "contents")
 # A run of base64 as long as this is no text.
 _INLINE = re.compile(rb"[A-Za-z0-9+/_-]{1024,}={0,2}")
 
@@ -48,7 +51,7 @@ class JsonFields:
 
     def inline_data(self) -> tuple[int, int]:
         size = pieces = 0
-        for name in ("messages", "input"):
+        for name in _WITH_DATA:
             raw = self._raw.get(name)
             if raw is not None:
                 for piece in _INLINE.finditer(bytes(raw)):
@@ -56,10 +59,19 @@ class JsonFields:
                     pieces += 1
         return size, pieces
 
-    def encode(self, changes: Mapping[str, object]) -> bytes:
-        if not changes:
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
+        if not changes and not without:
             return _encode(self._raw)
-        return _encode({**self._raw, **changes})
+        body: dict[str, object] = {**self._raw, **changes}
+        for name in without:
+            body.pop(name, None)
+        return _encode(body)
+
+    def decoded(self) -> dict[str, Any]:
+        try:
+            return {name: _decode(raw) for name, raw in self._raw.items()}
+        except (msgspec.DecodeError, RecursionError):
+            raise BadRequest("the body is nested too deeply, or holds a number that is none") from None
 
 
 def read_json(body: bytes) -> JsonFields:

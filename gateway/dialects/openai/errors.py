@@ -4,9 +4,13 @@ The types are the ones OpenAI's SDKs know; the extra `gateway` object names the 
 program can act on (which limit, when it frees, which rule).
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
-from gateway.core.faults import Fault
+from gateway.core.faults import Fault, UpstreamFault
+from gateway.dialects.reading import part, words
+from gateway.dialects.refusals import error_object, refused
 
 _encode = msgspec.json.Encoder().encode
 
@@ -19,7 +23,18 @@ _TYPES: dict[int, str] = {
     408: "invalid_request_error",
     413: "invalid_request_error",
     429: "rate_limit_error",
+    529: "server_error",
 }
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+    """The fault for an upstream's error answer, whatever its body is. Some put the error's fields at the top, some a
+    bare string into `error`, FastAPI servers a `detail`."""
+    said = error_object(body)
+    error = part(said, "error") or said
+    message = words(error, "message") or words(said, "error") or words(said, "detail")
+    kind = words(error, "code") or words(error, "type")
+    return refused(status, message, kind=kind, param=words(error, "param"), headers=headers)
 
 
 def error_body(fault: Fault, request_id: str) -> bytes:

@@ -5,7 +5,8 @@ see different models. Such a body is refused.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from gateway.core.faults import BadRequest
 
@@ -41,7 +42,10 @@ class MultipartFields:
     def inline_data(self) -> tuple[int, int]:
         return len(self._body), 1
 
-    def encode(self, changes: Mapping[str, object]) -> bytes:
+    def decoded(self) -> dict[str, Any]:
+        return {}
+
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
         """The body with fields replaced. A field that is not there is not added."""
         body = self._body
         known = [(self._spans[name], value) for name, value in changes.items() if name in self._spans]

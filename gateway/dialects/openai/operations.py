@@ -3,9 +3,11 @@
 from gateway.core.call import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(name="chat", path="chat/completions", otel_name="chat", streams=True, ends_with_done=True),
+    Operation(
+        name="chat", path="chat/completions", otel_name="chat", protocol="chat", streams=True, ends_with_done=True
+    ),
     Operation(name="completions", path="completions", otel_name="text_completion", streams=True, ends_with_done=True),
-    Operation(name="responses", path="responses", otel_name="chat", streams=True),
+    Operation(name="responses", path="responses", otel_name="chat", protocol="responses", streams=True),
     Operation(name="embeddings", path="embeddings", otel_name="embeddings"),
     Operation(name="moderations", path="moderations", otel_name="moderation"),
     Operation(name="rerank", path="rerank", otel_name="rerank"),

@@ -1,0 +1,16 @@
+"""The protocols that can be translated into each other. Any client's goes with any upstream's, through `core/`'s words."""
+
+from collections.abc import Mapping
+
+from gateway.dialects.anthropic import protocol as anthropic
+from gateway.dialects.chat import protocol as chat
+from gateway.dialects.translation import ClientProtocol, UpstreamProtocol
+
+CLIENTS: Mapping[str, ClientProtocol] = {
+    "chat": chat.CLIENT,
+    "messages": anthropic.CLIENT,
+}
+UPSTREAMS: Mapping[str, UpstreamProtocol] = {
+    "chat": chat.UPSTREAM,
+    "messages": anthropic.UPSTREAM,
+}
