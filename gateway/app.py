@@ -12,12 +12,12 @@ from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.principal import Principal
-from gateway.dialects.openai.operations import OPERATIONS
 from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
+from gateway.edge.operations import OPERATIONS
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
@@ -109,6 +109,8 @@ class Callers:
         principal = self._keys.value.verify(key, now)
         if principal is None or not self._tenants.value.declares(principal.tenant, principal.team):
             return None
+        if principal.tenant in self._tenants.value.strict:
+            principal = msgspec.structs.replace(principal, strict=True)
         return principal
 
     def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:

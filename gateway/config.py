@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.target import Target
+from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
@@ -19,7 +20,7 @@ from gateway.ledger.journal import JournalOptions
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.options import ProviderOptions
-from gateway.providers.profiles import PROFILES
+from gateway.providers.profiles import OPENAI_PATHS, PROFILES
 from gateway.router.router import Alias
 from gateway.stores.documents import Document, load_document, nearest
 from gateway.telemetry.options import TelemetryOptions
@@ -145,11 +146,8 @@ def use_metrics_dir(metrics_dir: Path) -> None:
 def is_configured(provider: ProviderOptions) -> bool:
     """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
     profile = PROFILES[provider.kind]
-    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or _needs_no_key(provider)
-
-
-def _needs_no_key(provider: ProviderOptions) -> bool:
-    return provider.kind in ("vllm", "llamacpp", "openai-compatible") and bool(provider.base_url)
+    keyless = profile.key_optional and bool(provider.base_url)
+    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:
@@ -158,6 +156,14 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error(path, f"the provider name `{name}` must not contain `/`")
     if provider.kind not in PROFILES:
         raise document.error((*path, "kind"), f"unknown kind `{provider.kind}`{nearest(provider.kind, list(PROFILES))}")
+    for word in provider.protocols:
+        if word not in OPENAI_PATHS and word not in PROFILES[provider.kind].protocols:
+            known = nearest(word, [*OPENAI_PATHS, *PROFILES[provider.kind].protocols])
+            raise document.error((*path, "protocols"), f"unknown protocol `{word}`{known}")
+    for word in provider.drop_params:
+        if word not in DROPPABLE:
+            known = nearest(word, list(DROPPABLE))
+            raise document.error((*path, "drop_params"), f"`{word}` is no feature that can be dropped{known}")
     if provider.engine:
         if provider.engine not in document.value.engines:
             known = nearest(provider.engine, list(document.value.engines))

@@ -190,7 +190,15 @@ def gateways(folder: Path) -> Iterator[GatewayFactory]:
         upstream_url: str = "http://127.0.0.1:9/v1", *, policies: dict[str, str] | None = None, **config: Any
     ) -> Gateway:
         config.setdefault(
-            "providers", {"mock": {"kind": "openai-compatible", "base_url": upstream_url, "api_key": "sk-up"}}
+            "providers",
+            {
+                "mock": {
+                    "kind": "openai-compatible",
+                    "base_url": upstream_url,
+                    "api_key": "sk-up",
+                    "protocols": ["chat", "responses"],
+                }
+            },
         )
         config.setdefault("models", {"test-model": {"targets": ["mock/real-model"]}})
         gateway = Gateway(folder / f"gateway{len(made)}", config, policies or {})

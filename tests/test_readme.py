@@ -8,7 +8,7 @@ import yaml
 
 from gateway.cli import parser
 from gateway.config import Config
-from gateway.dialects.openai.operations import OPERATIONS
+from gateway.edge.operations import OPERATIONS
 from gateway.stores.documents import parse_document
 from tests.conftest import ROOT
 

@@ -23,6 +23,7 @@ class TokenPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     input: Decimal | None = None
     cached_input: Decimal | None = None
     cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
     input_audio: Decimal | None = None
     input_image: Decimal | None = None
     output: Decimal | None = None
@@ -73,6 +74,7 @@ _TOKENS: dict[str, tuple[str, str]] = {
     "input_tokens": ("input", ""),
     "cached_input_tokens": ("cached_input", "input"),
     "cache_write_tokens": ("cache_write", "input"),
+    "cache_write_1h_tokens": ("cache_write_1h", ""),  # twice the input price with one provider: a guess would be wrong
     "input_audio_tokens": ("input_audio", "input"),
     "input_image_tokens": ("input_image", "input"),
     "output_tokens": ("output", ""),

@@ -23,6 +23,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         protocol: for calls that generate text, the word in `dialects/protocols.py` by which they can be translated;
             empty for calls that only pass.
         model_in_path: the model's name is in the URL, not in the body (Gemini).
+        billed: whether a provider asks money for it.
         ends_with_done: whether its event streams end with a `[DONE]` event.
     """
 
@@ -32,6 +33,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     dialect: DialectName = "openai"
     protocol: str = ""
     model_in_path: bool = False
+    billed: bool = True
     streams: bool = False
     multipart: bool = False
     ends_with_done: bool = False

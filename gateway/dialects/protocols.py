@@ -1,4 +1,4 @@
-"""The protocols that can be translated into each other. Any client's goes with any upstream's, through `core/`'s words."""
+"""The protocols that can be translated: any client's to any upstream's, through the words of `core/`."""
 
 from collections.abc import Mapping
 

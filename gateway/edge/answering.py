@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable
 
 from gateway.core.call import Call, Reply
-from gateway.core.faults import Fault
+from gateway.core.faults import Fault, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
-from gateway.dialects.openai.errors import error_body, error_event, error_headers
 from gateway.edge.asgi import Send, encode_headers
+from gateway.edge.errors import SHAPES
 from gateway.edge.inflight import Flight
 
 _log = logging.getLogger("gateway.edge")
@@ -17,13 +17,15 @@ _log = logging.getLogger("gateway.edge")
 class Answer:
     """One call's answer on its way out. Knows whether bytes have gone out, and so which shape a fault must take."""
 
-    __slots__ = ("_call", "_flight", "_now", "_send", "started")
+    __slots__ = ("_call", "_flight", "_now", "_send", "_shape", "_tell", "started")
 
     def __init__(self, call: Call, flight: Flight, send: Send, now: Callable[[], float]) -> None:
         self._call = call
         self._flight = flight
         self._send = send
         self._now = now
+        self._shape = SHAPES[call.operation.dialect]
+        self._tell = self._shape.event
         self.started = False
 
     async def reply(self, reply: Reply) -> None:
@@ -46,6 +48,7 @@ class Answer:
     async def _stream(self, reply: Reply) -> None:
         call, taps, pull = self._call, reply.taps, reply.stream
         assert pull is not None, "a streamed reply has a stream"
+        self._tell = reply.broken or self._tell
         while (piece := await pull()) is not None:
             for tap in taps:
                 piece = tap(piece)
@@ -72,14 +75,15 @@ class Answer:
             return
         if self.started:
             self.end("failed", fault)
-            await self._piece(error_event(fault, record.id), more=True)
+            await self._piece(self._tell(fault, record.id), more=True)
             await self._piece(b"", more=False)
             return
         record.status = fault.status
-        body = error_body(fault, record.id)
+        body = self._shape.body(fault, record.id)
         record.bytes_out = len(body)
-        self.end("refused" if fault.blame in ("caller", "policy") else "failed", fault)
-        await self._start(fault.status, [*error_headers(fault), ("content-length", str(len(body)))])
+        ours = fault.blame in ("caller", "policy") and not isinstance(fault, UpstreamFault)
+        self.end("refused" if ours else "failed", fault)
+        await self._start(fault.status, [*self._shape.headers(fault), ("content-length", str(len(body)))])
         await self._piece(body, more=False)
 
     def end(self, outcome: Outcome, fault: Fault | None) -> None:
@@ -114,7 +118,7 @@ class Answer:
     async def _start(self, status: int, headers: list[tuple[str, str]]) -> None:
         call = self._call
         record = call.record
-        headers.append(("x-request-id", record.id))
+        headers.append((self._shape.request_id_header, record.id))
         if record.client_request_id:
             headers.append(("x-client-request-id", record.client_request_id))
         headers.extend(call.reply_headers.items())

@@ -14,9 +14,12 @@ class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`strict_params`: what a model cannot be told is refused; without it, what may be left out is, and is named."""
+
     id: str
     name: str = ""
     teams: tuple[Team, ...] = ()
+    strict_params: bool = False
 
 
 class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,11 +27,12 @@ class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tenants(msgspec.Struct, frozen=True):
-    """`teams`: every declared (tenant, team)."""
+    """`teams`: every declared (tenant, team). `strict`: the tenants with `strict_params`."""
 
     tenants: tuple[Tenant, ...]
     teams: frozenset[tuple[str, str]]
     version: str
+    strict: frozenset[str] = frozenset()
 
     def declares(self, tenant: str, team: str) -> bool:
         return (tenant, team) in self.teams
@@ -54,7 +58,9 @@ def read_tenants(path: Path) -> Tenants:
                 raise document.error(where, _bad_id("team", team.id, own))
             own.add(team.id)
             teams.add((tenant.id, team.id))
-    return Tenants(document.value.tenants, frozenset(teams), digest(path.read_bytes()))
+    tenants = document.value.tenants
+    strict = frozenset(tenant.id for tenant in tenants if tenant.strict_params)
+    return Tenants(tenants, frozenset(teams), digest(path.read_bytes()), strict)
 
 
 def _plain(word: str) -> bool:

@@ -1,13 +1,13 @@
 -- name: insert_call
 INSERT INTO calls (
     id, started_ns, tenant, team, key_id, operation, model, target, served_model, stream, outcome, status, error_code,
-    blame, rule_id, finish_reason, usage_source, input_tokens, cached_input_tokens, cache_write_tokens,
+    blame, rule_id, finish_reason, usage_source, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,
     input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens,
     images, audio_ms, characters, search_units, web_searches, pricing, cost_nano, price_version, policy_version,
     prompt_id, ttfb_us, duration_us, queued_us, bytes_in, bytes_out, upstream_request_id, client_request_id, trace_id
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (id) DO NOTHING;
 
 -- name: put_offset
@@ -29,10 +29,11 @@ SELECT
     sum(outcome = 'failed')                    AS failed,
     sum(outcome = 'cancelled')                 AS cancelled,
     sum(outcome = 'interrupted')               AS interrupted,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + input_audio_tokens + input_image_tokens)
-                                               AS input_tokens,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens)                  AS input_tokens,
     sum(cached_input_tokens)                   AS cached_input_tokens,
     sum(cache_write_tokens)                    AS cache_write_tokens,
+    sum(cache_write_1h_tokens)                 AS cache_write_1h_tokens,
     sum(input_audio_tokens)                    AS input_audio_tokens,
     sum(input_image_tokens)                    AS input_image_tokens,
     sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)

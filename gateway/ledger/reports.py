@@ -61,6 +61,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     input_tokens: int
     cached_input_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     input_audio_tokens: int
     input_image_tokens: int
     output_tokens: int

@@ -47,7 +47,7 @@ class LedgerStore(Protocol):
 
 
 def row_of(record: Record) -> tuple[Any, ...]:
-    """The record as a row of `calls`, in the order of the table's columns."""
+    """The record as a row of `calls`, in the order of `insert_call`."""
     fields = msgspec.structs.astuple(record)
     meters = msgspec.structs.astuple(record.usage or _NOTHING)
     return (*fields[:_USAGE], record.usage_source, *meters, *fields[_AFTER:])

@@ -4,6 +4,8 @@ A token of English text is about four bytes of JSON; three leaves room for other
 costs some hundred tokens, not the thousands its bytes would suggest.
 """
 
+from gateway.core.call import Call
+
 BYTES_PER_TOKEN = 3
 INLINE_DATA_TOKENS = 1_000
 INLINE_DATA_BYTES = 4_096
@@ -19,3 +21,14 @@ def estimate_output(max_output: object, choices: object, default: int) -> int:
     allowed = max_output if isinstance(max_output, int) and max_output > 0 else default
     times = choices if isinstance(choices, int) and 1 <= choices <= 128 else 1
     return allowed * times
+
+
+def input_tokens(call: Call) -> int:
+    """Tokens of the request. Inline data (base64) counts by the piece, not by the byte."""
+    size = call.record.bytes_in
+    if call.operation.multipart:
+        return estimate_input(0, 1)
+    if size <= INLINE_DATA_BYTES:
+        return estimate_input(size)
+    inline_bytes, parts = call.fields.inline_data()
+    return estimate_input(max(0, size - inline_bytes), parts)

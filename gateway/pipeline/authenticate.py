@@ -32,8 +32,10 @@ def authenticate(parts: Parts) -> Layer:
 
 
 def credential_in(headers: Mapping[bytes, bytes]) -> bytes:
-    """The key from `Authorization: Bearer` or `x-api-key`; empty if there is none."""
+    """The key from `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`; empty if there is none."""
     header = headers.get(b"authorization", b"")
     if header[:7].lower() == b"bearer ":
         return header[7:].strip()
-    return headers.get(b"x-api-key", b"").strip() if not header else b""
+    if header:
+        return b""
+    return (headers.get(b"x-api-key") or headers.get(b"x-goog-api-key") or b"").strip()

@@ -58,6 +58,8 @@ def close(call: Call, parts: Parts) -> None:
 def price(call: Call, parts: Parts) -> None:
     """The record's cost by today's price book; unpriced is a state of its own, never zero."""
     record, target = call.record, call.target
+    if not call.operation.billed:
+        return
     assert target is not None, "only a call that went somewhere is priced"
     if record.usage is None:
         record.pricing = "unpriced"

@@ -1,17 +1,21 @@
 """From an upstream's exchange to a Reply: whole answers, event streams, raw bytes, and errors passed on faithfully."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import UpstreamBroken, UpstreamFault
+from gateway.core.usage import Usage
 from gateway.dialects.openai.answers import read_answer, rename_model
 from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import used_units
+from gateway.dialects.protocols import UPSTREAMS
+from gateway.dialects.refusals import error_object
 from gateway.dialects.sse import Framer
 from gateway.providers.headers import returned
+from gateway.providers.noting import Watcher, note_answer
 from gateway.transport.client import Exchange
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
@@ -23,12 +27,23 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes:
         alias: takes the place of the upstream's own model name, unless empty.
         strip_usage: the gateway alone asked for the stream's usage chunk.
+        protocol: the one to read by, where it is not OpenAI's.
         provider: the upstream's name in config.yaml, for messages.
     """
 
     provider: str
     alias: str = ""
     strip_usage: bool = False
+    protocol: str = ""
+
+
+class EventReader(Protocol):
+    """A tap that knows where its stream stands: `StreamReader` or `Watcher`."""
+
+    ended: bool
+    broken: Exception | None
+
+    def __call__(self, batch: bytes, /) -> bytes: ...
 
 
 class EventStream:
@@ -36,7 +51,7 @@ class EventStream:
 
     __slots__ = ("_exchange", "_first", "_framer", "_reader")
 
-    def __init__(self, exchange: Exchange, reader: StreamReader) -> None:
+    def __init__(self, exchange: Exchange, reader: EventReader) -> None:
         self._exchange = exchange
         self._reader = reader
         self._framer = Framer()
@@ -77,13 +92,7 @@ async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Call
     if exchange.status >= 300:
         return await _error_reply(exchange, headers, kind, reading)
     if kind == "text/event-stream":
-        reader = StreamReader(
-            served,
-            now,
-            strip_usage=reading.strip_usage,
-            alias=reading.alias,
-            images=call.operation.name == "images",
-        )
+        reader = _reader(call, reading, now)
         stream = EventStream(exchange, reader)
         await stream.start()
         reply = Reply(exchange.status, headers, stream=stream.pull)
@@ -95,12 +104,25 @@ async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Call
     return await _whole_reply(call, exchange, headers, kind, reading)
 
 
+def _reader(call: Call, reading: Reading, now: Callable[[], float]) -> EventReader:
+    if reading.protocol:
+        return Watcher(UPSTREAMS[reading.protocol].decoder(), call.served, now)
+    images = call.operation.name == "images"
+    return StreamReader(call.served, now, strip_usage=reading.strip_usage, alias=reading.alias, images=images)
+
+
 async def _whole_reply(
     call: Call, exchange: Exchange, headers: list[tuple[str, str]], kind: str, reading: Reading
 ) -> Reply:
     body = await exchange.read()
     if call.operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
         return Reply(exchange.status, headers, body)  # transcriptions as text, srt or vtt say nothing about usage
+    if not call.operation.billed:
+        call.served.usage, call.served.usage_source = Usage(), "provider"
+        return Reply(exchange.status, headers, body)
+    if reading.protocol:
+        note_answer(UPSTREAMS[reading.protocol].decode_answer(body), call.served)
+        return Reply(exchange.status, headers, body)
     read_answer(body, call.operation, {}, call.served)
     if reading.alias and call.served.model:
         body = rename_model(body, call.served.model, reading.alias)
@@ -130,6 +152,8 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
             f"the upstream `{reading.provider}` refused the gateway's credentials; an operator must renew them",
             code="upstream_credentials_refused",
         )
+    if reading.protocol and not error_object(body):
+        raise UPSTREAMS[reading.protocol].decode_error(status, dict(exchange.headers), body)
     if "json" not in kind and not body.lstrip().startswith(b"{"):
         return Reply(status, _json_headers(headers), _plain_error(status, reading.provider))
     try:

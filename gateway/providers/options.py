@@ -23,6 +23,8 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     api_key: `${env:NAME}` or `${file:/path}`; empty when that is not set, and then the provider is not configured.
     engine: name of an engine under `engines`; then base_url and key come from the model host.
     api_version: Azure's `api-version`; with it the deployments paths are used.
+    protocols: what it generates text by, where its kind's row does not fit: `chat`, `responses`, …
+    drop_params: features (words of the page on providers) to leave out where they would be refused.
     forward_headers: request headers (lower case) that go upstream besides the built-in allow-list.
     """
 
@@ -32,5 +34,7 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     engine: str = ""
     api_version: str = ""
     forward_headers: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    drop_params: tuple[str, ...] = ()
     timeouts: Timeouts = Timeouts()
     pacing: PacingOptions | None = None

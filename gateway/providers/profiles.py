@@ -1,51 +1,115 @@
-"""OpenAI-compatible providers, a row each. What differs from OpenAI is a column, not code.
+"""Providers, a row each. What differs between them is a column, not code; what differs between one provider's models is
+a row of `families.py`.
 
-Sources: each provider's own page on OpenAI compatibility, checked against recorded traffic.
+Sources: each provider's own API reference or page on OpenAI compatibility, checked against recorded traffic.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
+
+from gateway.core.conversation import DialectName
+
+Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "none", "aws", "google", "entra"]
+
+
+class Path(msgspec.Struct, frozen=True):
+    """Where a protocol is spoken, below the base URL; `{model}` stands for the model's name, percent-encoded.
+    `stream`: where it streams, if that is another place."""
+
+    path: str
+    stream: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     otel_name: `gen_ai.provider.name` of the OpenTelemetry conventions.
-    auth: header the key goes into; `none` needs no key.
+    dialect: whose wire format it speaks: calls of that dialect pass as they are.
+    protocols: what it generates text by (`dialects/protocols.py`), the best to translate into first; others pass by
+        their operation's own path if the dialect is the same.
+    auth: header the key goes into, or how a request is authorized; `none` needs no key.
+    key_optional: it may run without any credential (an engine of one's own).
+    headers: sent with every request. forwards: the client's headers that take their place, where it sends them.
     stream_usage: `ask` for it with `stream_options.include_usage`, or it comes `always` (and asking may be an error).
     opaque_model: the upstream's own model name means nothing to a caller or leaks something (llama.cpp answers with
         the path of its weights); the alias takes its place in answers.
     deployment_paths: `openai/deployments/{model}/…?api-version=` instead of a model in the body (Azure).
+    families: name of its models' rows in `families.py`.
     """
 
     otel_name: str
     base_url: str = ""
-    auth: Literal["bearer", "api-key", "none"] = "bearer"
+    dialect: DialectName = "openai"
+    protocols: Mapping[str, Path]
+    auth: Auth = "bearer"
+    key_optional: bool = False
+    headers: Mapping[str, str] = MappingProxyType({})
+    forwards: tuple[str, ...] = ()
     stream_usage: Literal["ask", "always"] = "ask"
     opaque_model: bool = False
     deployment_paths: bool = False
+    families: str = ""
 
 
-PROFILES: dict[str, Profile] = {
-    "openai": Profile(otel_name="openai", base_url="https://api.openai.com/v1"),
+_CHAT: Mapping[str, Path] = MappingProxyType({"chat": Path("chat/completions")})
+OPENAI_PATHS: Mapping[str, Path] = MappingProxyType({"chat": Path("chat/completions"), "responses": Path("responses")})
+_MESSAGES: Mapping[str, Path] = MappingProxyType({"messages": Path("messages")})
+_VERSION: Mapping[str, str] = MappingProxyType({"anthropic-version": "2023-06-01"})
+
+
+_ANTHROPIC_HEADERS = ("anthropic-version", "anthropic-beta")
+
+
+def _compatible(otel_name: str, base_url: str = "", **columns: object) -> Profile:
+    """A provider that speaks Chat Completions, unless its columns say more."""
+    row: dict[str, object] = {"protocols": _CHAT, "families": otel_name, **columns}
+    return Profile(otel_name=otel_name, base_url=base_url, **row)  # type: ignore[arg-type]  columns are Profile's fields
+
+
+PROFILES: Mapping[str, Profile] = {
+    "openai": _compatible("openai", "https://api.openai.com/v1", protocols=OPENAI_PATHS),
     # base_url: https://NAME.openai.azure.com; with `api_version` the deployments paths, without it the v1 path.
-    "azure": Profile(otel_name="azure.ai.openai", auth="api-key", deployment_paths=True),
-    "llamacpp": Profile(otel_name="llamacpp", auth="bearer", opaque_model=True),
-    "vllm": Profile(otel_name="vllm", auth="bearer"),
-    "ollama": Profile(otel_name="ollama", base_url="http://127.0.0.1:11434/v1", auth="none"),
-    "groq": Profile(otel_name="groq", base_url="https://api.groq.com/openai/v1"),
+    "azure": _compatible(
+        "azure.ai.openai", auth="api-key", deployment_paths=True, protocols=OPENAI_PATHS, families="openai"
+    ),
+    "anthropic": Profile(
+        otel_name="anthropic",
+        base_url="https://api.anthropic.com/v1",
+        dialect="anthropic",
+        protocols=_MESSAGES,
+        auth="x-api-key",
+        headers=_VERSION,
+        forwards=_ANTHROPIC_HEADERS,
+        families="anthropic",
+    ),
+    "llamacpp": _compatible("llamacpp", opaque_model=True, key_optional=True),
+    "vllm": _compatible("vllm", protocols=OPENAI_PATHS, key_optional=True),
+    "ollama": _compatible("ollama", "http://127.0.0.1:11434/v1", auth="none"),
+    "groq": _compatible("groq", "https://api.groq.com/openai/v1"),
     # Mistral sends usage with the last chunk unasked and refuses fields it does not know.
-    "mistral": Profile(otel_name="mistral_ai", base_url="https://api.mistral.ai/v1", stream_usage="always"),
-    "deepseek": Profile(otel_name="deepseek", base_url="https://api.deepseek.com/v1"),
-    "together": Profile(otel_name="together", base_url="https://api.together.xyz/v1"),
-    "openrouter": Profile(otel_name="openrouter", base_url="https://openrouter.ai/api/v1"),
-    "xai": Profile(otel_name="x_ai", base_url="https://api.x.ai/v1"),
+    "mistral": _compatible("mistral_ai", "https://api.mistral.ai/v1", stream_usage="always"),
+    "deepseek": _compatible("deepseek", "https://api.deepseek.com/v1"),
+    "together": _compatible("together", "https://api.together.xyz/v1"),
+    "openrouter": _compatible("openrouter", "https://openrouter.ai/api/v1"),
+    "xai": _compatible("x_ai", "https://api.x.ai/v1", protocols=OPENAI_PATHS),
     # Perplexity repeats a running total in every chunk; the last one counts.
-    "perplexity": Profile(otel_name="perplexity", base_url="https://api.perplexity.ai", stream_usage="always"),
-    "cerebras": Profile(otel_name="cerebras", base_url="https://api.cerebras.ai/v1"),
-    "fireworks": Profile(otel_name="fireworks", base_url="https://api.fireworks.ai/inference/v1"),
-    "moonshot": Profile(otel_name="moonshot_ai", base_url="https://api.moonshot.ai/v1"),
-    "voyage": Profile(otel_name="voyage", base_url="https://api.voyageai.com/v1"),
+    "perplexity": _compatible("perplexity", "https://api.perplexity.ai", stream_usage="always"),
+    "cerebras": _compatible("cerebras", "https://api.cerebras.ai/v1"),
+    "fireworks": _compatible("fireworks", "https://api.fireworks.ai/inference/v1"),
+    "moonshot": _compatible("moonshot_ai", "https://api.moonshot.ai/v1"),
+    "voyage": _compatible("voyage", "https://api.voyageai.com/v1"),
     # Anything else that speaks the dialect: give it a base_url.
-    "openai-compatible": Profile(otel_name="openai_compatible"),
+    "openai-compatible": _compatible("openai_compatible", key_optional=True),
+    "anthropic-compatible": Profile(
+        otel_name="anthropic_compatible",
+        dialect="anthropic",
+        protocols=_MESSAGES,
+        auth="x-api-key",
+        key_optional=True,
+        headers=_VERSION,
+        forwards=_ANTHROPIC_HEADERS,
+        families="anthropic",
+    ),
 }

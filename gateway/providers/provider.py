@@ -1,7 +1,7 @@
-"""The Service that speaks to one upstream in OpenAI's dialect."""
+"""The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import quote
 
 import msgspec
@@ -9,15 +9,19 @@ import msgspec
 from gateway import __version__
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
+from gateway.dialects.fitting import Abilities
 from gateway.providers.answering import Reading, read_reply
+from gateway.providers.counting import WRITERS, estimated_count
+from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing import Pacer
-from gateway.providers.profiles import Profile
-from gateway.transport.client import HttpClient
+from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
+from gateway.providers.translating import translate, translated_reply
+from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.url import Url, parse_url
 
-MAX_URLS = 1_000
+MAX_REMEMBERED = 1_000
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -28,6 +32,12 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
+
+
+class Authorizer(Protocol):
+    """Authorizes single requests, where one key in a header does not: signatures, tokens that expire."""
+
+    async def headers(self, method: str, url: Url, headers: Mapping[str, str], body: bytes, /) -> Mapping[str, str]: ...
 
 
 class Provider:
@@ -42,6 +52,7 @@ class Provider:
         client: HttpClient,
         now: Callable[[], float],
         pacer: Pacer | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.name = name
         self.profile = profile
@@ -50,39 +61,103 @@ class Provider:
         self._client = client
         self._now = now
         self._pacer = pacer
+        self._authorizer = authorizer
         self._base_headers = _base_headers(profile, endpoint)
         extra = (header.lower() for header in options.forward_headers)
-        self._forwarded = tuple(TO_UPSTREAM) + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
+        allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
+        self._forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
         self._urls: dict[tuple[str, str], Url] = {}
+        self._protocols = _protocols(profile, options)
+        self._families: dict[str, Family] = {}
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call and read the answer.
 
         Raises:
-            UpstreamFault: no answer in the dialect came back.
+            BadRequest: the upstream has no such operation, or cannot be told what the request says.
+            UpstreamFault: no answer in its dialect came back.
             Overloaded: too many calls already wait for this upstream.
         """
-        assert call.target is not None, "the router chooses a target first"
-        model = call.target.model
+        operation, profile = call.operation, self.profile
+        if operation.protocol:
+            path = self._protocols.get(operation.protocol)
+            if path is not None:
+                return await self._pass(call, path)
+            if self._protocols:
+                return await self._translate(call)
+        elif operation.dialect == profile.dialect:
+            return await self._pass(call, Path(operation.path))
+        elif operation.name == "count_tokens":
+            return estimated_count(call, WRITERS[operation.dialect])
+        raise BadRequest(
+            f"`{call.model}` is served by an upstream that has no `{operation.name}`",
+            code="operation_not_offered",
+            param="model",
+        )
+
+    async def _pass(self, call: Call, path: Path) -> Reply:
+        """In the dialect of both: what the gateway does not need to change stays as it came."""
+        model = _model(call)
         changes, reading = self._changes(call, model)
-        headers = self._headers(call)
-        if self._pacer is not None:
-            call.record.queued_us = int(await self._pacer.wait() * 1e6)
-        call.served.asked = True
-        url = self._url(call.operation.path, model)
-        exchange = await self._client.send(url, headers, call.fields.encode(changes), self._options.timeouts)
-        call.on_close(exchange.close)
+        in_path = "{model}" in path.path
+        body = call.fields.encode({}, ("model", "stream")) if in_path else call.fields.encode(changes)
+        kind = call.fields.content_type.decode("latin-1")
+        exchange = await self._send(call, self._place(path, call, model), kind, body)
         try:
             return await read_reply(call, exchange, reading, self._now)
         except BaseException:
             exchange.close()
             raise
 
+    async def _translate(self, call: Call) -> Reply:
+        model = _model(call)
+        protocol, path = next(iter(self._protocols.items()))
+        translation = translate(call, protocol, model, self._family(model), {})
+        body = dict(translation.body)
+        if "{model}" in path.path:
+            body.pop("model", None)
+        exchange = await self._send(call, self._place(path, call, model), "application/json", msgspec.json.encode(body))
+        try:
+            alias = call.model if self.profile.opaque_model else ""
+            return await translated_reply(call, exchange, translation, self._now, alias)
+        except BaseException:
+            exchange.close()
+            raise
+
+    async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
+        headers = self._headers(call, content_type)
+        if self._pacer is not None:
+            call.record.queued_us = int(await self._pacer.wait() * 1e6)
+        url = self._url(place, _model(call))
+        if self._authorizer is not None:
+            headers.update(await self._authorizer.headers("POST", url, headers, body))
+        call.served.asked = True
+        exchange = await self._client.send(url, headers, body, self._options.timeouts)
+        call.on_close(exchange.close)
+        return exchange
+
+    def _family(self, model: str) -> Family:
+        family = self._families.get(model)
+        if family is None:
+            family = family_of(self.profile.families, model)
+            drops = frozenset(self._options.drop_params)
+            if drops:
+                family = msgspec.structs.replace(family, dropped=family.dropped | drops, refused=family.refused - drops)
+            if len(self._families) < MAX_REMEMBERED:
+                self._families[model] = family
+        return family
+
+    def abilities(self, model: str, of_protocol: Abilities) -> Abilities:
+        """What this provider's model can express of a protocol."""
+        return self._family(model).abilities(of_protocol)
+
     def _changes(self, call: Call, model: str) -> tuple[Mapping[str, object], Reading]:
         """What must differ from the client's body, and how the answer is to be read then."""
         changes: dict[str, object] = {}
         if model != call.model and not self._by_deployment:
             changes["model"] = model
+        if self.profile.dialect != "openai":
+            return changes, Reading(self.name, protocol=call.operation.protocol)
         alias = call.model if self.profile.opaque_model else ""
         strip = False
         if call.stream and call.operation.ends_with_done and self.profile.stream_usage == "ask":
@@ -99,9 +174,9 @@ class Provider:
     def _by_deployment(self) -> bool:
         return self.profile.deployment_paths and bool(self._options.api_version)
 
-    def _headers(self, call: Call) -> dict[str, str]:
+    def _headers(self, call: Call, content_type: str) -> dict[str, str]:
         headers = {**self._base_headers, **forwarded(call.headers, self._forwarded)}
-        headers["content-type"] = call.fields.content_type.decode("latin-1")
+        headers["content-type"] = content_type
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":
             headers["accept"] = "*/*"
@@ -112,28 +187,49 @@ class Provider:
                 headers["tracestate"] = trace.state
         return headers
 
-    def _url(self, path: str, model: str) -> Url:
+    def _place(self, path: Path, call: Call, model: str) -> str:
+        place = path.stream if call.stream and path.stream else path.path
+        return place.replace("{model}", quote(model, safe="")) if "{model}" in place else place
+
+    def _url(self, place: str, model: str) -> Url:
         """The parsed URL, remembered: parsing costs more than looking it up."""
-        key = (path, model if self._by_deployment else "")
+        key = (place, model if self._by_deployment else "")
         url = self._urls.get(key)
         if url is None:
             base = self._endpoint.base_url.rstrip("/")
             if self._by_deployment:
                 version = quote(self._options.api_version, safe="")
-                url = parse_url(f"{base}/openai/deployments/{quote(model, safe='')}/{path}?api-version={version}")
+                url = parse_url(f"{base}/openai/deployments/{quote(model, safe='')}/{place}?api-version={version}")
             elif self.profile.deployment_paths:
-                url = parse_url(f"{base}/openai/v1/{path}")
+                url = parse_url(f"{base}/openai/v1/{place}")
             else:
-                url = parse_url(f"{base}/{path}")
-            if len(self._urls) < MAX_URLS:
+                url = parse_url(f"{base}/{place}")
+            if len(self._urls) < MAX_REMEMBERED:
                 self._urls[key] = url
         return url
 
 
+def _model(call: Call) -> str:
+    assert call.target is not None, "the router chooses a target first"
+    return call.target.model
+
+
+def _protocols(profile: Profile, options: ProviderOptions) -> Mapping[str, Path]:
+    """The row's, or those that config.yaml names: for OpenAI's dialect their paths are the usual ones."""
+    if not options.protocols:
+        return profile.protocols
+    return {name: profile.protocols.get(name) or OPENAI_PATHS[name] for name in options.protocols}
+
+
+_KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
+
+
 def _base_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str]:
-    headers = {"user-agent": f"llm-gateway/{__version__}", "accept-encoding": "identity"}
-    if profile.auth == "bearer" and endpoint.api_key:
+    headers = {"user-agent": f"llm-gateway/{__version__}", "accept-encoding": "identity", **profile.headers}
+    if not endpoint.api_key:
+        return headers
+    if profile.auth in _KEY_HEADERS:
+        headers[profile.auth] = endpoint.api_key
+    elif profile.auth != "none":
         headers["authorization"] = f"Bearer {endpoint.api_key}"
-    elif profile.auth == "api-key" and endpoint.api_key:
-        headers["api-key"] = endpoint.api_key
     return headers

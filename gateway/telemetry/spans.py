@@ -79,9 +79,9 @@ def _add_usage(attributes: dict[str, Attribute], record: Record, semconv: Semcon
     attributes[names.AUTHORITATIVE] = True
     if usage.cached_input_tokens:
         attributes[names.CACHE_READ] = usage.cached_input_tokens
-    if usage.cache_write_tokens:
+    if written := usage.cache_write_tokens + usage.cache_write_1h_tokens:
         name = names.CACHE_WRITE_LEGACY if semconv == "legacy" else names.CACHE_WRITE
-        attributes[name] = usage.cache_write_tokens
+        attributes[name] = written
     if usage.reasoning_tokens:
         attributes[names.REASONING] = usage.reasoning_tokens
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.dialects.openai.operations import OPERATIONS
+from gateway.edge.operations import OPERATIONS
 from gateway.testing import body_answer, json_answer
 from tests.conftest import GatewayFactory, Site, within
 

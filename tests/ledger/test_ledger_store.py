@@ -12,7 +12,8 @@ import pytest
 from ledger_parts import as_row, closed_record, ledger_at, rows
 
 from gateway.core.record import Record
-from gateway.ledger.store import LedgerStore, LedgerUnavailable, SqliteLedger, row_of
+from gateway.core.usage import METERS, Usage
+from gateway.ledger.store import LedgerStore, LedgerUnavailable, SqliteLedger
 
 Rows = Callable[[Path], list[dict[str, Any]]]
 STORES: dict[str, tuple[Callable[[Path], AbstractContextManager[LedgerStore]], Rows]] = {
@@ -102,13 +103,14 @@ def test_unknown_amounts_stay_unknown(opened: Opened) -> None:
 # SQLite alone.
 
 
-def test_columns_stand_in_the_order_of_a_rows_values(tmp_path: Path) -> None:
-    with ledger_at(tmp_path):
-        pass
+def test_every_value_of_a_record_lands_in_its_column(tmp_path: Path) -> None:
+    usage = Usage(**{meter: number for number, meter in enumerate(METERS, 1)})
+    record = closed_record(1, usage=usage)
+    with ledger_at(tmp_path) as store:
+        store.commit([record], "w-1.jnl", 1)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(calls)")]
-    record = closed_record(1)
-    assert dict(zip(columns, row_of(record), strict=True)) == as_row(record)
+        connection.row_factory = sqlite3.Row
+        assert dict(connection.execute("SELECT * FROM calls").fetchone()) == as_row(record)
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

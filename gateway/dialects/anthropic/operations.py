@@ -6,5 +6,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="messages", path="messages", otel_name="chat", dialect="anthropic", protocol="messages", streams=True
     ),
-    Operation(name="count_tokens", path="messages/count_tokens", otel_name="count_tokens", dialect="anthropic"),
+    Operation(
+        name="count_tokens", path="messages/count_tokens", otel_name="count_tokens", dialect="anthropic", billed=False
+    ),
 )

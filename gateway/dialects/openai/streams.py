@@ -52,7 +52,7 @@ class StreamReader:
         self._images = images
         self.ended = False
         self.failed = False
-        self.broken: UpstreamBroken | None = None
+        self.broken: Exception | None = None
 
     def __call__(self, batch: bytes) -> bytes:
         """Note what the batch says; return what of it the client gets.

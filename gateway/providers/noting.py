@@ -1,0 +1,68 @@
+"""What an answer says about itself, noted for metering while it passes."""
+
+from collections.abc import Callable, Iterable
+
+from gateway.core.call import Served
+from gateway.core.generation import Answer, Delta, Ended, Event, Failed, Finished, Started, Used
+from gateway.dialects.translation import StreamDecoder
+
+
+def note_events(events: Iterable[Event], served: Served, now: Callable[[], float]) -> None:
+    """Usage, the model, why it ended; and output counted in case the stream is cut before its usage comes: a token is
+    at least one event's share of text, about four characters."""
+    for event in events:
+        match event:
+            case Delta():
+                if served.first_output_at is None:
+                    served.first_output_at = now()
+                served.estimated_output_tokens += max(1, len(event.text) // 4)
+            case Used():
+                served.usage, served.usage_source = event.usage, "provider"
+            case Finished():
+                if not served.finish_reason:
+                    served.finish_reason = event.finish.detail or event.finish.reason
+            case Started():
+                served.model = event.model or served.model
+            case Ended():
+                served.complete = True
+            case _:
+                pass
+
+
+def note_answer(answer: Answer, served: Served) -> None:
+    served.model = answer.model or served.model
+    if answer.usage is not None:
+        served.usage, served.usage_source = answer.usage, "provider"
+    for choice in answer.choices:
+        if choice.finish is not None and not served.finish_reason:
+            served.finish_reason = choice.finish.detail or choice.finish.reason
+
+
+class Watcher:
+    """A tap that reads a stream of a dialect other than OpenAI's as it passes, and changes nothing.
+
+    Attributes:
+        ended: the answer is whole, or an error event came: the upstream may close now.
+        broken: what is wrong with the batch after the last one passed on; never set here, where a batch passes whole.
+    """
+
+    __slots__ = ("_decoder", "_now", "_served", "broken", "ended")
+
+    def __init__(self, decoder: StreamDecoder, served: Served, now: Callable[[], float]) -> None:
+        self._decoder = decoder
+        self._served = served
+        self._now = now
+        self.ended = False
+        self.broken: Exception | None = None
+
+    def __call__(self, batch: bytes) -> bytes:
+        """Note what the batch says.
+
+        Raises:
+            UpstreamBroken: an event of it is not JSON.
+        """
+        events = self._decoder.feed(batch)
+        note_events(events, self._served, self._now)
+        if events and isinstance(events[-1], Ended | Failed):
+            self.ended = True
+        return batch
