@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from gateway.core.call import Served
+from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Answer, Delta, Ended, Event, Failed, Finished, Started, Used
 from gateway.dialects.translation import StreamDecoder
 
@@ -46,22 +47,25 @@ class Watcher:
         broken: what is wrong with the batch after the last one passed on; never set here, where a batch passes whole.
     """
 
-    __slots__ = ("_decoder", "_now", "_served", "broken", "ended")
+    __slots__ = ("_blind", "_decoder", "_now", "_served", "broken", "ended")
 
     def __init__(self, decoder: StreamDecoder, served: Served, now: Callable[[], float]) -> None:
         self._decoder = decoder
         self._served = served
         self._now = now
+        self._blind = False
         self.ended = False
         self.broken: Exception | None = None
 
     def __call__(self, batch: bytes) -> bytes:
-        """Note what the batch says.
-
-        Raises:
-            UpstreamBroken: an event of it is not JSON.
-        """
-        events = self._decoder.feed(batch)
+        """Note what the batch says. What cannot be understood passes all the same, and is not looked at any more."""
+        if self._blind:
+            return batch
+        try:
+            events = self._decoder.feed(batch)
+        except UpstreamBroken:
+            self._blind = self.ended = True
+            return batch
         note_events(events, self._served, self._now)
         if events and isinstance(events[-1], Ended | Failed):
             self.ended = True

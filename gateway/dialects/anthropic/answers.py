@@ -8,7 +8,7 @@ import msgspec
 from gateway.core.conversation import Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
 from gateway.core.generation import Answer, Choice, Finish, FinishReason
 from gateway.dialects.anthropic.citations import read_citation, write_citation
-from gateway.dialects.anthropic.usage import read_usage, write_usage
+from gateway.dialects.anthropic.usage import read_tier, read_usage, write_usage
 from gateway.dialects.fitting import Caption
 from gateway.dialects.reading import answer_object, json_text, part, rows, words
 from gateway.dialects.seals import seal, shown
@@ -50,7 +50,7 @@ def decode_answer(body: bytes) -> Answer:
         model=words(said, "model"),
         choices=(Choice(parts=parts, finish=finish_of(said)),),
         usage=read_usage(usage) if usage else None,
-        service_tier=words(usage, "service_tier"),
+        service_tier=read_tier(usage),
     )
 
 

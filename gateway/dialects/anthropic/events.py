@@ -20,7 +20,7 @@ from gateway.core.generation import Started as AnswerStarted
 from gateway.dialects.anthropic.answers import finish_of, read_part
 from gateway.dialects.anthropic.citations import read_citation
 from gateway.dialects.anthropic.errors import STATUSES
-from gateway.dialects.anthropic.usage import read_usage
+from gateway.dialects.anthropic.usage import read_tier, read_usage
 from gateway.dialects.reading import index, part, words
 from gateway.dialects.refusals import refused
 from gateway.dialects.seals import seal
@@ -83,10 +83,11 @@ class Decoder:
             case "message_start":
                 message = part(said, "message")
                 usage = part(message, "usage")
-                tier = words(usage, "service_tier")
-                if not self._begun:
-                    self._begun = True
-                    events.append(AnswerStarted(words(message, "id"), words(message, "model"), 0, tier))
+                tier = read_tier(usage)
+                if self._begun:
+                    raise UpstreamBroken("the upstream began its answer again in the middle of it")
+                self._begun = True
+                events.append(AnswerStarted(words(message, "id"), words(message, "model"), 0, tier))
                 self._note(usage, events)
             case "message_delta":
                 if part(said, "delta").get("stop_reason") is not None:
@@ -110,7 +111,7 @@ class Decoder:
         """Counts in `message_delta` are totals and take the place of earlier ones; what it leaves out still stands."""
         if usage:
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
-            events.append(Used(read_usage(self._usage), words(self._usage, "service_tier")))
+            events.append(Used(read_usage(self._usage), read_tier(self._usage)))
 
     def _start(self, place: int, block: Json, events: list[Event]) -> None:
         begun = read_part(block)

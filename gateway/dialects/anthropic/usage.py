@@ -3,11 +3,19 @@
 Source: Anthropic's pages "Prompt caching" (tracking cache performance) and "Extended thinking" (billing).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.core.conversation import Json
 from gateway.core.usage import Usage
-from gateway.dialects.reading import part, whole
+from gateway.dialects.reading import part, whole, words
+
+# The tier that served, in OpenAI's words, which are the vocabulary's.
+_TIERS: Mapping[str, str] = {"standard": "default", "priority": "priority", "batch": "batch"}
+
+
+def read_tier(block: Json) -> str:
+    return _TIERS.get(words(block, "service_tier"), "")
 
 
 def read_usage(block: Json) -> Usage:
@@ -41,5 +49,5 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     if usage.reasoning_tokens:
         block["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     if usage.web_searches:
-        block["server_tool_use"] = {"web_search_requests": usage.web_searches}
+        block["server_tool_use"] = {"web_search_requests": usage.web_searches, "web_fetch_requests": 0}
     return block

@@ -28,6 +28,7 @@ _REASONS: Mapping[str, FinishReason] = {
     "sensitive": "content_filter",
     "refusal": "refusal",
 }
+SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _WORDS: Mapping[FinishReason, str] = {
     "stop": "stop",
     "length": "length",
@@ -163,7 +164,7 @@ def encode_answer(answer: Answer, caption: Caption) -> bytes:
         "choices": [_write_choice(number, choice) for number, choice in enumerate(answer.choices)],
         "usage": None if answer.usage is None else write_usage(answer.usage),
     }
-    if answer.service_tier:
+    if answer.service_tier in SERVICE_TIERS:
         body["service_tier"] = answer.service_tier
     return _encode(body)
 

@@ -22,6 +22,7 @@ from gateway.core.generation import (
     Weighed,
 )
 from gateway.dialects.chat.answers import (
+    SERVICE_TIERS,
     chat_id,
     finish_word,
     write_citation,
@@ -40,7 +41,17 @@ _encode = msgspec.json.Encoder().encode
 class Encoder:
     """Events as chunks for a client. `[DONE]` comes with `Ended`, usage before it if the client asked."""
 
-    __slots__ = ("_calls", "_frame", "_kinds", "_lengths", "_thoughts", "_usage", "_wants_usage")
+    __slots__ = (
+        "_begun",
+        "_calls",
+        "_citations",
+        "_frame",
+        "_kinds",
+        "_lengths",
+        "_thoughts",
+        "_usage",
+        "_wants_usage",
+    )
 
     def __init__(self, caption: Caption, request: ChatRequest) -> None:
         self._frame: dict[str, Any] = {
@@ -52,8 +63,10 @@ class Encoder:
         self._wants_usage = request.stream_usage
         self._usage: dict[str, Any] | None = None
         self._kinds: dict[tuple[int, int], tuple[str, int]] = {}
+        self._begun: set[int] = set()
         self._calls: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
+        self._citations: dict[int, int] = {}
         self._lengths: dict[int, int] = {}
 
     def encode(self, event_: Event) -> bytes:
@@ -70,8 +83,7 @@ class Encoder:
             case Signed():
                 return self._signed(event_)
             case Cited() if event_.citation.kind == "url":
-                end = self._lengths.get(event_.choice, 0)
-                return self._chunk(event_.choice, {"annotations": [write_citation(event_.citation, 0, end)]})
+                return self._cited(event_)
             case Weighed():
                 return self._chunk(event_.choice, {}, logprobs={"content": event_.logprobs, "refusal": None})
             case Finished():
@@ -98,9 +110,9 @@ class Encoder:
             frame["id"] = chat_id(started.id, Caption(id="", created=0, model=""))
         frame["created"] = started.created or frame["created"]
         frame["model"] = started.model or frame["model"]
-        if started.service_tier:
+        if started.service_tier in SERVICE_TIERS:
             frame["service_tier"] = started.service_tier
-        return self._chunk(0, {"role": "assistant", "content": "", "refusal": None})
+        return self._chunk(0, {})
 
     def _start(self, started: PartStarted) -> bytes:
         choice, begun = started.choice, started.beginning
@@ -123,13 +135,20 @@ class Encoder:
                     return b""
                 return self._chunk(choice, {"reasoning_details": [write_detail(begun, number)]})
             case Image():
-                return self._chunk(choice, {"images": [write_image(begun)]})
+                return self._chunk(choice, {"images": [{"index": started.part, **write_image(begun)}]})
             case Refusal():
                 self._kinds[place] = ("refusal", 0)
                 return b""
             case _:
                 self._kinds[place] = ("content", 0)
                 return b""
+
+    def _cited(self, cited: Cited) -> bytes:
+        """OpenAI's SDKs put lists together by each entry's index."""
+        number = self._citations.get(cited.choice, 0)
+        self._citations[cited.choice] = number + 1
+        annotation = write_citation(cited.citation, 0, self._lengths.get(cited.choice, 0))
+        return self._chunk(cited.choice, {"annotations": [{"index": number, **annotation}]})
 
     def _delta(self, delta: Delta) -> bytes:
         choice = delta.choice
@@ -156,6 +175,9 @@ class Encoder:
     def _chunk(
         self, choice: int, delta: Mapping[str, Any], finish: str | None = None, logprobs: object = None
     ) -> bytes:
+        if choice not in self._begun:
+            self._begun.add(choice)
+            delta = {"role": "assistant", "content": "", "refusal": None, **delta}
         choices = [{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]
         return event(_encode({**self._frame, "choices": choices}))
 
