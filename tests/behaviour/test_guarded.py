@@ -94,14 +94,16 @@ async def test_health_is_open_and_says_nothing_secret(fresh: Site) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
 async def test_every_billable_route_moves_the_ledger_and_the_limits(fresh: Site, operation: Any) -> None:
+    place = "chat/completions" if operation.dialect != "openai" else operation.path  # the upstream speaks OpenAI's
     if operation.answers == "binary":
-        fresh.upstream.set(f"/v1/{operation.path}", body_answer(b"sound", "audio/mpeg"))
+        fresh.upstream.set(f"/v1/{place}", body_answer(b"sound", "audio/mpeg"))
     else:
-        fresh.upstream.set(f"/v1/{operation.path}", json_answer({**ANSWER, "data": [{}]}))
+        fresh.upstream.set(f"/v1/{place}", json_answer({**ANSWER, "data": [{}]}))
+    asked = {"model": "test-model", "input": "x", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
     if operation.multipart:
         answer = await fresh.client.post(f"/{operation.path}", data={"model": "test-model"}, files={"file": b"x"})
     else:
-        answer = await fresh.client.post(f"/{operation.path}", json={"model": "test-model", "input": "x"})
+        answer = await fresh.client.post(f"/{operation.path}", json=asked)
     assert answer.status_code == 200
     record = await fresh.last_record()
     assert (record["operation"], record["outcome"], record["usage_source"]) == (operation.name, "completed", "provider")
