@@ -18,6 +18,7 @@ from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import OPERATIONS
+from gateway.edge.stored import StoredResponses
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
@@ -33,6 +34,8 @@ from gateway.providers.pacing import Pacer
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Endpoint, Provider
 from gateway.reporting import Reports, Status
+from gateway.responses.memory import Memory
+from gateway.responses.store import ResponseStore
 from gateway.router.router import Router
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
@@ -77,21 +80,25 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         client = await stack.enter_async_context(HttpClient(config.http_client))
         router = Router(settings.aliases, build_providers(settings, spec, client))
         flights = InFlight(config.patience, CLOCK.monotonic)
-        parts = _parts(settings, callers, policies, reports, journal)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
         credentials = operator_credentials(settings)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:
             otlp.instrument(admin)
+        memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
             identify=callers.identify,
             list_models=lambda principal: list_models(principal, router, policies),
+            stored=_stored(memory, router),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
+        parts = _parts(settings, callers, policies, reports, journal, memory)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
+        if memory is not None:
+            tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)
@@ -123,7 +130,14 @@ async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _parts(settings: Settings, callers: Callers, policies: PolicyFeed, reports: Reports, journal: Journal) -> Parts:
+def _parts(
+    settings: Settings,
+    callers: Callers,
+    policies: PolicyFeed,
+    reports: Reports,
+    journal: Journal,
+    memory: Memory | None,
+) -> Parts:
     config = settings.config
     return Parts(
         clock=CLOCK,
@@ -138,8 +152,35 @@ def _parts(settings: Settings, callers: Callers, policies: PolicyFeed, reports: 
         limited=reports.limited,
         journal=journal,
         journal_failed=reports.journal_failed,
+        responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
+
+
+def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
+    options = settings.config.responses
+    if not options.store:
+        return None
+    return Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+
+
+def _stored(memory: Memory | None, router: Router) -> StoredResponses:
+    """Stored responses as the edge asks for them. What an upstream keeps as well is deleted there first."""
+
+    async def get(tenant: str, id: str) -> tuple[bytes, list[dict[str, Any]]] | None:
+        stored = None if memory is None else await memory.get(tenant, id)
+        return None if stored is None else (stored.response, msgspec.json.decode(stored.input))
+
+    async def delete(tenant: str, id: str) -> bool:
+        stored = None if memory is None else await memory.get(tenant, id)
+        if memory is None or stored is None:
+            return False
+        provider = router.providers.get(stored.target.partition("/")[0])
+        if stored.native and isinstance(provider, Provider):
+            await provider.forget(id)
+        return await memory.delete(tenant, id)
+
+    return StoredResponses(get, delete)
 
 
 def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[str, App]:

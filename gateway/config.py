@@ -21,6 +21,7 @@ from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PROFILES
+from gateway.responses.store import ResponsesOptions
 from gateway.router.router import Alias
 from gateway.stores.documents import Document, load_document, nearest
 from gateway.telemetry.options import TelemetryOptions
@@ -55,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metering: MeteringOptions = MeteringOptions()
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
+    responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     operators: OperatorOptions = OperatorOptions()
 

@@ -95,6 +95,7 @@ class Served(msgspec.Struct, kw_only=True):
 
     Attributes:
         asked: the request has gone out to the upstream.
+        native: it went to the upstream in the client's own protocol.
         complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
     """
 
@@ -106,7 +107,21 @@ class Served(msgspec.Struct, kw_only=True):
     first_output_at: float | None = None
     estimated_output_tokens: int = 0
     asked: bool = False
+    native: bool = False
     complete: bool = False
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """What an earlier, stored response brings to this call.
+
+    Attributes:
+        provider: the upstream that made it. native: that upstream knows it by its id.
+        items: all input and output items up to it, oldest first, as JSON values.
+    """
+
+    provider: str
+    native: bool
+    items: tuple[Mapping[str, Any], ...]
 
 
 Pull = Callable[[], Awaitable[bytes | None]]
@@ -126,6 +141,7 @@ class Call:
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
+        recalled: the stored response that the call goes on from (`previous_response_id`).
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
     """
 
@@ -140,6 +156,7 @@ class Call:
         "open",
         "operation",
         "principal",
+        "recalled",
         "record",
         "reply_headers",
         "served",
@@ -168,6 +185,7 @@ class Call:
         self.stream = False
         self.principal: Principal | None = None
         self.target: Target | None = None
+        self.recalled: Recalled | None = None
         self.served = Served()
         self.trace: TraceContext | None = None
         self.reply_headers: dict[str, str] = {}

@@ -19,6 +19,7 @@ from gateway.core.faults import Fault, MethodNotAllowed, NotFound, Unauthenticat
 from gateway.core.principal import Principal
 from gateway.dialects.openai.errors import error_body, error_headers
 from gateway.edge.asgi import App, Receive, Scope, Send
+from gateway.edge.stored import StoredResponses, stored_routes
 
 BASE = "/v1"
 _encode = msgspec.json.Encoder().encode
@@ -30,6 +31,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     Attributes:
         identify: the caller of a request's headers, or None.
         list_models: the model objects the caller may use, as `/v1/models` shows them.
+        stored: responses kept for their tenants.
         ready: (is this worker ready, details without secrets).
         metrics: (headers → allowed), and the exposition with its content type.
     """
@@ -37,6 +39,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     clock: Clock
     identify: Callable[[Mapping[bytes, bytes]], Principal | None]
     list_models: Callable[[Principal], Sequence[Mapping[str, object]]]
+    stored: StoredResponses
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
     metrics_allowed: Callable[[bytes], bool]
     exposition: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -114,6 +117,7 @@ def model_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     return [
         Route(f"{BASE}/models", models, methods=["GET"]),
         Route(f"{BASE}/models/{{name:path}}", model, methods=["GET"]),
+        *stored_routes(BASE, deps.stored, caller),
         Route(f"{BASE}/{{path:path}}", nothing, methods=every),
     ]
 

@@ -10,6 +10,7 @@ from gateway.pipeline.metering import metering
 from gateway.pipeline.observe import observe
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.rate_limit import rate_limit
+from gateway.pipeline.recall import recall
 
 
 def build_pipeline(parts: Parts, route: Service) -> Service:
@@ -20,6 +21,7 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
         metering(parts),  # outside everything that can refuse an identified caller; opens the body inside its record
         allowlist(parts),  # judges what will be sent
         rate_limit(parts),  # a refused call never costs quota
+        recall(parts),  # earlier responses that the call goes on from; innermost, for what is kept is what was answered
     )
     service = route
     for layer in reversed(layers):

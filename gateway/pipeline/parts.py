@@ -1,6 +1,6 @@
 """What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.limits.counters import Counters, Refusal
 from gateway.limits.rules import LimitPolicy
+from gateway.responses.store import Stored
 
 
 class RecordJournal(Protocol):
@@ -24,10 +25,19 @@ class RecordJournal(Protocol):
     def closed(self, record: Record) -> None: ...
 
 
+class ResponseMemory(Protocol):
+    """Stored responses, asked without blocking the event loop."""
+
+    async def chain(self, tenant: str, id: str) -> Sequence[Stored]: ...
+
+    async def put(self, stored: Stored) -> None: ...
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
     verify: a key's principal at a time. known_model: is it an alias of config.yaml?
+    responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
 
@@ -43,4 +53,5 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     limited: Callable[[Refusal], None]
     journal: RecordJournal
     journal_failed: Callable[[OSError], None]
+    responses: ResponseMemory | None
     refuse_unrecorded: bool

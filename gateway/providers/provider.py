@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
 from gateway.dialects.fitting import Abilities
+from gateway.dialects.responses.history import input_items
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.counting import WRITERS, estimated_count
 from gateway.providers.families import Family, family_of
@@ -99,8 +100,13 @@ class Provider:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
         model = _model(call)
         changes, reading = self._changes(call, model)
-        in_path = "{model}" in path.path
-        body = call.fields.encode({}, ("model", "stream")) if in_path else call.fields.encode(changes)
+        call.served.native = True
+        without: tuple[str, ...] = ()
+        if "{model}" in path.path:
+            changes, without = {}, ("model", "stream")
+        elif call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
+            changes, without = {**changes, **_recalled_input(call)}, ("previous_response_id",)
+        body = call.fields.encode(changes, without)
         kind = call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
         try:
@@ -112,7 +118,7 @@ class Provider:
     async def _translate(self, call: Call) -> Reply:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
-        translation = translate(call, protocol, model, self._family(model), {})
+        translation = translate(call, protocol, model, self._family(model), _recalled_input(call))
         body = dict(translation.body)
         if "{model}" in path.path:
             body.pop("model", None)
@@ -135,6 +141,22 @@ class Provider:
         exchange = await self._client.send(url, headers, body, self._options.timeouts)
         call.on_close(exchange.close)
         return exchange
+
+    async def forget(self, response_id: str) -> None:
+        """Delete a response that the upstream keeps.
+
+        Raises:
+            UpstreamFault: it does not answer. That it does not know the response is fine.
+        """
+        headers = dict(self._base_headers)
+        url = self._url(f"responses/{quote(response_id, safe='')}", "")
+        if self._authorizer is not None:
+            headers.update(await self._authorizer.headers("DELETE", url, headers, b""))
+        exchange = await self._client.send(url, headers, b"", self._options.timeouts, "DELETE")
+        try:
+            await exchange.read()
+        finally:
+            exchange.close()
 
     def _family(self, model: str) -> Family:
         family = self._families.get(model)
@@ -207,6 +229,13 @@ class Provider:
             if len(self._urls) < MAX_REMEMBERED:
                 self._urls[key] = url
         return url
+
+
+def _recalled_input(call: Call) -> dict[str, object]:
+    """The whole conversation as input, for an upstream that does not know its earlier part."""
+    if call.recalled is None:
+        return {}
+    return {"input": [*call.recalled.items, *input_items(call.fields.get("input"))]}
 
 
 def _model(call: Call) -> str:

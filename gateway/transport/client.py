@@ -129,13 +129,15 @@ class HttpClient:
                 connection.abort()
         self._idle.clear()
 
-    async def send(self, url: Url, headers: Mapping[str, str], body: bytes, timeouts: Timeouts) -> Exchange:
-        """POST, and wait for the status line and headers.
+    async def send(
+        self, url: Url, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, method: str = "POST"
+    ) -> Exchange:
+        """Send a request, and wait for the status line and headers.
 
         Raises:
             UpstreamFault: nothing usable came back in time.
         """
-        head = _head(url, headers, len(body))
+        head = _head(method, url, headers, len(body))
         connection = self._pooled(url.origin)
         if connection is not None:
             began = self.now()
@@ -195,13 +197,13 @@ class HttpClient:
                     idle.pop(0)[1].abort()
 
 
-def _head(url: Url, headers: Mapping[str, str], length: int) -> bytes:
+def _head(method: str, url: Url, headers: Mapping[str, str], length: int) -> bytes:
     """The request's head. A line break in a value would be another header: refused.
 
     Raises:
         UpstreamBroken: never by a client's request, only by a credential with a line break in it.
     """
-    lines = [f"POST {url.target} HTTP/1.1\r\nhost: {url.host}\r\n"]
+    lines = [f"{method} {url.target} HTTP/1.1\r\nhost: {url.host}\r\n"]
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
             raise UpstreamBroken(f"the header `{name}` holds a line break")

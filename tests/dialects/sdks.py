@@ -1,15 +1,20 @@
 """What the official SDKs read out of bytes: their own models, and their own way of putting a stream together."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
+from openai import omit
 from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 from recorded import Said, arguments, events_of
 
+_RESPONSE_EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 _EVENT: TypeAdapter[RawMessageStreamEvent] = TypeAdapter(RawMessageStreamEvent)
 
 
@@ -45,7 +50,7 @@ def _message(message: Message) -> Said:
     usage = message.usage
     cached = usage.cache_read_input_tokens or 0
     return Said(
-        "".join(block.text for block in message.content if block.type == "text"),
+        re.sub(r"!\[image\]\(data:[^)]*\)", "", "".join(b.text for b in message.content if b.type == "text")),
         "",
         [(block.name, block.input) for block in message.content if block.type == "tool_use"],
         message.stop_reason or "",
@@ -63,7 +68,41 @@ def _message_stream(body: bytes) -> Said:
     return _message(Message.model_validate(snapshot.model_dump()))
 
 
+def _response(response: Response) -> Said:
+    usage = response.usage
+    return Said(
+        response.output_text,
+        "".join(
+            block.refusal
+            for item in response.output
+            if item.type == "message"
+            for block in item.content
+            if block.type == "refusal"
+        ),
+        [(item.name, arguments(item.arguments)) for item in response.output if item.type == "function_call"],
+        response.status or "",
+        None if usage is None else (usage.input_tokens, usage.input_tokens_details.cached_tokens, usage.output_tokens),
+    )
+
+
+def _response_stream(body: bytes) -> Said:
+    state = ResponseStreamState(text_format=omit, input_tools=omit)
+    last = None
+    for number, event in enumerate(events_of(body)):
+        assert event["sequence_number"] == number
+        last = _RESPONSE_EVENT.validate_python(event)
+        state.handle_event(last)
+    assert last is not None
+    if last.type == "response.completed":
+        final = state._completed_response
+        assert final is not None
+        assert _response(Response.model_validate(final.model_dump(warnings=False))) == _response(last.response)
+    assert last.type in ("response.completed", "response.incomplete")
+    return _response(last.response)
+
+
 READERS: dict[str, Reader] = {
+    "responses": Reader(lambda body: _response(Response.model_validate_json(body)), _response_stream),
     "chat": Reader(lambda body: _chat(ChatCompletion.model_validate_json(body)), _chat_stream),
     "messages": Reader(lambda body: _message(Message.model_validate_json(body)), _message_stream),
 }

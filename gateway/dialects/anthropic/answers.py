@@ -12,6 +12,7 @@ from gateway.dialects.anthropic.usage import read_tier, read_usage, write_usage
 from gateway.dialects.fitting import Caption
 from gateway.dialects.reading import answer_object, json_text, part, rows, words
 from gateway.dialects.seals import seal, shown
+from gateway.dialects.sources import data_url
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -113,7 +114,7 @@ def _write_parts(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
             case Text() | Refusal():
                 yield text_block(one)
             case Image(source=Inline() as source):
-                yield image_block(source)
+                yield text_block(Text(image_text(source)))
             case _:
                 continue
 
@@ -131,9 +132,9 @@ def text_block(said: Text | Refusal) -> dict[str, Any]:
     return {"type": "text", "text": said.text, "citations": citations or None}
 
 
-def image_block(source: Inline) -> dict[str, Any]:
-    """A generated image: the dialect has none in answers; its block for requests says it."""
-    return {"type": "image", "source": {"type": "base64", "media_type": source.media_type, "data": source.data}}
+def image_text(source: Inline) -> str:
+    """A generated image: the dialect has no block for one in answers, so it is told as Markdown."""
+    return f"![image]({data_url(source)})"
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from gateway.core.generation import (
     Weighed,
 )
 from gateway.core.usage import Usage
-from gateway.dialects.anthropic.answers import image_block, message_id, stop_word, text_block, thinking_block
+from gateway.dialects.anthropic.answers import image_text, message_id, stop_word, text_block, thinking_block
 from gateway.dialects.anthropic.citations import write_citation
 from gateway.dialects.anthropic.errors import error_event
 from gateway.dialects.anthropic.usage import write_usage
@@ -117,7 +117,8 @@ class Encoder:
                 block: dict[str, Any] = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
                 return before + self._open(started.part, "tool_use", block)
             case Image(source=Inline() as source):
-                return self._open(started.part, "image", image_block(source))
+                opened = self._open(started.part, "text", text_block(Text("")))
+                return opened + self._delta(Delta(0, started.part, image_text(source)))
             case _:
                 return b""
 

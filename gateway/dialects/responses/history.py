@@ -1,0 +1,85 @@
+"""Conversations by `previous_response_id`, made of items again; and the list form in which inputs are shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from gateway.core.faults import BadRequest, UpstreamBroken
+from gateway.dialects.reading import answer_object, part, rows, words
+from gateway.dialects.sse import data_of, read_object, split
+
+_ENDINGS = (b"response.completed", b"response.incomplete")
+MAX_PAGE = 100
+
+
+def input_items(value: object) -> list[dict[str, Any]]:
+    """A request's `input` as items: a string is a user's message; what is no item is left for the codec to refuse."""
+    if isinstance(value, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
+    if not isinstance(value, list):
+        return []
+    return [cast(dict[str, Any], item) for item in cast(list[object], value) if isinstance(item, dict)]
+
+
+def turn_items(input: Iterable[Mapping[str, Any]], response: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One turn, its input and its output, as input of the next.
+
+    Ids mean something to the upstream that gave them alone, and thoughts without their encrypted content are refused by
+    every upstream: both are left out.
+    """
+    items: list[dict[str, Any]] = []
+    for item in [*input, *rows(response, "output")]:
+        if item.get("type") == "reasoning" and not item.get("encrypted_content"):
+            continue
+        items.append({name: value for name, value in item.items() if name not in ("id", "status")})
+    return items
+
+
+def response_in(body: bytes) -> dict[str, Any] | None:
+    """The response object that a whole answer is; None if it is another thing."""
+    try:
+        said = answer_object(body)
+    except UpstreamBroken:
+        return None
+    return said if words(said, "id") and said.get("object") == "response" else None
+
+
+def response_ended_in(batch: bytes) -> dict[str, Any] | None:
+    """The finished response that a batch of whole events tells of, if one of them does."""
+    if not any(ending in batch for ending in _ENDINGS):
+        return None
+    for event in split(batch):
+        data = data_of(event)
+        said = read_object(data) if data and data.startswith(b"{") else None
+        if said is not None and words(said, "type").encode() in _ENDINGS:
+            response = dict(part(said, "response"))
+            return response if words(response, "id") else None
+    return None
+
+
+def item_list(
+    items: Sequence[Mapping[str, Any]], response_id: str, *, after: str, limit: int, order: str
+) -> dict[str, Any]:
+    """`GET /v1/responses/{id}/input_items`: a page of them, newest first unless told otherwise.
+
+    Raises:
+        BadRequest: no such order, or no such item to start after.
+    """
+    if order not in ("asc", "desc"):
+        raise BadRequest("`order` is asc or desc", param="order")
+    named = [{**item, "id": item.get("id") or f"item_{response_id}_{place}"} for place, item in enumerate(items)]
+    if order == "desc":
+        named.reverse()
+    ids = [str(item["id"]) for item in named]
+    start = 0
+    if after:
+        if after not in ids:
+            raise BadRequest(f"there is no item `{after[:100]}`", param="after")
+        start = ids.index(after) + 1
+    page = named[start : start + min(max(1, limit), MAX_PAGE)]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": start + len(page) < len(named),
+    }

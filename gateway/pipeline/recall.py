@@ -1,0 +1,87 @@
+"""Responses that go on from stored ones, and are stored themselves (`store`, `previous_response_id`)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.core.call import Call, Layer, Recalled, Reply, Service
+from gateway.core.faults import BadRequest
+from gateway.dialects.responses.history import input_items, response_ended_in, response_in, turn_items
+from gateway.pipeline.parts import Parts, ResponseMemory
+from gateway.responses.store import Stored
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def recall(parts: Parts) -> Layer:
+    memory = parts.responses
+
+    def layer(service: Service) -> Service:
+        async def recalled(call: Call) -> Reply:
+            if call.operation.protocol != "responses":
+                return await service(call)
+            previous = call.fields.get("previous_response_id")
+            if previous is not None:
+                call.recalled = await _earlier(call, memory, previous)
+            reply = await service(call)
+            if memory is not None and reply.status == 200 and call.fields.get("store") is not False:
+                await _keep(call, reply, memory, previous if isinstance(previous, str) else "")
+            return reply
+
+        return recalled
+
+    return layer
+
+
+async def _earlier(call: Call, memory: ResponseMemory | None, previous: object) -> Recalled:
+    """What the call goes on from.
+
+    Raises:
+        BadRequest: it is not stored for this tenant, or storing is switched off.
+    """
+    where = "previous_response_id"
+    if not isinstance(previous, str):
+        raise BadRequest(f"`{where}` must be a string", param=where)
+    if memory is None:
+        raise BadRequest("this gateway stores no responses; send the whole conversation as `input`", param=where)
+    chain = await memory.chain(call.caller.tenant, previous)
+    if not chain:
+        raise BadRequest(
+            f"no response `{previous[:100]}` is stored here; it may have expired",
+            code="previous_response_not_found",
+            param=where,
+        )
+    items = [item for stored in chain for item in turn_items(_decode(stored.input), _decode(stored.response))]
+    return Recalled(chain[-1].target.partition("/")[0], all(stored.native for stored in chain), tuple(items))
+
+
+async def _keep(call: Call, reply: Reply, memory: ResponseMemory, previous: str) -> None:
+    """Store what the reply says, before its last byte goes out."""
+
+    async def store(response: Mapping[str, Any]) -> None:
+        stored = Stored(
+            tenant=call.caller.tenant,
+            id=response["id"],
+            previous=previous,
+            target=str(call.target),
+            native=call.served.native,
+            input=_encode(input_items(call.fields.get("input"))),
+            response=_encode(response),
+        )
+        await memory.put(stored)
+
+    if reply.stream is None:
+        if (response := response_in(reply.body)) is not None:
+            await store(response)
+        return
+    pull = reply.stream
+
+    async def remembered() -> bytes | None:
+        piece = await pull()
+        if piece is not None and (response := response_ended_in(piece)) is not None:
+            await store(response)
+        return piece
+
+    reply.stream = remembered
