@@ -4,13 +4,16 @@ from collections.abc import Mapping
 
 from gateway.dialects.anthropic import protocol as anthropic
 from gateway.dialects.chat import protocol as chat
+from gateway.dialects.gemini import protocol as gemini
 from gateway.dialects.translation import ClientProtocol, UpstreamProtocol
 
 CLIENTS: Mapping[str, ClientProtocol] = {
     "chat": chat.CLIENT,
     "messages": anthropic.CLIENT,
+    "generate_content": gemini.CLIENT,
 }
 UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "chat": chat.UPSTREAM,
     "messages": anthropic.UPSTREAM,
+    "generate_content": gemini.UPSTREAM,
 }

@@ -38,7 +38,7 @@ class Candidate:
     """
 
     __slots__ = (
-        "_call", "_cited", "_index", "_kind", "_name", "_parts", "_signature", "_sound", "_starts", "_text", "calls", "finish",
+        "_call", "_cited", "_index", "_kind", "_name", "_parts", "_sound", "_starts", "_text", "calls", "finish",
         "searched",
     )  # fmt: skip
 
@@ -50,7 +50,6 @@ class Candidate:
         self._text: list[str] = []
         self._starts = -1
         self._call: PartialCall | None = None
-        self._signature = ""
         self._sound = (b"", "")
         self._cited: set[Citation] = set()
         self.calls = 0
@@ -114,10 +113,9 @@ class Candidate:
             yield from self._end_call()
             made = f"{self._name}_{self.calls}" if self._name else f"call_{self.calls}"
             self.calls += 1
-            yield from self._open(ToolCall(id=words(call, "id") or made, name=name), "none")
-            self._call, self._signature = PartialCall({}), ""
+            yield from self._open(ToolCall(id=words(call, "id") or made, name=name, signature=signature), "none")
+            self._call = PartialCall()
         if self._call is not None:
-            self._signature = signature or self._signature
             self._call.add(call)
             if call.get("willContinue") is not True:
                 yield from self._end_call()
@@ -126,8 +124,6 @@ class Candidate:
         call, self._call = self._call, None
         if call is not None:
             yield Delta(self._index, self._parts - 1, json_text(call.arguments))
-            if self._signature:
-                yield Signed(self._index, self._parts - 1, self._signature)
             yield PartEnded(self._index, self._parts - 1)
 
     def _inline(self, block: Json) -> Iterator[Event]:

@@ -2,10 +2,11 @@
 
 Source: https://ai.google.dev/api/generate-content#generatecontentresponse. A stream has no terminator of its own: it is
 whole when every candidate that began has a `finishReason` (or the prompt was blocked) and the bytes end. Some models
-write a `finishReason` into every chunk, so nothing is finished before the bytes end.
+write a `finishReason` into every chunk, so nothing is finished before the bytes end. Usage is told whenever it has
+grown, for an answer that is never heard to its end.
 
     state     chunk             error chunk       bytes end, all finished    bytes end, something is not
-    reading   its events        → failed          Finished, Used, Ended      fault: cut short
+    reading   its events        → failed          Finished, Ended            fault: cut short
     failed    ignored           ignored           nothing                    nothing
 """
 
@@ -18,7 +19,6 @@ import msgspec
 
 from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Ended, Event, Failed, Finish, Finished, Started, Used
-from gateway.core.usage import Usage
 from gateway.dialects.gemini.candidate import Candidate
 from gateway.dialects.gemini.errors import decode_error_event
 from gateway.dialects.gemini.finishing import decode_finish, said_reason
@@ -35,19 +35,16 @@ class Answering:
 
     Args:
         whole: there is one chunk and nothing can have been cut off it: it need not say that it ended.
-
-    Attributes:
-        usage: as far as it was told, for who stops listening before the end.
     """
 
-    __slots__ = ("_blocked", "_candidates", "_failed", "_id", "_model", "_started", "_tier", "_whole", "usage")
+    __slots__ = ("_blocked", "_candidates", "_failed", "_id", "_model", "_started", "_tier", "_used", "_whole")
 
     def __init__(self, *, whole: bool = False) -> None:
         self._whole = whole
         self._started = self._failed = False
         self._id = self._model = self._tier = self._blocked = ""
         self._candidates: dict[int, Candidate] = {}
-        self.usage: Usage | None = None
+        self._used: Used | None = None
 
     def chunk(self, data: bytes) -> Iterator[Event]:
         """The events of one chunk.
@@ -60,15 +57,11 @@ class Answering:
         said = _read(data)
         if isinstance(said.get("error"), dict):
             self._failed = True
-            if self.usage is not None:
-                yield self._used()
             yield Failed(decode_error_event(said))
             return
         self._model = words(said, "modelVersion") or self._model
         block = part(said, "usageMetadata")
         self._tier = service_tier(block) or self._tier
-        if has_counts(block):
-            self.usage = read_usage(block)
         if not self._started:
             self._started = True
             self._id = words(said, "responseId")
@@ -81,6 +74,12 @@ class Answering:
             reading = self._candidates[at]
             yield from reading.feed(candidate, self._model)
             reading.finish = said_reason(candidate.get("finishReason")) or reading.finish
+        if has_counts(block):
+            searched = sum(candidate.searched for candidate in self._candidates.values())
+            used = Used(msgspec.structs.replace(read_usage(block), web_searches=searched), self._tier)
+            if used != self._used:
+                self._used = used
+                yield used
 
     def _call_name(self, at: int) -> str:
         """What ids of calls are made from: another answer of the conversation must not make the same."""
@@ -96,7 +95,7 @@ class Answering:
         if self._failed:
             return
         unfinished = any(not candidate.finish for candidate in self._candidates.values())
-        if self._whole and not (self._candidates or self._blocked or self.usage):
+        if self._whole and not (self._candidates or self._blocked or self._used):
             raise UpstreamBroken("the upstream's answer has neither candidates nor usage")
         if not self._whole and (unfinished or not (self._candidates or self._blocked)):
             raise cut_short()
@@ -106,14 +105,7 @@ class Answering:
             yield Finished(at, decode_finish(candidate.finish, called=candidate.calls > 0))
         if not self._candidates and self._blocked:
             yield Finished(0, Finish("content_filter", detail=self._blocked))
-        if self.usage is not None:
-            yield self._used()
         yield Ended()
-
-    def _used(self) -> Used:
-        assert self.usage is not None, "asked only where usage was told"
-        searched = sum(candidate.searched for candidate in self._candidates.values())
-        return Used(msgspec.structs.replace(self.usage, web_searches=searched), self._tier)
 
 
 class Decoder:
@@ -124,11 +116,6 @@ class Decoder:
     def __init__(self) -> None:
         self._chunks = Chunks()
         self._answering = Answering()
-
-    @property
-    def usage(self) -> Usage | None:
-        """What was used so far, as the last chunk told."""
-        return self._answering.usage
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that these bytes complete.

@@ -1,6 +1,6 @@
 """Embeddings: OpenAI's request and answer as Gemini's, and the other way.
 
-Source: https://ai.google.dev/api/embeddings and https://platform.openai.com/docs/api-reference/embeddings. Gemini embeds
+Source: https://ai.google.dev/api/embeddings, https://platform.openai.com/docs/api-reference/embeddings. Gemini embeds
 one content (`embedContent`) or many (`batchEmbedContents`); it takes text, not tokens, and answers numbers. Older
 embedding models do not say what they used: then nothing is claimed.
 """

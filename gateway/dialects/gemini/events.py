@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.conversation import ChatRequest, Part, Refusal, Text, Thinking
+from gateway.core.faults import Fault
 from gateway.core.generation import (
     Cited,
     Delta,
@@ -64,7 +65,7 @@ class Encoder:
     def encode(self, event: Event) -> bytes:
         """The bytes of the chunks that an event makes, maybe none."""
         if isinstance(event, Failed):
-            return self._framed(error_body(event.fault, self._caption.id), last=True)
+            return self.fault(event.fault, self._caption.id)
         self._gathering.add(event)
         match event:
             case Started():
@@ -87,6 +88,10 @@ class Encoder:
             case Cited() | Finished():
                 pass
         return b""
+
+    def fault(self, fault: Fault, request_id: str) -> bytes:
+        """The stream's last chunk when it breaks."""
+        return self._framed(error_body(fault, request_id), last=True)
 
     def _begun(self, event: PartStarted) -> bytes:
         """A beginning that says something already: text, or a thought that is all signature."""

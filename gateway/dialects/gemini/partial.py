@@ -20,8 +20,8 @@ class PartialCall:
 
     __slots__ = ("_begun", "arguments")
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self.arguments = arguments
+    def __init__(self) -> None:
+        self.arguments: dict[str, Any] = {}
         self._begun: set[str] = set()
 
     def add(self, call: Json) -> None:

@@ -12,6 +12,7 @@ from gateway.dialects.fitting import Quirks
 from gateway.dialects.gemini import settings
 from gateway.dialects.gemini.contents import decode_contents, decode_system
 from gateway.dialects.gemini.naming import plain, set_fields
+from gateway.dialects.gemini.numbers import CATEGORIES, THRESHOLDS, word
 from gateway.dialects.gemini.tools import decode_choice, decode_tools, encode_choice, encode_tools
 from gateway.dialects.gemini.turns import encode_contents, encode_system
 from gateway.dialects.reading import field, needed, objects
@@ -68,7 +69,8 @@ def _decode_safety(body: Json, unread: list[str]) -> dict[str, str] | None:
     for index, said in enumerate(objects(body, "safetySettings")):
         where, block = f"safetySettings[{index}]", plain(said)
         unread.extend(f"{where}.{name}" for name in block if name not in ("category", "threshold"))
-        found[needed(block, "category", str, where)] = needed(block, "threshold", str, where)
+        category, threshold = word(block, "category", CATEGORIES, where), word(block, "threshold", THRESHOLDS, where)
+        found[category or needed(block, "category", str, where)] = threshold or needed(block, "threshold", str, where)
     return found or None
 
 

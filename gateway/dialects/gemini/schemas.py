@@ -6,42 +6,30 @@ https://ai.google.dev/api/generate-content#FIELDS.response_json_schema (JSON Sch
 of it. Of that Google leaves out keywords it does not know without a word, so what can be said by one it knows is.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from gateway.core.conversation import Json
-from gateway.core.faults import BadRequest
 from gateway.dialects.gemini.naming import camel
+from gateway.dialects.schemas import rewritten
 
-MAX_DEPTH = 100
-_ONE = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"})
-_MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_NAMED = frozenset({"properties", "$defs", "definitions", "defs", "patternProperties"})
 # int64 fields, which proto3 JSON writes as strings.
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
-_Change = Callable[[dict[str, Any]], dict[str, Any]]
+_NUMBERED = {1: "string", 2: "number", 3: "integer", 4: "boolean", 5: "array", 6: "object", 7: "null"}
+_BESIDE_REFERENCE = frozenset({"definitions"})
 
 
-def from_subset(schema: Json, where: str) -> dict[str, Any]:
-    """An OpenAPI-subset schema as JSON Schema. What is JSON Schema already stays so.
-
-    Raises:
-        BadRequest: it is nested too deeply.
-    """
-    return _walked(schema, _widened, where, 0)
+def from_subset(schema: Json) -> dict[str, Any]:
+    """An OpenAPI-subset schema as JSON Schema. What is JSON Schema already stays so."""
+    return rewritten(schema, _widened)
 
 
-def to_json_schema(schema: Json, unwanted: frozenset[str], where: str) -> dict[str, Any]:
-    """A JSON Schema in the keywords that Google reads.
-
-    Raises:
-        BadRequest: it is nested too deeply.
-    """
+def to_json_schema(schema: Json, unwanted: frozenset[str]) -> dict[str, Any]:
+    """A JSON Schema in the keywords that Google reads."""
 
     def narrowed(one: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" in one:
+        if isinstance(one.get("$ref"), str):
             # "No other properties, except for those starting as a $, may be set."
-            one = {name: value for name, value in one.items() if name.startswith("$") or name in _NAMED}
+            one = {name: value for name, value in one.items() if name.startswith("$") or name in _BESIDE_REFERENCE}
         if "const" in one and "enum" not in one:
             one["enum"] = [one.pop("const")]
         parts = one.get("allOf")
@@ -50,39 +38,19 @@ def to_json_schema(schema: Json, unwanted: frozenset[str], where: str) -> dict[s
             one = {**cast(dict[str, Any], parts[0]), **one}
         return {name: value for name, value in one.items() if name not in unwanted} if unwanted else one
 
-    return _walked(schema, narrowed, where, 0)
-
-
-def _walked(schema: Json, change: _Change, where: str, depth: int) -> dict[str, Any]:
-    """The schema and every schema in it, changed from the innermost out."""
-    if depth > MAX_DEPTH:
-        raise BadRequest(f"`{where}` is nested more than {MAX_DEPTH} deep", param=where)
-    found: dict[str, Any] = {}
-    for said, value in schema.items():
-        name = camel(said)
-        if name in _ONE and isinstance(value, dict):
-            found[name] = _walked(cast(Json, value), change, where, depth + 1)
-        elif (name in _MANY or name == "items") and isinstance(value, list):
-            found[name] = [
-                _walked(cast(Json, one), change, where, depth + 1) if isinstance(one, dict) else one
-                for one in cast(list[Any], value)
-            ]
-        elif name in _NAMED and isinstance(value, dict):
-            named = cast(Mapping[str, Any], value)
-            found[name] = {
-                key: _walked(cast(Json, one), change, where, depth + 1) if isinstance(one, dict) else one
-                for key, one in named.items()
-            }
-        else:
-            found[name] = value
-    return change(found)
+    return rewritten(schema, narrowed)
 
 
 def _widened(schema: dict[str, Any]) -> dict[str, Any]:
+    for said in [name for name in schema if camel(name) != name]:
+        # `any_of` was not known for a keyword with schemas inside.
+        schema.update(rewritten({camel(said): schema.pop(said)}, _widened))
     kind = schema.get("type")
+    if isinstance(kind, int):
+        kind = _NUMBERED.get(kind, "type_unspecified")
     if isinstance(kind, str):
-        kind = schema["type"] = kind.lower()
-        if kind == "type_unspecified":
+        schema["type"] = kind.lower()
+        if schema["type"] == "type_unspecified":
             del schema["type"]
     for name in _COUNTS & schema.keys():
         value = schema[name]

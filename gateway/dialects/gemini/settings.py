@@ -14,7 +14,7 @@ from gateway.core.faults import BadRequest
 from gateway.dialects.fitting import Quirks
 from gateway.dialects.gemini.naming import plain, set_fields
 from gateway.dialects.gemini.schemas import from_subset, to_json_schema
-from gateway.dialects.reading import field, path_to, strings
+from gateway.dialects.reading import field, strings
 
 WHERE = "generationConfig"
 _PLAIN: Mapping[str, tuple[str, type]] = {
@@ -86,7 +86,7 @@ def _decode_format(config: Json, unread: list[str]) -> Format | None:
     for name in _SCHEMAS:
         schema = field(config, name, dict, WHERE)
         if schema is not None:
-            full = from_subset(schema, path_to(WHERE, name)) if name == "responseSchema" else schema
+            full = from_subset(schema) if name == "responseSchema" else schema
             return Format(kind="json_schema", schema=full)
     return Format(kind="json_object")
 
@@ -109,11 +109,7 @@ def _decode_thinking(config: Json, unread: list[str]) -> Reasoning | None:
 
 
 def encode_settings(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
-    """The `generationConfig`.
-
-    Raises:
-        BadRequest: the answer's schema is nested too deeply.
-    """
+    """The `generationConfig`."""
     found: dict[str, Any] = {theirs: getattr(request, ours) for theirs, (ours, _) in _PLAIN.items()}
     found["stopSequences"] = list(request.stop)
     found["candidateCount"] = request.n if request.n > 1 else None
@@ -123,13 +119,18 @@ def encode_settings(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     if request.format is not None:
         found["responseMimeType"] = "application/json"
         if request.format.kind == "json_schema" and request.format.schema is not None:
-            where = request.names.get("format", "format")
-            found["responseJsonSchema"] = to_json_schema(request.format.schema, quirks.unwanted_keywords, where)
-    found["responseModalities"] = [one.upper() for one in request.modalities]
+            found["responseJsonSchema"] = to_json_schema(request.format.schema, quirks.unwanted_keywords)
+    found["responseModalities"] = _encode_modalities(request.modalities)
     if request.reasoning is not None:
         older = before_three(request.model, quirks)
         found["thinkingConfig"] = _encode_thinking(request.reasoning, quirks.budgets, older=older) or None
     return set_fields(found)
+
+
+def _encode_modalities(modalities: tuple[str, ...]) -> list[str]:
+    """Text goes without saying in other dialects; models that draw want it said, those that speak refuse it."""
+    wanted = ("text", *modalities) if "image" in modalities and "text" not in modalities else modalities
+    return [one.upper() for one in wanted]
 
 
 def _encode_thinking(reasoning: Reasoning, budgets: Mapping[str, int], *, older: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.core.conversation import Audio, File, FileId, Image, Inline, Json, Source, Url, Video
 from gateway.dialects.gemini.naming import plain
 from gateway.dialects.reading import field, needed
+from gateway.dialects.sources import inline
 
 Media = Image | File | Audio | Video
 _UPLOADED = re.compile(r"https?://[^/?#]*generativelanguage\.googleapis\.com/", re.IGNORECASE)
@@ -34,12 +35,12 @@ def decode_inline(block: Json, where: str) -> Media:
     """An `inlineData` object.
 
     Raises:
-        BadRequest: type or data is missing.
+        BadRequest: type or data is missing, or the data is no base64.
     """
     block = plain(block)
     media_type = needed(block, "mimeType", str, where)
     data = needed(block, "data", str, where).translate(_STANDARD)
-    return media(Inline(media_type, data + "=" * (-len(data) % 4)), media_type)
+    return media(inline(media_type, data + "=" * (-len(data) % 4), f"{where}.data"), media_type)
 
 
 # proto3 JSON takes both alphabets of base64, with or without padding; the vocabulary has the standard one.

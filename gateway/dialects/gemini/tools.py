@@ -13,6 +13,7 @@ import msgspec
 from gateway.core.conversation import Json, Tool, ToolChoice
 from gateway.core.faults import BadRequest
 from gateway.dialects.gemini.naming import plain, set_fields
+from gateway.dialects.gemini.numbers import MODES, word
 from gateway.dialects.gemini.schemas import from_subset, to_json_schema
 from gateway.dialects.reading import field, needed, objects, strings, unknown
 
@@ -48,7 +49,7 @@ def _parameters(declared: Json, where: str) -> Json | None:
     if full is not None:
         return full
     subset = field(declared, "parameters", dict, where)
-    return None if subset is None else from_subset(subset, f"{where}.parameters")
+    return None if subset is None else from_subset(subset)
 
 
 def decode_choice(body: Json, tools: tuple[Tool, ...], unread: list[str]) -> tuple[ToolChoice | None, tuple[Tool, ...]]:
@@ -65,7 +66,7 @@ def decode_choice(body: Json, tools: tuple[Tool, ...], unread: list[str]) -> tup
         return None, tools
     calling = plain(said)
     unread.extend(f"{where}.{name}" for name in calling if name not in ("mode", "allowedFunctionNames"))
-    mode = (field(calling, "mode", str, where) or "AUTO").upper()
+    mode = (word(calling, "mode", MODES, where) or "AUTO").upper()
     names = strings(calling, "allowedFunctionNames", where)
     if mode == "MODE_UNSPECIFIED":
         mode = "AUTO"
@@ -79,15 +80,11 @@ def decode_choice(body: Json, tools: tuple[Tool, ...], unread: list[str]) -> tup
 
 
 def encode_tools(tools: Sequence[Tool], unwanted: frozenset[str]) -> list[dict[str, Any]]:
-    """The functions as one tool.
-
-    Raises:
-        BadRequest: a schema is nested too deeply.
-    """
+    """The functions as one tool."""
     declared: list[dict[str, Any]] = []
     for tool in tools:
         schema = tool.parameters
-        parameters = to_json_schema(schema, unwanted, f"tools.{tool.name}") if schema else None
+        parameters = to_json_schema(schema, unwanted) if schema else None
         declared.append(
             set_fields({"name": tool.name, "description": tool.description, "parametersJsonSchema": parameters})
         )

@@ -19,7 +19,7 @@ from gateway.dialects.reading import rows, whole, words
 # `enum-encoding=int` writes the enum's numbers.
 _MODALITIES = {1: "TEXT", 2: "IMAGE", 3: "VIDEO", 4: "AUDIO", 5: "DOCUMENT"}
 _TIERS = {
-    "ON_DEMAND": "standard",
+    "ON_DEMAND": "default",
     "ON_DEMAND_FLEX": "flex",
     "ON_DEMAND_PRIORITY": "priority",
     "PROVISIONED_THROUGHPUT": "provisioned_throughput",
@@ -33,9 +33,9 @@ def has_counts(block: Json) -> bool:
 
 
 def service_tier(block: Json) -> str:
-    """The tier that served: the Gemini API's `serviceTier`, Vertex's `trafficType`."""
-    traffic = words(block, "trafficType")
-    return words(block, "serviceTier").lower() or _TIERS.get(traffic, "")
+    """The tier that served: the Gemini API's `serviceTier`, Vertex's `trafficType`. "standard" is "default" to us."""
+    tier = words(block, "serviceTier").lower()
+    return "default" if tier == "standard" else tier or _TIERS.get(words(block, "trafficType"), "")
 
 
 def read_usage(block: Json) -> Usage:
@@ -111,7 +111,7 @@ def write_usage(usage: Usage, service_tier: str = "") -> dict[str, Any]:
     if usage.reasoning_tokens:
         block["thoughtsTokenCount"] = usage.reasoning_tokens
     if service_tier:
-        block["serviceTier"] = service_tier
+        block["serviceTier"] = "standard" if service_tier == "default" else service_tier
     return block
 
 
