@@ -10,10 +10,10 @@ from gateway.dialects.translation import ClientProtocol, UpstreamProtocol
 CLIENTS: Mapping[str, ClientProtocol] = {
     "chat": chat.CLIENT,
     "messages": anthropic.CLIENT,
-    "generate_content": gemini.CLIENT,
+    "generate": gemini.CLIENT,
 }
 UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "chat": chat.UPSTREAM,
     "messages": anthropic.UPSTREAM,
-    "generate_content": gemini.UPSTREAM,
+    "generate": gemini.UPSTREAM,
 }

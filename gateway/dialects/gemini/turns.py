@@ -177,6 +177,6 @@ def _response(text: str, *, failed: bool) -> dict[str, Any]:
             said = _decode(text)
         except (msgspec.DecodeError, RecursionError):
             said = None
-        if isinstance(said, dict):
+        if isinstance(said, dict) and said:
             return cast(dict[str, Any], said)
     return {"output": text}

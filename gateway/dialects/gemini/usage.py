@@ -24,6 +24,7 @@ _TIERS = {
     "ON_DEMAND_PRIORITY": "priority",
     "PROVISIONED_THROUGHPUT": "provisioned_throughput",
 }
+_TRAFFIC = {tier: word for word, tier in _TIERS.items()}
 _TOTALS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 
 
@@ -110,8 +111,8 @@ def write_usage(usage: Usage, service_tier: str = "") -> dict[str, Any]:
         block["cacheTokensDetails"] = _details(usage.cached_input_tokens, 0, 0)
     if usage.reasoning_tokens:
         block["thoughtsTokenCount"] = usage.reasoning_tokens
-    if service_tier:
-        block["serviceTier"] = "standard" if service_tier == "default" else service_tier
+    if service_tier in _TRAFFIC:
+        block["trafficType"] = _TRAFFIC[service_tier]  # Google's SDKs know no `serviceTier` here
     return block
 
 
