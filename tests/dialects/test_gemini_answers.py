@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from google.genai import types
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.conversation import Audio, ChatRequest, Citation, Image, Inline, Refusal, Text, Thinking, ToolCall
@@ -287,6 +287,7 @@ def test_usage_counts_nothing_twice(block: dict[str, Any], usage: Usage) -> None
 counts = st.integers(0, 10**6)
 
 
+@settings(deadline=None)
 @given(st.builds(Usage, input_tokens=counts, cached_input_tokens=counts, input_audio_tokens=counts, input_image_tokens=counts,
                  output_tokens=counts, reasoning_tokens=counts, output_audio_tokens=counts, output_image_tokens=counts))  # fmt: skip
 def test_usage_survives_the_dialect(usage: Usage) -> None:
@@ -429,6 +430,7 @@ WELL = stream(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(WELL)), max_size=6))
 def test_any_cut_gives_the_same_events(cuts: list[int]) -> None:
     borders = [0, *sorted(cuts), len(WELL)]
@@ -466,6 +468,7 @@ def well_formed(said: list[Event]) -> None:
         assert not any(began.values())
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(names, anything, max_size=6), max_size=4), st.booleans())
 def test_any_json_is_an_answer_or_a_declared_fault(said: list[dict[str, Any]], array: bool) -> None:
     chunks = [json.dumps(one).encode() for one in said]
@@ -489,6 +492,7 @@ def candidates(**said: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"content": st.fixed_dictionaries({"parts": parts})}, optional={"index": st.integers(0, 2), "finishReason": st.just("STOP"), "groundingMetadata": anything, "logprobsResult": anything})  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(candidates(), max_size=4))
 def test_any_parts_are_well_formed(said: list[dict[str, Any]]) -> None:
     decoder = Decoder()
@@ -504,6 +508,7 @@ def test_any_parts_are_well_formed(said: list[dict[str, Any]]) -> None:
     gathered(found)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"[" * 100_000)
 @example(b'data: {"a":' + b"[" * 100_000 + b"\n\n")

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.conversation import ChatRequest, Message, Text, Tool
@@ -67,6 +67,7 @@ def test_as_many_answers_as_inputs() -> None:
         decode_embeddings_answer(b'{"embeddings":[{"values":[1]}]}', {"input": ["a", "b"]}, "m")
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=60)
     | st.sampled_from([b'{"embedding":{"values":[1e300]}}', b'{"embeddings":[{"values":["a"]}]}'])

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.conversation import (
@@ -384,6 +384,7 @@ def conversations(draw: st.DrawFn) -> tuple[Message, ...]:
     return tuple(found)
 
 
+@settings(deadline=None)
 @given(conversations(), st.booleans())
 def test_what_the_vocabulary_holds_survives_the_dialect(messages: tuple[Message, ...], old: bool) -> None:
     request = ChatRequest(model=OLD if old else "gemini-3-pro", messages=messages, temperature=0.5, stop=("x",))
@@ -419,6 +420,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(fields, anything, max_size=6))
 def test_any_json_is_a_request_or_a_bad_one(body: dict[str, Any]) -> None:
     try:
