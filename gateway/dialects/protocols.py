@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.dialects.anthropic import protocol as anthropic
 from gateway.dialects.chat import protocol as chat
+from gateway.dialects.gemini import protocol as gemini
 from gateway.dialects.responses import protocol as responses
 from gateway.dialects.translation import ClientProtocol, UpstreamProtocol
 
@@ -11,9 +12,11 @@ CLIENTS: Mapping[str, ClientProtocol] = {
     "chat": chat.CLIENT,
     "messages": anthropic.CLIENT,
     "responses": responses.CLIENT,
+    "generate": gemini.CLIENT,
 }
 UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "chat": chat.UPSTREAM,
     "messages": anthropic.UPSTREAM,
     "responses": responses.UPSTREAM,
+    "generate": gemini.UPSTREAM,
 }

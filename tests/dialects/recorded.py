@@ -196,9 +196,16 @@ def generate_stream(chunks: list[dict[str, Any]]) -> Said:
         for part in (candidates[0].get("content") or {}).get("parts") or [] if candidates else []:
             if "text" in part and not part.get("thought"):
                 said.text += part["text"]
-            if call := part.get("functionCall"):
-                said.calls.append((call["name"], call.get("args") or {}))
+            if code := part.get("executableCode"):
+                said.text += f"\n```{code['language'].lower()}\n{code['code'].rstrip()}\n```\n"
+            call = part.get("functionCall") or {}
+            if call.get("name"):
+                said.calls.append((call["name"], dict(call.get("args") or {})))
+            for piece in call.get("partialArgs") or []:
+                key = piece["jsonPath"].removeprefix("$.")
+                said.calls[-1][1][key] = said.calls[-1][1].get(key, "") + piece["stringValue"]
         said.finish = (candidates[0].get("finishReason") if candidates else "") or said.finish
+        said.finish = "STOP" if said.finish == 1 else said.finish  # the enum's number
         usage.update(chunk.get("usageMetadata") or {})
     if usage:
         into = usage.get("promptTokenCount", 0) + usage.get("toolUsePromptTokenCount", 0)

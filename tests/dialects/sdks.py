@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
+from google.genai.types import GenerateContentResponse
 from openai import omit
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.lib.streaming.responses._responses import ResponseStreamState
@@ -101,8 +102,27 @@ def _response_stream(body: bytes) -> Said:
     return _response(last.response)
 
 
+def _generated(chunks: list[GenerateContentResponse]) -> Said:
+    said = Said()
+    for chunk in chunks:
+        for candidate in [one for one in chunk.candidates or [] if not one.index]:
+            for part in (candidate.content and candidate.content.parts) or []:
+                if part.text and not part.thought:
+                    said.text += part.text
+                if part.function_call:
+                    said.calls.append((part.function_call.name or "", part.function_call.args))
+        if usage := chunk.usage_metadata:
+            output = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
+            said.used = (usage.prompt_token_count or 0, usage.cached_content_token_count or 0, output)
+    return said
+
+
 READERS: dict[str, Reader] = {
     "responses": Reader(lambda body: _response(Response.model_validate_json(body)), _response_stream),
     "chat": Reader(lambda body: _chat(ChatCompletion.model_validate_json(body)), _chat_stream),
+    "generate": Reader(
+        lambda body: _generated([GenerateContentResponse.model_validate_json(body)]),
+        lambda body: _generated([GenerateContentResponse.model_validate(event) for event in events_of(body)]),
+    ),
     "messages": Reader(lambda body: _message(Message.model_validate_json(body)), _message_stream),
 }
