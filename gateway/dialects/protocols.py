@@ -1,8 +1,9 @@
-"""The protocols that can be translated into each other. Any client's goes with any upstream's, through `core/`'s words."""
+"""The protocols that can be translated: any client's to any upstream's, through the words of `core/`."""
 
 from collections.abc import Mapping
 
 from gateway.dialects.anthropic import protocol as anthropic
+from gateway.dialects.bedrock import protocol as bedrock
 from gateway.dialects.chat import protocol as chat
 from gateway.dialects.translation import ClientProtocol, UpstreamProtocol
 
@@ -13,4 +14,5 @@ CLIENTS: Mapping[str, ClientProtocol] = {
 UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "chat": chat.UPSTREAM,
     "messages": anthropic.UPSTREAM,
+    "converse": bedrock.UPSTREAM,
 }
