@@ -219,12 +219,16 @@ def generate_stream(chunks: list[dict[str, Any]]) -> Said:
 def converse_whole(said: dict[str, Any]) -> Said:
     blocks = said["output"]["message"]["content"]
     return Said(
-        "".join(block["text"] for block in blocks if "text" in block),
+        "".join(one["text"] for block in blocks for one in (block, *cited(block)) if "text" in one),
         "",
         [(b["toolUse"]["name"], b["toolUse"]["input"]) for b in blocks if "toolUse" in b],
         said["stopReason"],
         converse_used(said["usage"]),
     )
+
+
+def cited(block: dict[str, Any]) -> list[dict[str, Any]]:
+    return (block.get("citationsContent") or {}).get("content") or []
 
 
 def converse_used(usage: dict[str, Any]) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """What an upstream of this dialect can express.
 
-Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", for a bias of single
-tokens, nor for "cite this document": who relies on those is refused. Families that can do less (no thinking, no
+Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", which is dropped
+by name, nor for a bias of single tokens or for "cite this document": who relies on those is refused. Families that can do less (no thinking, no
 thinking off, text only) are told apart in the catalogue, by `Abilities.without`.
 """
 
@@ -19,5 +19,7 @@ ABILITIES = Abilities(
             "thinking_history",
         }
     ),
-    drops=frozenset({"verbosity", "user", "metadata", "cache_key", "cache_marks", "message_names", "*"}),
+    drops=frozenset(
+        {"verbosity", "user", "metadata", "cache_key", "cache_marks", "message_names", "no_parallel_tool_calls", "*"}
+    ),
 )  # fmt: skip
