@@ -31,6 +31,46 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 PLAIN = Family(models=("*",), quirks=_OLD_FIELD)
 
+_CLAUDE: tuple[Family, ...] = (
+    # No budget any more, no sampling parameters, no answer begun by the caller.
+    Family(
+        models=(
+            "*claude-opus-4-7*",
+            "*claude-opus-4-8*",
+            "*claude-opus-5*",
+            "*claude-sonnet-5*",
+            "*claude-haiku-5*",
+            "*claude-fable-5*",
+        ),
+        quirks=Quirks(thinking="adaptive", max_output_tokens=16_384),
+        dropped=frozenset({"temperature", "top_p", "top_k"}),
+        refused=frozenset({"prefill"}),
+    ),
+    Family(
+        models=("*claude-opus-4-6*", "*claude-sonnet-4-6*"),
+        quirks=Quirks(thinking="adaptive", max_output_tokens=16_384),
+        refused=frozenset({"prefill"}),
+    ),
+    Family(
+        models=("*claude-opus-4-5*", "*claude-sonnet-4-5*", "*claude-haiku-4-5*", "*claude-opus-4-1*"),
+        quirks=Quirks(thinking="budget"),
+    ),
+    # From here down there is no structured output.
+    Family(
+        models=("*claude-opus-4*", "*claude-sonnet-4*", "*claude-3-7*"),
+        quirks=Quirks(thinking="budget"),
+        dropped=frozenset({"strict_tools"}),
+        refused=frozenset({"json_schema"}),
+    ),
+    Family(
+        models=("*claude-3*", "*claude-2*", "*claude-instant*"),
+        quirks=Quirks(max_output_tokens=4_096),
+        dropped=_REASONING | {"strict_tools", "reasoning_summary"},
+        refused=frozenset({"json_schema"}),
+    ),
+    Family(models=("*",), quirks=Quirks(thinking="budget")),
+)
+
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "openai": (
         Family(models=("gpt-5-chat*", "gpt-5*-chat-latest", "chatgpt-*"), dropped=_REASONING),
@@ -44,44 +84,14 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family(models=("gpt-oss*",)),
         Family(models=("*",), dropped=_REASONING | {"verbosity"}),
     ),
-    "anthropic": (
-        # No budget any more, no sampling parameters, no answer begun by the caller.
-        Family(
-            models=(
-                "claude-opus-4-7*",
-                "claude-opus-4-8*",
-                "claude-opus-5*",
-                "claude-sonnet-5*",
-                "claude-haiku-5*",
-                "claude-fable-5*",
-            ),
-            quirks=Quirks(thinking="adaptive", max_output_tokens=16_384),
-            dropped=frozenset({"temperature", "top_p", "top_k"}),
-            refused=frozenset({"prefill"}),
-        ),
-        Family(
-            models=("claude-opus-4-6*", "claude-sonnet-4-6*"),
-            quirks=Quirks(thinking="adaptive", max_output_tokens=16_384),
-            refused=frozenset({"prefill"}),
-        ),
-        Family(
-            models=("claude-opus-4-5*", "claude-sonnet-4-5*", "claude-haiku-4-5*", "claude-opus-4-1*"),
-            quirks=Quirks(thinking="budget"),
-        ),
-        # From here down there is no structured output.
-        Family(
-            models=("claude-opus-4*", "claude-sonnet-4*", "claude-3-7*"),
-            quirks=Quirks(thinking="budget"),
-            dropped=frozenset({"strict_tools"}),
-            refused=frozenset({"json_schema"}),
-        ),
-        Family(
-            models=("claude-3*", "claude-2*", "claude-instant*"),
-            quirks=Quirks(max_output_tokens=4_096),
-            dropped=_REASONING | {"strict_tools", "reasoning_summary"},
-            refused=frozenset({"json_schema"}),
-        ),
-        Family(models=("*",), quirks=Quirks(thinking="budget")),
+    "anthropic": _CLAUDE,
+    # Whose models they are, `dialects/bedrock/makers.py` tells.
+    "bedrock": _CLAUDE[:-1],
+    "gemini": (
+        Family(models=("gemini-2.5-pro*",), quirks=Quirks(thinking="budget"), dropped=frozenset({"reasoning_off"})),
+        Family(models=("gemini-2.5*",), quirks=Quirks(thinking="budget")),
+        Family(models=("gemini-2.0*", "gemini-1*", "gemma*"), dropped=_REASONING | {"reasoning_summary"}),
+        Family(models=("*",), quirks=Quirks(thinking="level")),
     ),
     "mistral_ai": (
         Family(

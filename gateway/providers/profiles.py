@@ -15,12 +15,25 @@ from gateway.core.conversation import DialectName
 Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "none", "aws", "google", "entra"]
 
 
-class Path(msgspec.Struct, frozen=True):
-    """Where a protocol is spoken, below the base URL; `{model}` stands for the model's name, percent-encoded.
-    `stream`: where it streams, if that is another place."""
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a protocol is spoken, and what of its bodies is otherwise there.
+
+    Attributes:
+        path: below the base URL; `{model}` stands for the model's name, percent-encoded.
+        stream: where it streams, if that is another place.
+        without, adds: fields that a body does not have there, or has besides its own.
+        betas: `anthropic-beta` headers go into the body, as `anthropic_beta`.
+        framed: streams are Bedrock's chunks of events.
+        models: globs of the models for which it is spoken at all.
+    """
 
     path: str
     stream: str = ""
+    without: tuple[str, ...] = ()
+    adds: Mapping[str, str] = MappingProxyType({})
+    betas: bool = False
+    framed: bool = False
+    models: tuple[str, ...] = ("*",)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +44,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         their operation's own path if the dialect is the same.
     auth: header the key goes into, or how a request is authorized; `none` needs no key.
     key_optional: it may run without any credential (an engine of one's own).
+    base_url: `{region}`, `{location}` and `{project}` stand for the provider's options of that name.
     headers: sent with every request. forwards: the client's headers that take their place, where it sends them.
     stream_usage: `ask` for it with `stream_options.include_usage`, or it comes `always` (and asking may be an error).
     opaque_model: the upstream's own model name means nothing to a caller or leaks something (llama.cpp answers with
@@ -53,9 +67,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     families: str = ""
 
 
-_CHAT: Mapping[str, Path] = MappingProxyType({"chat": Path("chat/completions")})
-OPENAI_PATHS: Mapping[str, Path] = MappingProxyType({"chat": Path("chat/completions"), "responses": Path("responses")})
-_MESSAGES: Mapping[str, Path] = MappingProxyType({"messages": Path("messages")})
+_CHAT: Mapping[str, Path] = MappingProxyType({"chat": Path(path="chat/completions")})
+OPENAI_PATHS: Mapping[str, Path] = MappingProxyType(
+    {"chat": Path(path="chat/completions"), "responses": Path(path="responses")}
+)
+_MESSAGES: Mapping[str, Path] = MappingProxyType({"messages": Path(path="messages")})
 _VERSION: Mapping[str, str] = MappingProxyType({"anthropic-version": "2023-06-01"})
 
 
@@ -66,6 +82,31 @@ def _compatible(otel_name: str, base_url: str = "", **columns: object) -> Profil
     """A provider that speaks Chat Completions, unless its columns say more."""
     row: dict[str, object] = {"protocols": _CHAT, "families": otel_name, **columns}
     return Profile(otel_name=otel_name, base_url=base_url, **row)  # type: ignore[arg-type]  columns are Profile's fields
+
+
+_GENERATE = Path(
+    path="models/{model}:generateContent",
+    stream="models/{model}:streamGenerateContent?alt=sse",
+    without=("model", "stream"),
+)
+_RAW_PREDICT = Path(
+    path="models/{model}:rawPredict",
+    stream="models/{model}:streamRawPredict",
+    without=("model",),
+    adds=MappingProxyType({"anthropic_version": "vertex-2023-10-16"}),
+)
+_CONVERSE = Path(path="model/{model}/converse", stream="model/{model}/converse-stream", without=("model", "stream"))
+# Claude on Bedrock takes Anthropic's own bodies as well.
+_INVOKE = Path(
+    path="model/{model}/invoke",
+    stream="model/{model}/invoke-with-response-stream",
+    without=("model", "stream"),
+    adds=MappingProxyType({"anthropic_version": "bedrock-2023-05-31"}),
+    betas=True,
+    framed=True,
+    models=("*anthropic.claude-*",),
+)
+_VERTEX = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers"
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -83,6 +124,39 @@ PROFILES: Mapping[str, Profile] = {
         headers=_VERSION,
         forwards=_ANTHROPIC_HEADERS,
         families="anthropic",
+    ),
+    "gemini": Profile(
+        otel_name="gcp.gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        dialect="gemini",
+        protocols=MappingProxyType({"generate": _GENERATE}),
+        auth="x-goog-api-key",
+        families="gemini",
+    ),
+    "vertex": Profile(
+        otel_name="gcp.vertex_ai",
+        base_url=f"{_VERTEX}/google",
+        dialect="gemini",
+        protocols=MappingProxyType({"generate": _GENERATE}),
+        auth="google",
+        families="gemini",
+    ),
+    "vertex-anthropic": Profile(
+        otel_name="gcp.vertex_ai",
+        base_url=f"{_VERTEX}/anthropic",
+        dialect="anthropic",
+        protocols=MappingProxyType({"messages": _RAW_PREDICT}),
+        auth="google",
+        forwards=("anthropic-beta",),
+        families="anthropic",
+    ),
+    "bedrock": Profile(
+        otel_name="aws.bedrock",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        dialect="bedrock",
+        protocols=MappingProxyType({"converse": _CONVERSE, "messages": _INVOKE}),
+        auth="aws",
+        families="bedrock",
     ),
     "llamacpp": _compatible("llamacpp", opaque_model=True, key_optional=True),
     "vllm": _compatible("vllm", protocols=OPENAI_PATHS, key_optional=True),

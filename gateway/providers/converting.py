@@ -1,0 +1,123 @@
+"""Calls that do not generate text, said in another dialect than the client's: embeddings, and counting tokens."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.core.call import Call, Reply, Served
+from gateway.core.conversation import ChatRequest, DialectName
+from gateway.core.usage import Usage
+from gateway.dialects.anthropic.requests import decode_request as decode_messages
+from gateway.dialects.anthropic.requests import encode_request as encode_messages
+
+from gateway.dialects.gemini.counting import decode_count, decode_count_request, encode_count, encode_count_request
+from gateway.dialects.gemini.embeddings import (
+    decode_embeddings,
+    decode_embeddings_answer,
+    embedding_usage,
+    encode_embeddings,
+    encode_embeddings_answer,
+)
+from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.reading import answer_object, part, whole
+from gateway.limits.estimate import input_tokens
+from gateway.providers.families import Family
+
+ESTIMATED_HEADER = "x-gateway-estimated"
+_encode = msgspec.json.Encoder().encode
+# What of a Messages body its counting endpoint takes.
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """Attributes:
+    path: the upstream's, below its base URL.
+    ask: the upstream's body of a call. told: the client's body of the upstream's answer; notes usage.
+    """
+
+    path: str
+    ask: Callable[[Call, str, Family], Mapping[str, Any]]
+    told: Callable[[Call, bytes], bytes]
+
+
+def _to_gemini_embeddings(call: Call, model: str, _family: Family) -> Mapping[str, Any]:
+    return encode_embeddings(call.fields.decoded(), model)
+
+
+def _from_gemini_embeddings(call: Call, body: bytes) -> bytes:
+    answer, usage = decode_embeddings_answer(body, call.fields.decoded(), str(call.target and call.target.model))
+    _note(call.served, usage)
+    return _encode(answer)
+
+
+def _to_openai_embeddings(call: Call, model: str, _family: Family) -> Mapping[str, Any]:
+    return decode_embeddings(call.fields.decoded(), model)
+
+
+def _from_openai_embeddings(call: Call, body: bytes) -> bytes:
+    answer = answer_object(body)
+    _note(call.served, read_usage(part(answer, "usage")) if part(answer, "usage") else None)
+    return encode_embeddings_answer(answer, batch=call.operation.path.endswith("batchEmbedContents"))
+
+
+def _asked_to_count(call: Call, model: str) -> ChatRequest:
+    """The request whose tokens a client wants counted."""
+    fields = call.fields.decoded()
+    if call.operation.dialect == "gemini":
+        return decode_count_request(fields, model)
+    return decode_messages({"max_tokens": 1, **fields}, model, False)
+
+
+def _to_gemini_count(call: Call, model: str, family: Family) -> Mapping[str, Any]:
+    return encode_count_request(_asked_to_count(call, model), family.quirks)
+
+
+def _to_anthropic_count(call: Call, model: str, family: Family) -> Mapping[str, Any]:
+    body = encode_messages(_asked_to_count(call, model), family.quirks)
+    return {name: body[name] for name in _COUNTED if name in body}
+
+
+def _from_gemini_count(call: Call, body: bytes) -> bytes:
+    return _count_told(call, decode_count(body))
+
+
+def _from_anthropic_count(call: Call, body: bytes) -> bytes:
+    return _count_told(call, whole(answer_object(body).get("input_tokens")))
+
+
+def _count_told(call: Call, count: int) -> bytes:
+    _note(call.served, Usage())
+    return encode_count(count) if call.operation.dialect == "gemini" else _encode({"input_tokens": count})
+
+
+def _note(served: Served, usage: Usage | None) -> None:
+    if usage is not None:
+        served.usage, served.usage_source = usage, "provider"
+
+
+# (operation, the client's dialect, the upstream's)
+CONVERSIONS: Mapping[tuple[str, DialectName, DialectName], Conversion] = {
+    ("embeddings", "openai", "gemini"): Conversion(
+        "models/{model}:batchEmbedContents", _to_gemini_embeddings, _from_gemini_embeddings
+    ),
+    ("embeddings", "gemini", "openai"): Conversion("embeddings", _to_openai_embeddings, _from_openai_embeddings),
+    ("count_tokens", "anthropic", "gemini"): Conversion(
+        "models/{model}:countTokens", _to_gemini_count, _from_gemini_count
+    ),
+    ("count_tokens", "gemini", "anthropic"): Conversion(
+        "messages/count_tokens", _to_anthropic_count, _from_anthropic_count
+    ),
+}
+
+
+def estimated_count(call: Call) -> Reply:
+    """For an upstream that does not count in any dialect we know: our own estimate, high rather than low, and marked."""
+    _asked_to_count(call, call.model)
+    body = _count_told(call, input_tokens(call))
+    return Reply(200, [("content-type", "application/json"), (ESTIMATED_HEADER, "true")], body)
+
+
+def note_native(call: Call, body: bytes) -> None:
+    """Usage of a Gemini client's embeddings from a Gemini upstream."""
+    _note(call.served, embedding_usage(answer_object(body)))
