@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.dialects.anthropic import protocol as anthropic
+from gateway.dialects.bedrock import protocol as bedrock
 from gateway.dialects.chat import protocol as chat
 from gateway.dialects.gemini import protocol as gemini
 from gateway.dialects.responses import protocol as responses
@@ -19,4 +20,5 @@ UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "messages": anthropic.UPSTREAM,
     "responses": responses.UPSTREAM,
     "generate": gemini.UPSTREAM,
+    "converse": bedrock.UPSTREAM,
 }

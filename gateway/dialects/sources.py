@@ -31,10 +31,10 @@ def source_of(url: str, where: str) -> Source:
     """A URL, or the bytes that a `data:` URL holds.
 
     Raises:
-        BadRequest: neither https, http, gs, nor base64 data.
+        BadRequest: neither https, http, gs, s3, nor base64 data.
     """
     if not url.startswith("data:"):
-        if not url.startswith(("https://", "http://", "gs://")):
+        if not url.startswith(("https://", "http://", "gs://", "s3://")):
             raise BadRequest(f"`{where}` must be an https: or data: URL", param=where)
         return Url(url)
     found = _DATA.match(url)
