@@ -1,7 +1,7 @@
 """Reading streams of ConverseStream.
 
 message               what it does
-messageStart          started
+the first, any        started: it says nothing of an answer but that it begins
 contentBlockStart     a tool call or an image begins; of Bedrock's own tools, nothing
 contentBlockDelta     the block grows; text and thoughts have no start of their own, and begin with their first piece
 contentBlockStop      the part ends; a signature is told now, for it may come in pieces
