@@ -130,7 +130,7 @@ class _Botocore:
             return ""
         tokens = load("botocore.tokens", "aws")
         token = tokens.ScopedEnvTokenProvider(self._session).load_token(signing_name=self._options.service)
-        return "" if token is None else token.get_frozen_token().token
+        return "" if token is None else token.token
 
 
 def _failed(error: Exception) -> Fault:
