@@ -30,7 +30,7 @@ def body_of(row: dict[str, Any]) -> bytes:
     if row["wire"] == "events-decoded":  # one {kind: payload} a line, put back into messages
         lines = [json.loads(line) for line in response["body"].splitlines()]
         return b"".join(encode_event(k, json.dumps(v).encode()) for line in lines for k, v in line.items())
-    return response["body"].encode()
+    return (response.get("body") or "").encode()
 
 
 def sdk_events(stream: bytes) -> list[tuple[str, dict[str, Any]]]:
