@@ -10,7 +10,6 @@ from gateway.core.conversation import ChatRequest, DialectName
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.requests import decode_request as decode_messages
 from gateway.dialects.anthropic.requests import encode_request as encode_messages
-
 from gateway.dialects.gemini.counting import decode_count, decode_count_request, encode_count, encode_count_request
 from gateway.dialects.gemini.embeddings import (
     decode_embeddings,

@@ -1,11 +1,12 @@
 """Recorded exchanges, and what they say, read straight from their JSON: an account independent of the codecs."""
 
-import base64
 import gzip
 import json
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+from bedrock_corpus import body_of, sdk_events
 
 from tests.conftest import SHARED
 
@@ -40,16 +41,7 @@ def exchanges() -> list[dict[str, Any]]:
     """Every exchange of a protocol that can be translated, whose body was recorded."""
     with gzip.open(CORPUS, "rt") as file:
         rows = [json.loads(line) for line in file]
-    # Where somebody kept the events of a binary stream decoded, its bytes are lost.
-    rows = [row for row in rows if row["wire"] != "events-decoded"]
     return [row for row in rows if row["api"] in PROTOCOLS and row["response"] and body_of(row)]
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    response = row["response"]
-    if response.get("body_b64"):
-        return base64.b64decode(response["body_b64"])
-    return (response.get("body") or "").encode()
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -219,7 +211,9 @@ def generate_stream(chunks: list[dict[str, Any]]) -> Said:
 def converse_whole(said: dict[str, Any]) -> Said:
     blocks = said["output"]["message"]["content"]
     return Said(
-        "".join(one["text"] for block in blocks for one in (block, *cited(block)) if "text" in one),
+        "".join(
+            c["text"] for b in blocks for c in (b, *b.get("citationsContent", {}).get("content", [])) if "text" in c
+        ),
         "",
         [(b["toolUse"]["name"], b["toolUse"]["input"]) for b in blocks if "toolUse" in b],
         said["stopReason"],
@@ -227,8 +221,20 @@ def converse_whole(said: dict[str, Any]) -> Said:
     )
 
 
-def cited(block: dict[str, Any]) -> list[dict[str, Any]]:
-    return (block.get("citationsContent") or {}).get("content") or []
+def converse_stream(events: list[dict[str, Any]]) -> Said:
+    said, calls = Said(), dict[int, list[str]]()
+    for event in events:
+        place, delta = event.get("contentBlockIndex", 0), event.get("delta", {})
+        call = event.get("start", {}).get("toolUse", {})
+        if call and call.get("type") != "server_tool_use":
+            calls[place] = [call["name"], ""]
+        said.text += delta.get("text", "")
+        if "toolUse" in delta and place in calls:
+            calls[place][1] += delta["toolUse"]["input"]
+        said.finish = event.get("stopReason", said.finish)
+        said.used = converse_used(event["usage"]) if "usage" in event else said.used
+    said.calls = [(name, arguments(text)) for name, text in calls.values()]
+    return said
 
 
 def converse_used(usage: dict[str, Any]) -> tuple[int, int, int]:
@@ -255,13 +261,13 @@ def is_stream(row: dict[str, Any]) -> bool:
     return bool(row["stream"]) and not body_of(row).lstrip().startswith(b"{")
 
 
-def truth(row: dict[str, Any]) -> Said | None:
-    """What the exchange says; None where there is no independent reader for its framing."""
+def truth(row: dict[str, Any]) -> Said:
+    """What the exchange says."""
     protocol, body = PROTOCOLS[row["api"]], body_of(row)
     if not is_stream(row):
         return WHOLE[protocol](json.loads(body))
-    if protocol not in STREAMS:
-        return None
+    if protocol == "converse":
+        return converse_stream([said for _, said in sdk_events(body)])
     if body.lstrip().startswith(b"["):
         return STREAMS[protocol](json.loads(body))
     return STREAMS[protocol](events_of(body))

@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 
 from gateway.core.conversation import Text, Thinking, ToolCall
-from gateway.core.faults import UpstreamBroken
+from gateway.core.faults import BadRequest, UpstreamBroken
 from gateway.core.generation import Answer, gathered
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.events import Decoder as AnthropicDecoder
 from gateway.dialects.anthropic.vertex import raw_predict_body
+from gateway.dialects.bedrock.abilities import ABILITIES
 from gateway.dialects.bedrock.answers import decode_answer
 from gateway.dialects.bedrock.errors import decode_error
 from gateway.dialects.bedrock.events import Decoder
 from gateway.dialects.bedrock.invoke import InvokeStream, invoke_body
+from gateway.dialects.bedrock.requests import encode_request
+from gateway.dialects.chat.requests import decode_request
+from gateway.dialects.fitting import Quirks, fit
 from gateway.dialects.openai.body import read_json
 from gateway.dialects.seals import opened
 from tests.dialects.bedrock_corpus import CORPUS, body_of, cuts, decoded, exchanges, sdk_events
@@ -181,3 +185,54 @@ def test_a_messages_body_becomes_the_recorded_raw_predict_body(row: dict[str, An
     sent = row["request"]["json"]
     client = {k: v for k, v in sent.items() if k != "anthropic_version"} | {"model": "claude"}
     assert json.loads(raw_predict_body(read_json(json.dumps(client).encode()))) == sent
+
+
+def pairs() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Recorded Converse requests, each with the chat requests of other providers in the same logical test."""
+    groups: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}
+    for row in exchanges("converse", "converse-stream", "chat.completions", anyone=True):
+        if row.get("parallel") and row["request"]:
+            group = groups.setdefault(str(row["parallel"]), ([], []))
+            group[row["api"] == "chat.completions"].append(row)
+    return [(row, chats) for ours, chats in groups.values() for row in ours if chats]
+
+
+def test_chat_requests_become_what_another_client_sent_to_converse() -> None:
+    """The same logical request, at the same turn of its conversation: messages, system and tools are alike."""
+    compared = 0
+    for row, chats in pairs():
+        expected = meaning(row["request"]["json"])
+        for chat in chats:
+            try:
+                request = decode_request(chat["request"]["json"], "us.amazon.nova-2-lite-v1:0", False)
+                found = meaning(encode_request(fit(request, ABILITIES)[0], Quirks()))
+            except BadRequest:
+                continue  # what one provider of the dialect has made of it, or what Converse has no word for
+            if roles(found) == roles(expected) and said_by_users(found) == said_by_users(expected):
+                assert tools(found) == tools(expected)
+                assert found["system"] == expected["system"]
+                compared += 1
+    assert compared >= 30, compared
+
+
+def meaning(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: body.get(name) or [] for name in ("messages", "system", "toolConfig")}
+
+
+def tools(body: dict[str, Any]) -> list[Any]:
+    """The client writes a schema's `strict` and `additionalProperties` for some providers, and for others not."""
+    specs = [one["toolSpec"] for one in (body["toolConfig"] or {"tools": []})["tools"]]
+    schemas = [spec["inputSchema"]["json"] for spec in specs]
+    kept = [{name: one.get(name) for name in ("type", "properties", "required")} for one in schemas]
+    return [(spec["name"], spec.get("description"), schema) for spec, schema in zip(specs, kept, strict=True)]
+
+
+def roles(body: dict[str, Any]) -> list[Any]:
+    return [(one["role"], [next(iter(block)) for block in one["content"]]) for one in body["messages"]]
+
+
+def said_by_users(body: dict[str, Any]) -> list[Any]:
+    """What no model made up: its own words differ from one provider to the next."""
+    blocks = [block for one in body["messages"] if one["role"] == "user" for block in one["content"]]
+    results = [block["toolResult"]["content"] for block in blocks if "toolResult" in block]
+    return [results, *(block for block in blocks if "toolResult" not in block)]

@@ -96,7 +96,9 @@ def _has_calls(messages: Iterable[Message]) -> bool:
 
 
 def _write_tool(tool: Tool, maker: Maker) -> list[dict[str, Any]]:
-    spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": tool.parameters or _ANY_OBJECT}}
+    """The schema's `type` must be there, and must be `object`."""
+    schema = {"type": "object", **tool.parameters} if tool.parameters else _ANY_OBJECT
+    spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": schema}}
     if tool.description:
         spec["description"] = tool.description
     if tool.strict:
