@@ -17,7 +17,7 @@ from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
-from gateway.edge.operations import OPERATIONS
+from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.stored import StoredResponses
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -30,9 +30,9 @@ from gateway.pipeline.authenticate import credential_in
 from gateway.pipeline.parts import Parts
 from gateway.policyset import PolicyFeed
 from gateway.processes import WorkerSpec
-from gateway.providers.pacing import Pacer
+from gateway.providers.building import build_provider
 from gateway.providers.profiles import PROFILES
-from gateway.providers.provider import Endpoint, Provider
+from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
@@ -185,22 +185,17 @@ def _stored(memory: Memory | None, router: Router) -> StoredResponses:
 
 def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[str, App]:
     options = settings.config.requests
-    return {operation.path: endpoint(operation, service, options, flights, CLOCK) for operation in OPERATIONS}
+    apps = {operation.path: endpoint(operation, service, options, flights, CLOCK) for operation in OPERATIONS}
+    return {**apps, ARRAY_STREAM_PATH: endpoint(ARRAY_STREAM, service, options, flights, CLOCK)}
 
 
 def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) -> dict[str, Provider]:
     """The configured providers, by name. One without its key is left out: its targets are not configured."""
-    providers: dict[str, Provider] = {}
-    for name, options in settings.config.providers.items():
-        if not is_configured(options):
-            continue
-        profile = PROFILES[options.kind]
-        where = Endpoint(options.base_url or profile.base_url, options.api_key)
-        if options.engine:
-            where = spec.engines[options.engine]
-        pacer = Pacer(options.pacing, name, spec.workers, CLOCK.monotonic) if options.pacing else None
-        providers[name] = Provider(name, profile, options, where, client, CLOCK.monotonic, pacer)
-    return providers
+    return {
+        name: build_provider(name, options, client, CLOCK.monotonic, spec.workers, spec.engines.get(options.engine))
+        for name, options in settings.config.providers.items()
+        if is_configured(options)
+    }
 
 
 def operator_credentials(settings: Settings) -> OperatorCredentials:

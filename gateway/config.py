@@ -5,7 +5,7 @@ What runs and where stands here and needs a restart; what is allowed stands in `
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PROFILES
+from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.router.router import Alias
 from gateway.stores.documents import Document, load_document, nearest
@@ -149,7 +150,8 @@ def is_configured(provider: ProviderOptions) -> bool:
     """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
     profile = PROFILES[provider.kind]
     keyless = profile.key_optional and bool(provider.base_url)
-    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless
+    cloud = profile.auth in ("aws", "google") or (profile.auth == "api-key" and provider.entra is not None)
+    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless or cloud
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:
@@ -158,26 +160,31 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error(path, f"the provider name `{name}` must not contain `/`")
     if provider.kind not in PROFILES:
         raise document.error((*path, "kind"), f"unknown kind `{provider.kind}`{nearest(provider.kind, list(PROFILES))}")
-    for word in provider.protocols:
-        if word not in OPENAI_PATHS and word not in PROFILES[provider.kind].protocols:
-            known = nearest(word, [*OPENAI_PATHS, *PROFILES[provider.kind].protocols])
-            raise document.error((*path, "protocols"), f"unknown protocol `{word}`{known}")
-    for word in provider.drop_params:
-        if word not in DROPPABLE:
-            known = nearest(word, list(DROPPABLE))
-            raise document.error((*path, "drop_params"), f"`{word}` is no feature that can be dropped{known}")
+    protocols = {*OPENAI_PATHS, *PROFILES[provider.kind].protocols}
+    _check_words(document, (*path, "protocols"), provider.protocols, protocols, "protocol")
+    _check_words(document, (*path, "drop_params"), provider.drop_params, DROPPABLE, "feature that can be dropped")
     if provider.engine:
         if provider.engine not in document.value.engines:
             known = nearest(provider.engine, list(document.value.engines))
             raise document.error((*path, "engine"), f"unknown engine `{provider.engine}`{known}")
         return
-    base = provider.base_url or PROFILES[provider.kind].base_url
+    base = base_url(PROFILES[provider.kind], provider)
+    if found := re.search(r"{(\w+)}", base):
+        raise document.error(path, f"the provider `{name}` needs `{found[1]}`, or a base_url")
     if not base:
         raise document.error(path, f"the provider `{name}` needs a base_url")
     if not base.startswith(("http://", "https://")):
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
     if provider.pacing is not None and provider.pacing.requests_per_minute < 1:
         raise document.error((*path, "pacing"), "requests_per_minute must be at least 1")
+
+
+def _check_words(
+    document: Document[Config], path: tuple[str, ...], words: Sequence[str], known: Collection[str], kind: str
+) -> None:
+    for word in words:
+        if word not in known:
+            raise document.error(path, f"`{word}` is no {kind}{nearest(word, sorted(known))}")
 
 
 def _alias(document: Document[Config], name: str, options: ModelOptions) -> Alias:

@@ -14,6 +14,7 @@ CLIENTS: Mapping[str, ClientProtocol] = {
     "messages": anthropic.CLIENT,
     "responses": responses.CLIENT,
     "generate": gemini.CLIENT,
+    "generate-array": gemini.CLIENT_OF_ARRAYS,
 }
 UPSTREAMS: Mapping[str, UpstreamProtocol] = {
     "chat": chat.UPSTREAM,

@@ -24,11 +24,13 @@ class StreamEncoder(Protocol):
 
 
 class ClientProtocol(msgspec.Struct, frozen=True):
-    """`encode_answer` and `encoder` are also given the request's body, for what an answer repeats of it."""
+    """`encode_answer` and `encoder` are also given the request's body, for what an answer repeats of it.
+    `stream_type`: the media type of streams."""
 
     decode_request: Callable[[Json, str, bool], ChatRequest]
     encode_answer: Callable[[Answer, Caption, Json], bytes]
     encoder: Callable[[Caption, ChatRequest, Json], StreamEncoder]
+    stream_type: str = "text/event-stream; charset=utf-8"
 
 
 class UpstreamProtocol(msgspec.Struct, frozen=True):

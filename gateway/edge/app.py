@@ -17,11 +17,15 @@ from starlette.routing import Mount, Route
 from gateway.core.clock import Clock, uuid7
 from gateway.core.faults import Fault, MethodNotAllowed, NotFound, Unauthenticated
 from gateway.core.principal import Principal
-from gateway.dialects.openai.errors import error_body, error_headers
 from gateway.edge.asgi import App, Receive, Scope, Send
+from gateway.edge.errors import SHAPES
+from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
+from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
 from gateway.edge.stored import StoredResponses, stored_routes
 
 BASE = "/v1"
+# Where Google's SDKs look for a model: the Gemini API's versions, and Vertex's without a project.
+MODEL_PATHS = ("/v1beta/models/", "/v1/models/", "/v1beta1/publishers/google/models/")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -48,21 +52,39 @@ class EdgeDeps(msgspec.Struct, frozen=True):
 def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) -> App:
     """The whole application; `endpoints` maps paths below `/v1` to what answers a POST to them."""
     hot = {("POST", f"{BASE}/{path}"): app for path, app in endpoints.items()}
+    by_method = methods_of(endpoints)
     rest = Starlette(
-        routes=[*public_routes(deps), *model_routes(endpoints, deps), Mount("/admin", app=admin)],
+        routes=[*public_routes(deps), *call_routes(endpoints, deps), Mount("/admin", app=admin)],
         exception_handlers={Fault: _answer_fault(deps), HTTPException: _answer_http(deps)},
     )
     rest.router.redirect_slashes = False
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            endpoint = hot.get((scope["method"], scope["path"]))
-            if endpoint is not None:
-                await endpoint(scope, receive, send)
-                return
-            await rest(scope, receive, send)
+            endpoint = hot.get((scope["method"], scope["path"])) or by_method(scope)
+            await (endpoint or rest)(scope, receive, send)
 
     return app
+
+
+def methods_of(endpoints: Mapping[str, App]) -> Callable[[Scope], App | None]:
+    """Finds endpoints whose path holds the model and ends in a method: `/v1beta/models/NAME:generateContent`."""
+    apps = {name: endpoints[operation.path] for name, operation in BY_METHOD.items()}
+    array_stream = endpoints[ARRAY_STREAM_PATH]
+
+    def found(scope: Scope) -> App | None:
+        path: str = scope["path"]
+        name, colon, method = path.rpartition(":")
+        if not colon or scope["method"] != "POST" or method not in apps:
+            return None
+        for prefix in MODEL_PATHS:
+            if name.startswith(prefix):
+                scope["path_model"] = name[len(prefix) :]
+                is_array = method == STREAM_METHOD and b"alt=sse" not in scope["query_string"]
+                return array_stream if is_array else apps[method]
+        return None
+
+    return found
 
 
 def public_routes(deps: EdgeDeps) -> list[Route]:
@@ -87,7 +109,7 @@ def public_routes(deps: EdgeDeps) -> list[Route]:
     return [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)]
 
 
-def model_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
+def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     """What is below `/v1` besides calls. A caller is needed for all of it, even to hear that there is nothing."""
 
     def caller(request: Request) -> Principal:
@@ -95,16 +117,6 @@ def model_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
         if principal is None:
             raise Unauthenticated("the API key is missing or not valid here", headers={"www-authenticate": "Bearer"})
         return principal
-
-    async def models(request: Request) -> Response:
-        return _json({"object": "list", "data": list(deps.list_models(caller(request)))})
-
-    async def model(request: Request) -> Response:
-        name: str = request.path_params["name"]
-        for found in deps.list_models(caller(request)):
-            if found["id"] == name:
-                return _json(found)
-        raise NotFound(f"the model `{name}` does not exist or is not yours to use", code="model_not_found")
 
     async def nothing(request: Request) -> Response:
         caller(request)
@@ -115,18 +127,19 @@ def model_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
-        Route(f"{BASE}/models", models, methods=["GET"]),
-        Route(f"{BASE}/models/{{name:path}}", model, methods=["GET"]),
+        *model_routes(BASE, deps.list_models, caller),
         *stored_routes(BASE, deps.stored, caller),
         Route(f"{BASE}/{{path:path}}", nothing, methods=every),
+        Route(f"{GEMINI_BASE}/{{path:path}}", nothing, methods=every),
     ]
 
 
 def _answer_fault(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
-    def answer(request: Request, fault: Fault) -> Response:  # noqa: ARG001
+    def answer(request: Request, fault: Fault) -> Response:
         request_id = uuid7(deps.clock.now_ns())
-        headers = {**dict(error_headers(fault)), "x-request-id": request_id}
-        return Response(error_body(fault, request_id), fault.status, headers)
+        shape = SHAPES[dialect_of(request)]
+        headers = {**dict(shape.headers(fault)), shape.request_id_header: request_id}
+        return Response(shape.body(fault, request_id), fault.status, headers)
 
     return answer
 

@@ -29,6 +29,8 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
         assert task is not None, "the server runs every request in a task"
         flight = flights.board(task, receive)
         call = _new_call(operation, scope, clock)
+        if operation.model_in_path:
+            call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
         answer = Answer(call, flight, send, clock.monotonic)
 

@@ -7,6 +7,7 @@ import msgspec
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
 from gateway.dialects.anthropic import errors as anthropic
+from gateway.dialects.gemini import errors as gemini
 from gateway.dialects.openai import errors as openai
 
 
@@ -21,5 +22,6 @@ class ErrorShape(msgspec.Struct, frozen=True):
 
 SHAPES: Mapping[DialectName, ErrorShape] = {
     "openai": ErrorShape(openai.error_body, openai.error_event, openai.error_headers),
+    "gemini": ErrorShape(gemini.error_body, gemini.error_event, gemini.error_headers),
     "anthropic": ErrorShape(anthropic.error_body, anthropic.error_event, openai.error_headers, "request-id"),
 }

@@ -63,7 +63,8 @@ def understand(call: Call, body: bytes) -> None:
             raise BadRequest("the body is empty; send a JSON object")
         fields = read_json(body)
         call.fields = fields
-        call.model, call.stream = model_and_stream(fields)
+        if not call.operation.model_in_path:
+            call.model, call.stream = model_and_stream(fields)
     call.record.model = call.model
     call.record.stream = call.stream
 

@@ -8,12 +8,14 @@ import msgspec
 from gateway.core.call import Call, Reply
 from gateway.core.faults import UpstreamBroken, UpstreamFault
 from gateway.core.usage import Usage
+from gateway.dialects.bedrock.invoke import InvokeStream
 from gateway.dialects.openai.answers import read_answer, rename_model
 from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import used_units
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.refusals import error_object
 from gateway.dialects.sse import Framer
+from gateway.providers.converting import note_native
 from gateway.providers.headers import returned
 from gateway.providers.noting import Watcher, note_answer
 from gateway.transport.client import Exchange
@@ -28,6 +30,8 @@ class Reading(msgspec.Struct, frozen=True):
         alias: takes the place of the upstream's own model name, unless empty.
         strip_usage: the gateway alone asked for the stream's usage chunk.
         protocol: the one to read by, where it is not OpenAI's.
+        errors: the one to read errors by, where they come in another dialect than the client's.
+        framed: the stream is Bedrock's chunks of events.
         provider: the upstream's name in config.yaml, for messages.
     """
 
@@ -35,6 +39,8 @@ class Reading(msgspec.Struct, frozen=True):
     alias: str = ""
     strip_usage: bool = False
     protocol: str = ""
+    errors: str = ""
+    framed: bool = False
 
 
 class EventReader(Protocol):
@@ -46,15 +52,30 @@ class EventReader(Protocol):
     def __call__(self, batch: bytes, /) -> bytes: ...
 
 
+class InvokeFramer:
+    """A `Framer` for Bedrock's chunks of events: they come out as the events that are in them."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, request_id: str) -> None:
+        self._stream = InvokeStream(request_id)
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._stream.feed(chunk)
+
+    def take_rest(self) -> bytes:
+        return self._stream.end()
+
+
 class EventStream:
     """Pulls batches of whole events out of an exchange, and knows whether the stream may end where it does."""
 
     __slots__ = ("_exchange", "_first", "_framer", "_reader")
 
-    def __init__(self, exchange: Exchange, reader: EventReader) -> None:
+    def __init__(self, exchange: Exchange, reader: EventReader, framer: Framer | InvokeFramer) -> None:
         self._exchange = exchange
         self._reader = reader
-        self._framer = Framer()
+        self._framer = framer
         self._first: bytes | None = None
 
     async def start(self) -> None:
@@ -91,9 +112,11 @@ async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Call
     kind = _content_type(exchange)
     if exchange.status >= 300:
         return await _error_reply(exchange, headers, kind, reading)
-    if kind == "text/event-stream":
+    if kind == "text/event-stream" or (reading.framed and kind == "application/vnd.amazon.eventstream"):
         reader = _reader(call, reading, now)
-        stream = EventStream(exchange, reader)
+        stream = EventStream(exchange, reader, InvokeFramer(call.record.id) if reading.framed else Framer())
+        if reading.framed:
+            headers = [("content-type", "text/event-stream"), *(pair for pair in headers if pair[0] != "content-type")]
         await stream.start()
         reply = Reply(exchange.status, headers, stream=stream.pull)
         reply.taps.append(reader)
@@ -120,6 +143,9 @@ async def _whole_reply(
     if not call.operation.billed:
         call.served.usage, call.served.usage_source = Usage(), "provider"
         return Reply(exchange.status, headers, body)
+    if call.operation.dialect == "gemini" and call.operation.name == "embeddings":
+        note_native(call, body)
+        return Reply(exchange.status, headers, body)
     if reading.protocol:
         note_answer(UPSTREAMS[reading.protocol].decode_answer(body), call.served)
         return Reply(exchange.status, headers, body)
@@ -145,6 +171,8 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
     """
     status = exchange.status
     body = await exchange.read()
+    if reading.errors and status >= 400:
+        raise UPSTREAMS[reading.errors].decode_error(status, dict(exchange.headers), body)
     if status < 400:
         raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
     if status in (401, 407):

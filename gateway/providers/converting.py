@@ -19,9 +19,12 @@ from gateway.dialects.gemini.embeddings import (
     encode_embeddings_answer,
 )
 from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.reading import answer_object, part, whole
 from gateway.limits.estimate import input_tokens
 from gateway.providers.families import Family
+from gateway.providers.headers import returned
+from gateway.transport.client import Exchange
 
 ESTIMATED_HEADER = "x-gateway-estimated"
 _encode = msgspec.json.Encoder().encode
@@ -110,8 +113,25 @@ CONVERSIONS: Mapping[tuple[str, DialectName, DialectName], Conversion] = {
 }
 
 
+async def converted_reply(call: Call, exchange: Exchange, conversion: Conversion, protocol: str) -> Reply:
+    """The reply in the client's dialect.
+
+    Args:
+        protocol: the upstream's, for its errors.
+
+    Raises:
+        UpstreamFault: the upstream refused, or broke.
+    """
+    headers, call.served.request_id = returned(exchange.headers)
+    body = await exchange.read()
+    if exchange.status != 200:
+        raise UPSTREAMS[protocol].decode_error(exchange.status, dict(exchange.headers), body)
+    kept = [pair for pair in headers if pair[0].startswith("x-")]
+    return Reply(200, [("content-type", "application/json"), *kept], conversion.told(call, body))
+
+
 def estimated_count(call: Call) -> Reply:
-    """For an upstream that does not count in any dialect we know: our own estimate, high rather than low, and marked."""
+    """For an upstream that counts in no dialect we know: our own estimate, high rather than low, and marked."""
     _asked_to_count(call, call.model)
     body = _count_told(call, input_tokens(call))
     return Reply(200, [("content-type", "application/json"), (ESTIMATED_HEADER, "true")], body)

@@ -44,7 +44,14 @@ TO_CLIENT: frozenset[str] = frozenset(
         "x-should-retry",
     }
 )
-_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-groq-request-id")
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",
+    "apim-request-id",
+    "x-ms-request-id",
+    "x-groq-request-id",
+    "x-amzn-requestid",
+)
 
 
 def forwarded(headers: Mapping[bytes, bytes], allowed: Iterable[bytes]) -> dict[str, str]:

@@ -23,8 +23,8 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Attributes:
     kind: a row of `profiles.py`.
     base_url: overrides the row's; required where the row has none.
-    api_key: `${env:NAME}` or `${file:/path}`; empty when that is not set, and then the provider is not configured, unless
-        a cloud's own credentials open it.
+    api_key: `${env:NAME}` or `${file:/path}`; empty when that is not set, and then the provider is not configured,
+        unless a cloud's own credentials open it.
     engine: name of an engine under `engines`; then base_url and key come from the model host.
     api_version: Azure's `api-version`; with it the deployments paths are used.
     protocols: what it generates text by, where its kind's row does not fit: `chat`, `responses`, …

@@ -50,6 +50,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     opaque_model: the upstream's own model name means nothing to a caller or leaks something (llama.cpp answers with
         the path of its weights); the alias takes its place in answers.
     deployment_paths: `openai/deployments/{model}/…?api-version=` instead of a model in the body (Azure).
+    others: where operations that generate no text are, if not at their own path.
     families: name of its models' rows in `families.py`.
     """
 
@@ -64,6 +65,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     stream_usage: Literal["ask", "always"] = "ask"
     opaque_model: bool = False
     deployment_paths: bool = False
+    others: Mapping[str, Path] = MappingProxyType({})
     families: str = ""
 
 
@@ -146,6 +148,7 @@ PROFILES: Mapping[str, Profile] = {
         base_url=f"{_VERTEX}/anthropic",
         dialect="anthropic",
         protocols=MappingProxyType({"messages": _RAW_PREDICT}),
+        others=MappingProxyType({"count_tokens": Path(path="models/count-tokens:rawPredict", adds=_RAW_PREDICT.adds)}),
         auth="google",
         forwards=("anthropic-beta",),
         families="anthropic",

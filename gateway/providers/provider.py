@@ -1,7 +1,7 @@
 """The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, cast
+from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -9,17 +9,20 @@ import msgspec
 from gateway import __version__
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
+from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.responses.history import input_items
 from gateway.providers.answering import Reading, read_reply
-from gateway.providers.counting import WRITERS, estimated_count
+from gateway.providers.converting import CONVERSIONS, Conversion, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
+from gateway.providers.shaping import passed_body, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
+from gateway.transport.signing.authorizer import Authorizer
 from gateway.transport.url import Url, parse_url
 
 MAX_REMEMBERED = 1_000
@@ -33,12 +36,6 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
-
-
-class Authorizer(Protocol):
-    """Authorizes single requests, where one key in a header does not: signatures, tokens that expire."""
-
-    async def headers(self, method: str, url: Url, headers: Mapping[str, str], body: bytes, /) -> Mapping[str, str]: ...
 
 
 class Provider:
@@ -82,14 +79,18 @@ class Provider:
         operation, profile = call.operation, self.profile
         if operation.protocol:
             path = self._protocols.get(operation.protocol)
-            if path is not None:
+            if path is not None and (path.models == ("*",) or compile_globs(path.models)(_model(call))):
                 return await self._pass(call, path)
             if self._protocols:
                 return await self._translate(call)
         elif operation.dialect == profile.dialect:
-            return await self._pass(call, Path(operation.path))
+            without = ("model", "stream") if operation.model_in_path else ()
+            path = profile.others.get(operation.name) or Path(path=operation.path, without=without)
+            return await self._pass(call, path)
+        elif (conversion := CONVERSIONS.get((operation.name, operation.dialect, profile.dialect))) is not None:
+            return await self._convert(call, conversion)
         elif operation.name == "count_tokens":
-            return estimated_count(call, WRITERS[operation.dialect])
+            return estimated_count(call)
         raise BadRequest(
             f"`{call.model}` is served by an upstream that has no `{operation.name}`",
             code="operation_not_offered",
@@ -99,14 +100,12 @@ class Provider:
     async def _pass(self, call: Call, path: Path) -> Reply:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
         model = _model(call)
-        changes, reading = self._changes(call, model)
+        changes, reading = self._changes(call, model, framed=path.framed and call.stream)
         call.served.native = True
         without: tuple[str, ...] = ()
-        if "{model}" in path.path:
-            changes, without = {}, ("model", "stream")
-        elif call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
+        if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
             changes, without = {**changes, **_recalled_input(call)}, ("previous_response_id",)
-        body = call.fields.encode(changes, without)
+        body = passed_body(call, path, changes, without)
         kind = call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
         try:
@@ -119,16 +118,24 @@ class Provider:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
         translation = translate(call, protocol, model, self._family(model), _recalled_input(call))
-        body = dict(translation.body)
-        if "{model}" in path.path:
-            body.pop("model", None)
-        exchange = await self._send(call, self._place(path, call, model), "application/json", msgspec.json.encode(body))
+        body = translated_body(translation.body, path)
+        exchange = await self._send(call, self._place(path, call, model), "application/json", body)
         try:
             alias = call.model if self.profile.opaque_model else ""
             return await translated_reply(call, exchange, translation, self._now, alias)
         except BaseException:
             exchange.close()
             raise
+
+    async def _convert(self, call: Call, conversion: Conversion) -> Reply:
+        model = _model(call)
+        body = msgspec.json.encode(conversion.ask(call, model, self._family(model)))
+        place = self._place(Path(path=conversion.path), call, model)
+        exchange = await self._send(call, place, "application/json", body)
+        try:
+            return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
+        finally:
+            exchange.close()
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         headers = self._headers(call, content_type)
@@ -173,13 +180,14 @@ class Provider:
         """What this provider's model can express of a protocol."""
         return self._family(model).abilities(of_protocol)
 
-    def _changes(self, call: Call, model: str) -> tuple[Mapping[str, object], Reading]:
+    def _changes(self, call: Call, model: str, *, framed: bool = False) -> tuple[Mapping[str, object], Reading]:
         """What must differ from the client's body, and how the answer is to be read then."""
         changes: dict[str, object] = {}
         if model != call.model and not self._by_deployment:
             changes["model"] = model
         if self.profile.dialect != "openai":
-            return changes, Reading(self.name, protocol=call.operation.protocol)
+            errors = next(iter(self._protocols)) if self.profile.dialect != call.operation.dialect else ""
+            return changes, Reading(self.name, protocol=call.operation.protocol, errors=errors, framed=framed)
         alias = call.model if self.profile.opaque_model else ""
         strip = False
         if call.stream and call.operation.ends_with_done and self.profile.stream_usage == "ask":
@@ -211,7 +219,7 @@ class Provider:
 
     def _place(self, path: Path, call: Call, model: str) -> str:
         place = path.stream if call.stream and path.stream else path.path
-        return place.replace("{model}", quote(model, safe="")) if "{model}" in place else place
+        return place.replace("{model}", quote(model, safe="@")) if "{model}" in place else place
 
     def _url(self, place: str, model: str) -> Url:
         """The parsed URL, remembered: parsing costs more than looking it up."""

@@ -76,7 +76,7 @@ async def translated_reply(
         encoder = translation.client.encoder(caption, translation.request, translation.asked)
         stream = TranslatedStream(call, exchange, translation.upstream.decoder(), encoder, now)
         await stream.start()
-        reply = Reply(200, [("content-type", "text/event-stream; charset=utf-8"), *kept], stream=stream.pull)
+        reply = Reply(200, [("content-type", translation.client.stream_type), *kept], stream=stream.pull)
         reply.broken = encoder.fault
         return reply
     answer = translation.upstream.decode_answer(await exchange.read())

@@ -1,8 +1,8 @@
 """What an upstream of this dialect can express.
 
-Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", which is dropped
-by name, nor for a bias of single tokens or for "cite this document": who relies on those is refused. Families that can do less (no thinking, no
-thinking off, text only) are told apart in the catalogue, by `Abilities.without`.
+Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", which is dropped by
+name, nor for a bias of single tokens or for "cite this document": who relies on those is refused. Families that can do
+less (no thinking, no thinking off, text only) are rows of `providers/families.py`.
 """
 
 from gateway.dialects.fitting import Abilities

@@ -17,5 +17,6 @@ CLIENT_OF_ARRAYS = ClientProtocol(
     decode_request,
     lambda answer, caption, _: encode_answer(answer, caption),
     lambda caption, request, _: Encoder(caption, request, array=True),
+    "application/json; charset=utf-8",
 )
 UPSTREAM = UpstreamProtocol(encode_request, decode_answer, Decoder, decode_error, ABILITIES)

@@ -1,0 +1,45 @@
+"""A provider out of its options and its row."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.providers.options import ProviderOptions
+from gateway.providers.pacing import Pacer
+from gateway.providers.profiles import PROFILES, Profile
+from gateway.providers.provider import Endpoint, Provider
+from gateway.providers.shaping import base_url
+from gateway.transport.client import HttpClient
+from gateway.transport.signing.authorizer import Authorizer
+from gateway.transport.signing.aws import AwsAuthorizer
+from gateway.transport.signing.entra import EntraAuthorizer
+from gateway.transport.signing.google import GoogleAuthorizer
+
+
+def build_provider(
+    name: str,
+    options: ProviderOptions,
+    client: HttpClient,
+    now: Callable[[], float],
+    workers: int,
+    engine: Endpoint | None,
+) -> Provider:
+    """Args:
+    engine: where the model host runs it, for a provider that names an engine.
+    """
+    profile = PROFILES[options.kind]
+    where = engine or Endpoint(base_url(profile, options), options.api_key)
+    pacer = Pacer(options.pacing, name, workers, now) if options.pacing else None
+    return Provider(name, profile, options, where, client, now, pacer, authorizer_of(profile, options))
+
+
+def authorizer_of(profile: Profile, options: ProviderOptions) -> Authorizer | None:
+    """What authorizes requests one by one; None where a key in a header does."""
+    if options.api_key:
+        return None
+    if profile.auth == "aws":
+        region = options.aws.region or options.region
+        return AwsAuthorizer(msgspec.structs.replace(options.aws, region=region))
+    if profile.auth == "google":
+        return GoogleAuthorizer(options.google)
+    return EntraAuthorizer(options.entra) if options.entra is not None else None

@@ -1,0 +1,43 @@
+"""Bodies and base URLs as a provider's row wants them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.core.call import Call
+from gateway.dialects.bedrock.invoke import beta_names
+from gateway.providers.options import ProviderOptions
+from gateway.providers.profiles import Path, Profile
+
+_encode = msgspec.json.Encoder().encode
+
+
+def passed_body(call: Call, path: Path, changes: Mapping[str, object], without: tuple[str, ...] = ()) -> bytes:
+    """The client's body, for an upstream of its protocol: only what must differ does."""
+    if not path.without and not path.adds:
+        return call.fields.encode(changes, without)
+    changed: dict[str, object] = {**changes, **path.adds}
+    if path.betas and (names := beta_names([call.headers.get(b"anthropic-beta", b"").decode("latin-1")])):
+        changed["anthropic_beta"] = names
+    return call.fields.encode(changed, (*without, *path.without))
+
+
+def translated_body(body: Mapping[str, Any], path: Path) -> bytes:
+    """A body of our own making."""
+    return _encode({**{name: value for name, value in body.items() if name not in path.without}, **path.adds})
+
+
+def base_url(profile: Profile, options: ProviderOptions) -> str:
+    """The provider's base URL; a placeholder that its options do not fill stays in it. Google's `global` location has
+    no part in the host's name."""
+    if options.base_url:
+        return options.base_url
+    found = profile.base_url
+    if options.location == "global":
+        found = found.replace("{location}-", "")
+    for name in ("region", "location", "project"):
+        value: str = getattr(options, name)
+        if value:
+            found = found.replace(f"{{{name}}}", value)
+    return found
