@@ -25,7 +25,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "granian": ("gateway/edge/server.py",),
     "httptools": ("gateway/transport/connection.py",),
     "yaml": ("gateway/stores/documents.py",),
-    "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/"),
+    "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),

@@ -19,8 +19,8 @@ GEMINI_BASE = "/v1beta"
 
 
 def dialect_of(request: Request) -> DialectName:
-    """Whose client asks: Google's have paths of their own, Anthropic's name their API's version."""
-    if request.url.path.startswith(f"{GEMINI_BASE}/"):
+    """Whose client asks: Google's have a path or a key's header of their own, Anthropic's name their API's version."""
+    if request.url.path.startswith(f"{GEMINI_BASE}/") or "x-goog-api-key" in request.headers:
         return "gemini"
     return "anthropic" if "anthropic-version" in request.headers else "openai"
 

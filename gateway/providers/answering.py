@@ -51,6 +51,10 @@ class EventReader(Protocol):
 
     def __call__(self, batch: bytes, /) -> bytes: ...
 
+    def may_end(self) -> bool:
+        """The upstream has closed the stream: was the answer whole?"""
+        ...
+
 
 class InvokeFramer:
     """A `Framer` for Bedrock's chunks of events: they come out as the events that are in them."""
@@ -96,7 +100,7 @@ class EventStream:
         # `data: [DONE]` without its empty line is how some servers end; anything else was cut.
         if rest.strip() == b"data: [DONE]":
             return rest
-        if self._reader.ended and not rest.strip():
+        if not rest.strip() and self._reader.may_end():
             return rest or None
         raise UpstreamBroken("the upstream's stream ended before the answer was complete", code="upstream_cut_short")
 

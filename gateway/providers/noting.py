@@ -1,6 +1,6 @@
 """What an answer says about itself, noted for metering while it passes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.core.call import Served
 from gateway.core.faults import UpstreamBroken
@@ -66,7 +66,19 @@ class Watcher:
         except UpstreamBroken:
             self._blind = self.ended = True
             return batch
+        self._note(events)
+        return batch
+
+    def may_end(self) -> bool:
+        """Whether the upstream may close the stream now. Some dialects have no last event: then the decoder knows."""
+        if not self.ended and not self._blind:
+            try:
+                self._note(self._decoder.end())
+            except UpstreamBroken:
+                return False
+        return self.ended
+
+    def _note(self, events: Sequence[Event]) -> None:
         note_events(events, self._served, self._now)
         if events and isinstance(events[-1], Ended | Failed):
             self.ended = True
-        return batch

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.edge.operations import OPERATIONS
-from gateway.testing import body_answer, json_answer
+from gateway.testing import DONE, body_answer, event, event_stream, json_answer
 from tests.conftest import GatewayFactory, Site, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,15 +19,27 @@ ANSWER = {
     "choices": [{"finish_reason": "stop"}],
     "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9},
 }
+CHUNK = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}], "usage": ANSWER["usage"]}
 ADMIN = (
     ("GET", "/admin/openapi.json"), ("GET", "/admin/keys"), ("POST", "/admin/keys"), ("GET", "/admin/keys/x"),
     ("POST", "/admin/keys/x/rotate"), ("POST", "/admin/keys/x/revoke"), ("GET", "/admin/tenants"), ("GET", "/admin/models"),
     ("GET", "/admin/usage"), ("GET", "/admin/audit"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
     ("GET", "/admin/"), ("GET", "/admin/nothing"), ("DELETE", "/admin/keys"),
 )  # fmt: skip
+
+
+def place_of(operation: Any) -> str:
+    return operation.path.replace("{model}", "test-model")
+
+
 EVERYTHING = [
-    *(("POST", f"/v1/{operation.path}") for operation in OPERATIONS),
-    *(("GET", f"/v1/{operation.path}") for operation in OPERATIONS),
+    *(("POST", f"/v1/{place_of(operation)}") for operation in OPERATIONS),
+    *(("GET", f"/v1/{place_of(operation)}") for operation in OPERATIONS),
+    ("POST", "/v1beta/models/test-model:generateContent"),
+    ("GET", "/v1beta/models"),
+    ("GET", "/v1beta/nothing"),
+    *((method, "/v1/responses/resp_1") for method in ("GET", "DELETE")),
+    ("GET", "/v1/responses/resp_1/input_items"),
     *[
         ("GET", "/v1/models"),
         ("GET", "/v1/models/test-model"),
@@ -94,16 +106,27 @@ async def test_health_is_open_and_says_nothing_secret(fresh: Site) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
 async def test_every_billable_route_moves_the_ledger_and_the_limits(fresh: Site, operation: Any) -> None:
-    place = "chat/completions" if operation.dialect != "openai" else operation.path  # the upstream speaks OpenAI's
+    place = operation.path
+    if operation.dialect != "openai":  # the upstream speaks nothing else
+        place = "embeddings" if operation.name == "embeddings" else "chat/completions"
     if operation.answers == "binary":
         fresh.upstream.set(f"/v1/{place}", body_answer(b"sound", "audio/mpeg"))
     else:
-        fresh.upstream.set(f"/v1/{place}", json_answer({**ANSWER, "data": [{}]}))
-    asked = {"model": "test-model", "input": "x", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+        fresh.upstream.set(f"/v1/{place}", json_answer({**ANSWER, "data": [{"embedding": [0.5]}]}))
+    if operation.streams and operation.dialect == "gemini":
+        fresh.upstream.set(f"/v1/{place}", event_stream(event(CHUNK), DONE))
+    asked: dict[str, Any] = {
+        "openai": {"model": "test-model", "input": "x"},
+        "anthropic": {"model": "test-model", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]},
+        "gemini": {"contents": [{"parts": [{"text": "x"}]}]},
+    }[operation.dialect]
+    if operation.name == "embeddings" and operation.dialect == "gemini":
+        one = {"content": {"parts": [{"text": "x"}]}}
+        asked = {"requests": [one]} if "batch" in operation.path else one
     if operation.multipart:
         answer = await fresh.client.post(f"/{operation.path}", data={"model": "test-model"}, files={"file": b"x"})
     else:
-        answer = await fresh.client.post(f"/{operation.path}", json=asked)
+        answer = await fresh.client.post(f"/{place_of(operation)}", json=asked)
     assert answer.status_code == 200
     record = await fresh.last_record()
     assert (record["operation"], record["outcome"], record["usage_source"]) == (operation.name, "completed", "provider")

@@ -1,5 +1,6 @@
 """What the official SDKs read out of bytes: their own models, and their own way of putting a stream together."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,6 +124,10 @@ READERS: dict[str, Reader] = {
     "generate": Reader(
         lambda body: _generated([GenerateContentResponse.model_validate_json(body)]),
         lambda body: _generated([GenerateContentResponse.model_validate(event) for event in events_of(body)]),
+    ),
+    "generate-array": Reader(
+        lambda body: _generated([GenerateContentResponse.model_validate_json(body)]),
+        lambda body: _generated([GenerateContentResponse.model_validate(event) for event in json.loads(body)]),
     ),
     "messages": Reader(lambda body: _message(Message.model_validate_json(body)), _message_stream),
 }

@@ -77,6 +77,10 @@ class StreamReader:
                 kept.append(passed)
         return batch if kept is None else b"".join(kept)
 
+    def may_end(self) -> bool:
+        """Whether the upstream may close the stream now."""
+        return self.ended
+
     def _event(self, event: bytes) -> bytes | None:
         """One event: itself, a changed one, or None to leave it out."""
         data = data_of(event)
