@@ -16,6 +16,7 @@ ABILITIES = Abilities(
             "tool_choice_none",
             "tool_choice_required",
             "tool_choice_named",
+            "tool_choice_among",
             "no_parallel_tool_calls",
             "reasoning_effort",
             "reasoning_off",

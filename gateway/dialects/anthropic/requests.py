@@ -142,7 +142,7 @@ def encode_request(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     if request.stream:
         body["stream"] = True
     if request.tools:
-        body["tools"] = [_write_tool(tool) for tool in request.tools]
+        body["tools"] = [_write_tool(tool) for tool in offered(request)]
         if (choice := _write_choice(request)) is not None:
             body["tool_choice"] = choice
     if request.format is not None:
@@ -161,6 +161,14 @@ def encode_request(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     return body
 
 
+def offered(request: ChatRequest) -> list[Tool]:
+    """The tools to declare. "Only among these" has no word here: the others are not declared then."""
+    choice = request.tool_choice
+    if choice is None or not choice.names or (choice.mode == "required" and len(choice.names) == 1):
+        return list(request.tools)
+    return [tool for tool in request.tools if tool.name in choice.names]
+
+
 def _write_tool(tool: Tool) -> dict[str, Any]:
     block: dict[str, Any] = {"name": tool.name, "input_schema": tool.parameters or {"type": "object", "properties": {}}}
     if tool.description:
@@ -177,7 +185,7 @@ def _write_choice(request: ChatRequest) -> dict[str, Any] | None:
         if choice.mode == "none":
             return {"type": "none"}
         if choice.mode == "required":
-            block = {"type": "tool", "name": choice.names[0]} if choice.names else {"type": "any"}
+            block = {"type": "tool", "name": choice.names[0]} if len(choice.names) == 1 else {"type": "any"}
     if request.parallel_tool_calls is False:
         block["disable_parallel_tool_use"] = True
     return block if choice is not None or len(block) > 1 else None
