@@ -17,9 +17,9 @@ _INTRODUCTION = """# Providers
 Printed from the tables in `profiles.py`, `families.py` and `dialects/*/abilities.py`; do not edit.
 
 A client may use any dialect (OpenAI's Chat Completions, Responses and Embeddings; Anthropic's Messages; Google's
-generateContent and embeddings) with any provider that has the like. Where client and provider speak the same protocol, the call passes as it
-is: what the provider takes is then between the two of them. Otherwise it is translated, and this page says what becomes
-of it:
+generateContent and embeddings) with any provider that has the like. Where client and provider speak the same protocol,
+the call passes as it is: what the provider takes is then between the two of them. Otherwise it is translated, and this
+page says what becomes of it:
 
 * **yes**: it is said in the provider's words;
 * **dropped**: it is left out, and named in the answer's `x-gateway-dropped-params` header. A tenant with

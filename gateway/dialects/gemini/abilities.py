@@ -1,8 +1,8 @@
 """What an upstream of this dialect can express.
 
-Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", nor for a bias
-of single tokens: both are dropped by name; nor for "cite this document": who relies on that is refused. Families that can do
-less (no thinking, no thinking off, text only) are rows of `providers/families.py`.
+Source: https://ai.google.dev/api/generate-content. There is no word for "at most one call a turn", nor for a bias of
+single tokens: both are dropped by name; nor for "cite this document": who relies on that is refused. Families that can
+do less (no thinking, no thinking off, text only) are rows of `providers/families.py`.
 """
 
 from gateway.dialects.fitting import Abilities
@@ -20,6 +20,9 @@ ABILITIES = Abilities(
         }
     ),
     drops=frozenset(
-        {"verbosity", "logit_bias", "user", "metadata", "cache_key", "cache_marks", "message_names", "no_parallel_tool_calls", "*"}
+        {
+            "verbosity", "logit_bias", "user", "metadata", "cache_key", "cache_marks", "message_names",
+            "no_parallel_tool_calls", "*",
+        }
     ),
 )  # fmt: skip
