@@ -5,7 +5,8 @@ An *answer* is read leniently: `part`, `whole`, `words` and `rows` take what is 
 the rest, because a provider may add or leave out fields on any day.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -115,6 +116,28 @@ def json_text(value: object) -> str:
     return _encode(value).decode()
 
 
+# An escaped backslash, a surrogate pair; or half a pair.
+_SURROGATES = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def decoded(data: bytes, decode: Callable[[bytes], Any] = _decode) -> Any:
+    """An upstream's JSON as values. Half a surrogate pair, which some write where a piece ends inside a character and
+    which no UTF-8 can hold, is read as U+FFFD.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is not JSON, or holds a number no float can.
+    """
+    try:
+        return decode(data)
+    except msgspec.DecodeError:
+        mended = _SURROGATES.sub(lambda found: found[1] or rb"\ufffd", data)
+        if mended == data:
+            raise
+        return decode(mended)
+
+
 def answer_object(body: bytes) -> dict[str, Any]:
     """An upstream's JSON object.
 
@@ -122,7 +145,7 @@ def answer_object(body: bytes) -> dict[str, Any]:
         UpstreamBroken: it is none.
     """
     try:
-        value = _decode(body)
+        value = decoded(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
     if type(value) is not dict:

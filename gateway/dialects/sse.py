@@ -11,10 +11,10 @@ from typing import Any, cast
 import msgspec
 
 from gateway.core.faults import UpstreamBroken
+from gateway.dialects.reading import decoded
 
 # An event ends with an empty line; a line ends with CRLF, LF or CR.
 _END = re.compile(rb"\r\n(?:\r\n|\n|\r(?!\n))|\n(?:\r\n|\n|\r(?!\n))|\r(?!\n)(?:\r\n|\n|\r(?!\n))")
-_decode = msgspec.json.Decoder().decode
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 
@@ -101,7 +101,7 @@ def read_object(data: bytes) -> dict[str, Any] | None:
         UpstreamBroken: it is not JSON.
     """
     try:
-        said = _decode(data)
+        said = decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             _check(data)

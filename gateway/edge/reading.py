@@ -10,6 +10,8 @@ from gateway.dialects.openai.multipart import form_model_and_stream, read_multip
 from gateway.edge.asgi import Receive
 from gateway.edge.inflight import ClientGone
 
+# More digits than any length has: to turn thousands of them into a number takes long, or fails.
+MAX_DIGITS = 18
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
@@ -21,7 +23,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
         ClientGone: the client hung up before it had sent all.
     """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdigit() and (len(declared) > MAX_DIGITS or int(declared) > limit):
         raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from gateway.core.call import Served
 from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Answer, Delta, Ended, Event, Failed, Finished, Started, Used
+from gateway.dialects.openai.answers import MAX_WORD
 from gateway.dialects.translation import StreamDecoder
 
 
@@ -21,9 +22,9 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
                 served.usage, served.usage_source = event.usage, "provider"
             case Finished():
                 if not served.finish_reason:
-                    served.finish_reason = event.finish.detail or event.finish.reason
+                    served.finish_reason = (event.finish.detail or event.finish.reason)[:MAX_WORD]
             case Started():
-                served.model = event.model or served.model
+                served.model = event.model[:MAX_WORD] or served.model
             case Ended():
                 served.complete = True
             case _:
@@ -31,12 +32,12 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
 
 
 def note_answer(answer: Answer, served: Served) -> None:
-    served.model = answer.model or served.model
+    served.model = answer.model[:MAX_WORD] or served.model
     if answer.usage is not None:
         served.usage, served.usage_source = answer.usage, "provider"
     for choice in answer.choices:
         if choice.finish is not None and not served.finish_reason:
-            served.finish_reason = choice.finish.detail or choice.finish.reason
+            served.finish_reason = (choice.finish.detail or choice.finish.reason)[:MAX_WORD]
 
 
 class Watcher:

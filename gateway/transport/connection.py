@@ -13,6 +13,7 @@ import httptools
 from gateway.core.faults import Fault, UpstreamBroken, UpstreamUnreachable
 from gateway.transport.errors import to_fault
 
+# Of headers, and of anything else that is not body: chunk extensions, trailers. The parser keeps what is unfinished.
 MAX_HEADER_BYTES = 64 * 1024
 # A reader that pauses makes the upstream pause: so much is held for it, not more.
 HIGH_WATER_BYTES = 256 * 1024
@@ -36,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._paused = False
-        self._header_bytes = 0
+        self._between = 0  # bytes since the last of a body
         self._framed = self._excess = False
         self._fault: Fault | None = None
         self.status = 0
@@ -54,10 +55,14 @@ class Connection(asyncio.Protocol):
         if self.complete:
             self.abort()  # bytes nobody asked for: what comes next could be taken for an answer
             return
+        self._between += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.fail(UpstreamBroken("the upstream did not answer in valid HTTP"))
+            return
+        if self._between > MAX_HEADER_BYTES and not self.complete:
+            self.fail(UpstreamBroken(f"the upstream sent more than {MAX_HEADER_BYTES} bytes of headers"))
             return
         if self._held > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
             self._paused = True
@@ -92,9 +97,6 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._excess:
             return
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            raise UpstreamBroken(f"the upstream sent more than {MAX_HEADER_BYTES} bytes of headers")
         lower = name.lower()
         if lower in (b"content-length", b"transfer-encoding"):
             self._framed = True
@@ -104,6 +106,8 @@ class Connection(asyncio.Protocol):
         if self._excess:
             return
         status = self._parser.get_status_code()
+        if status < 100:
+            raise UpstreamBroken(f"the upstream answered with the status {status}")
         if status >= 200:
             self.status = status
             self.headers_complete = True
@@ -115,6 +119,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._excess:
             return
+        self._between = 0
         self._pieces.append(body)
         self._held += len(body)
 

@@ -71,6 +71,13 @@ BROKEN: dict[str, tuple[Script, type[Fault]]] = {
         raw(b"HTTP/1.1 200 OK\r\n" + b"".join(b"x-%d: %s\r\n" % (n, b"y" * 100) for n in range(2000)) + b"\r\n"),
         UpstreamBroken,
     ),
+    "a header that never ends": (raw(b"HTTP/1.1 200 OK\r\nx-a: ", *[b"y" * 10_000] * 50, 5.0), UpstreamBroken),
+    "a trailer that never ends": (
+        raw(HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-a: ", *[b"y" * 10_000] * 50, 5.0),
+        UpstreamBroken,
+    ),
+    "another protocol": (raw(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n", 5.0), UpstreamBroken),
+    "no status at all": (raw(b"HTTP/1.1 000 Huh\r\ncontent-length: 0\r\n\r\n", 5.0), UpstreamBroken),
     "too large": (body_answer(b"y" * 200_000), UpstreamBroken),
 }
 

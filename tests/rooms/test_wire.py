@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.call import Served
 from gateway.core.faults import BadRequest, Fault, UpstreamBroken
+from gateway.core.usage import Usage
 from gateway.dialects.openai.answers import read_answer, rename_model
 from gateway.dialects.openai.body import model_and_stream, read_json
 from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
@@ -140,11 +141,58 @@ FORM = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\na\r\n--b'
         (FORM, b"multipart/form-data; boundary=b", "cut short|line break"),
         (b"preamble\r\n" + FORM + b"--", b"multipart/form-data; boundary=b", "start with"),
         (FORM + FORM.removeprefix(b"--b") + b"--", b"multipart/form-data; boundary=b", "twice"),
+        (FORM + b"--", b"multipart/form-data; boundary=b; boundary=c", "nothing else"),
+        (FORM + b"--", b"multipart/form-data; xboundary=c; boundary=b", "nothing else"),
+        (FORM + b"--", b'multipart/form-data; x="boundary=c"; boundary=b', "nothing else"),
+        *[
+            (
+                FORM + b"\r\n" + head + b"\r\n\r\nevil\r\n--b--",
+                b"multipart/form-data; boundary=b",
+                "form-data|field|twice",
+            )
+            for head in (
+                b'content-disposition: form-data; name="model"; filename=""',
+                b'content-disposition: form-data; name="Model"',
+                b'content-disposition: form-data; name="zz"; name="model"',
+                b"content-disposition: form-data; name=\"zz\"; name*=utf-8''model",
+                b'content-disposition: form-data; name="mo\\del"',
+                b'content-disposition: form-data; x="; filename=y"; name="model"',
+                b'content-disposition: form-data; name="model"\r\nx-a: b; filename=c',
+                b'content-type: text/plain; name="zz"\r\ncontent-disposition: form-data; name="zz"\r\ncontent-disposition: form-data; name="model"',
+                b'x: y\ncontent-disposition: form-data; name="model"',
+            )
+        ],
     ],
 )
 def test_a_form_that_could_be_read_in_two_ways_is_refused(body: bytes, kind: bytes, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
         read_multipart(body, kind)
+
+
+@pytest.mark.parametrize("body", [
+    b'{"model": "a", "Model": "b"}', b'{"model": "a", "stream": false, "STREAM": true}',
+    '{"model": "a", "ſtream": true, "stream": false}'.encode(),
+])  # fmt: skip
+def test_names_that_some_upstreams_take_for_one_are_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="upper and lower case"):
+        read_json(body)
+
+
+def test_half_a_surrogate_pair_is_read_and_passed_on() -> None:
+    """Some upstreams end a piece of text inside a character."""
+    event = rb'data: {"choices": [{"index": 0, "delta": {"content": "\ud83d"}}]}' + b"\n\n"
+    assert StreamReader(Served(), lambda: 0.0)(event) == event
+    answer = rb'{"model": "m\ud83d", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'
+    served = Served()
+    read_answer(answer, OPERATIONS[0], {}, served)
+    assert (served.model, served.usage) == ("m\ufffd", Usage(input_tokens=3, output_tokens=1))
+
+
+def test_what_an_upstream_calls_itself_is_kept_in_bounds() -> None:
+    served = Served()
+    long = b"m" * 1_000_000
+    read_answer(b'{"model": "%s", "choices": [{"finish_reason": "%s"}]}' % (long, long), OPERATIONS[0], {}, served)
+    assert (len(served.model), len(served.finish_reason)) == (256, 256)
 
 
 def test_usage_parts_never_exceed_their_whole() -> None:

@@ -9,13 +9,17 @@ from gateway.core.call import Operation, Served
 from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.openai.usage import read_usage, used_units
-from gateway.dialects.reading import part
+from gateway.dialects.reading import decoded, part
 
 _open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # What is looked at; the rest of an answer (embeddings are megabytes of numbers) is only checked for being JSON.
 _LOOKED_AT = frozenset({"model", "usage", "status", "incomplete_details", "duration", "meta", "error"})
+
+
+# Words that an upstream chooses and a record keeps.
+MAX_WORD = 256
 
 
 class _Choice(msgspec.Struct):
@@ -33,7 +37,7 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
         UpstreamBroken: the body is not a JSON object.
     """
     try:
-        fields = _open(body)
+        fields: dict[str, msgspec.Raw] = decoded(body, _open)
         answer: dict[str, Any] = {name: _decode(raw) for name, raw in fields.items() if name in _LOOKED_AT}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamBroken("the upstream's answer is not a JSON object") from None
@@ -63,7 +67,7 @@ def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> No
 def note_model(answer: Json, served: Served) -> None:
     model = answer.get("model")
     if isinstance(model, str):
-        served.model = model
+        served.model = model[:MAX_WORD]
 
 
 def finish_reason(answer: Json) -> str:
@@ -73,10 +77,10 @@ def finish_reason(answer: Json) -> str:
         for choice in cast(list[object], choices):
             reason = cast(Json, choice).get("finish_reason") if isinstance(choice, dict) else None
             if isinstance(reason, str):
-                return reason
+                return reason[:MAX_WORD]
         return ""
     reason = part(answer, "incomplete_details").get("reason") or answer.get("status")
-    return reason if isinstance(reason, str) else ""
+    return reason[:MAX_WORD] if isinstance(reason, str) else ""
 
 
 def rename_model(data: bytes, said: str, alias: str) -> bytes:

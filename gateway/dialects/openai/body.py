@@ -2,7 +2,8 @@
 
 A JSON body becomes a map from field name to the field's *bytes*. Only `model`, `stream` and what a step asks for is
 decoded; on the way out those bytes are put together again, so a number keeps its digits and a 2 MB image is not
-parsed. A name that stands twice keeps its last value only: what was judged is what is sent.
+parsed. A name that stands twice keeps its last value only, and names that differ in case alone, which some upstreams
+take for one, are refused: what was judged is what is sent.
 """
 
 import re
@@ -93,6 +94,8 @@ def read_json(body: bytes) -> JsonFields:
     except msgspec.DecodeError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise BadRequest(f"the body could not be parsed as JSON: {reason}", code="invalid_json") from None
+    if len({name.casefold() for name in raw}) != len(raw):
+        raise BadRequest("two fields of the body differ in upper and lower case alone")
     return JsonFields(raw)
 
 

@@ -10,9 +10,21 @@ from typing import Any
 
 from gateway.core.faults import BadRequest
 
-_BOUNDARY = re.compile(rb"""boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)
-_NAME = re.compile(rb';\s*name="([^"\r\n]*)"', re.IGNORECASE)
-_FILENAME = re.compile(rb";\s*filename\*?=", re.IGNORECASE)
+# One parameter, the boundary, and nothing that another parser could take for it.
+_BOUNDARY = re.compile(
+    rb"""multipart/form-data\s*;\s*boundary=(?:"([^"\\\r\n]{1,70})"|([^\s;",\\]{1,70}))\s*""", re.IGNORECASE
+)
+_TEXT = rb'"([^"\\\r\n]*)"'
+# The one form in which a part may say what it is; browsers and every HTTP library write it so.
+_DISPOSITION = re.compile(
+    rb"content-disposition:[ \t]*form-data;[ \t]*name="
+    + _TEXT
+    + rb"(;[ \t]*filename="
+    + _TEXT
+    + rb"(?:;[ \t]*filename\*=[^;\s\"]+)?|;[ \t]*filename\*=[^;\s\"]+)?[ \t]*",
+    re.IGNORECASE,
+)
+_OTHER_HEADER = re.compile(rb"(?:content-type|content-length|content-transfer-encoding):[^\r\n]*", re.IGNORECASE)
 MAX_FIELD_BYTES = 64 * 1024
 MAX_PARTS = 1_000
 
@@ -60,9 +72,9 @@ def read_multipart(body: bytes, content_type: bytes) -> MultipartFields:
     Raises:
         BadRequest: no boundary, broken framing, or a field that stands twice.
     """
-    found = _BOUNDARY.search(content_type)
+    found = _BOUNDARY.fullmatch(content_type)
     if found is None:
-        raise BadRequest("content-type must be multipart/form-data with a boundary")
+        raise BadRequest("content-type must be `multipart/form-data; boundary=…` and nothing else")
     delimiter = b"\r\n--" + (found.group(1) or found.group(2))
     text = b"\r\n" + body
     at = text.find(delimiter)
@@ -85,14 +97,19 @@ def read_multipart(body: bytes, content_type: bytes) -> MultipartFields:
 
 def _note_field(head: bytes, span: tuple[int, int], spans: dict[str, tuple[int, int]]) -> None:
     """Remember where a plain field stands; spans count from the body's own start."""
-    name = _NAME.search(head)
-    if name is None:
-        raise BadRequest("a part of the form has no name")
-    if _FILENAME.search(head):
+    lines = head.removeprefix(b"\r\n").split(b"\r\n")
+    found = [said for line in lines if (said := _DISPOSITION.fullmatch(line)) is not None]
+    others = [line for line in lines if _DISPOSITION.fullmatch(line) is None]
+    if len(found) != 1 or not all(_OTHER_HEADER.fullmatch(line) for line in others):
+        raise BadRequest('every part of the form must begin with one `Content-Disposition: form-data; name="…"`')
+    key = found[0].group(1).decode("utf-8", "replace")
+    if key.casefold() in ("model", "stream"):
+        if key in spans:
+            raise BadRequest(f"`{key}` stands twice in the form", param=key)
+        if found[0].group(2) is not None or key != key.casefold():
+            raise BadRequest(f"`{key.casefold()}` is a plain field of the form, in lower case", param=key.casefold())
+    elif found[0].group(2) is not None:
         return
-    key = name.group(1).decode("utf-8", "replace")
-    if key in ("model", "stream") and key in spans:
-        raise BadRequest(f"`{key}` stands twice in the form", param=key)
     spans.setdefault(key, span)
 
 

@@ -14,7 +14,7 @@ from typing import cast
 from gateway.core.call import Served
 from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
-from gateway.dialects.openai.answers import finish_reason, note_model, rename_model
+from gateway.dialects.openai.answers import MAX_WORD, finish_reason, note_model, rename_model
 from gateway.dialects.openai.usage import read_usage
 from gateway.dialects.reading import part
 from gateway.dialects.sse import data_of, read_object, split
@@ -130,7 +130,7 @@ class StreamReader:
             self._note_output(produced)
         reason = choice.get("finish_reason")
         if isinstance(reason, str):
-            self._served.finish_reason = reason
+            self._served.finish_reason = reason[:MAX_WORD]
 
     def _typed(self, kind: str, said: Json) -> None:
         """An event of the Responses API or of a media stream."""
@@ -177,7 +177,7 @@ class StreamReader:
         model = said.get("model") or part(said, "response").get("model")
         if not isinstance(model, str):
             return event
-        self._served.model = model
+        self._served.model = model[:MAX_WORD]
         if self._alias and event is not None and model != self._alias:
             return rename_model(event, model, self._alias)
         return event
