@@ -4,6 +4,7 @@ Matching a route and wrapping a request costs Starlette about a third of a whole
 strings, so a dictionary finds them.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from gateway.core.clock import Clock, uuid7
-from gateway.core.faults import Fault, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.faults import Fault, Internal, MethodNotAllowed, NotFound, Unauthenticated
 from gateway.core.principal import Principal
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
@@ -23,6 +24,7 @@ from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
 from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
 from gateway.edge.stored import StoredResponses, stored_routes
 
+_log = logging.getLogger("gateway.edge")
 BASE = "/v1"
 # Where Google's SDKs look for a model: the Gemini API's versions, and Vertex's without a project.
 MODEL_PATHS = ("/v1beta/models/", "/v1/models/", "/v1beta1/publishers/google/models/")
@@ -55,14 +57,24 @@ def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) ->
     by_method = methods_of(endpoints)
     rest = Starlette(
         routes=[*public_routes(deps), *call_routes(endpoints, deps), Mount("/admin", app=admin)],
-        exception_handlers={Fault: _answer_fault(deps), HTTPException: _answer_http(deps)},
+        exception_handlers={
+            Fault: _answer_fault(deps),
+            HTTPException: _answer_http(deps),
+            Exception: _answer_bug(deps),
+        },
     )
     rest.router.redirect_slashes = False
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             endpoint = hot.get((scope["method"], scope["path"])) or by_method(scope)
-            await (endpoint or rest)(scope, receive, send)
+            if endpoint is not None:
+                await endpoint(scope, receive, send)
+                return
+            try:
+                await rest(scope, receive, send)
+            except Exception:  # noqa: BLE001  the border: Starlette has answered 500, and raises the bug again
+                _log.exception("%s %s failed", scope["method"], scope["path"])
 
     return app
 
@@ -152,6 +164,15 @@ def _answer_http(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
         if error.status_code == 405:
             return answer_fault(request, MethodNotAllowed("method not allowed", headers=error.headers))
         return answer_fault(request, NotFound(f"there is no {request.url.path} here", code="unknown_url"))
+
+    return answer
+
+
+def _answer_bug(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
+    answer_fault = _answer_fault(deps)
+
+    def answer(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return answer_fault(request, Internal("the gateway failed; its log holds the reason"))
 
     return answer
 

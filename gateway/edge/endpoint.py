@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.core.call import Call, NoFields, Operation, Reply, Service
 from gateway.core.clock import Clock, uuid7
-from gateway.core.faults import Fault, Internal, ShuttingDown
+from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
@@ -93,8 +93,10 @@ async def _run(service: Service, call: Call, answer: Answer) -> None:
         if isinstance(fault, Internal):
             _log.error("call %s failed", call.record.id, exc_info=fault)
         await answer.fault(fault)
-    except ClientGone:
+    except ClientGone as gone:
         answer.end("cancelled", None)
+        if not answer.started:  # a body that cannot be framed looks like a hang-up, but somebody may still be there
+            await answer.fault(BadRequest(str(gone), headers={"connection": "close"}))
     except asyncio.CancelledError:
         await _aborted(call, answer)
     except Exception as error:  # noqa: BLE001  the border: a bug becomes a 500 without details, and a line in the log

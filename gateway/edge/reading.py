@@ -30,7 +30,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone("the client hung up while sending its request")
+            raise ClientGone("the request broke off, or its body is not framed as HTTP wants it")
         piece: bytes = message.get("body", b"")
         size += len(piece)
         if size > limit:

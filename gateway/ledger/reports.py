@@ -162,7 +162,8 @@ def _time_functions(zone: str) -> dict[str, Callable[[int], str]]:
 def _nanoseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{moment} names no time zone")
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    since_epoch = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return max(0, min(since_epoch, 2**63 - 1))  # what SQLite can compare; nothing was recorded beyond
 
 
 def _row(row: sqlite3.Row, group_by: Sequence[str]) -> UsageRow:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, Fault, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotFound, Unauthenticated
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.problems import problem_response
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
@@ -225,6 +225,9 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
         assert isinstance(fault, Fault), "registered for faults"
         return problem_response(fault)
 
+    def answer_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return problem_response(Internal("the gateway failed; its log holds the reason"))
+
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     app = Starlette(
         routes=[
@@ -232,7 +235,11 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
             *(Route(row.path, answering(row), methods=[row.method], name=row.id) for row in table),
             Route("/{path:path}", nothing, methods=every),
         ],
-        exception_handlers={Fault: answer_fault, HTTPException: lambda request, error: _http(error)},  # noqa: ARG005
+        exception_handlers={
+            Fault: answer_fault,
+            HTTPException: lambda request, error: _http(error),  # noqa: ARG005
+            Exception: answer_bug,
+        },
     )
     # Starlette tries the next route when only the method differs, and the last one knows what to say.
     app.router.redirect_slashes = False
