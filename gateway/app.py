@@ -11,6 +11,7 @@ import msgspec
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
+from gateway.core.faults import BadRequest
 from gateway.core.principal import Principal
 from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
 from gateway.edge.app import EdgeDeps, build_app
@@ -238,6 +239,10 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
     def explain(asked: ExplainRequest) -> dict[str, Any]:
         who = Principal(key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels)
         policy = policies.access.value
+        if not policies.tenants.value.declares(asked.tenant, asked.team):
+            raise BadRequest(f"no team `{asked.team}` of a tenant `{asked.tenant}` is declared", param="team")
+        if asked.operation not in (known := sorted({one.name for one in OPERATIONS})):
+            raise BadRequest(f"no operation `{asked.operation}`; known: {', '.join(known)}", param="operation")
         return {
             "decision": policy.judge(who, asked.model, asked.operation),
             "policy_version": policy.version,

@@ -1,12 +1,12 @@
 """The policy files as one set: loaded together, checked against each other, replaced together or not at all.
 
 A file that does not validate leaves the last good set in force. The reason is logged once, shown in `/health/ready`,
-and counted; nothing else happens.
+and counted; nothing else happens, except that tenants and teams removed from a good tenants.yaml are gone all the same.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,8 +15,8 @@ import msgspec
 
 from gateway.access.rules import AccessPolicy, read_access
 from gateway.catalogue.prices import PriceBook, read_prices
-from gateway.core.globs import is_glob
 from gateway.core.live import Live
+from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.rules import LimitPolicy, read_limits
 from gateway.stores.documents import DocumentError
@@ -43,27 +43,14 @@ def read_policies(folder: Path) -> PolicySet:
         DocumentError: the first file that is wrong, or two that do not fit together.
     """
     tenants = read_tenants(folder / "tenants.yaml")
-    access = read_access(folder / "access.yaml")
-    limits = read_limits(folder / "limits.yaml")
-    prices = read_prices(folder / "prices.yaml")
-    known_tenants = {tenant.id for tenant in tenants.tenants}
-    known_teams = {team for _, team in tenants.teams}
-    for rule in access.rules:
-        file, where = str(folder / "access.yaml"), f"the rule `{rule.id}`"
-        _check_declared(file, where, "tenant", rule.tenants, known_tenants)
-        _check_declared(file, where, "team", rule.teams, known_teams)
-    for limit in limits.limits:
-        file, where = str(folder / "limits.yaml"), f"the limit `{limit.id}`"
-        _check_declared(file, where, "tenant", limit.match.tenants, known_tenants)
-        _check_declared(file, where, "team", limit.match.teams, known_teams)
-    return PolicySet(tenants, access, limits, prices)
-
-
-def _check_declared(file: str, where: str, kind: str, words: Iterable[str] | None, known: set[str]) -> None:
-    """A rule about somebody who does not exist can never match; it is a slip of the pen, not a rule."""
-    for word in words or ():
-        if not is_glob(word) and word not in known:
-            raise DocumentError(file, 0, f"{where} names the {kind} `{word}`, which tenants.yaml does not declare")
+    declared = {"tenants": {tenant.id for tenant in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
+    operations = {operation.name for operation in OPERATIONS}
+    return PolicySet(
+        tenants,
+        read_access(folder / "access.yaml", {**declared, "operations": operations}),
+        read_limits(folder / "limits.yaml", declared),
+        read_prices(folder / "prices.yaml"),
+    )
 
 
 class PolicyFeed:
@@ -113,11 +100,27 @@ class PolicyFeed:
         try:
             new = await asyncio.to_thread(read_policies, self._folder)
         except DocumentError as error:
-            self.problem = error
-            _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
+            await self._failed(error)
+        except Exception:  # noqa: BLE001  the border: a file that trips a bug must not end the watch over the others
+            _log.exception("policies were not reloaded")
+            await self._failed(DocumentError(str(self._folder), 0, "could not be read; the log holds the reason"))
         else:
             self.problem = None
             self.tenants.value, self.access.value = new.tenants, new.access
             self.limits.value, self.prices.value = new.limits, new.prices
-            _log.info("policies reloaded: access %s, limits %s", new.access.version, new.limits.version)
+            versions = ", ".join(f"{name} {getattr(new, name).version}" for name in PolicySet.__struct_fields__)
+            _log.info("policies reloaded: %s", versions)
         self._reloaded(self.problem)
+
+    async def _failed(self, error: DocumentError) -> None:
+        """The last good set stays, but for who is declared: whom a reviewer removed is gone at once, whatever is wrong
+        in another file."""
+        self.problem = error
+        _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
+        try:
+            tenants = await asyncio.to_thread(read_tenants, self._folder / "tenants.yaml")
+        except (DocumentError, OSError):
+            return
+        if tenants.version != self.tenants.value.version:
+            self.tenants.value = tenants
+            _log.warning("tenants.yaml itself is good and is in force: %s", tenants.version)

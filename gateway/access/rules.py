@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
-from gateway.stores.documents import load_document
+from gateway.stores.documents import Known, check_known, load_document
 from gateway.stores.files import digest
 
 MAX_REMEMBERED = 50_000
@@ -119,11 +119,15 @@ class AccessPolicy:
         return considered
 
 
-def read_access(path: Path) -> AccessPolicy:
+def read_access(path: Path, known: Known | None = None) -> AccessPolicy:
     """The rules in the file.
 
+    Args:
+        known: the tenants, teams and operations there are.
+
     Raises:
-        DocumentError: as every document, and for an id that stands twice or a list that matches nothing.
+        DocumentError: as every document, and for an id that stands twice, a list that matches nothing, or a word that
+            is not known.
     """
     document = load_document(path, AccessFile)
     seen: set[str] = set()
@@ -136,6 +140,7 @@ def read_access(path: Path) -> AccessPolicy:
                 raise document.error(
                     ("rules", index, name), f"an empty `{name}` matches nothing; leave it out to match everything"
                 )
+        check_known(document, ("rules", index), rule, known or {})
     return AccessPolicy(document.value.rules, digest(path.read_bytes()))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest, TooLarge
-from gateway.dialects.openai.body import model_and_stream, read_json
+from gateway.dialects.openai.body import check_name, model_and_stream, read_json
 from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
 from gateway.edge.asgi import Receive
 from gateway.edge.inflight import ClientGone
@@ -65,7 +65,9 @@ def understand(call: Call, body: bytes) -> None:
             raise BadRequest("the body is empty; send a JSON object")
         fields = read_json(body)
         call.fields = fields
-        if not call.operation.model_in_path:
+        if call.operation.model_in_path:
+            check_name(call.model)
+        else:
             call.model, call.stream = model_and_stream(fields)
     call.record.model = call.model
     call.record.stream = call.stream

@@ -160,5 +160,6 @@ def _refused_rate(counter: Counter, dimension: str, amount: int, now: float) -> 
 
 
 def _refusal(counter: Counter, dimension: str, limit: int, current: int, wait_s: float) -> Refusal:
-    scope = counter.key.partition("|")[2] or "everybody"
+    values = counter.key.split("|")[1:]
+    scope = ", ".join(f"{kind} {value}" for kind, value in zip(counter.limit.per, values, strict=False)) or "everybody"
     return Refusal(counter.limit.id, dimension, scope, limit, current, wait_s)

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
-from gateway.stores.documents import load_document
+from gateway.stores.documents import Known, check_known, load_document
 from gateway.stores.files import digest
 
 Scope = Literal["tenant", "team", "key", "model"]
@@ -76,8 +76,11 @@ class LimitPolicy:
         return found
 
 
-def read_limits(path: Path) -> LimitPolicy:
+def read_limits(path: Path, known: Known | None = None) -> LimitPolicy:
     """The limits in the file.
+
+    Args:
+        known: the tenants and teams there are.
 
     Raises:
         DocumentError: as every document, and for an id that stands twice, a limit that limits nothing or is not
@@ -100,6 +103,7 @@ def read_limits(path: Path) -> LimitPolicy:
         for name in ("tenants", "teams", "keys", "models"):
             if getattr(limit.match, name) == ():
                 raise document.error((*where, "match", name), f"an empty `{name}` matches nothing; leave it out")
+        check_known(document, (*where, "match"), limit.match, known or {})
     if document.value.default_output_tokens < 1:
         raise document.error(("default_output_tokens",), "default_output_tokens must be at least 1")
     return LimitPolicy(document.value, digest(path.read_bytes()))

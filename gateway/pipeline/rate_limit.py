@@ -1,11 +1,13 @@
 """Reserve before the call, settle after it, tell the caller what is left."""
 
 import math
+from collections.abc import Sequence
 
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.faults import RateLimited
+from gateway.core.faults import NotAllowed, RateLimited
 from gateway.limits.counters import Refusal
 from gateway.limits.headers import quota_headers
+from gateway.limits.rules import Applied
 from gateway.pipeline.estimate import all_tokens, known_usage
 from gateway.pipeline.parts import Parts
 
@@ -19,7 +21,9 @@ def rate_limit(parts: Parts) -> Layer:
             applying = policy.applying(call.caller, call.model)
             if not applying:
                 return await service(call)
-            hold = await counters.reserve(applying, all_tokens(call, policy.default_output_tokens), clock.now())
+            needed = all_tokens(call, policy.default_output_tokens)
+            _refuse_what_never_fits(applying, needed)
+            hold = await counters.reserve(applying, needed, clock.now())
             if isinstance(hold, Refusal):
                 parts.limited(hold)
                 raise _refused(hold)
@@ -30,6 +34,23 @@ def rate_limit(parts: Parts) -> Layer:
         return limited
 
     return layer
+
+
+def _refuse_what_never_fits(applying: Sequence[Applied], needed: int) -> None:
+    """To wait would not help: the call alone is larger than a whole minute's tokens.
+
+    Raises:
+        NotAllowed: with the limit, and what the call was taken to need.
+    """
+    for applied in applying:
+        most = applied.limit.tokens_per_minute
+        if most is not None and needed > most:
+            raise NotAllowed(
+                f"the call may need {needed} tokens and limit `{applied.limit.id}` allows {most} a minute; "
+                "send less, ask for less with `max_tokens`, or have the limit raised",
+                code="request_exceeds_limit",
+                details={"limit": applied.limit.id, "needed": needed, "maximum": most},
+            )
 
 
 def used_tokens(call: Call) -> int:

@@ -6,7 +6,7 @@ aliases are refused: they are how a small file becomes a gigabyte, and they hide
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -14,12 +14,17 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 import yaml
 
+from gateway.core.globs import is_glob
+
 T = TypeVar("T")
 Path_ = tuple[str | int, ...]
 Substitute = Callable[[str], str]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
+# More digits than anything declared has; Python itself refuses thousands.
+MAX_DIGITS = 30
+Known = Mapping[str, Collection[str]]
 
 
 class DocumentError(Exception):
@@ -92,6 +97,20 @@ def _substituted(plain: Any, path: Path_, name: str, lines: "Lines", substitute:
         return substitute(plain)
     except ValueError as error:
         raise DocumentError(name, lines.at(path), str(error)) from None
+
+
+def check_known(document: "Document[Any]", path: Path_, value: object, known: Known) -> None:
+    """The words in the lists `value` has under the names of `known` must be declared somewhere; patterns may match
+    nothing. A rule about somebody who does not exist is a slip of the pen, and if it denies, a hole.
+
+    Raises:
+        DocumentError: with the nearest word that is declared.
+    """
+    for name, declared in known.items():
+        for index, word in enumerate(getattr(value, name) or ()):
+            if not is_glob(word) and word not in declared:
+                reason = f"the {name.removesuffix('s')} `{word}` is not known here{nearest(word, sorted(declared))}"
+                raise document.error((*path, name, index), reason)
 
 
 class Lines:
@@ -173,6 +192,8 @@ def _scalar(node: Any, name: str, line: int) -> Any:
     if tag == "bool" and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if tag == "int" and _INT.fullmatch(value):
+        if len(value) > MAX_DIGITS:
+            raise DocumentError(name, line, f"a number of more than {MAX_DIGITS} digits")
         return int(value.replace("_", ""))
     if tag == "float":
         try:

@@ -197,13 +197,34 @@ default_output_tokens: 500
 """
 
 
+@pytest.mark.parametrize("asked", [
+    {"operation": "image"}, {"team": "quikstart"}, {"tenant": "nobody"},
+])  # fmt: skip
+async def test_an_explanation_is_not_given_for_words_that_mean_nothing(fresh: Site, asked: dict[str, str]) -> None:
+    admin = {"authorization": f"Bearer {(fresh.gateway.state / 'admin.key').read_text().strip()}"}
+    body = {"tenant": "acme", "team": "team-a", "model": "test-model"}
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=admin) as client:
+        assert (await client.post("/admin/access/explain", json=body)).json()["decision"]["allowed"] is True
+        refused = await client.post("/admin/access/explain", json={**body, **asked})
+    assert refused.status_code == 400
+    assert next(iter(asked.values())) in refused.text
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "two\nlines", "\u202eleft", "x" * 300])
+async def test_a_models_name_that_would_garble_a_terminal_is_refused(fresh: Site, name: str) -> None:
+    answer = await fresh.chat(model=name)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
+
+
 async def test_limits_refuse_with_everything_a_client_needs(make_gateway: GatewayFactory, fresh: Site) -> None:
     gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"limits": LIMITS}).start)
     fresh.upstream.set(CHAT, json_answer(ANSWER))
     headers = {"authorization": f"Bearer {gateway.key}"}
     async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
         big = await client.post("/chat/completions", json={"model": "test-model", "max_tokens": 4000})
-        assert (big.status_code, big.json()["error"]["gateway"]["limit"]) == (429, "tokens")
+        error = big.json()["error"]
+        assert (big.status_code, error["code"], error["gateway"]["limit"]) == (403, "request_exceeds_limit", "tokens")
+        assert big.headers["x-should-retry"] == "false", "waiting would not help"
         for left in (2, 1, 0):
             answer = await client.post("/chat/completions", json={"model": "test-model"})
             assert answer.status_code == 200

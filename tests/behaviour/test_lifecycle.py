@@ -247,3 +247,35 @@ def test_importing_the_package_starts_and_reads_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "limits: [{id: a, requests_per_minute: 0}]\n",
+        "limits: [{id: a, requests_per_minute: " + "9" * 5_000 + "}]\n",
+        "limits: [{id: a, requests_per_minute: 5, match: {teams: [team-a]}}]\n",
+    ],
+    ids=["not a limit", "a number too long to read", "names the removed team"],
+)
+async def test_a_removed_team_is_gone_whatever_is_wrong_elsewhere(make_gateway: GatewayFactory, broken: str) -> None:
+    async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
+        gateway = await asyncio.to_thread(make_gateway(upstream.base_url).start)
+        headers = {"authorization": f"Bearer {gateway.key}"}
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+            assert (await client.post("/chat/completions", json={"model": "test-model"})).status_code == 200
+            (gateway.folder / "policies" / "limits.yaml").write_text(broken)
+            without = "tenants: [{id: acme, teams: [{id: team-b}]}]\n"
+            (gateway.folder / "policies" / "tenants.yaml").write_text(without)
+            async with within(3):
+                while (await client.post("/chat/completions", json={"model": "test-model"})).status_code != 401:
+                    await asyncio.sleep(0.05)
+
+
+def test_a_rule_about_an_operation_that_is_none_is_refused(make_gateway: GatewayFactory) -> None:
+    """Were it a deny, it would deny nothing, and nobody would notice."""
+    rule = "rules: [{id: no-pictures, effect: deny, owner: o, reason: r, operations: [image]}]\n"
+    gateway = make_gateway(policies={"access": rule})
+    said = gateway.cli("check", check=False)
+    assert said.returncode == 1
+    assert "access.yaml:1: the operation `image` is not known here; did you mean `images`?" in said.stdout + said.stderr

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.core.faults import BadRequest
 
+MAX_NAME = 256
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -99,6 +100,18 @@ def read_json(body: bytes) -> JsonFields:
     return JsonFields(raw)
 
 
+def check_name(model: str) -> None:
+    """A model's name is shown to operators: on one line, in a table, on a terminal.
+
+    Raises:
+        BadRequest: too long, or it holds what cannot be printed.
+    """
+    if len(model) > MAX_NAME:
+        raise BadRequest(f"`model` is longer than {MAX_NAME} characters", param="model")
+    if not model.isprintable():
+        raise BadRequest("`model` holds characters that cannot be printed", param="model")
+
+
 def model_and_stream(fields: JsonFields) -> tuple[str, bool]:
     """The two fields every call is steered by.
 
@@ -110,8 +123,7 @@ def model_and_stream(fields: JsonFields) -> tuple[str, bool]:
         raise BadRequest("you must provide a `model`; GET /v1/models lists those you may use", param="model")
     if not isinstance(model, str) or not model:
         raise BadRequest("`model` must be a non-empty string", param="model")
-    if len(model) > 256:
-        raise BadRequest("`model` is longer than 256 characters", param="model")
+    check_name(model)
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise BadRequest("`stream` must be true or false", param="stream")

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from gateway.core.faults import BadRequest
+from gateway.dialects.openai.body import check_name
 
 # One parameter, the boundary, and nothing that another parser could take for it.
 _BOUNDARY = re.compile(
@@ -120,6 +121,7 @@ def form_model_and_stream(fields: MultipartFields) -> tuple[str, bool]:
         BadRequest: `model` is missing or empty.
     """
     model = fields.get("model")
-    if not isinstance(model, str) or not model or len(model) > 256:
-        raise BadRequest("you must provide a `model` of 1 to 256 characters as a form field", param="model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("you must provide a `model` as a form field", param="model")
+    check_name(model)
     return model, str(fields.get("stream") or "").lower() in ("true", "1")
