@@ -94,6 +94,8 @@ def read_config(
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
     aliases = {name: _alias(document, name, options) for name, options in config.models.items()}
+    if not 0 <= config.server.port <= 65_535:
+        raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
     if config.server.workers < 1:
         raise document.error(("server", "workers"), "server.workers must be at least 1")
     if config.server.workers > 1 and not config.server.limits_per_worker:
@@ -112,7 +114,9 @@ def read_config(
     )
 
 
-_REFERENCE = re.compile(r"\$\{(\w+):([^}]*)\}")
+_REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
+# What a shell would take for a variable, and this file does not.
+_LIKE_REFERENCE = re.compile(r"\$(?:\w|\{)")
 
 
 def substitute(text: str, environment: Mapping[str, str]) -> str:
@@ -133,6 +137,9 @@ def substitute(text: str, environment: Mapping[str, str]) -> str:
                 raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
         raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
 
+    found = _LIKE_REFERENCE.search(_REFERENCE.sub("", text))
+    if found is not None:
+        raise ValueError(f"`{text[:40]}` is no reference; write ${{env:NAME}} or ${{file:/path}}")
     return _REFERENCE.sub(value, text)
 
 

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         where = f"{settings.config.server.host}:{settings.config.server.port}"
-        print(f"error: cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
+        hint = "choose another port with --port or server.port in config.yaml"
+        print(f"error: cannot listen on {where}: {error.strerror or error}; {hint}", file=sys.stderr)
         return 1
     return 0
 
@@ -74,9 +75,9 @@ def _welcome(settings: Settings, first: tuple[Path, str] | None) -> None:
         ]
     state = settings.state_dir
     lines += [
-        f"  usage      gateway usage --config {settings.file}",
+        f"  usage      {sys.argv[0]} usage --config {settings.file}",
         f"  metrics    {url}/metrics   (credential in {state / 'metrics.key'})",
-        f"  admin API  {url}/admin     (credential in {state / 'admin.key'})",
+        f"  admin API  {url}/admin/status   (credential in {state / 'admin.key'})",
         "",
     ]
     print("\n".join(lines), flush=True)

@@ -89,7 +89,7 @@ class Engine:
             began = self._clock.monotonic()
             code = await self._live_once()
             if code == MISSING_EXTRA:
-                self._fail("the demo engine is not installed: pip install 'llm-gateway[demo]'")
+                self._fail("the demo engine is not installed: pip install '.[demo]' in the gateway's folder")
                 return
             if self._stop.is_set():
                 break

@@ -22,7 +22,7 @@ import pytest_asyncio
 
 from tests.conftest import ROOT, Gateway, free_port
 
-pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install 'llm-gateway[demo]'")
+pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install '.[demo]'")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("demo-model")]
 MESSAGES = [{"role": "user", "content": "Say hello."}]
 
@@ -87,7 +87,7 @@ async def test_the_first_start_says_everything_and_shows_the_key_once(demo: Demo
         "curl ",
         "from openai import OpenAI",
         "/metrics",
-        "gateway usage",
+        " usage --config",
         "demo.key",
     ):
         assert word in said

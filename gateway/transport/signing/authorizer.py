@@ -128,7 +128,8 @@ def load(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise NotConfigured(
-            f"this provider needs the extra `{extra}`: pip install 'llm-gateway[{extra}]'", code="extra_missing"
+            f"this provider needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder",
+            code="extra_missing",
         ) from None
 
 
