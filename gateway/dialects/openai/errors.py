@@ -37,16 +37,20 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstre
     return refused(status, message, kind=kind, param=words(error, "param"), headers=headers)
 
 
-def error_body(fault: Fault, request_id: str) -> bytes:
-    """The JSON error object for a fault."""
-    error = {
+def error_fields(fault: Fault, request_id: str) -> dict[str, object]:
+    """The error object for a fault."""
+    return {
         "message": fault.message,
         "type": _TYPES.get(fault.status, "server_error"),
         "param": fault.param,
         "code": fault.code,
         "gateway": {"request_id": request_id, "blame": fault.blame, **fault.details},
     }
-    return _encode({"error": error})
+
+
+def error_body(fault: Fault, request_id: str) -> bytes:
+    """The JSON error object for a fault."""
+    return _encode({"error": error_fields(fault, request_id)})
 
 
 def error_event(fault: Fault, request_id: str) -> bytes:

@@ -34,6 +34,7 @@ from gateway.core.generation import (
 )
 from gateway.core.usage import Usage
 from gateway.dialects.fitting import Caption
+from gateway.dialects.openai.errors import error_fields
 from gateway.dialects.responses.objects import (
     OpenPart,
     call_item,
@@ -118,11 +119,17 @@ class Encoder:
                 return b""
 
     def fault(self, fault: Fault, request_id: str) -> bytes:
-        """The stream's last events when it breaks: an error, and the response as far as it came, failed."""
+        """The stream's last events when it breaks: an error, and the response as far as it came, failed.
+
+        The error stands in the event as the reference has it, and once more as OpenAI sends it (recorded): an object
+        `error`, at which its SDKs raise.
+        """
         error = {"code": fault.code, "message": fault.message}
         failed = response_object(self._caption, self._asked, self._output, model=self._model, error=error)
-        param = {"param": fault.param, "gateway": {"request_id": request_id, "blame": fault.blame, **fault.details}}
-        return self._write("error", **error, **param) + self._write("response.failed", response=failed)
+        told = error_fields(fault, request_id)
+        return self._write("error", **error, param=fault.param, error=told) + self._write(
+            "response.failed", response=failed
+        )
 
     def _write(self, kind: str, **fields: Any) -> bytes:
         data = _encode({"type": kind, "sequence_number": self._number, **fields})
