@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from bedrock_corpus import body_of, sdk_events
+from tests.dialects.bedrock_corpus import body_of, sdk_events
 
 from tests.conftest import SHARED
 
