@@ -9,6 +9,8 @@ from tests.dialects.recorded import CORPUS, PROTOCOLS, Said, body_of, exchanges,
 EACH = 3
 # Whose own SDKs these clients are, and some that speak OpenAI's protocol as it does.
 PROVIDERS = ("openai", "anthropic", "gemini", "bedrock", "deepseek", "ollama")
+# Enums as numbers, and arguments in pieces: both were asked for, and the SDK does not put them together.
+ODD = ("18c85adc53b275dd", "d0afc7200cbb0ce6")
 
 available = CORPUS.exists()
 
@@ -30,7 +32,7 @@ def chosen(protocol: str, stream: bool) -> list[tuple[str, bytes, Said]]:
 def _good(protocol: str, stream: bool) -> Iterator[tuple[dict[str, Any], Said]]:
     rows = [row for row in exchanges() if PROTOCOLS[row["api"]] == protocol and row["provider"] in PROVIDERS]
     for row in sorted(rows, key=lambda row: (PROVIDERS.index(row["provider"]), row["id"])):
-        if is_stream(row) != stream:
+        if is_stream(row) != stream or row["id"] in ODD or body_of(row).startswith(b"["):
             continue
         if succeeded(row) and (said := truth(row)) is not None and not said.refusal and (said.text or said.calls):
             yield row, said

@@ -413,7 +413,7 @@ def gemini_heard(body: Body) -> Heard:
                 told.answer(id, response)
             elif data := part.get("inlineData"):
                 assert (data.get("mimeType") or data["mime_type"]) == "image/png", "Google takes either spelling"
-                told.show(base64.b64decode(data["data"]))
+                told.show(base64.urlsafe_b64decode(data["data"].translate(_URL_SAFE)))
             else:
                 told.say({"model": "assistant", "user": "user"}[role], part["text"])
     settings = body.get("generationConfig") or {}
@@ -421,6 +421,9 @@ def gemini_heard(body: Body) -> Heard:
     assert schema is None or settings["responseMimeType"] == "application/json"
     tools = [one["name"] for tool in body.get("tools") or [] for one in tool["functionDeclarations"]]
     return Heard(text_of((body.get("systemInstruction") or {}).get("parts")), told.done(), tools, schema)
+
+
+_URL_SAFE = str.maketrans("+/", "-_")  # Google reads, and its SDK writes, either alphabet
 
 
 def gemini_refusal(status: int, text: str) -> Body:

@@ -86,10 +86,13 @@ class Pairing:
         self._results = False
 
     def say(self, role: str, text: str) -> None:
+        if not text and role == "assistant":
+            return
         assert not self._open, f"{self._open} were not answered before the {role} spoke"
         self._results = False
-        if text:
-            self.history.append((role, text))
+        if self.history and self.history[-1][0] == role == "assistant":
+            text = self.history.pop()[1] + text  # a stream's chunks, given back as they came
+        self.history.append((role, text))
 
     def show(self, image: bytes) -> None:
         self.history.append(("image", image))
