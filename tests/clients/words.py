@@ -74,7 +74,7 @@ class Refusal:
 
 
 def called(name: str, arguments: Mapping[str, Any]) -> str:
-    return name + json.dumps(arguments, separators=(",", ":"))
+    return name + json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
 
 
 class Pairing:
