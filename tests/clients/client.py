@@ -12,7 +12,7 @@ class Client(ABC):
     Attributes:
         errors: what it raises for an answer that is an error.
         counts: whether it can ask for a count of tokens.
-        waits: whether it heeds `retry-after-ms`.
+        waits: whether it heeds `retry-after` and `retry-after-ms`.
         tells_retry_after: whether its errors show the answer's headers.
         server: the gateway without a path. key: the caller's. retries: how often it tries again by itself.
     """
@@ -46,5 +46,5 @@ class Client(ABC):
     async def count(self, model: str, prompt: str) -> int:
         raise AssertionError(f"{type(self).__name__} does not count")
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  some have nothing to let go of
         """Let go of connections."""

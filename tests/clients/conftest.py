@@ -49,9 +49,7 @@ class Bench:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     async with ScriptedUpstream({}) as server:
-        providers = {
-            row.protocol: {**row.provider, "base_url": server.base_url} for row in UPSTREAMS.values()
-        }
+        providers = {row.protocol: {**row.provider, "base_url": server.base_url} for row in UPSTREAMS.values()}
         models = {row.alias: {"targets": [f"{row.protocol}/{row.model}"]} for row in UPSTREAMS.values()}
         with gateways(tmp_path_factory.mktemp("clients")) as make:
             gateway = await asyncio.to_thread(make(providers=providers, models=models).start)

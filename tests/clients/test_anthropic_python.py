@@ -51,7 +51,9 @@ class Anthropic(Client):
         if ask.system:
             more["system"] = ask.system
         if ask.tools:
-            more["tools"] = [{"name": t.name, "description": t.description, "input_schema": t.schema} for t in ask.tools]
+            more["tools"] = [
+                {"name": t.name, "description": t.description, "input_schema": t.schema} for t in ask.tools
+            ]
         if ask.schema:
             more["output_config"] = {"format": {"type": "json_schema", "schema": ask.schema}}
         if not ask.stream:

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.clients.behaviour import Behaviour
+from tests.clients.behaviour import PERSON, Behaviour
 from tests.clients.client import Client
+from tests.clients.conftest import Bench
 from tests.clients.test_openai_python import data_url
-from tests.clients.words import Ask, Refusal, Said, called
+from tests.clients.upstreams import Upstream
+from tests.clients.words import Ask, Refusal, Said, Turn, called
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -63,7 +65,10 @@ class LiteLLM(Client):
                 for t in ask.tools
             ]
         if ask.schema:
-            more["response_format"] = {"type": "json_schema", "json_schema": {"name": "person", "schema": ask.schema, "strict": True}}
+            more["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "person", "schema": ask.schema, "strict": True},
+            }
         if ask.stream:
             more.update(stream=True, stream_options={"include_usage": True})
         answer = await litellm.acompletion(
@@ -91,6 +96,7 @@ class LiteLLM(Client):
 
 class LiteLLMMessages(LiteLLM):
     provider = "anthropic"
+    waits = False
 
     @property
     def base(self) -> str:
@@ -103,3 +109,17 @@ class TestChatCompletions(Behaviour):
 
 class TestMessages(Behaviour):
     kind = LiteLLMMessages
+    overloaded = (500, 503, 529)  # its own word for what it does not know
+
+    @pytest.mark.parametrize("upstream", ["messages"], indirect=True)  # it waits for a second at least
+    async def test_retries_until_the_upstream_answers(self, bench: Bench, upstream: Upstream) -> None:
+        await super().test_retries_until_the_upstream_answers(bench, upstream)
+
+    async def test_structured_output(self, bench: Bench, upstream: Upstream) -> None:
+        """For a model whose name says nothing to it, it asks for a call of a tool that it makes up."""
+        call = ("json_tool_call", {"name": "Ada", "age": 36})
+        bench.script(upstream, upstream.answers(Turn("", (call,)), stream=False))
+        said = await self.client(bench).say(upstream.alias, Ask("Who?", schema=PERSON))
+        assert json.loads(said.text) == {"name": "Ada", "age": 36}
+        (heard,) = bench.heard(upstream)
+        assert heard.tools == ["json_tool_call"]

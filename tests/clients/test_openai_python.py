@@ -67,7 +67,10 @@ class OpenAIChat(OpenAI):
                 for t in ask.tools
             ]
         if ask.schema:
-            more["response_format"] = {"type": "json_schema", "json_schema": {"name": "person", "schema": ask.schema, "strict": True}}
+            more["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "person", "schema": ask.schema, "strict": True},
+            }
         if not ask.stream:
             return await self.sdk.chat.completions.create(model=model, messages=messages, **more)
         more["stream_options"] = {"include_usage": True}
@@ -108,7 +111,13 @@ class OpenAIResponses(OpenAI):
             more["instructions"] = ask.system
         if ask.tools:
             more["tools"] = [
-                {"type": "function", "name": t.name, "description": t.description, "parameters": t.schema, "strict": False}
+                {
+                    "type": "function",
+                    "name": t.name,
+                    "description": t.description,
+                    "parameters": t.schema,
+                    "strict": False,
+                }
                 for t in ask.tools
             ]
         if ask.schema:

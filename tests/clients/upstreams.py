@@ -128,7 +128,9 @@ def chat_events(turn: Turn) -> list[bytes]:
     found += [chunk({"content": piece}) for piece in pieces(turn.text)]
     for index, call in enumerate(chat_message(turn).get("tool_calls", [])):
         arguments = call["function"].pop("arguments")
-        found.append(chunk({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]}))
+        found.append(
+            chunk({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
+        )
         found += [
             chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}) for piece in pieces(arguments)
         ]
@@ -213,7 +215,10 @@ def message_events(turn: Turn) -> list[bytes]:
     found: list[Body] = [{"type": "message_start", "message": head}, {"type": "ping"}]
     for index, block in enumerate(message_blocks(turn)):
         if block["type"] == "text":
-            start, deltas = {**block, "text": ""}, [{"type": "text_delta", "text": one} for one in pieces(block["text"])]
+            start, deltas = (
+                {**block, "text": ""},
+                [{"type": "text_delta", "text": one} for one in pieces(block["text"])],
+            )
         else:
             start = {**block, "input": {}}
             deltas = [{"type": "input_json_delta", "partial_json": one} for one in pieces(json.dumps(block["input"]))]
@@ -253,7 +258,12 @@ def message_heard(body: Body) -> Heard:
 
 
 def message_refusal(status: int, text: str) -> Body:
-    kinds = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
+    kinds = {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        429: "rate_limit_error",
+        529: "overloaded_error",
+    }
     return {"type": "error", "error": {"type": kinds.get(status, "api_error"), "message": text}}
 
 
@@ -384,7 +394,9 @@ def gemini_events(turn: Turn) -> list[bytes]:
     parts = [part for part in gemini_parts(turn) if "text" not in part]
     chunks = [gemini_chunk([{"text": piece}]) for piece in pieces(turn.text)]
     chunks += [gemini_chunk([part]) for part in parts]
-    return [event(chunk) for chunk in [*chunks, {**gemini_chunk([{"text": ""}], finishReason="STOP"), **gemini_usage(turn)}]]
+    return [
+        event(chunk) for chunk in [*chunks, {**gemini_chunk([{"text": ""}], finishReason="STOP"), **gemini_usage(turn)}]
+    ]
 
 
 def gemini_heard(body: Body) -> Heard:
@@ -407,10 +419,10 @@ def gemini_heard(body: Body) -> Heard:
                 told.call(calls[-1][0], call["name"], call.get("args") or {})
             elif result := part.get("functionResponse"):
                 (response,) = result["response"].values()
-                id, name = calls.pop(0)
+                number, name = calls.pop(0)
                 assert result["name"] == name
-                assert id.startswith("#") or result.get("id") == id
-                told.answer(id, response)
+                assert number.startswith("#") or result.get("id") == number
+                told.answer(number, response)
             elif data := part.get("inlineData"):
                 assert (data.get("mimeType") or data["mime_type"]) == "image/png", "Google takes either spelling"
                 told.show(base64.urlsafe_b64decode(data["data"].translate(_URL_SAFE)))
@@ -466,7 +478,9 @@ def converse_events(turn: Turn) -> list[bytes]:
         found += [("contentBlockDelta", {"delta": delta, "contentBlockIndex": index}) for delta in deltas]
         found.append(("contentBlockStop", {"contentBlockIndex": index}))
     found.append(("messageStop", {"stopReason": "tool_use" if turn.calls else "end_turn"}))
-    return [encode_event(kind, json.dumps(said).encode()) for kind, said in [*found, ("metadata", converse_usage(turn))]]
+    return [
+        encode_event(kind, json.dumps(said).encode()) for kind, said in [*found, ("metadata", converse_usage(turn))]
+    ]
 
 
 def converse_heard(body: Body) -> Heard:
@@ -559,9 +573,7 @@ UPSTREAMS: Mapping[str, Upstream] = {
             events=converse_events,
             heard=converse_heard,
             refusal=lambda status, text: {"message": text},
-            broken=lambda text: encode_exception(
-                "serviceUnavailableException", json.dumps({"message": text}).encode()
-            ),
+            broken=lambda text: encode_exception("serviceUnavailableException", json.dumps({"message": text}).encode()),
             stream_headers={"content-type": "application/vnd.amazon.eventstream"},
         ),
     )

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tests.dialects.bedrock_corpus import body_of, sdk_events
-
 from tests.conftest import SHARED
+from tests.dialects.bedrock_corpus import body_of, sdk_events
 
 CORPUS = SHARED / "corpus" / "exchanges.jsonl.gz"
 # Recorded API → the protocol that reads it.

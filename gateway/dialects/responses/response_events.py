@@ -119,17 +119,12 @@ class Encoder:
                 return b""
 
     def fault(self, fault: Fault, request_id: str) -> bytes:
-        """The stream's last events when it breaks: an error, and the response as far as it came, failed.
-
-        The error stands in the event as the reference has it, and once more as OpenAI sends it (recorded): an object
-        `error`, at which its SDKs raise.
-        """
+        """The stream's last events when it breaks: an error, and the response as far as it came, failed. The error is
+        told in an object too, as OpenAI does: its SDKs raise at that one."""
         error = {"code": fault.code, "message": fault.message}
         failed = response_object(self._caption, self._asked, self._output, model=self._model, error=error)
-        told = error_fields(fault, request_id)
-        return self._write("error", **error, param=fault.param, error=told) + self._write(
-            "response.failed", response=failed
-        )
+        told = self._write("error", **error, param=fault.param, error=error_fields(fault, request_id))
+        return told + self._write("response.failed", response=failed)
 
     def _write(self, kind: str, **fields: Any) -> bytes:
         data = _encode({"type": kind, "sequence_number": self._number, **fields})
