@@ -8,6 +8,8 @@ import pytest
 
 from tests.clients.behaviour import Behaviour
 from tests.clients.client import Client
+from tests.clients.conftest import Bench
+from tests.clients.upstreams import UPSTREAMS
 from tests.clients.words import Ask, Refusal, Said, called
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients anthropic")]
@@ -87,3 +89,8 @@ class Anthropic(Client):
 
 class TestMessages(Behaviour):
     kind = Anthropic
+
+
+async def test_it_lists_the_models(bench: Bench) -> None:
+    client = bench.connect(Anthropic)
+    assert {model.id async for model in client.sdk.models.list()} == {row.alias for row in UPSTREAMS.values()}

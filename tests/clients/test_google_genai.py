@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from gateway.edge.operations import OPERATIONS
-from tests.clients.behaviour import Behaviour
+from tests.clients.behaviour import TOOLS, Behaviour
 from tests.clients.client import Client
-from tests.clients.words import Ask, Refusal, Said, called
+from tests.clients.conftest import Bench
+from tests.clients.upstreams import SIGNATURE, UPSTREAMS
+from tests.clients.words import Ask, Refusal, Said, Turn, called
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own imports deprecate something with every release
@@ -116,3 +118,20 @@ class Genai(Client):
 class TestGenerateContent(Behaviour):
     kind = Genai
     bad_request = limited = wrong_key = not_found = "ClientError"
+
+
+async def test_it_lists_the_models(bench: Bench) -> None:
+    client = bench.connect(Genai)
+    found = {model.name async for model in await client.sdk.aio.models.list()}
+    assert found == {f"models/{row.alias}" for row in UPSTREAMS.values()}
+
+
+async def test_signatures_of_gemini_come_back_to_gemini(bench: Bench) -> None:
+    """And to nobody else: the tests of conversations check the form, this one the value."""
+    upstream = UPSTREAMS["generate"]
+    turns = (Turn("", (("weather", {"city": "Oslo"}),)), Turn("Cold."))
+    bench.script(upstream, *(upstream.answers(turn, stream=False) for turn in turns))
+    ask = Ask(tools=TOOLS, results={called("weather", {"city": "Oslo"}): "9 °C"})
+    await bench.connect(Genai).loop(upstream.alias, ask)
+    (signed,) = [part for part in bench.server.requests[1].json()["contents"][1]["parts"] if "functionCall" in part]
+    assert signed.get("thoughtSignature") == SIGNATURE

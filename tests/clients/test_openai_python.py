@@ -9,7 +9,9 @@ import pytest
 
 from tests.clients.behaviour import Behaviour
 from tests.clients.client import Client
-from tests.clients.words import Ask, Refusal, Said, called
+from tests.clients.conftest import Bench
+from tests.clients.upstreams import Upstream
+from tests.clients.words import Ask, Refusal, Said, Turn, called
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients openai")]
 
@@ -139,3 +141,18 @@ class TestChatCompletions(Behaviour):
 
 class TestResponses(Behaviour):
     kind = OpenAIResponses
+
+
+async def test_a_conversation_kept_by_the_gateway(bench: Bench, upstream: Upstream) -> None:
+    """`previous_response_id` works whoever is behind it: what an upstream does not keep, the gateway does."""
+    if upstream.protocol == "responses":
+        pytest.skip("here the upstream itself remembers")
+    client = bench.connect(OpenAIResponses)
+    bench.script(upstream, upstream.answers(Turn("My name is Ada."), stream=False))
+    first = await client.sdk.responses.create(model=upstream.alias, input="Who are you?")
+    second = await client.sdk.responses.create(
+        model=upstream.alias, input="Again?", previous_response_id=first.id, stream=False
+    )
+    assert second.output_text == "My name is Ada."
+    heard = bench.heard(upstream)[-1]
+    assert heard.history == [("user", "Who are you?"), ("assistant", "My name is Ada."), ("user", "Again?")]
