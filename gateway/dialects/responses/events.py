@@ -167,7 +167,8 @@ class Decoder:
         if field != "delta" and (place in self._places if opened is None else piece in opened.told):
             return  # it repeats what the deltas told
         if text and (opened is not None or not isinstance(beginning, ToolCall)):  # a call's beginning says which tool
-            opened = self._begin(place, beginning, events)
+            known = Thinking(id=words(said, "item_id")) if isinstance(beginning, Thinking) else beginning
+            opened = self._begin(place, known, events)
             if opened.told and piece not in opened.told:
                 text = "\n\n" + text  # a thought of several texts
             opened.told.add(piece)
