@@ -51,6 +51,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
         max_output_tokens: Anthropic: what to ask for where the client sets no limit, because one must be set.
         thinking: how effort is said: a word (`effort`), a token `budget`, Gemini 3's `level`, Claude's `adaptive`.
         budgets: tokens that stand for each effort, where a budget is wanted.
+        always_thinks: OpenAI Responses: the model thinks unasked, and can be asked for its thoughts, encrypted.
         thinking_field: OpenAI chat: where earlier thoughts go back; empty leaves them out.
         unwanted_keywords: JSON Schema keywords the target refuses, taken out of schemas.
     """
@@ -60,6 +61,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int = 8192
     thinking: Literal["effort", "budget", "level", "adaptive"] = "effort"
     budgets: Mapping[str, int] = _BUDGETS
+    always_thinks: bool = False
     thinking_field: str = ""
     unwanted_keywords: frozenset[str] = frozenset()
 

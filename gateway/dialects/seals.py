@@ -31,9 +31,14 @@ def shown(sealed: str, dialect: DialectName) -> str:
     return opened(sealed, dialect) or (_MARK + sealed if sealed else "")
 
 
+def is_sealed(signature: str) -> bool:
+    """Whether what a client gives back is another provider's signature."""
+    return signature.startswith(_MARK)
+
+
 def returned(signature: str, dialect: DialectName) -> str:
     """A signature that a client of this dialect gives back, sealed."""
-    if signature.startswith(_MARK):
+    if is_sealed(signature):
         return signature[len(_MARK) :]
     return seal(dialect, signature)
 

@@ -77,7 +77,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         # Reasoning models take one temperature, and their limit counts thoughts as well.
         Family(
             models=("o1*", "o3*", "o4*", "gpt-5*", "codex-*"),
-            quirks=Quirks(system_role="developer"),
+            quirks=Quirks(system_role="developer", always_thinks=True),
             dropped=_SAMPLING,
             refused=frozenset({"logprobs"}),
         ),

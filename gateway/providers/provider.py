@@ -11,7 +11,7 @@ from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
-from gateway.dialects.responses.history import input_items
+from gateway.dialects.responses.history import input_items, own_items
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Conversion, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
@@ -104,7 +104,7 @@ class Provider:
         call.served.native = True
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
-            changes, without = {**changes, **_recalled_input(call)}, ("previous_response_id",)
+            changes, without = {**changes, **_recalled_input(call, own=True)}, ("previous_response_id",)
         body = passed_body(call, path, changes, without)
         kind = call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
@@ -239,11 +239,13 @@ class Provider:
         return url
 
 
-def _recalled_input(call: Call) -> dict[str, object]:
-    """The whole conversation as input, for an upstream that does not know its earlier part."""
+def _recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
+    """The whole conversation as input, for an upstream that does not know its earlier part; with `own`, without what
+    only translation could tell it."""
     if call.recalled is None:
         return {}
-    return {"input": [*call.recalled.items, *input_items(call.fields.get("input"))]}
+    earlier = own_items(call.recalled.items) if own else call.recalled.items
+    return {"input": [*earlier, *input_items(call.fields.get("input"))]}
 
 
 def _model(call: Call) -> str:

@@ -7,15 +7,15 @@ import msgspec
 
 from gateway.core.conversation import Citation, Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
 from gateway.core.generation import Answer, Choice, Finish, FinishReason
-from gateway.core.usage import Usage
 from gateway.dialects.fitting import Caption
-from gateway.dialects.openai.usage import read_usage
-from gateway.dialects.reading import answer_object, index, part, rows, whole, words
-from gateway.dialects.refusals import refused
-from gateway.dialects.responses.objects import response_object, write_item
+from gateway.dialects.reading import answer_object, part, rows, whole, words
+from gateway.dialects.responses.failures import failure_of
+from gateway.dialects.responses.objects import response_object, unfinished, write_item, write_logprobs
+from gateway.dialects.responses.usage import usage_of
 from gateway.dialects.seals import seal
 
 _encode = msgspec.json.Encoder().encode
+_FAR = 2**31
 _INCOMPLETE: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -35,27 +35,17 @@ def read_response(said: Json) -> Answer:
         UpstreamRefused: it failed.
     """
     if said.get("status") == "failed":
-        error = part(said, "error")
-        raise refused(500, words(error, "message"), kind=words(error, "code"))
+        raise failure_of(part(said, "error"))
     items = rows(said, "output")
     parts = tuple(found for item in items for found in read_item(item))
     return Answer(
         id=words(said, "id"),
         model=words(said, "model"),
         created=whole(said.get("created_at")),
-        choices=(Choice(parts=parts, finish=finish_of(said, parts), logprobs=_logprobs(items)),),
+        choices=(Choice(parts=parts, finish=finish_of(said, parts), logprobs=logprobs_of(items)),),
         usage=usage_of(said),
         service_tier=words(said, "service_tier"),
     )
-
-
-def usage_of(said: Json) -> Usage | None:
-    """Usage, with the hosted searches that are billed by the call."""
-    block = part(said, "usage")
-    if not block:
-        return None
-    searches = sum(item.get("type") == "web_search_call" for item in rows(said, "output"))
-    return msgspec.structs.replace(read_usage(block), web_searches=searches)
 
 
 def finish_of(said: Json, parts: Sequence[Part]) -> Finish:
@@ -84,7 +74,7 @@ def read_item(item: Json) -> Iterator[Part]:
             yield read_thought(item)
         case "image_generation_call":
             if data := words(item, "result"):
-                yield Image(Inline("image/png", data))
+                yield Image(Inline(f"image/{words(item, 'output_format') or 'png'}", data))
         case _:
             return
 
@@ -93,7 +83,7 @@ def read_thought(item: Json) -> Thinking:
     """Summaries (OpenAI), or the thoughts themselves (open models)."""
     texts = [words(one, "text") for one in (*rows(item, "summary"), *rows(item, "content"))]
     signature = seal("openai", words(item, "encrypted_content"))
-    text = "\n\n".join(texts)
+    text = "\n\n".join(filter(None, texts))
     return Thinking(text=text, signature=signature, redacted=bool(signature) and not text, id=words(item, "id"))
 
 
@@ -109,15 +99,20 @@ def read_annotation(one: Json) -> Citation | None:
             kind="url",
             url=words(one, "url"),
             title=words(one, "title"),
-            start=index(one.get("start_index")),
-            end=index(one.get("end_index")),
+            start=_position(one, "start_index"),
+            end=_position(one, "end_index"),
         )
     if one.get("type") == "file_citation":
         return Citation(kind="file", id=words(one, "file_id"), title=words(one, "filename"))
     return None
 
 
-def _logprobs(items: Sequence[Json]) -> tuple[dict[str, Any], ...] | None:
+def _position(one: Json, name: str) -> int:
+    value = one.get(name)
+    return value if type(value) is int and 0 <= value < _FAR else -1
+
+
+def logprobs_of(items: Sequence[Json]) -> tuple[dict[str, Any], ...] | None:
     found = [entry for item in items for block in rows(item, "content") for entry in rows(block, "logprobs")]
     return tuple(found) or None
 
@@ -125,20 +120,21 @@ def _logprobs(items: Sequence[Json]) -> tuple[dict[str, Any], ...] | None:
 def encode_answer(answer: Answer, caption: Caption, asked: Json) -> bytes:
     """The `response` object a client gets: its first choice, for the dialect has one."""
     choice = answer.choices[0] if answer.choices else Choice()
+    finish = choice.finish or Finish("stop")
     output: list[dict[str, Any]] = []
     for one in choice.parts:
         write_item(one, caption, output)
     if choice.logprobs:
-        texts = [block for item in output if item["type"] == "message" for block in item["content"]]
-        if texts and texts[-1]["type"] == "output_text":
-            texts[-1]["logprobs"] = choice.logprobs
+        write_logprobs(choice.logprobs, output)
+    if output and output[-1]["type"] == "message" and unfinished(finish):
+        output[-1]["status"] = "incomplete"
     return _encode(
         response_object(
             caption,
             asked,
             output,
             model=answer.model,
-            finish=choice.finish or Finish("stop"),
+            finish=finish,
             usage=answer.usage,
             service_tier=answer.service_tier,
         )

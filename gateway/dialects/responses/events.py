@@ -1,19 +1,20 @@
 """Reading streams of response events.
 
 event                                   what it does
-response.created                        started
+response.queued, .created, .in_progress started
 response.content_part.added             a text or refusal begins
-response.output_item.added              a function call begins, or a thought
-…delta                                  the part grows; one whose beginning was not told begins now
+response.output_item.added              a function call begins
+…delta                                  the part grows; a thought, or one whose beginning was not told, begins now
+…done of a text, arguments, a summary   the same, if no delta told it
 …annotation.added                       the text cites
 response.content_part.done              the text or refusal ends
-response.output_item.done               the call ends; the thought ends and is signed
+response.output_item.done               the call ends; the thought ends and is signed; what was not told yet is told
 response.completed, .incomplete         usage, why it ended; ended
 response.failed, error                  failed
 anything else                           nothing
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gateway.core.conversation import Json, Part, Refusal, Text, Thinking, ToolCall
 from gateway.core.faults import UpstreamBroken
@@ -32,33 +33,49 @@ from gateway.core.generation import (
     Weighed,
 )
 from gateway.dialects.reading import index, part, rows, whole, words
-from gateway.dialects.refusals import refused
-from gateway.dialects.responses.answers import finish_of, read_annotation, read_item, read_thought, usage_of
+from gateway.dialects.responses.answers import finish_of, logprobs_of, read_annotation, read_item, read_thought
+from gateway.dialects.responses.failures import failure_of
+from gateway.dialects.responses.usage import usage_of
 from gateway.dialects.sse import EventReader
 
-# Deltas, and what part they are of.
-_DELTAS: Mapping[str, type[Part]] = {
-    "response.output_text.delta": Text,
-    "response.refusal.delta": Refusal,
-    "response.function_call_arguments.delta": ToolCall,
-    "response.reasoning_summary_text.delta": Thinking,
-    "response.reasoning_text.delta": Thinking,
+# Events that make a part grow: what it is, the field of its text, and where its pieces are numbered apart.
+_GROWING: Mapping[str, tuple[Part, str, str]] = {
+    "response.output_text.delta": (Text(""), "delta", ""),
+    "response.output_text.done": (Text(""), "text", ""),
+    "response.refusal.delta": (Refusal(""), "delta", ""),
+    "response.refusal.done": (Refusal(""), "refusal", ""),
+    "response.function_call_arguments.delta": (ToolCall(id="", name=""), "delta", ""),
+    "response.function_call_arguments.done": (ToolCall(id="", name=""), "arguments", ""),
+    "response.reasoning_summary_text.delta": (Thinking(), "delta", "summary_index"),
+    "response.reasoning_summary_text.done": (Thinking(), "text", "summary_index"),
+    "response.reasoning_text.delta": (Thinking(), "delta", "content_index"),
+    "response.reasoning_text.done": (Thinking(), "text", "content_index"),
 }
-_STATUSES: Mapping[str, int] = {"rate_limit_exceeded": 429, "invalid_prompt": 400, "server_error": 500}
 _BEGINNINGS: Mapping[str, Part] = {"output_text": Text(""), "refusal": Refusal("")}
 Place = tuple[int, int]
+
+
+class _Open:
+    """A part that has begun. `told`: which pieces of it have come."""
+
+    __slots__ = ("kind", "number", "told")
+
+    def __init__(self, number: int, kind: type[Part]) -> None:
+        self.number = number
+        self.kind = kind
+        self.told: set[tuple[str, int]] = set()
 
 
 class Decoder:
     """An upstream's stream as events. Parts are known by their output index, and texts by their content index too."""
 
-    __slots__ = ("_begun", "_called", "_count", "_ended", "_open", "_reader", "_summaries", "_unsaid")
+    __slots__ = ("_begun", "_called", "_count", "_ended", "_open", "_outputs", "_places", "_reader")
 
     def __init__(self) -> None:
         self._reader = EventReader()
-        self._open: dict[Place, tuple[int, type[Part]]] = {}
-        self._unsaid: set[int] = set()  # parts that have not grown yet
-        self._summaries: dict[int, int] = {}
+        self._open: dict[Place, _Open] = {}
+        self._places: set[Place] = set()  # of parts that have begun, open or not
+        self._outputs: set[int] = set()
         self._count = 0
         self._begun = self._ended = self._called = False
 
@@ -94,18 +111,24 @@ class Decoder:
 
     def _take(self, said: Json, events: list[Event]) -> None:
         kind = words(said, "type")
-        if kind in _DELTAS:
-            self._delta(said, _DELTAS[kind], events)
+        if kind in _GROWING:
+            self._grow(kind, said, events)
             return
         match kind:
-            case "response.created" | "response.in_progress":
+            case "response.queued" | "response.created" | "response.in_progress":
                 self._start(part(said, "response"), events)
             case "response.output_item.added":
                 self._item_added(index(said.get("output_index")), part(said, "item"), events)
-            case "response.content_part.added" | "response.content_part.done" | "response.output_text.annotation.added":
-                self._content(kind, _place(said), said, events)
-            case "response.reasoning_summary_part.added":
-                self._next_summary(index(said.get("output_index")), events)
+            case "response.content_part.added":
+                beginning = _BEGINNINGS.get(words(part(said, "part"), "type"))
+                if beginning is not None:
+                    self._begin(_place(said), beginning, events)
+            case "response.output_text.annotation.added":
+                opened = self._open.get(_place(said))
+                if opened is not None and (citation := read_annotation(part(said, "annotation"))) is not None:
+                    events.append(Cited(0, opened.number, citation))
+            case "response.content_part.done":
+                self._content_done(_place(said), part(said, "part"), events)
             case "response.output_item.done":
                 self._item_done(index(said.get("output_index")), part(said, "item"), events)
             case "response.completed" | "response.incomplete":
@@ -115,111 +138,131 @@ class Decoder:
             case _:
                 return
 
-    def _content(self, kind: str, place: Place, said: Json, events: list[Event]) -> None:
-        """A text or refusal of a message: it begins, ends, or cites."""
-        if kind == "response.content_part.done":
-            self._end_part(place, events)
-        elif kind == "response.content_part.added":
-            beginning = _BEGINNINGS.get(words(part(said, "part"), "type"))
-            if beginning is not None:
-                self._begin(place, beginning, events)
-        elif (citation := read_annotation(part(said, "annotation"))) is not None and place in self._open:
-            events.append(Cited(0, self._open[place][0], citation))
-
     def _start(self, response: Json, events: list[Event]) -> None:
         if not self._begun:
             self._begun = True
             created = whole(response.get("created_at"))
             events.append(Started(words(response, "id"), words(response, "model"), created))
 
-    def _begin(self, place: Place, beginning: Part, events: list[Event]) -> int:
-        if place in self._open:
-            return self._open[place][0]
-        number = self._count
+    def _next(self, place: Place, events: list[Event]) -> int:
+        """The number of the part that begins now."""
+        self._start({}, events)
+        self._places.add(place)
+        self._outputs.add(place[0])
         self._count += 1
-        self._open[place] = (number, type(beginning))
-        self._unsaid.add(number)
-        events.append(PartStarted(0, number, beginning))
-        return number
+        return self._count - 1
 
-    def _delta(self, said: Json, kind: type[Part], events: list[Event]) -> None:
-        place = _place(said) if kind in (Text, Refusal) else (index(said.get("output_index")), -1)
-        found = self._open.get(place)
-        text = words(said, "delta")
-        if found is None:
-            if kind is ToolCall:
-                return  # its beginning says which tool
-            beginning: Part = Thinking() if kind is Thinking else Text("") if kind is Text else Refusal("")
-            number = self._begin(place, beginning, events)
-        else:
-            number = found[0]
-        if text:
-            self._unsaid.discard(number)
-            events.append(Delta(0, number, text))
+    def _begin(self, place: Place, beginning: Part, events: list[Event]) -> _Open:
+        opened = self._open.get(place)
+        if opened is None:
+            opened = self._open[place] = _Open(self._next(place, events), type(beginning))
+            events.append(PartStarted(0, opened.number, beginning))
+        return opened
+
+    def _grow(self, kind: str, said: Json, events: list[Event]) -> None:
+        beginning, field, counted = _GROWING[kind]
+        place = _place(said) if isinstance(beginning, Text | Refusal) else (index(said.get("output_index")), -1)
+        opened, text = self._open.get(place), words(said, field)
+        piece = (counted, index(said.get(counted)) if counted else 0)
+        if field != "delta" and (place in self._places if opened is None else piece in opened.told):
+            return  # it repeats what the deltas told
+        if text and (opened is not None or not isinstance(beginning, ToolCall)):  # a call's beginning says which tool
+            known = Thinking(id=words(said, "item_id")) if isinstance(beginning, Thinking) else beginning
+            opened = self._begin(place, known, events)
+            if opened.told and piece not in opened.told:
+                text = "\n\n" + text  # a thought of several texts
+            opened.told.add(piece)
+            events.append(Delta(0, opened.number, text))
         if logprobs := rows(said, "logprobs"):
             events.append(Weighed(0, tuple(logprobs)))
 
     def _item_added(self, output: int, item: Json, events: list[Event]) -> None:
-        match item.get("type"):
-            case "function_call":
-                self._called = True
-                self._begin((output, -1), ToolCall(id=words(item, "call_id"), name=words(item, "name")), events)
-            case "reasoning":
-                self._begin((output, -1), Thinking(id=words(item, "id")), events)
-            case _:
-                return
+        """A thought begins with its first text: one without any comes whole, when its item is done."""
+        if item.get("type") == "function_call":
+            self._called = True
+            call = ToolCall(id=words(item, "call_id"), name=words(item, "name"))
+            self._begin((output, -1), call, events)
 
-    def _next_summary(self, output: int, events: list[Event]) -> None:
-        """Summaries are several texts; as one, a blank line stands between them."""
-        count = self._summaries.get(output, 0)
-        self._summaries[output] = count + 1
-        found = self._open.get((output, -1))
-        if count and found is not None:
-            events.append(Delta(0, found[0], "\n\n"))
+    def _content_done(self, place: Place, block: Json, events: list[Event]) -> None:
+        opened = self._open.get(place)
+        if opened is not None and not opened.told and (text := words(block, "text") or words(block, "refusal")):
+            events.append(Delta(0, opened.number, text))
+        self._end_part(place, events)
 
     def _item_done(self, output: int, item: Json, events: list[Event]) -> None:
         """What was told whole, without having been told piece by piece, is told now."""
-        for place in [place for place in self._open if place[0] == output and place[1] >= 0]:
-            self._end_part(place, events)
-        found = self._open.get((output, -1))
-        if found is None:
-            if item.get("type") not in ("message", "reasoning", "function_call"):
-                for one in read_item(item):
-                    self._begin((output, -1), one, events)
-                self._end_part((output, -1), events)
+        if output not in self._outputs:
+            self._tell(output, item, events)
             return
-        number = found[0]
-        if number in self._unsaid:
-            whole_text = words(item, "arguments") if found[1] is ToolCall else read_thought(item).text
-            if whole_text:
-                events.append(Delta(0, number, whole_text))
-        if found[1] is Thinking and (signature := read_thought(item).signature):
-            events.append(Signed(0, number, signature))
-        self._end_part((output, -1), events)
+        opened = self._open.get((output, -1))
+        if opened is not None:
+            text = words(item, "arguments") if opened.kind is ToolCall else read_thought(item).text
+            if text and not opened.told:
+                events.append(Delta(0, opened.number, text))
+            if opened.kind is Thinking and (signature := read_thought(item).signature):
+                events.append(Signed(0, opened.number, signature))
+        for place in [place for place in self._open if place[0] == output]:
+            self._end_part(place, events)
+
+    def _tell(self, output: int, item: Json, events: list[Event]) -> None:
+        for one in read_item(item):
+            self._called = self._called or isinstance(one, ToolCall)
+            events.extend(_whole_part(self._next((output, -1), events), one))
+        if logprobs := logprobs_of([item]):
+            events.append(Weighed(0, logprobs))
 
     def _end_part(self, place: Place, events: list[Event]) -> None:
-        found = self._open.pop(place, None)
-        if found is not None:
-            events.append(PartEnded(0, found[0]))
+        opened = self._open.pop(place, None)
+        if opened is not None:
+            events.append(PartEnded(0, opened.number))
+
+    def _end_all(self, events: list[Event]) -> None:
+        for place in list(self._open):
+            self._end_part(place, events)
 
     def _complete(self, response: Json, events: list[Event]) -> None:
         self._start(response, events)
-        for place in list(self._open):
-            self._end_part(place, events)
+        self._end_all(events)
+        if not self._count:
+            for output, item in enumerate(rows(response, "output")):
+                self._tell(output, item, events)
         finish = finish_of(response, (ToolCall(id="", name=""),) if self._called else ())
         events.append(Finished(0, finish))
-        if (usage := usage_of(response)) is not None:
-            events.append(Used(usage, words(response, "service_tier")))
+        self._used(response, events)
         self._ended = True
         events.append(Ended())
 
     def _fail(self, said: Json, events: list[Event]) -> None:
-        error = part(part(said, "response"), "error") or part(said, "error") or said
-        code = words(error, "code")
-        for place in list(self._open):
-            self._end_part(place, events)
+        self._end_all(events)
+        self._used(part(said, "response"), events)
         self._ended = True
-        events.append(Failed(refused(_STATUSES.get(code, 500), words(error, "message"), kind=code)))
+        events.append(Failed(failure_of(part(part(said, "response"), "error") or part(said, "error") or said)))
+
+    def _used(self, response: Json, events: list[Event]) -> None:
+        if (usage := usage_of(response)) is not None:
+            events.append(Used(usage, words(response, "service_tier")))
+
+
+def _whole_part(number: int, one: Part) -> Iterator[Event]:
+    """A part that comes in one piece."""
+    match one:
+        case Text() | Refusal():
+            yield PartStarted(0, number, type(one)(""))
+            text = one.text
+        case ToolCall():
+            yield PartStarted(0, number, ToolCall(id=one.id, name=one.name))
+            text = one.arguments
+        case Thinking():
+            yield PartStarted(0, number, Thinking(signature=one.signature, redacted=one.redacted, id=one.id))
+            text = one.text
+        case _:
+            yield PartStarted(0, number, one)
+            text = ""
+    if text:
+        yield Delta(0, number, text)
+    for citation in one.citations if isinstance(one, Text) else ():
+        yield Cited(0, number, citation)
+    yield PartEnded(0, number)
 
 
 def _place(said: Json) -> Place:

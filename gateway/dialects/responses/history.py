@@ -5,8 +5,11 @@ from typing import Any, cast
 
 from gateway.core.faults import BadRequest, UpstreamBroken
 from gateway.dialects.reading import answer_object, part, rows, words
+from gateway.dialects.seals import is_sealed
 from gateway.dialects.sse import data_of, read_object, split
 
+# Items of hosted tools: the work is done, and the answer tells what came of it. Their ids are their upstream's own.
+_HOSTED = frozenset({"web_search_call", "file_search_call", "code_interpreter_call", "mcp_list_tools", "mcp_call"})
 _ENDINGS = (b"response.completed", b"response.incomplete")
 MAX_PAGE = 100
 
@@ -23,15 +26,27 @@ def input_items(value: object) -> list[dict[str, Any]]:
 def turn_items(input: Iterable[Mapping[str, Any]], response: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One turn, its input and its output, as input of the next.
 
-    Ids mean something to the upstream that gave them alone, and thoughts without their encrypted content are refused by
-    every upstream: both are left out.
+    Ids mean something to the upstream that gave them alone, thoughts without their encrypted content are refused by
+    every upstream, and so are hosted tools' items by every other: all are left out.
     """
     items: list[dict[str, Any]] = []
     for item in [*input, *rows(response, "output")]:
-        if item.get("type") == "reasoning" and not item.get("encrypted_content"):
+        kind = item.get("type")
+        if kind in _HOSTED or (kind == "reasoning" and not item.get("encrypted_content")):
             continue
         items.append({name: value for name, value in item.items() if name not in ("id", "status")})
     return items
+
+
+def own_items(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of items that were made here, those an upstream of this dialect takes as they are: neither another provider's
+    sealed thoughts, nor images that it did not make itself."""
+    return [item for item in items if item.get("type") != "image_generation_call" and not _is_foreign(item)]
+
+
+def _is_foreign(item: Mapping[str, Any]) -> bool:
+    """Whether it is another provider's thought."""
+    return item.get("type") == "reasoning" and is_sealed(words(item, "encrypted_content"))
 
 
 def response_in(body: bytes) -> dict[str, Any] | None:

@@ -1,7 +1,15 @@
-"""Input items. What an assistant did in one turn stands in several items (thoughts, calls, messages): they are one
-message in the vocabulary, as are the outputs of several calls."""
+"""Input items.
 
-from collections.abc import Iterable, Iterator, Sequence
+Source: OpenAI's API reference, "Create a model response", `input`.
+
+What an assistant did in one turn stands in several items (thoughts, calls, messages): they are one
+message in the vocabulary, as are the outputs of several calls.
+
+A tool call has no field for a signature here. The one of Gemini's stands before it as a reasoning item without summary,
+whose `encrypted_content` is the signature, sealed (`dialects/seals.py`); given back, it is the call's again.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from gateway.core.conversation import (
@@ -25,10 +33,10 @@ from gateway.core.faults import BadRequest
 from gateway.dialects.fitting import Quirks
 from gateway.dialects.reading import field, needed, objects, unknown, wrong
 from gateway.dialects.seals import opened, rejoined, returned
-from gateway.dialects.sources import data_url, source_of
+from gateway.dialects.sources import data_url, inline, source_of
 
 _ROLES = frozenset(get_args(Role)) - {"tool"}
-_KNOWN = ("message", "function_call", "function_call_output", "reasoning")
+_KNOWN = ("message", "function_call", "function_call_output", "reasoning", "image_generation_call")
 
 
 def decode_input(body: Json) -> tuple[Message, ...]:
@@ -68,7 +76,7 @@ def _append(messages: list[Message], message: Message) -> None:
 
 
 def _item(item: Json, where: str) -> Message:
-    match item.get("type", "message"):
+    match item.get("type") or ("message" if "role" in item else "item_reference"):
         case "message":
             role = needed(item, "role", str, where)
             if role not in _ROLES:
@@ -88,6 +96,10 @@ def _item(item: Json, where: str) -> Message:
             return Message(role="tool", parts=(result,), where=where)
         case "reasoning":
             return Message(role="assistant", parts=(_thought(item, where),), where=where)
+        case "image_generation_call":
+            media_type = f"image/{field(item, 'output_format', str, where) or 'png'}"
+            made = Image(inline(media_type, needed(item, "result", str, where), f"{where}.result"))
+            return Message(role="assistant", parts=(made,), where=where)
         case kind:
             raise unknown(f"{where}.type", kind, _KNOWN)
 
@@ -96,7 +108,7 @@ def _thought(item: Json, where: str) -> Thinking:
     signature = returned(field(item, "encrypted_content", str, where) or "", "openai")
     summary = objects(item, "summary", where)
     texts = [*summary, *objects(item, "content", where)]
-    text = "\n\n".join(field(one, "text", str, where) or "" for one in texts)
+    text = "\n\n".join(filter(None, (field(one, "text", str, where) for one in texts)))
     redacted = bool(signature) and not texts
     return Thinking(text=text, signature=signature, redacted=redacted, id=field(item, "id", str, where) or "")
 
@@ -146,7 +158,7 @@ def encode_input(messages: Iterable[Message], quirks: Quirks) -> list[dict[str, 
     items: list[dict[str, Any]] = []
     for message in messages:
         if message.role == "assistant":
-            items.extend(_assistant(message.parts))
+            items.extend(_without_last_thoughts(_assistant(message)))
         elif message.role == "tool":
             items.extend(_output(part, message.where) for part in message.parts if isinstance(part, ToolResult))
         else:
@@ -156,8 +168,16 @@ def encode_input(messages: Iterable[Message], quirks: Quirks) -> list[dict[str, 
     return items
 
 
-def _assistant(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
-    for part in parts:
+def _without_last_thoughts(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A thought that nothing follows (the answer was cut in it) is refused."""
+    kept = list(items)
+    while kept and kept[-1]["type"] == "reasoning":
+        kept.pop()
+    return kept
+
+
+def _assistant(message: Message) -> Iterator[dict[str, Any]]:
+    for part in message.parts:
         match part:
             case Text():
                 said: dict[str, Any] = {"type": "output_text", "text": part.text, "annotations": []}
@@ -171,17 +191,19 @@ def _assistant(parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
             case Thinking() if signature := opened(part.signature, "openai"):
                 summary = [{"type": "summary_text", "text": part.text}] if part.text else []
                 yield {"type": "reasoning", "summary": summary, "encrypted_content": signature}
+            case Thinking():
+                continue  # another provider's are refused
             case _:
-                continue  # thoughts of another provider are refused
+                raise _unsayable(message.where)
 
 
 def _output(result: ToolResult, where: str) -> dict[str, Any]:
     """The dialect has no flag for a failed call: the text says it."""
-    output: object = [_write_part(part, where) for part in result.parts]
-    if all(isinstance(part, Text) for part in result.parts):
-        output = "\n".join(part.text for part in result.parts if isinstance(part, Text))
-        if result.is_error:
-            output = f"Error: {output}"
+    text = "\n".join(part.text for part in result.parts if isinstance(part, Text))
+    output: object = f"Error: {text}" if result.is_error else text
+    if not all(isinstance(part, Text) for part in result.parts):
+        failed = [Text("Error:")] if result.is_error else []
+        output = [_write_part(part, where) for part in (*failed, *result.parts)]
     return {"type": "function_call_output", "call_id": result.call_id, "output": output}
 
 
@@ -197,4 +219,8 @@ def _write_part(part: Part, where: str) -> dict[str, Any]:
         case File(source=Url() as source):
             return {"type": "input_file", "file_url": source.url}
         case _:
-            raise BadRequest(f"`{where}` holds what cannot be sent to this model", param=where)
+            raise _unsayable(where)
+
+
+def _unsayable(where: str) -> BadRequest:
+    return BadRequest(f"`{where}` holds what cannot be sent to this model", param=where)

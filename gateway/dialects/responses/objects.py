@@ -1,7 +1,7 @@
 """The objects a client gets: responses and their output items, each with an id made from the gateway's own."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from gateway.core.conversation import Citation, Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
 from gateway.core.generation import Finish
@@ -20,19 +20,21 @@ _INCOMPLETE: Mapping[str, str] = {
 # What a response repeats of its request, and what it says where the request does not.
 _ECHOED: Mapping[str, Any] = {
     "background": False,
+    "frequency_penalty": 0.0,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
+    "prompt_cache_retention": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "service_tier": "default",
     "store": True,
     "temperature": 1.0,
-    "text": {"format": {"type": "text"}},
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
     "tool_choice": "auto",
     "tools": [],
     "top_logprobs": 0,
@@ -54,25 +56,37 @@ def response_object(
     error: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A response; in progress without `finish`, failed with `error`."""
-    reason = _INCOMPLETE.get(finish.reason) if finish is not None else None
+    reason = unfinished(finish) if finish is not None else None
     status = "in_progress" if finish is None else "incomplete" if reason else "completed"
-    done = status == "completed"
-    echoed = {name: default if asked.get(name) is None else asked[name] for name, default in _ECHOED.items()}
-    if service_tier in SERVICE_TIERS:
-        echoed["service_tier"] = service_tier
     return {
         "id": response_id(caption),
         "object": "response",
         "created_at": caption.created,
         "status": "failed" if error else status,
-        "completed_at": caption.created if done else None,
+        "completed_at": caption.created if status == "completed" else None,
         "error": error,
         "incomplete_details": {"reason": reason} if reason else None,
         "model": model or caption.model,
         "output": output,
-        **echoed,
+        **{name: _echo(asked.get(name), default) for name, default in _ECHOED.items()},
+        "service_tier": service_tier if service_tier in SERVICE_TIERS else "default",  # the one that served
         "usage": None if usage is None else write_usage(usage),
     }
+
+
+def _echo(value: object, default: object) -> object:
+    """What was asked; of an object, what was not asked is as it would be by itself."""
+    if value is None:
+        return default
+    if not isinstance(value, dict) or not isinstance(default, dict):
+        return cast(object, value)
+    given = {name: one for name, one in cast(Json, value).items() if one is not None}
+    return {**cast(Json, default), **given}
+
+
+def unfinished(finish: Finish) -> str | None:
+    """Why a response is incomplete, or None if it is not."""
+    return _INCOMPLETE.get(finish.reason)
 
 
 def response_id(caption: Caption) -> str:
@@ -97,7 +111,7 @@ def write_item(part: Part, caption: Caption, output: list[dict[str, Any]]) -> No
                 output.append(sealed_item(item_id("rs", caption, len(output)), part.signature))
             output.append(call_item(item_id("fc", caption, len(output)), part))
         case Image(source=Inline() as source):
-            output.append(image_item(item_id("ig", caption, len(output)), source.data))
+            output.append(image_item(item_id("ig", caption, len(output)), source))
         case _:
             return
 
@@ -127,8 +141,9 @@ def write_annotation(citation: Citation, length: int) -> dict[str, Any]:
     }
 
 
-def thought_item(name: str, part: Thinking) -> dict[str, Any]:
-    item: dict[str, Any] = {"id": name, "type": "reasoning", "summary": [], "status": "completed"}
+def thought_item(name: str, part: Thinking, status: str = "completed") -> dict[str, Any]:
+    """A thought without a summary is a redacted one: an empty summary tells the others apart when they come back."""
+    item: dict[str, Any] = {"id": name, "type": "reasoning", "summary": [], "status": status}
     if not part.redacted:
         item["summary"].append({"type": "summary_text", "text": part.text})
     if part.signature:
@@ -152,18 +167,31 @@ def call_item(name: str, call: ToolCall, status: str = "completed") -> dict[str,
     }
 
 
-def image_item(name: str, data: str) -> dict[str, Any]:
-    return {"id": name, "type": "image_generation_call", "status": "completed", "result": data}
+def image_item(name: str, source: Inline, status: str = "completed") -> dict[str, Any]:
+    return {
+        "id": name,
+        "type": "image_generation_call",
+        "status": status,
+        "output_format": source.media_type.removeprefix("image/"),
+        "result": source.data,
+    }
 
 
-class OpenPart:
-    """A part that is growing: its item's place, its own place in that item, what it is, and its text so far."""
+def write_logprobs(entries: Iterable[Json], output: list[dict[str, Any]]) -> None:
+    """Give the logprobs to the last text; without any, nobody can tell what they are of."""
+    texts = [block for item in output if item["type"] == "message" for block in item["content"]]
+    if texts and texts[-1]["type"] == "output_text":
+        texts[-1]["logprobs"].extend(logprob_entry(entry) for entry in entries)
 
-    __slots__ = ("beginning", "content", "item", "place", "texts")
 
-    def __init__(self, beginning: Part, place: int, item: dict[str, Any], content: int = 0) -> None:
-        self.beginning = beginning
-        self.place = place
-        self.item = item
-        self.content = content
-        self.texts: list[str] = []
+def logprob_entry(entry: Json) -> dict[str, Any]:
+    """A token's entry with its bytes and its alternatives, which other dialects may leave out."""
+    alternatives = [_token(other) for other in entry.get("top_logprobs") or ()]
+    return {**_token(entry), "top_logprobs": alternatives}
+
+
+def _token(entry: Json) -> dict[str, Any]:
+    token = str(entry.get("token", ""))
+    written = entry.get("bytes")
+    known = list(token.encode("utf-8", "replace")) if written is None else written
+    return {"token": token, "bytes": known, "logprob": entry.get("logprob", 0.0)}

@@ -1,4 +1,7 @@
-"""Requests: the top-level fields. Items are in `items.py`."""
+"""Requests: the top-level fields. Items are in `items.py`.
+
+Source: OpenAI's API reference, "Create a model response".
+"""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -19,6 +22,11 @@ _READ = frozenset(
         "previous_response_id", "background", "truncation",
     }
 )  # fmt: skip
+# Of these objects' members.
+_READ_IN: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"format", "verbosity"}),
+    "reasoning": frozenset({"effort", "summary"}),
+}
 _REFUSED: Mapping[str, str] = {
     "conversation": "conversations are kept by OpenAI alone; use `previous_response_id`",
     "prompt": "prompts are kept by OpenAI alone",
@@ -63,6 +71,7 @@ def decode_request(body: Json, model: str, stream: bool) -> ChatRequest:
             "verbosity": "text.verbosity",
             "cache_key": "prompt_cache_key",
             "logprobs": "top_logprobs",
+            **({} if body.get("user") else {"user": "safety_identifier"}),
         },
     )
 
@@ -78,6 +87,9 @@ def _refuse(body: Json) -> None:
 def _unread(body: Json, include: tuple[str, ...]) -> tuple[str, ...]:
     names = [name for name, value in body.items() if name not in _READ and value is not None]
     names += [f"include.{word}" for word in include if word not in (_LOGPROBS, _ENCRYPTED)]
+    for outer, known in _READ_IN.items():
+        members = field(body, outer, dict) or {}
+        names += [f"{outer}.{name}" for name, value in members.items() if name not in known and value is not None]
     if body.get("truncation") == "auto":
         names.append("truncation")
     return tuple(names)
@@ -169,6 +181,7 @@ def encode_request(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
         body["tool_choice"] = _write_choice(request.tool_choice)
     if reasoning := _write_reasoning(request, quirks):
         body["reasoning"] = reasoning
+    if reasoning or quirks.always_thinks:
         include.append(_ENCRYPTED)
     if text := _write_text(request):
         body["text"] = text
