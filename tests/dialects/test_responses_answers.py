@@ -531,7 +531,7 @@ def test_a_stream_that_breaks() -> None:
     assert {name: error[name] for name in ("type", "code", "message", "param")} == {
         "type": "error", "code": "rate_limit_exceeded", "message": "slow down", "param": None,
     }  # fmt: skip
-    assert error["gateway"] == {"request_id": "r1", "blame": "policy", "limit": "x"}
+    assert error["error"]["gateway"] == {"request_id": "r1", "blame": "policy", "limit": "x"}
     assert failed["type"] == "response.failed"
     response = failed["response"]
     assert (response["status"], response["error"]) == (

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from recorded import CORPUS, body_of, events_of, exchanges, is_stream, name_of, succeeded
 
-from gateway.core.conversation import Part, Thinking
+from gateway.core.conversation import Image, Part, Thinking
 from gateway.core.faults import BadRequest
 from gateway.core.generation import gathered
 from gateway.dialects.fitting import Quirks, fit
@@ -25,7 +26,9 @@ def rows() -> list[dict[str, Any]]:
 
 
 def unsigned(part: Part) -> Part:
-    """OpenAI encrypts a thought anew whenever it tells it."""
+    """OpenAI encrypts a thought anew whenever it tells it, and writes out an image's detail where none was asked."""
+    if isinstance(part, Image):
+        return msgspec.structs.replace(part, detail=part.detail or "auto")
     if not isinstance(part, Thinking):
         return part
     return Thinking(text=part.text, signature="openai." if part.signature else "", redacted=part.redacted, id=part.id)

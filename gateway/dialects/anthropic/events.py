@@ -47,12 +47,14 @@ class Decoder:
         Raises:
             UpstreamBroken: an event is not JSON.
         """
+        if self._ended:
+            return []  # whatever comes now, in whatever pieces
         events: list[Event] = []
         for data in self._reader.feed(chunk):
-            if self._ended:
-                break
             if not isinstance(data, bytes):
                 self.take(data, events)
+            if self._ended:
+                break
         return events
 
     def end(self) -> list[Event]:

@@ -65,15 +65,13 @@ class Decoder:
         Raises:
             UpstreamBroken: an event is not JSON.
         """
+        if self._ended:
+            return []  # whatever comes now, in whatever pieces
         events: list[Event] = []
         for data in self._reader.feed(chunk):
+            self._hear(data, events)
             if self._ended:
                 break
-            if isinstance(data, bytes):
-                if data == b"[DONE]":
-                    self._end(events)
-            else:
-                self._chunk(data, events)
         return events
 
     def end(self) -> list[Event]:
@@ -83,9 +81,10 @@ class Decoder:
             UpstreamBroken: it did so before the answer was whole.
         """
         events: list[Event] = []
-        for data in self._reader.rest():
-            if data == b"[DONE]":
-                self._end(events)
+        for data in () if self._ended else self._reader.rest():
+            self._hear(data, events)
+            if self._ended:
+                break
         if not self._ended:
             if not self._choices or self._choices != self._finished:
                 raise UpstreamBroken(
@@ -93,6 +92,12 @@ class Decoder:
                 )
             self._end(events)
         return events
+
+    def _hear(self, data: Json | bytes, events: list[Event]) -> None:
+        if not isinstance(data, bytes):
+            self._chunk(data, events)
+        elif data == b"[DONE]":
+            self._end(events)
 
     def _end(self, events: list[Event]) -> None:
         self._parts.end_all(events)
