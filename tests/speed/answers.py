@@ -16,6 +16,8 @@ GATES = 3
 """Of a gated stream: so many events in a row are each sent only when the one before was confirmed."""
 
 STREAM_EVENTS = 103
+SERVED = "gpt-4o-mini-2024-07-18"
+TEXT = "x" * 560
 USAGE = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
 
 
@@ -41,7 +43,7 @@ def request_body(mode: Mode) -> bytes:
 
 
 def _event(fields: dict[str, Any]) -> bytes:
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini-2024-07-18"}
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": SERVED}
     return b"data: " + json.dumps({**head, **fields}).encode() + b"\n\n"
 
 
@@ -54,7 +56,8 @@ FINISH = _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]
 USAGE_EVENT = _event({"choices": [], "usage": USAGE})
 DONE = b"data: [DONE]\n\n"
 
-EVENTS = (*(delta(f"token{number} ") for number in range(STREAM_EVENTS - 2)), FINISH, DONE)
+TOKENS = tuple(f"token{number} " for number in range(STREAM_EVENTS - 2))
+EVENTS = (*map(delta, TOKENS), FINISH, DONE)
 EVENTS_WITH_USAGE = (*EVENTS[:-1], USAGE_EVENT, DONE)
 STREAM = b"".join(EVENTS)
 
@@ -63,9 +66,9 @@ WHOLE = json.dumps(
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
-        "model": "gpt-4o-mini-2024-07-18",
+        "model": SERVED,
         "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "x" * 560}, "finish_reason": "stop"},
+            {"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"},
         ],
         "usage": {**USAGE, "prompt_tokens_details": {"cached_tokens": 0}},
     }

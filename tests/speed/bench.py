@@ -77,7 +77,7 @@ async def _compete(ground: Ground, where: Placement, request: Request) -> bool:
 async def _profile(ground: Ground, where: Placement) -> None:
     contestant: Contestant = gateway(ground)
     with Child(contestant.name, contestant.argv, where.contestants, ground.folder / "gateway.log") as child:
-        child.wait_until(lambda: answers_with(contestant.port, contestant.plain_request))
+        child.wait_until(lambda: answers_with(contestant.port, contestant.request("plain")))
         for graph in await profile(contestant, child, ground.mock_port, ROOT / "build"):
             print(graph)
 

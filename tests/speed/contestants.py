@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from tests.speed.answers import request_body
+from tests.speed.answers import Mode
 from tests.speed.child import free_port
+from tests.speed.dialects import CHAT, MESSAGES, Dialect
 from tests.speed.gateway_contestant import GatewayFiles
 from tests.speed.http_reading import request_bytes
 
@@ -26,8 +27,8 @@ class Ground(msgspec.Struct, frozen=True):
 class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     argv: how it is started; empty for the mock itself, which is called directly to know what there is to add to.
-    port: where it answers. key: what callers show it.
-    verbatim: answers come through byte for byte, and are checked to.
+    port: where it answers. key: what callers show it. dialect: what they speak.
+    verbatim: what an answer must be is known byte for byte, and each is checked to be.
     rival: the run goes on without it if it does not start, or does not stream.
     """
 
@@ -35,18 +36,15 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     port: int
     key: str = "gw-bench"
+    dialect: Dialect = CHAT
     verbatim: bool = True
     rival: bool = False
     gateway: GatewayFiles | None = None
 
-    def request(self, body: bytes) -> bytes:
+    def request(self, mode: Mode) -> bytes:
         """A call as an application would send it."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
-        return request_bytes(self.port, "POST", "/v1/chat/completions", body, headers)
-
-    @property
-    def plain_request(self) -> bytes:
-        return self.request(request_body("plain"))
+        return request_bytes(self.port, "POST", self.dialect.path, self.dialect.request_body(mode), headers)
 
 
 class Absent(msgspec.Struct, frozen=True):
@@ -60,9 +58,18 @@ def direct(ground: Ground) -> Contestant:
 
 def gateway(ground: Ground) -> Contestant:
     """This gateway with everything on."""
-    files = GatewayFiles.write(ground.folder / "gateway", free_port(), ground.mock_port, ground.sink_port)
+    return _gateway(ground, "gateway", CHAT)
+
+
+def translating(ground: Ground) -> Contestant:
+    """The same for clients of another dialect than the upstream's: each call and each answer is translated."""
+    return _gateway(ground, "translating", MESSAGES)
+
+
+def _gateway(ground: Ground, name: str, dialect: Dialect) -> Contestant:
+    files = GatewayFiles.write(ground.folder / name, free_port(), ground.mock_port, ground.sink_port)
     return Contestant(
-        name="gateway", argv=files.command("serve"), port=files.port, key=files.create_key(), gateway=files
+        name=name, argv=files.command("serve"), port=files.port, key=files.create_key(), dialect=dialect, gateway=files
     )
 
 
@@ -131,7 +138,7 @@ def litellm(ground: Ground) -> Contestant | Absent:
     return Contestant(name="litellm", argv=argv, port=port, key=key, verbatim=False, rival=True)
 
 
-BUILDERS: Sequence[Callable[[Ground], Contestant | Absent]] = (direct, gateway, bare, nginx, litellm)
+BUILDERS: Sequence[Callable[[Ground], Contestant | Absent]] = (direct, gateway, bare, translating, nginx, litellm)
 
 
 def line_up(ground: Ground) -> tuple[list[Contestant], list[Absent]]:

@@ -51,9 +51,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_for(contestant: Contestant, mode: answers.Mode) -> Check:
-    """What an answer must be: byte for byte what the mock sent, or at least something whole of the right kind."""
-    wanted = answers.expected(mode)
-    ending = answers.DONE.strip() if answers.is_stream(mode) else b"}"
+    """What an answer must be: byte for byte what is known of it, or at least something whole of the right kind."""
+    dialect = contestant.dialect
+    wanted = dialect.expected(mode)
+    ending = dialect.ending.strip() if answers.is_stream(mode) else b"}"
 
     def check(answer: AnswerReader) -> str:
         if answer.status != 200:
@@ -61,7 +62,7 @@ def check_for(contestant: Contestant, mode: answers.Mode) -> Check:
         payload = answer.payload()
         if payload == wanted or (not contestant.verbatim and payload.rstrip().endswith(ending)):
             return ""
-        return f"a body of {len(payload)} bytes that is not what the upstream sent"
+        return f"a body of {len(payload)} bytes that is not what it should be"
 
     return check
 
@@ -95,16 +96,12 @@ async def measure(contestant: Contestant, pid: int | None, scenario: Scenario, b
 
 
 async def _drive(contestant: Contestant, scenario: Scenario, by: Instrument) -> Loaded:
-    body = answers.request_body(scenario.mode)
     if by.wrk_folder is None or not scenario.wrk:
         check = check_for(contestant, scenario.mode)
-        request = contestant.request(body)
+        request = contestant.request(scenario.mode)
         spread_s = min(scenario.spread_s, by.seconds)
         return await load(contestant.port, request, check, scenario.connections, by.seconds, spread_s)
-    least = len(answers.WHOLE) if contestant.verbatim else 1
-    return await load_with_wrk(
-        contestant.port, contestant.key, body, least, scenario.connections, by.seconds, by.wrk_folder
-    )
+    return await load_with_wrk(contestant, scenario, by.seconds, by.wrk_folder)
 
 
 async def _settled(pid: int, quiet_s: float) -> Cpu:

@@ -101,7 +101,7 @@ class GatewayFiles(msgspec.Struct, frozen=True):
 
     @property
     def log(self) -> Path:
-        return self.folder.parent / "gateway.log"
+        return self.folder.with_suffix(".log")
 
     def command(self, *words: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "gateway.cli", *words, "--config", str(self.folder / "config.yaml"))

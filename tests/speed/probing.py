@@ -53,7 +53,7 @@ class FirstEvent(msgspec.Struct, frozen=True):
     held_back: bool
 
 
-async def gated_stream(port: int, request: bytes, mock_port: int) -> FirstEvent:
+async def gated_stream(port: int, request: bytes, ending: bytes, mock_port: int) -> FirstEvent:
     """Read a stream of which the upstream sends the next event only after this one has been seen here.
 
     Raises:
@@ -84,7 +84,7 @@ async def gated_stream(port: int, request: bytes, mock_port: int) -> FirstEvent:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-    if len(delays) != answers.GATES or not answer.payload().endswith(answers.DONE):
+    if len(delays) != answers.GATES or not answer.payload().endswith(ending):
         raise Malformed("the stream is complete, but its events are not all there")
     return FirstEvent(tuple(delays), held_back=False)
 

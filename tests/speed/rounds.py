@@ -8,7 +8,6 @@ from statistics import median
 
 import msgspec
 
-from tests.speed import answers
 from tests.speed.child import BenchError, Child
 from tests.speed.contestants import Contestant, Ground
 from tests.speed.cores import Placement
@@ -75,7 +74,8 @@ class Field:
                 except BenchError as error:
                     if not contestant.rival:
                         raise
-                    self._left_out[contestant.name] = str(error).partition("\n")[0]
+                    what, *words = str(error).splitlines()
+                    self._left_out[contestant.name] = " ".join([what, *words[-1:]])
                 else:
                     took[contestant.name].append(seconds)
         return {name: median(values) for name, values in took.items()}
@@ -121,9 +121,9 @@ class Field:
                 self._samples[contestant.name, scenario.name].append(sample)
 
     async def _gated(self, contestant: Contestant) -> None:
-        request = contestant.request(answers.request_body("gated"))
+        request, ending = contestant.request("gated"), contestant.dialect.ending
         try:
-            found = await gated_stream(contestant.port, request, self._ground.mock_port)
+            found = await gated_stream(contestant.port, request, ending, self._ground.mock_port)
         except (OSError, Malformed) as error:
             if not contestant.rival:
                 raise BenchError(f"{contestant.name} gave no whole stream: {error}") from None
@@ -171,4 +171,4 @@ def memory_of(pid: int) -> Memory:
 
 def _wait_for_first_answer(child: Child, contestant: Contestant) -> float:
     """Seconds from the process's start to a 200."""
-    return child.wait_until(lambda: answers_with(contestant.port, contestant.plain_request))
+    return child.wait_until(lambda: answers_with(contestant.port, contestant.request("plain")))

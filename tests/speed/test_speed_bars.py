@@ -14,7 +14,7 @@ from tests.speed.rounds import Outcome
 from tests.speed.scenarios import SCENARIOS
 
 EVIDENCE = Evidence(records=1000, unpriced=0, log_lines=1000, spans=100, requests_in_metrics=1000)
-COMPLETE, ON, REQUESTS, EVENTS, FLOWS, MEMORY, COLD = range(7)
+COMPLETE, ON, REQUESTS, EVENTS, TRANSLATED, TRANSLATED_EVENTS, FLOWS, MEMORY, COLD = range(9)
 
 
 def sample(**given: Any) -> Sample:
@@ -49,9 +49,12 @@ def figures(name: str, load: dict[str, Any] | None = None, **given: Any) -> Figu
 BARE = figures("bare", {"cpu_us_per_request": 75, "cpu_us_per_event": 8})
 
 
-def outcome(gateway: Figures, evidence: Evidence | None = EVIDENCE) -> Outcome:
+TRANSLATING = figures("translating")
+
+
+def outcome(gateway: Figures, evidence: Evidence | None = EVIDENCE, translating: Figures = TRANSLATING) -> Outcome:
     direct = figures("direct", {"cpu_us_per_request": None, "cpu_us_per_event": None, "busy": None}, idle=None)
-    return Outcome({"direct": direct, "gateway": gateway, "bare": BARE}, 500, evidence)
+    return Outcome({one.name: one for one in (direct, gateway, BARE, translating)}, 500, evidence)
 
 
 def missed(found: Outcome) -> list[int]:
@@ -78,6 +81,20 @@ def test_a_gateway_within_all_bounds_passes() -> None:
 )
 def test_each_bound_is_kept_by_itself(gateway: Figures, bar: int) -> None:
     assert missed(outcome(gateway)) == [bar]
+
+
+@pytest.mark.parametrize(
+    ("translating", "bar"),
+    [
+        (figures("translating", {"wrong": {"status 500": 1}}), COMPLETE),
+        (figures("translating", {"requests_per_s": 1_499}), TRANSLATED),
+        (figures("translating", {"cpu_us_per_event": 25.1}), TRANSLATED_EVENTS),
+        (figures("translating", {"cpu_us_per_event": None}), TRANSLATED_EVENTS),
+        (figures("translating", held_back=1), FLOWS),
+    ],
+)
+def test_so_is_each_of_translating(translating: Figures, bar: int) -> None:
+    assert missed(outcome(figures("gateway"), translating=translating)) == [bar]
 
 
 def test_requests_per_second_count_where_the_ratio_is_missed() -> None:

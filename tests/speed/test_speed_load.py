@@ -14,6 +14,7 @@ from tests.speed import answers
 from tests.speed.child import BenchError, Child, free_port
 from tests.speed.contestants import Contestant, Ground
 from tests.speed.cores import place
+from tests.speed.dialects import CHAT
 from tests.speed.driving import Instrument, check_for, measure
 from tests.speed.http_reading import AnswerReader, request_bytes
 from tests.speed.load import load, percentile
@@ -75,7 +76,7 @@ def answer_with(raw: bytes, *, then_close: bool = False) -> Handler:
 @pytest.mark.parametrize("mode", ["plain", "delayed", "stream", "paced"])
 def test_the_mock_answers_as_the_models_name_says(mock_port: int, mode: answers.Mode) -> None:
     began = time.monotonic()
-    answer = ask(mock_port, contestant(mock_port).request(answers.request_body(mode)))
+    answer = ask(mock_port, contestant(mock_port).request(mode))
     took = time.monotonic() - began
     assert (answer.status, answer.payload()) == (200, answers.expected(mode))
     assert 850 < len(answers.WHOLE) < 1000
@@ -85,7 +86,8 @@ def test_the_mock_answers_as_the_models_name_says(mock_port: int, mode: answers.
 
 def test_the_usage_event_comes_only_when_asked_for(mock_port: int) -> None:
     asked = answers.request_body("stream")[:-1] + b', "stream_options": {"include_usage": true}}'
-    payload = ask(mock_port, contestant(mock_port).request(asked)).payload()
+    headers = {"content-type": "application/json"}
+    payload = ask(mock_port, request_bytes(mock_port, "POST", CHAT.path, asked, headers)).payload()
     assert payload == b"".join(answers.EVENTS_WITH_USAGE) != answers.STREAM
 
 
@@ -121,7 +123,7 @@ async def test_what_is_not_a_whole_right_answer_is_never_counted(
 async def test_a_server_that_closes_politely_after_each_answer_is_connected_to_again() -> None:
     raw = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(answers.WHOLE), answers.WHOLE)
     async with server(answer_with(raw, then_close=True)) as port:
-        request = contestant(port).plain_request
+        request = contestant(port).request("plain")
         loaded = await load(port, request, check_for(contestant(port), "plain"), connections=2, seconds=0.2)
     assert loaded.wrong == {}
     assert loaded.answers > 2
@@ -130,7 +132,7 @@ async def test_a_server_that_closes_politely_after_each_answer_is_connected_to_a
 async def test_an_answer_that_never_ends_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.speed.load.FINISH_WITHIN_S", 0.1)
     async with server(answer_with(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{}")) as port:
-        loaded = await load(port, contestant(port).plain_request, lambda answer: "", connections=2, seconds=0.05)
+        loaded = await load(port, contestant(port).request("plain"), lambda answer: "", connections=2, seconds=0.05)
     assert (loaded.answers, loaded.wrong) == (0, {"no complete answer in time": 2})
 
 
@@ -149,8 +151,8 @@ def test_who_rewrites_answers_must_still_give_whole_ones() -> None:
 
 
 async def test_events_that_flow_are_timed(mock_port: int) -> None:
-    request = contestant(mock_port).request(answers.request_body("gated"))
-    found = await gated_stream(mock_port, request, mock_port)
+    request = contestant(mock_port).request("gated")
+    found = await gated_stream(mock_port, request, answers.DONE, mock_port)
     assert not found.held_back
     assert len(found.delays_us) == answers.GATES
     assert all(delay > 0 for delay in found.delays_us)
@@ -164,14 +166,16 @@ async def test_a_proxy_that_holds_events_back_is_found_out(mock_port: int) -> No
             writer.write(await upstream.readuntil(b"0\r\n\r\n"))
 
     async with server(buffer_whole_stream) as port:
-        request = contestant(port).request(answers.request_body("gated"))
-        found = await gated_stream(port, request, mock_port)
+        request = contestant(port).request("gated")
+        found = await gated_stream(port, request, answers.DONE, mock_port)
     assert found.held_back
     assert found.delays_us == ()
 
 
 async def test_a_rival_that_does_not_start_is_left_out_and_named(mock_port: int, tmp_path: Path) -> None:
-    broken = Contestant(name="broken", argv=(sys.executable, "-c", "exit(3)"), port=free_port(), rival=True)
+    broken = Contestant(
+        name="broken", argv=(sys.executable, "-c", "print('too early'); exit(3)"), port=free_port(), rival=True
+    )
     effort = Effort(rounds=1, seconds=0.05, quiet_s=0.1, cold_starts=1, gated_streams=1, wrk=False, warm_up=False)
 
     def field() -> Field:
@@ -181,7 +185,7 @@ async def test_a_rival_that_does_not_start_is_left_out_and_named(mock_port: int,
 
     outcome = await field().run([direct, broken])
     assert set(outcome.figures) == {"direct"}
-    assert outcome.left_out == {"broken": "broken ended with 3:"}
+    assert outcome.left_out == {"broken": "broken ended with 3: too early"}
 
     with pytest.raises(BenchError, match="broken ended with 3"):
         await field().run([direct, msgspec.structs.replace(broken, rival=False)])
@@ -209,8 +213,7 @@ def test_cpu_and_memory_of_a_tree_count_children_dead_or_alive(tmp_path: Path) -
 
 @pytest.mark.skipif(wrk_path() is None, reason="wrk is not installed")
 async def test_wrk_gives_the_same_figures_where_it_is_installed(mock_port: int, tmp_path: Path) -> None:
-    body = answers.request_body("plain")
-    loaded = await load_with_wrk(mock_port, "gw-test", body, len(answers.WHOLE), 4, 1.0, tmp_path)
+    loaded = await load_with_wrk(contestant(mock_port), PLAIN, 1.0, tmp_path)
     assert loaded.wrong == {}
     assert loaded.answers > 100
     assert 0 < loaded.p50_us <= loaded.p99_us

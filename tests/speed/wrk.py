@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.speed.child import BenchError
+from tests.speed.contestants import Contestant
 from tests.speed.load import Loaded
+from tests.speed.scenarios import Scenario
 
 SCRIPT = """
 wrk.method = "POST"
@@ -34,29 +36,30 @@ def wrk_path() -> str | None:
     return shutil.which("wrk")
 
 
-async def load_with_wrk(
-    port: int, key: str, body: bytes, least_answer: int, connections: int, seconds: float, folder: Path
-) -> Loaded:
-    """As `load`; `least_answer`: bytes of the smallest answer that is complete. Takes whole seconds, at least one."""
+async def load_with_wrk(contestant: Contestant, scenario: Scenario, seconds: float, folder: Path) -> Loaded:
+    """As `load`. Takes whole seconds, at least one."""
     path = wrk_path()
     assert path is not None, "asked only where wrk is installed"
     script = folder / "wrk.lua"
-    script.write_text(SCRIPT % {"body": body.decode(), "key": key})
+    dialect = contestant.dialect
+    script.write_text(SCRIPT % {"body": dialect.request_body(scenario.mode).decode(), "key": contestant.key})
     process = await asyncio.create_subprocess_exec(
         path,
-        *("-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "20s"),
-        *("-s", str(script), f"http://127.0.0.1:{port}/v1/chat/completions"),
+        *("-t1", f"-c{scenario.connections}", f"-d{math.ceil(seconds)}s", "--timeout", "20s"),
+        *("-s", str(script), f"http://127.0.0.1:{contestant.port}{dialect.path}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
     for line in output.decode(errors="replace").splitlines():
         if line.startswith("RESULT "):
-            return read_result(json.loads(line.removeprefix("RESULT ")), least_answer)
+            least = len(dialect.expected(scenario.mode)) if contestant.verbatim else 1
+            return read_result(json.loads(line.removeprefix("RESULT ")), least)
     raise BenchError(f"wrk said nothing that could be read:\n{output.decode(errors='replace')}")
 
 
 def read_result(said: dict[str, Any], least_answer: int) -> Loaded:
+    """`least_answer`: bytes of the smallest answer that is complete."""
     wrong = {what: count for what, count in said["wrong"].items() if count}
     missing = said["answers"] * least_answer - said["bytes"]
     if missing > 0:
