@@ -28,14 +28,12 @@ from gateway.core.generation import (
 )
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.events import Decoder as AnthropicDecoder
-from gateway.dialects.anthropic.vertex import raw_predict_body
 from gateway.dialects.bedrock.answers import decode_answer
 from gateway.dialects.bedrock.errors import decode_error
 from gateway.dialects.bedrock.events import Decoder
-from gateway.dialects.bedrock.invoke import InvokeStream, beta_names, invoke_body
+from gateway.dialects.bedrock.invoke import InvokeStream
 from gateway.dialects.bedrock.usage import read_usage, write_usage
 from gateway.dialects.eventstream import encode_event, encode_exception, encode_message
-from gateway.dialects.openai.body import read_json
 from tests.dialects.bedrock_corpus import cuts, decoded
 
 SIGNATURE = "EqQBCkgIARABGAIiQA"
@@ -331,22 +329,6 @@ def test_a_refused_credential_says_nothing_of_it() -> None:
 
 def chunk(said: bytes) -> bytes:
     return encode_event("chunk", json.dumps({"bytes": base64.b64encode(said).decode(), "p": "abc"}).encode())
-
-
-def test_bodies_keep_their_bytes() -> None:
-    fields = read_json(
-        b'{"model":"claude","stream":true,"max_tokens":5,"temperature":0.10,"messages":[ {"role":"user"} ]}'
-    )
-    assert invoke_body(fields, ["a-1, b-2", "a-1"]) == (
-        b'{"max_tokens":5,"temperature":0.10,"messages":[ {"role":"user"} ],'
-        b'"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["a-1","b-2"]}'
-    )
-    assert b"anthropic_beta" not in invoke_body(fields)
-    assert raw_predict_body(fields) == (
-        b'{"stream":true,"max_tokens":5,"temperature":0.10,"messages":[ {"role":"user"} ],'
-        b'"anthropic_version":"vertex-2023-10-16"}'
-    )
-    assert beta_names(["", " , x ,"]) == ["x"]
 
 
 def test_an_invoke_stream_is_anthropics() -> None:

@@ -11,16 +11,14 @@ from gateway.core.faults import BadRequest, UpstreamBroken
 from gateway.core.generation import Answer, gathered
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.events import Decoder as AnthropicDecoder
-from gateway.dialects.anthropic.vertex import raw_predict_body
 from gateway.dialects.bedrock.abilities import ABILITIES
 from gateway.dialects.bedrock.answers import decode_answer
 from gateway.dialects.bedrock.errors import decode_error
 from gateway.dialects.bedrock.events import Decoder
-from gateway.dialects.bedrock.invoke import InvokeStream, invoke_body
+from gateway.dialects.bedrock.invoke import InvokeStream
 from gateway.dialects.bedrock.requests import encode_request
 from gateway.dialects.chat.requests import decode_request
 from gateway.dialects.fitting import Quirks, fit
-from gateway.dialects.openai.body import read_json
 from gateway.dialects.seals import opened
 from tests.dialects.bedrock_corpus import CORPUS, body_of, cuts, decoded, exchanges, sdk_events
 
@@ -167,24 +165,6 @@ def test_a_recorded_claude_stream_becomes_anthropics_wherever_it_is_cut(row: dic
         reading.feed(stream[:length])
         with pytest.raises(UpstreamBroken):
             reading.end()
-
-
-@pytest.mark.parametrize("row", exchanges("invoke", "invoke-stream"), ids=by_id)
-def test_a_messages_body_becomes_the_recorded_invoke_body(row: dict[str, Any]) -> None:
-    sent = row["request"].get("json") or {}
-    if sent.get("anthropic_version") != "bedrock-2023-05-31":
-        pytest.skip("not a body of Anthropic's Messages")
-    betas = sent.get("anthropic_beta") or []
-    client = {k: v for k, v in sent.items() if not k.startswith("anthropic_")} | {"model": "claude", "stream": True}
-    body = invoke_body(read_json(json.dumps(client).encode()), [", ".join(betas)])
-    assert json.loads(body) == sent
-
-
-@pytest.mark.parametrize("row", exchanges("vertex_rawPredict", "vertex_streamRawPredict"), ids=by_id)
-def test_a_messages_body_becomes_the_recorded_raw_predict_body(row: dict[str, Any]) -> None:
-    sent = row["request"]["json"]
-    client = {k: v for k, v in sent.items() if k != "anthropic_version"} | {"model": "claude"}
-    assert json.loads(raw_predict_body(read_json(json.dumps(client).encode()))) == sent
 
 
 def pairs() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:

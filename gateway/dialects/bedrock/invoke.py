@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gateway.core.call import Fields
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.anthropic.errors import error_event
 from gateway.dialects.bedrock.errors import stream_error
@@ -19,7 +18,6 @@ from gateway.dialects.eventstream import EventMessage, EventStreamReader
 from gateway.dialects.reading import answer_object, words
 from gateway.dialects.sse import event
 
-VERSION = "bedrock-2023-05-31"
 # The last events of a stream, after which it may close.
 _ENDINGS = frozenset({"message_stop", "error"})
 
@@ -29,18 +27,6 @@ class _Typed(msgspec.Struct):
 
 
 _type_of = msgspec.json.Decoder(_Typed).decode
-
-
-def invoke_body(fields: Fields, betas: Iterable[str] = ()) -> bytes:
-    """The InvokeModel body of a Messages body; the fields that are not named here keep their bytes.
-
-    Args:
-        betas: values of the client's `anthropic-beta` headers, each perhaps a list with commas.
-    """
-    changes: dict[str, object] = {"anthropic_version": VERSION}
-    if names := beta_names(betas):
-        changes["anthropic_beta"] = names
-    return fields.encode(changes, ("model", "stream"))
 
 
 def beta_names(headers: Iterable[str]) -> list[str]:
