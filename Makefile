@@ -36,7 +36,7 @@ test: $(VENV)/.test  ## everything CI checks: lint, types, architecture, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pyright --warnings
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 format: $(VENV)/.test  ## put the code in its one form
 	@$(BIN)/ruff check --fix --quiet .

@@ -24,7 +24,8 @@ from gateway.providers.profiles import OPENAI_PATHS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.router.router import Alias
-from gateway.stores.documents import Document, load_document, nearest
+from gateway.stores.documents import Document, load_document
+from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
 
@@ -156,7 +157,7 @@ def use_metrics_dir(metrics_dir: Path) -> None:
 def is_configured(provider: ProviderOptions) -> bool:
     """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
     profile = PROFILES[provider.kind]
-    keyless = profile.key_optional and bool(provider.base_url)
+    keyless = profile.key_optional and bool(provider.base_url) and provider.api_key is None
     cloud = profile.auth in ("aws", "google") or (profile.auth == "api-key" and provider.entra is not None)
     return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless or cloud
 

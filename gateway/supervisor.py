@@ -22,6 +22,7 @@ from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
 from gateway.ledger.drain import Drained, Drainer
 from gateway.ledger.store import SqliteLedger
+from gateway.modelhost.engine import EngineState
 from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
 from gateway.processes import Worker, WorkerSpec
@@ -52,8 +53,12 @@ def sole_user(state_dir: Path) -> Generator[None]:
         yield
 
 
-async def supervise(settings: Settings, started: Callable[[], None]) -> None:
-    """Run the gateway until SIGTERM or SIGINT; `started` is called once the first worker answers.
+Started = Callable[[list[EngineState]], None]
+
+
+async def supervise(settings: Settings, started: Started) -> None:
+    """Run the gateway until SIGTERM or SIGINT; `started` is called with the engines' states once the first worker
+    answers and no engine is still on its way up.
 
     Raises:
         AlreadyRunning: on the same state folder. OSError: the address cannot be bound.
@@ -66,7 +71,7 @@ async def supervise(settings: Settings, started: Callable[[], None]) -> None:
             listener.close()
 
 
-async def _supervise(settings: Settings, descriptor: int, started: Callable[[], None]) -> None:
+async def _supervise(settings: Settings, descriptor: int, started: Started) -> None:
     clock = SystemClock()
     metrics_dir = settings.run_dir / "metrics"
     fresh_folder(metrics_dir)
@@ -88,8 +93,9 @@ async def _supervise(settings: Settings, descriptor: int, started: Callable[[], 
         running = [asyncio.create_task(worker.run()) for worker in workers]
         reporting = asyncio.create_task(_report_engines(host, settings.run_dir / "engines.json", metrics))
         try:
-            if await _first_ready(workers, stop):
-                started()
+            states = await _up(workers, host, stop)
+            if states is not None:
+                started(states)
             await stop.wait()
         finally:
             reporting.cancel()
@@ -104,16 +110,18 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _first_ready(workers: list[Worker], stop: asyncio.Event) -> bool:
-    """Wait until a worker answers; False if we are asked to stop before."""
-    waits = [asyncio.create_task(worker.ready.wait()) for worker in workers]
-    waits.append(asyncio.create_task(stop.wait()))
+async def _up(workers: list[Worker], host: ModelHost, stop: asyncio.Event) -> list[EngineState] | None:
+    """Wait until a worker answers and the engines are settled: their states. None if we are asked to stop before."""
+    stopping = asyncio.create_task(stop.wait())
+    ready = [asyncio.create_task(worker.ready.wait()) for worker in workers]
+    settled = asyncio.create_task(host.settled())
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({settled, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return None if stop.is_set() else settled.result()
     finally:
-        for wait in waits:
-            wait.cancel()
-    return not stop.is_set()
+        for task in (*ready, settled, stopping):
+            task.cancel()
 
 
 async def _end_workers(workers: list[Worker], running: list[asyncio.Task[None]], settings: Settings) -> None:

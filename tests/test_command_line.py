@@ -47,7 +47,7 @@ MISTAKES = {
         "unknown kind `opnai`; did you mean `openai`?",
     ),
     "no base_url": ('{"providers": {"p": {}}}', "needs a base_url"),
-    "type": ('{"server": {"port": "eighty"}}', "server.port: expected `int`, got `str`"),
+    "type": ('{"server": {"port": "eighty"}}', "server.port: expected a whole number, got a text"),
 }
 
 
@@ -115,6 +115,22 @@ def test_keys_from_birth_to_end(make_gateway: GatewayFactory) -> None:
     listed = gateway.cli("keys", "list").stdout
     assert made["key"] not in listed
     assert [line.split()[-1] for line in listed.splitlines()[1:]] == ["rotated", "revoked"]
+    assert "env=dev" in listed
+    told = json.loads(gateway.cli("keys", "list", "--json").stdout)
+    assert [one["state"] for one in told] == ["rotated", "revoked"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["create", "--tenant", "a", "--team", "b", "--owner", "o", "--expires-days", "0"],
+     ["rotate", "key_1", "--overlap-hours", "-1"], ["rotate", "key_1", "--overlap-hours", "soon"]],
+)  # fmt: skip
+def test_times_out_of_bounds_are_told_in_the_units_they_were_given_in(
+    given: list[str], make_gateway: GatewayFactory
+) -> None:
+    done = make_gateway().cli("keys", *given, check=False)
+    assert done.returncode == 2
+    assert f"{given[-1]!r} is not a number of {given[-2].rpartition('-')[2]} between" in done.stderr
 
 
 def test_a_key_for_an_undeclared_team_is_refused(make_gateway: GatewayFactory) -> None:
@@ -124,16 +140,33 @@ def test_a_key_for_an_undeclared_team_is_refused(make_gateway: GatewayFactory) -
 
 def test_models_shows_what_is_not_configured(make_gateway: GatewayFactory) -> None:
     gateway = make_gateway(
-        providers={"openai": {"kind": "openai", "api_key": "${env:NO_SUCH}"}, "local": {"kind": "ollama"}},
-        models={"a": {"targets": ["openai/x"]}, "b": {"targets": ["local/y"]}},
+        providers={
+            "openai": {"kind": "openai", "api_key": "${env:NO_SUCH}"},
+            "local": {"kind": "ollama"},
+            "open": {"kind": "openai-compatible", "base_url": "http://127.0.0.1:9"},
+            "locked": {"kind": "openai-compatible", "base_url": "http://127.0.0.1:9", "api_key": "${env:NO_SUCH}"},
+        },
+        models={name: {"targets": [f"{name}/x"]} for name in ("openai", "local", "open", "locked")},
     )
     rows = json.loads(gateway.cli("models", "list", "--json").stdout)
-    assert {row["model"]: row["state"] for row in rows} == {"a": "not configured", "b": "configured"}
+    assert {row["model"]: row["state"] for row in rows} == {
+        "openai": "not configured",
+        "local": "configured",
+        "open": "configured",
+        "locked": "not configured",
+    }
 
 
 def test_usage_of_an_empty_ledger(make_gateway: GatewayFactory) -> None:
     gateway = make_gateway()
     assert gateway.cli("usage").stdout == "no calls in this period\n"
     assert json.loads(gateway.cli("usage", "--json").stdout) == []
-    wrong = gateway.cli("usage", "--by", "colour", check=False)
-    assert (wrong.returncode, "known: tenant" in wrong.stderr) == (1, True)
+    for given, said in (
+        (["--by", "colour"], "known: tenant"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "before it begins"),
+        (["--outcome", "fail"], "invalid choice: 'fail'"),
+        (["--json", "--csv"], "not allowed with"),
+    ):
+        wrong = gateway.cli("usage", *given, check=False)
+        assert wrong.returncode != 0, given
+        assert said in wrong.stderr, given

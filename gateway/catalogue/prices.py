@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -57,7 +58,9 @@ class PriceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class PricesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    currency: str
+    """`currency`: what headers, reports and exports call costs in; there is no conversion."""
+
+    currency: Literal["USD"]
     prices: tuple[PriceEntry, ...] = ()
 
 

@@ -12,6 +12,7 @@ from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.ledger.segments import AlreadyDraining
 from gateway.ledger.store import LedgerUnavailable
+from gateway.modelhost.engine import EngineState
 from gateway.policyset import read_policies
 from gateway.stores.files import write_private
 from gateway.supervisor import AlreadyRunning, supervise
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]
     first = _first_key(settings, teams)
     try:
-        asyncio.run(supervise(settings, lambda: _welcome(settings, first)))
+        asyncio.run(supervise(settings, lambda engines: _welcome(settings, first, engines)))
     except AlreadyRunning as error:
         print(f"error: {error}; stop it first, or give this one another state_dir", file=sys.stderr)
         return 1
@@ -50,12 +51,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(settings: Settings, first: tuple[Path, str] | None) -> None:
+def _welcome(settings: Settings, first: tuple[Path, str] | None, engines: list[EngineState]) -> None:
     """What somebody at a terminal wants to know. Logs go to stderr, this to stdout."""
     server = settings.config.server
     url = f"http{'s' if server.tls else ''}://{server.host}:{server.port}"
     model = next(iter(settings.aliases), "MODEL")
     lines = [f"\nThe gateway answers on {url}/v1", ""]
+    if down := [f"  engine     {one.name} is {one.state}: {one.message}" for one in engines if one.state != "ready"]:
+        lines += [*down, ""]
     if first is not None:
         key_file, key = first
         shown = key or f"$(cat {key_file})"

@@ -4,11 +4,13 @@ import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
-from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import read_config
-from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, table, usage
+from gateway.core.record import Outcome
+from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, never_seen, table, usage
 
 
 def add_to(verbs: Verbs) -> None:
@@ -19,14 +21,18 @@ def add_to(verbs: Verbs) -> None:
         "gateway usage --by team,model --since 2026-11-01 --csv",
     )
     add_config(parser)
-    add_json(parser)
-    parser.add_argument("--csv", action="store_true", help="print CSV instead of a table")
-    parser.add_argument("--by", default="tenant,team,model", help=f"comma-separated: {', '.join(GROUPS)}")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
+    by = "tenant,team,model"
+    parser.add_argument("--by", default=by, help=f"comma-separated: {', '.join(GROUPS)}; default: {by}")
     parser.add_argument("--since", type=_moment, metavar="WHEN", help="first moment: ISO date or time, UTC")
-    parser.add_argument("--until", type=_moment, metavar="WHEN", help="the moment after the last")
-    parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of")
+    parser.add_argument("--until", type=_moment, metavar="WHEN", help="the moment after the last: not in the report")
+    parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of; default: UTC")
     for name in FILTERS:
-        parser.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
+        if name != "outcome":
+            parser.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
+    parser.add_argument("--outcome", choices=get_args(Outcome), help="only calls that ended so")
     parser.set_defaults(run=run)
 
 
@@ -40,10 +46,11 @@ def _moment(text: str) -> datetime:
 
 def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
-    groups = [word.strip() for word in options.by.split(",") if word.strip()]
+    groups = list(dict.fromkeys(word.strip() for word in options.by.split(",") if word.strip()))
+    database = settings.state_dir / "ledger.db"
     filters = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
     try:
-        rows = usage(settings.state_dir / "ledger.db", groups, options.since, options.until, filters, options.zone)
+        rows = usage(database, groups, options.since, options.until, filters, options.zone)
     except (ValueError, LedgerUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -54,5 +61,6 @@ def run(options: argparse.Namespace) -> int:
     elif rows:
         print_table(*table(rows, groups))
     else:
-        print("no calls in this period")
+        unseen = [f"; none is recorded of {name} `{filters[name]}`" for name in never_seen(database, filters)]
+        print("no calls in this period" + "".join(unseen))
     return 0

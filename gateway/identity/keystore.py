@@ -14,6 +14,7 @@ from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.identity.keys import NewKey, make_key
 from gateway.stores.sqlite import named_queries, open_migrated
 
+MAX_OVERLAP_S = 90 * 86_400
 _PACKAGE = "gateway.identity"
 MAX_LABELS = 32
 
@@ -88,6 +89,7 @@ class KeyStore:
         with self._transaction():
             info, key = self._insert(request)
             details = {"tenant": info.tenant, "team": info.team, "owner": info.owner, "name": info.name}
+            details |= {"labels": info.labels, "expires_at": info.expires_at}
             self._audit(actor, "key.create", info.id, details)
         return info, key
 
@@ -97,8 +99,8 @@ class KeyStore:
         Raises:
             NotFound: no such key. Conflict: it is revoked, expired, or was rotated already.
         """
-        if not 0 <= overlap_s <= 90 * 86400:
-            raise BadRequest("overlap_s must be between 0 and 7776000 (90 days)", param="overlap_s")
+        if not 0 <= overlap_s <= MAX_OVERLAP_S:
+            raise BadRequest(f"overlap_s must be between 0 and {MAX_OVERLAP_S} (90 days)", param="overlap_s")
         now = self._clock.now()
         with self._transaction():
             old = self.get(key_id)

@@ -95,7 +95,8 @@ def usage(
     `zone`: the IANA time zone that months, days and hours are of. The hour that happens twice in autumn is two hours.
 
     Raises:
-        ValueError: an unknown word to group or filter by, an unknown zone, a moment without a time zone.
+        ValueError: an unknown word to group or filter by, an unknown zone, a moment without a time zone, a period
+            that ends before it begins.
         LedgerUnavailable: the ledger cannot be read.
     """
     filters = filters or {}
@@ -105,6 +106,8 @@ def usage(
     values: dict[str, Any] = {f"f_{name}": value for name, value in filters.items()}
     values["since_ns"] = 0 if since is None else _nanoseconds(since)
     values["until_ns"] = 2**63 - 1 if until is None else _nanoseconds(until)
+    if values["since_ns"] > values["until_ns"]:
+        raise ValueError(f"the period ends ({until}) before it begins ({since})")
     if not database.exists():
         return []
     try:
@@ -115,6 +118,15 @@ def usage(
     except sqlite3.Error as error:
         raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error
     return [_row(row, group_by) for row in rows if row["calls"]]
+
+
+def never_seen(database: Path, filters: Mapping[str, str]) -> list[str]:
+    """Which of these filters match no call of any time, so that a slip of the pen is not taken for no usage."""
+    if not database.exists():
+        return []
+    with closing(open_database(database, read_only=True)) as connection:
+        sought = {name: f"SELECT 1 FROM calls WHERE {FILTERS[name]} = ? LIMIT 1" for name in filters}  # noqa: S608
+        return [name for name, query in sought.items() if not connection.execute(query, [filters[name]]).fetchone()]
 
 
 def _check_words(words: Sequence[str] | Mapping[str, str], known: Mapping[str, str], verb: str) -> None:
@@ -208,8 +220,12 @@ _IF_ANY = {
 
 
 def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headings and lines for people: what is always of interest, and the rarer columns if they count anything."""
+    """Headings and lines for people: what is always of interest, and the rarer columns if they count anything. Under
+    several lines stands their sum."""
     texts = [cells(row) for row in rows]
+    if len(rows) > 1 and group_by:
+        sums = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
+        texts.append(cells(UsageRow(group={**dict.fromkeys(group_by, ""), group_by[0]: "total"}, **sums)))
     used = {name for text in texts for name in _IF_ANY if text[name] != "0"}
     headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
     return headings, [[text[name] for name in headings] for text in texts]

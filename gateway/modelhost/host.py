@@ -25,6 +25,17 @@ class ModelHost:
     def states(self) -> list[EngineState]:
         return [engine.state() for engine in self._engines]
 
+    async def settled(self) -> list[EngineState]:
+        """Wait until each engine answers, fails or waits to be started again; the states then."""
+        while any(self._begins(engine.state()) for engine in self._engines):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # a state is a look at a process, and nothing tells of it
+        return self.states()
+
+    @staticmethod
+    def _begins(state: EngineState) -> bool:
+        """Whether it is on its way up for the first time."""
+        return state.restarts == 0 and (state.state == "starting" or (state.state == "waiting" and not state.message))
+
     async def __aenter__(self) -> Self:
         self._running = [asyncio.create_task(engine.run()) for engine in self._engines]
         return self

@@ -28,7 +28,7 @@ def build_provider(
     engine: where the model host runs it, for a provider that names an engine.
     """
     profile = PROFILES[options.kind]
-    where = engine or Endpoint(base_url(profile, options), options.api_key)
+    where = engine or Endpoint(base_url(profile, options), options.api_key or "")
     pacer = Pacer(options.pacing, name, workers, now) if options.pacing else None
     return Provider(name, profile, options, where, client, now, pacer, authorizer_of(profile, options))
 

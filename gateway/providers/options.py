@@ -36,7 +36,7 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     kind: str = "openai-compatible"
     base_url: str = ""
-    api_key: str = ""
+    api_key: str | None = None
     engine: str = ""
     api_version: str = ""
     forward_headers: tuple[str, ...] = ()

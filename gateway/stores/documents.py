@@ -4,7 +4,6 @@ Errors name the file and the line, say what is wrong and, for an unknown word, t
 aliases are refused: they are how a small file becomes a gigabyte, and they hide from a reviewer what a rule says.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,6 +14,7 @@ import msgspec
 import yaml
 
 from gateway.core.globs import is_glob
+from gateway.stores.wording import nearest, reworded, yaml_hint
 
 T = TypeVar("T")
 Path_ = tuple[str | int, ...]
@@ -140,7 +140,8 @@ def _plain_and_lines(text: bytes, name: str) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise DocumentError(name, line, f"is not valid YAML: {error.problem or error.context}") from None
+        problem = error.problem or error.context or "cannot be read"
+        raise DocumentError(name, line, f"is not valid YAML: {problem}{yaml_hint(problem)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DocumentError(name, 0, f"is not valid YAML: {str(error).splitlines()[0]}") from None
     finally:
@@ -173,6 +174,8 @@ def _build_mapping(node: Any, path: Path_, name: str, lines: Lines) -> dict[str,
         if key in result:
             raise DocumentError(name, line, f"has the key `{key}` twice")
         result[key] = _build(value_node, (*path, key), name, lines)
+        if result[key] is None:  # a condition somebody emptied must not come to match everything
+            raise DocumentError(name, line, f"`{key}` has no value; give it one, or leave the line out")
         lines.put((*path, key), line)
     return result
 
@@ -218,7 +221,9 @@ def _locate(error: Exception, name: str, lines: Lines, plain: Any, shape: Any, s
     path = start
     for index, key in _STEP.findall(found.group(1)) if found else ():
         if not index and not key:  # msgspec writes `[...]` for any key of a map: try each entry for itself
-            return _locate_entry(name, lines, plain, shape, path) or DocumentError(name, lines.at(path), reason)
+            return _locate_entry(name, lines, plain, shape, path) or DocumentError(
+                name, lines.at(path), reworded(reason, shape)
+            )
         step = int(index) if index else str(key)
         plain, shape, path = plain[step], _descend(shape, step), (*path, step)
     unknown = _UNKNOWN.match(reason)
@@ -228,7 +233,9 @@ def _locate(error: Exception, name: str, lines: Lines, plain: Any, shape: Any, s
             name, lines.at((*path, word)), f"unknown key `{word}`{nearest(word, _known_fields(shape))}"
         )
     where = ".".join(str(step) for step in path)
-    reason = reason.replace("`null`", "nothing").replace("Expected", "expected").replace("Object", "object")
+    if plain is None and not path:
+        return DocumentError(name, 0, "is empty")
+    reason = reworded(reason, shape)
     return DocumentError(name, lines.at(path), f"{where}: {reason}" if where else reason)
 
 
@@ -240,14 +247,6 @@ def _locate_entry(name: str, lines: Lines, plain: Any, shape: Any, path: Path_) 
         except msgspec.ValidationError as error:
             return _locate(error, name, lines, value, entry_shape, (*path, key))
     return None
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean …?)` for the closest known word, or the list of known words when none is close."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known: {', '.join(known)}" if known else ""
 
 
 def _known_fields(shape: Any) -> list[str]:

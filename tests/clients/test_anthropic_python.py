@@ -12,7 +12,7 @@ from tests.clients.conftest import Bench
 from tests.clients.upstreams import UPSTREAMS
 from tests.clients.words import Ask, Refusal, Said, called
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients anthropic")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 class Anthropic(Client):

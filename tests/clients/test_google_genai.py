@@ -20,7 +20,6 @@ with warnings.catch_warnings():
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("clients genai"),
     # Where aiohttp is installed, it is derived from in a way that aiohttp does not like.
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),
     pytest.mark.skipif(

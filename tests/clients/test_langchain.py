@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
     from langchain_openai import ChatOpenAI
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients langchain")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 class LangChain(Client):

@@ -19,7 +19,6 @@ with warnings.catch_warnings():
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("clients litellm"),
     # What it deprecates, leaves open and serializes wrongly is its own affair.
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -21,7 +21,7 @@ from tests.clients.words import Ask, Refusal, Said
 
 HERE = Path(__file__).parent / "node"
 OLDEST = 20
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients node")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 def install(folder: Path) -> str:

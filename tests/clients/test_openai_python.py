@@ -13,7 +13,7 @@ from tests.clients.conftest import Bench
 from tests.clients.upstreams import Upstream
 from tests.clients.words import Ask, Refusal, Said, Turn, called
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients openai")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 def data_url(image: bytes) -> str:

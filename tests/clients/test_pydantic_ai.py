@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel, OpenAIResponsesModelSettings
     from pydantic_ai.providers.openai import OpenAIProvider
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("clients pydantic-ai")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 
 class PydanticAI(Client):

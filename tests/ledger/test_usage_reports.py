@@ -16,7 +16,7 @@ from ledger_parts import Desk, closed_record, ledger_at, open_record
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
 from gateway.ledger.entries import LARGEST
-from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, cells, table, usage
+from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, cells, never_seen, table, usage
 
 
 def at(moment: datetime, number: int, **fields: Any) -> Record:
@@ -131,6 +131,8 @@ def test_a_period_holds_its_first_moment_and_not_its_last(tmp_path: Path) -> Non
     assert usage(ledger, [], until=noon)[0].calls == 1
     assert usage(ledger, [], since=noon, until=noon + step)[0].calls == 1
     assert usage(ledger, [], since=noon, until=noon) == []
+    with pytest.raises(ValueError, match="before it begins"):
+        usage(ledger, [], since=noon, until=noon - step)
     assert usage(ledger, [], since=noon.astimezone(ZoneInfo("Asia/Tokyo")))[0].calls == 2
 
 
@@ -231,6 +233,19 @@ def test_a_table_shows_rare_columns_only_when_they_count_something(tmp_path: Pat
     assert lines == [["blue", "1", "0", "0", "10", "0", "1", "0.000001500", "0"]]
     headings, lines = table(usage(ledger, ["team"]), ["team"])
     assert dict(zip(headings, lines[1], strict=True))["images"] == "2"
+
+
+def test_under_several_lines_stands_their_sum(tmp_path: Path) -> None:
+    ledger = kept(tmp_path, closed_record(1), closed_record(2, team="red"), closed_record(3, team="red"))
+    headings, lines = table(usage(ledger, ["team"]), ["team"])
+    assert [line[:2] for line in lines] == [["blue", "1"], ["red", "2"], ["total", "3"]]
+    assert dict(zip(headings, lines[2], strict=True))["cost_usd"] == "0.000004500"
+
+
+def test_a_name_that_no_call_ever_had_is_told(tmp_path: Path) -> None:
+    ledger = kept(tmp_path, closed_record(1, team="blue", model="small"))
+    assert never_seen(ledger, {"team": "blue", "model": "smal"}) == ["model"]
+    assert never_seen(tmp_path / "none.db", {"team": "x"}) == []
 
 
 def test_a_row_as_text_has_everything(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""What a parser finds wrong with a declared file, in words of people who write such files."""
+
+import difflib
+import re
+from typing import Any, Literal, get_args, get_origin
+
+_KINDS = {
+    "array": "a list",
+    "object": "a mapping (lines of `key: value`)",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+    "date": "a date",
+    "datetime": "a date and time",
+}
+_EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]+)`(?:, got `(?P<found>[^`]+)`)?$")
+_WORD = re.compile(r"Invalid enum value '(?P<word>.*)'$", re.DOTALL)
+_PLAIN = {
+    "Invalid decimal string": "is not a number",
+    "Invalid RFC3339 encoded date": "is not a date such as 2026-11-01",
+    "Invalid RFC3339 encoded datetime": "is not a date and time such as 2026-11-01T00:00:00Z",
+}
+_YAML = {
+    "did not find expected alphabetic or numeric character": 'write a text that begins with `*` or `&` in quotes: "*"',
+    "found character that cannot start any token": "indent with spaces, not with tabs; a text that begins with `@`, "
+    "`%` or a backquote goes in quotes",
+    "mapping values are not allowed in this context": "is a colon within a text? Then write the text in quotes",
+}
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """` (did you mean …?)` for the closest known word, or the list of known words when none is close."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def reworded(reason: str, shape: Any) -> str:
+    """msgspec's message about a value that should have been of `shape`."""
+    if found := _WORD.match(reason):
+        word = found["word"]
+        return f"`{word}` is not a word for this{nearest(word, _words_of(shape))}"
+    if found := _EXPECTED.match(reason):
+        wanted = " or ".join(_kind(name) for name in found["wanted"].split(" | ") if name != "null")
+        return f"expected {wanted or 'nothing'}" + (f", got {_kind(found['found'])}" if found["found"] else "")
+    return _PLAIN.get(reason) or reason.replace("Expected", "expected").replace("Object", "object")
+
+
+def yaml_hint(problem: str) -> str:
+    """What to do about what PyYAML found, where that is known; begins with a semicolon."""
+    return next((f"; {hint}" for words, hint in _YAML.items() if words in problem), "")
+
+
+def _kind(name: str) -> str:
+    return _KINDS.get(name, f"`{name}`")
+
+
+def _words_of(shape: Any) -> list[str]:
+    """The words that a Literal allows, alone or in a union."""
+    if get_origin(shape) is Literal:
+        return [word for word in get_args(shape) if isinstance(word, str)]
+    return [word for part in get_args(shape) for word in _words_of(part)]
