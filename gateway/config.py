@@ -19,12 +19,13 @@ from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
+from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.router.router import Alias
-from gateway.stores.documents import Document, load_document
+from gateway.stores.documents import Document, DocumentError, load_document
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
@@ -160,6 +161,19 @@ def is_configured(provider: ProviderOptions) -> bool:
     keyless = profile.key_optional and bool(provider.base_url) and provider.api_key is None
     cloud = profile.auth in ("aws", "google") or (profile.auth == "api-key" and provider.entra is not None)
     return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless or cloud
+
+
+def missing_extras(settings: Settings) -> list[DocumentError]:
+    """What is declared, and cannot work with what is installed."""
+    return [
+        DocumentError(
+            str(settings.file),
+            0,
+            f"the provider `{name}` needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder",
+        )
+        for name, provider in settings.config.providers.items()
+        if (extra := missing_extra(provider))
+    ]
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:

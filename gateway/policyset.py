@@ -19,7 +19,7 @@ from gateway.core.live import Live
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.rules import LimitPolicy, read_limits
-from gateway.stores.documents import DocumentError
+from gateway.stores.documents import DocumentError, Known
 from gateway.stores.files import fingerprint
 
 _log = logging.getLogger("gateway.policies")
@@ -43,14 +43,40 @@ def read_policies(folder: Path) -> PolicySet:
         DocumentError: the first file that is wrong, or two that do not fit together.
     """
     tenants = read_tenants(folder / "tenants.yaml")
-    declared = {"tenants": {tenant.id for tenant in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
-    operations = {operation.name for operation in OPERATIONS}
-    return PolicySet(
-        tenants,
-        read_access(folder / "access.yaml", {**declared, "operations": operations}),
-        read_limits(folder / "limits.yaml", declared),
-        read_prices(folder / "prices.yaml"),
+    access, limits, prices = _readers(folder, _declared(tenants))
+    return PolicySet(tenants, access(), limits(), prices())
+
+
+def policy_problems(folder: Path) -> list[DocumentError]:
+    """What is wrong, the first thing of each file."""
+    found: list[DocumentError] = []
+    declared: Known = {}
+    try:
+        declared = _declared(read_tenants(folder / "tenants.yaml"))
+    except DocumentError as error:
+        found.append(error)
+    for read in _readers(folder, declared):
+        try:
+            read()
+        except DocumentError as error:
+            found.append(error)
+    return found
+
+
+def _readers(
+    folder: Path, declared: Known
+) -> tuple[Callable[[], AccessPolicy], Callable[[], LimitPolicy], Callable[[], PriceBook]]:
+    """`declared`: the tenants and teams there are; without it, nobody's existence is checked."""
+    operations = {"operations": {operation.name for operation in OPERATIONS}}
+    return (
+        lambda: read_access(folder / "access.yaml", {**declared, **operations}),
+        lambda: read_limits(folder / "limits.yaml", declared),
+        lambda: read_prices(folder / "prices.yaml"),
     )
+
+
+def _declared(tenants: Tenants) -> Known:
+    return {"tenants": {tenant.id for tenant in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
 
 
 class PolicyFeed:

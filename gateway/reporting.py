@@ -84,7 +84,7 @@ class Reports:
 
 
 class Status:
-    """What `/health/ready` and `/admin/status` say of this worker. No secrets, no tenants' names."""
+    """What `/health/ready`, to anybody, and `/admin/status`, to operators, say of this worker."""
 
     def __init__(
         self, policies: PolicyFeed, keys: KeyFeed, flights: InFlight, journal: Journal, engines_file: Path
@@ -97,11 +97,11 @@ class Status:
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         """Ready unless draining: a broken policy file, an upstream or an engine that is away must not take a whole
-        fleet out of its load balancer. The details tell."""
+        fleet out of its load balancer. The details tell, in a word each: what a problem says is for operators."""
         details: dict[str, object] = {
             "draining": self._flights.draining,
-            "policies": str(self._policies.problem) if self._policies.problem else "ok",
-            "keys": self._keys.last_error or "ok",
+            "policies": "stale" if self._policies.problem else "ok",
+            "keys": "stale" if self._keys.last_error else "ok",
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
@@ -124,6 +124,7 @@ class Status:
         return {
             "version": __version__,
             **details,
+            "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem],
             "engines": self.engines(),
             "policy_versions": versions,
             "calls_under_way": len(self._flights),

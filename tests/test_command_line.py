@@ -170,3 +170,11 @@ def test_usage_of_an_empty_ledger(make_gateway: GatewayFactory) -> None:
         wrong = gateway.cli("usage", *given, check=False)
         assert wrong.returncode != 0, given
         assert said in wrong.stderr, given
+
+
+def test_check_tells_the_first_mistake_of_each_file(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway()
+    for file, (text, _) in POLICY_MISTAKES.items():
+        (gateway.folder / "policies" / file).write_text(text)
+    told = json.loads(gateway.cli("check", "--json", check=False).stdout)
+    assert {Path(one["file"]).name for one in told} == set(POLICY_MISTAKES)

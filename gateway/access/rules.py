@@ -99,14 +99,17 @@ class AccessPolicy:
         """As `decide`, without remembering: for questions about callers who have no key."""
         words = _words(principal, model, operation)
         allowed: Rule | None = None
+        unlabelled: Rule | None = None
         for compiled in self._compiled:
-            if compiled.missed(words, principal.labels):
+            if missed := compiled.missed(words, principal.labels):
+                if missed.startswith("labels.") and compiled.rule.effect == "allow":
+                    unlabelled = unlabelled or compiled.rule
                 continue
             if compiled.rule.effect == "deny":
                 return _denied(compiled.rule, model)
             allowed = allowed or compiled.rule
         if allowed is None:
-            return _nothing_allows(principal, model, operation)
+            return _nothing_allows(principal, model, operation, unlabelled)
         return Decision(True, allowed.id, allowed.reason)
 
     def explain(self, principal: Principal, model: str, operation: str) -> list[Considered]:
@@ -168,11 +171,16 @@ def _denied(rule: Rule, model: str) -> Decision:
     )
 
 
-def _nothing_allows(principal: Principal, model: str, operation: str) -> Decision:
+def _nothing_allows(principal: Principal, model: str, operation: str, unlabelled: Rule | None) -> Decision:
+    """`unlabelled`: a rule of the caller's own that would allow it, if its key had the right labels."""
+    remedy = "ask for a rule that allows it in policies/access.yaml"
+    if unlabelled is not None:
+        labels = ", ".join(f"{name}={glob}" for name, glob in (unlabelled.labels or {}).items())
+        remedy = f"use a key with the labels that the rule `{unlabelled.id}` asks for ({labels})"
     return Decision(
         False,
         "",
         f"no rule allows team `{principal.team}` to use the model `{model}` for {operation}",
         "model_not_allowed",
-        "ask for a rule that allows it in policies/access.yaml; GET /v1/models lists what is allowed now",
+        f"{remedy}; GET /v1/models lists what is allowed now",
     )

@@ -8,6 +8,7 @@ from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import Settings, is_configured, read_config
 from gateway.modelhost.weights import WeightsError, fetch
+from gateway.providers.building import missing_extra
 
 
 def add_to(verbs: Verbs) -> None:
@@ -40,6 +41,8 @@ def _state(settings: Settings, provider: str) -> str:
     options = settings.config.providers[provider]
     if options.engine:
         return "served here"
+    if extra := missing_extra(options):
+        return f"needs the extra `{extra}`"
     return "configured" if is_configured(options) else "not configured"
 
 

@@ -60,6 +60,10 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(as_csv(rows, groups))
     elif rows:
         print_table(*table(rows, groups))
+        if any(row.unpriced for row in rows):
+            by_target = usage(database, ["target"], options.since, options.until, filters, options.zone)
+            targets = [row.group["target"] for row in by_target if row.unpriced]
+            print(f"\nwithout a price, and so not in the cost: {', '.join(targets)} (policies/prices.yaml)")
     else:
         unseen = [f"; none is recorded of {name} `{filters[name]}`" for name in never_seen(database, filters)]
         print("no calls in this period" + "".join(unseen))

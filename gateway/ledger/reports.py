@@ -187,9 +187,10 @@ _SHOWN = tuple("cost_usd" if name == "cost_nano" else name for name in NUMBERS)
 
 
 def cells(row: UsageRow) -> dict[str, str]:
-    """A row as text, cost as an exact decimal."""
+    """A row as text, cost as an exact decimal; empty where nothing has a price, for that is not the same as free."""
     numbers = {name: str(getattr(row, name)) for name in NUMBERS if name != "cost_nano"}
-    return {**row.group, **numbers, "cost_usd": decimal_text(row.cost_nano)}
+    unknown = row.unpriced and not row.cost_nano
+    return {**row.group, **numbers, "cost_usd": "" if unknown else decimal_text(row.cost_nano)}
 
 
 def as_csv(rows: Sequence[UsageRow], group_by: Sequence[str]) -> str:
@@ -207,7 +208,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_json(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
-    return [{**row.group, **{name: getattr(row, name) for name in NUMBERS}} for row in rows]
+    """`cost_usd`: the exact decimal of `cost_nano`, as text."""
+    return [
+        {**row.group, **{name: getattr(row, name) for name in NUMBERS}, "cost_usd": decimal_text(row.cost_nano)}
+        for row in rows
+    ]
 
 
 _ALWAYS = {

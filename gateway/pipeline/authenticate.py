@@ -6,6 +6,12 @@ from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import Unauthenticated
 from gateway.pipeline.parts import Parts
 
+# How the SDKs of a dialect send a key, where not as a bearer's.
+_WAYS = {"anthropic": "x-api-key: …", "gemini": "x-goog-api-key: …"}
+
+
+_INVALID = "the API key is not valid here; ask whoever runs this gateway for one"
+
 
 def authenticate(parts: Parts) -> Layer:
     verify, now = parts.verify, parts.clock.now
@@ -15,12 +21,7 @@ def authenticate(parts: Parts) -> Layer:
             key = credential_in(call.headers)
             principal = verify(key, now()) if key else None
             if principal is None:
-                raise Unauthenticated(
-                    "no API key was given; send it as `Authorization: Bearer …`"
-                    if not key
-                    else "the API key is not valid here; ask whoever runs this gateway for one",
-                    headers={"www-authenticate": "Bearer"},
-                )
+                raise Unauthenticated(_INVALID if key else _missing(call), headers={"www-authenticate": "Bearer"})
             call.principal = principal
             record = call.record
             record.tenant, record.team, record.key_id = principal.tenant, principal.team, principal.key_id
@@ -29,6 +30,12 @@ def authenticate(parts: Parts) -> Layer:
         return authenticated
 
     return layer
+
+
+def _missing(call: Call) -> str:
+    if b"authorization" in call.headers:
+        return "the authorization header must be `Bearer` and the API key"
+    return f"no API key was given; send it as `{_WAYS.get(call.operation.dialect, 'Authorization: Bearer …')}`"
 
 
 def credential_in(headers: Mapping[bytes, bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """A provider out of its options and its row."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import msgspec
 
@@ -43,3 +44,23 @@ def authorizer_of(profile: Profile, options: ProviderOptions) -> Authorizer | No
     if profile.auth == "google":
         return GoogleAuthorizer(options.google)
     return EntraAuthorizer(options.entra) if options.entra is not None else None
+
+
+def missing_extra(options: ProviderOptions) -> str:
+    """The extra that the provider's credentials need and that is not installed; empty if nothing is missing."""
+    auth = PROFILES[options.kind].auth
+    if options.api_key or (auth == "aws" and options.aws.access_key_id):
+        return ""
+    extra = auth if auth in _LIBRARIES else "azure" if options.entra is not None else ""
+    return extra if extra and not _is_installed(_LIBRARIES[extra]) else ""
+
+
+# extra → what it brings, by the name it is imported by.
+_LIBRARIES = {"aws": "botocore", "google": "google.auth", "azure": "azure.identity"}
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would stand in
+        return False

@@ -171,7 +171,9 @@ async def test_a_bad_policy_leaves_the_last_good_one_in_force(make_gateway: Gate
             async with within(3):
                 while await policies() == "ok":
                     await asyncio.sleep(0.02)
-            said = await policies()
+            assert await policies() == "stale"
+            operator = {"authorization": f"Bearer {(gateway.state / 'admin.key').read_text().strip()}"}
+            (said,) = (await client.get(f"{gateway.url}/admin/status", headers=operator)).json()["problems"]
             assert "access.yaml:7" in said
             assert "`temas`" in said
             assert "`teams`" in said

@@ -150,15 +150,20 @@ def test_any_cut_gives_the_same_events() -> None:
 
 def test_requests_survive_the_vocabulary() -> None:
     rows = [row for row in exchanges("generateContent", "streamGenerateContent") if (row["request"] or {}).get("json")]
-    assert len(rows) > 80
+    read = 0
     for row in rows:
         if row["id"] in REFUSED:
             continue
-        request = decode_request(row["request"]["json"], row["model"] or "gemini-2.5-flash", row["stream"])
+        said = row["request"]["json"]
+        if any("functionDeclarations" not in tool for tool in said.get("tools", ())):
+            continue  # run by Google itself, and refused where another serves
+        request = decode_request(said, row["model"] or "gemini-2.5-flash", row["stream"])
+        read += 1
         fitted, _ = fit(request, ABILITIES)
         again = decode_request(encode_request(fitted, Quirks()), request.model, row["stream"])
         for name in ("messages", "tools", "tool_choice", "max_output_tokens", "temperature", "stop", "safety_settings"):
             assert getattr(again, name) == getattr(request, name), (row["id"], name)
+    assert read > 60
 
 
 def test_the_sdk_reads_what_we_write_as_it_reads_the_recording() -> None:

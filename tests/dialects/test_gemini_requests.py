@@ -219,7 +219,6 @@ def test_what_has_no_word_is_named() -> None:
         {
             "contents": [{"parts": [{"text": "hi", "videoMetadata": {}}, {"toolCall": {}, "thoughtSignature": "x"}]}],
             "cachedContent": "cachedContents/1",
-            "tools": [{"googleSearch": {}}],
             "toolConfig": {"retrievalConfig": {}},
             "generationConfig": {"speechConfig": {}, "responseMimeType": "text/x.enum", "thinkingConfig": {"x": 1}},
         },
@@ -227,7 +226,7 @@ def test_what_has_no_word_is_named() -> None:
         False,
     )
     assert set(request.unread) == {
-        "cachedContent", "tools[0].googleSearch", "toolConfig.retrievalConfig", "generationConfig.speechConfig",
+        "cachedContent", "toolConfig.retrievalConfig", "generationConfig.speechConfig",
         "generationConfig.responseMimeType", "generationConfig.thinkingConfig.x", "contents[0].parts[0].videoMetadata",
         "contents[0].parts[1].toolCall",
     }  # fmt: skip
@@ -240,6 +239,7 @@ def test_what_has_no_word_is_named() -> None:
     ("body", "param"),
     [
         ({}, "contents"),
+        ({"contents": [{"parts": [{"text": ""}]}], "tools": [{"googleSearch": {}}]}, "tools[0].googleSearch"),
         ({"contents": [{"role": "assistant", "parts": [{"text": ""}]}]}, "contents[0].role"),
         ({"contents": [{"parts": [{}]}]}, "contents[0].parts[0]"),
         ({"contents": [{"parts": [{"text": 1}]}]}, "contents[0].parts[0].text"),

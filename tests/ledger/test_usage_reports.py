@@ -60,6 +60,13 @@ def test_a_call_without_a_price_is_counted_and_costs_nothing_in_the_sum(tmp_path
     assert (row.cost_nano, row.unpriced, row.estimated) == (7, 1, 1)
 
 
+def test_what_has_no_price_at_all_is_not_shown_as_free(tmp_path: Path) -> None:
+    unpriced = {"cost_nano": None, "pricing": "unpriced"}
+    ledger = kept(tmp_path, closed_record(1, team="red", **unpriced), closed_record(2, team="blue", cost_nano=0))
+    shown = {row.group["team"]: cells(row)["cost_usd"] for row in usage(ledger, ["team"])}
+    assert shown == {"blue": "0.000000000", "red": ""}
+
+
 @settings(max_examples=20, deadline=None)
 @given(costs=st.lists(st.integers(0, LARGEST), min_size=1, max_size=30))
 def test_costs_are_added_exactly(tmp_path_factory: pytest.TempPathFactory, costs: list[int]) -> None:
@@ -216,7 +223,8 @@ def test_as_json_keeps_whole_numbers(tmp_path: Path) -> None:
     (line,) = as_json(usage(kept(tmp_path, closed_record(1, cost_nano=10**15)), ["team"]))
     assert line["team"] == "blue"
     assert line["cost_nano"] == 10**15
-    assert set(line) == {"team", *cells_names()} - {"cost_usd"} | {"cost_nano"}
+    assert line["cost_usd"] == "1000000.000000000"
+    assert set(line) == {"team", "cost_nano", "cost_usd", *cells_names()}
 
 
 def cells_names() -> set[str]:

@@ -25,12 +25,17 @@ def decode_tools(body: Json, unread: list[str]) -> tuple[Tool, ...]:
     """The declared functions.
 
     Raises:
-        BadRequest: one without a name, or a field of the wrong type.
+        BadRequest: one that is no function, or without a name; a field of the wrong type.
     """
     tools: list[Tool] = []
     for index, said in enumerate(objects(body, "tools")):
         where, tool = f"tools[{index}]", plain(said)
-        unread.extend(f"{where}.{name}" for name in tool if name != "functionDeclarations")
+        if hosted := [name for name in tool if name != "functionDeclarations"]:
+            raise BadRequest(
+                f"`{where}.{hosted[0]}` is run by Google itself and not offered by what serves this model; "
+                "known here: functionDeclarations",
+                param=f"{where}.{hosted[0]}",
+            )
         for number, block in enumerate(objects(tool, "functionDeclarations", where)):
             place, declared = f"{where}.functionDeclarations[{number}]", plain(block)
             unread.extend(f"{place}.{name}" for name in declared if name not in _DECLARED)

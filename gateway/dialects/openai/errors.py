@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.core.faults import Fault, UpstreamFault
+from gateway.core.faults import Fault, NotConfigured, UpstreamFault
 from gateway.dialects.reading import part, words
 from gateway.dialects.refusals import error_object, refused
 
@@ -61,6 +61,6 @@ def error_event(fault: Fault, request_id: str) -> bytes:
 def error_headers(fault: Fault) -> list[tuple[str, str]]:
     """Headers that OpenAI's SDKs obey: a refusal that will not change by itself says so."""
     headers = [("content-type", "application/json"), *fault.headers.items()]
-    if fault.blame in ("caller", "policy") and fault.status != 429:
+    if isinstance(fault, NotConfigured) or (fault.blame in ("caller", "policy") and fault.status != 429):
         headers.append(("x-should-retry", "false"))
     return headers

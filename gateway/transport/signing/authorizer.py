@@ -128,7 +128,7 @@ def load(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise NotConfigured(
-            f"this provider needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder",
+            f"the gateway lacks the extra `{extra}`, which signs requests to this provider; an operator can install it",
             code="extra_missing",
         ) from None
 
