@@ -27,9 +27,9 @@ $(VENV)/.test: pyproject.toml $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test
 	@touch $@
 
-run: $(VENV)/.run  ## start the gateway with a real small model on http://127.0.0.1:8080
+run: $(VENV)/.run  ## start the gateway with a real small model on http://127.0.0.1:8080; PORT=8081 chooses another port
 	@$(BIN)/gateway models fetch --config $(CONFIG)
-	@exec $(BIN)/gateway serve --config $(CONFIG)
+	@exec $(BIN)/gateway serve --config $(CONFIG) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/.test  ## everything CI checks: lint, types, architecture, tests
 	@$(BIN)/ruff check .

@@ -1,17 +1,31 @@
 """The page on providers is what the tables say."""
 
+import re
+
+from gateway.config import Config
 from gateway.dialects.features import FEATURES
 from gateway.dialects.fitting import DROPPABLE
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.providers.families import FAMILIES, family_of
 from gateway.providers.page import page
 from gateway.providers.profiles import PROFILES
+from gateway.stores.documents import parse_document
 from tests.conftest import ROOT
 
 
 def test_it_is_printed_anew() -> None:
     printed = (ROOT / "gateway" / "providers" / "PROVIDERS.md").read_text()
     assert printed == page(), "run: python -m gateway.providers.page > gateway/providers/PROVIDERS.md"
+
+
+def test_its_examples_are_valid_and_of_every_cloud() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", page(), re.DOTALL)
+    config = parse_document(block.encode(), "PROVIDERS.md", Config)
+    clouds = {kind for kind, profile in PROFILES.items() if profile.auth in ("aws", "google", "api-key")}
+    assert clouds <= {provider.kind for provider in config.providers.values()}
+    assert all(set(provider.drop_params) <= DROPPABLE for provider in config.providers.values())
+    for options in config.models.values():
+        assert options.targets[0].partition("/")[0] in config.providers
 
 
 def test_every_word_in_the_tables_is_a_feature() -> None:

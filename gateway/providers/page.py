@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from gateway.dialects.features import FEATURES
-from gateway.dialects.fitting import Abilities
+from gateway.dialects.fitting import DROPPABLE, Abilities
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.providers.families import FAMILIES, Family
 from gateway.providers.profiles import PROFILES, Profile
@@ -24,13 +24,44 @@ page says what becomes of it:
 * **yes**: it is said in the provider's words;
 * **dropped**: it is left out, and named in the answer's `x-gateway-dropped-params` header. A tenant with
   `strict_params: true` (policies/tenants.yaml) gets a 400 instead;
-* **refused**: 400, with the field's name. `drop_params` of a provider in config.yaml drops it instead.
+* **refused**: 400, with the field's name. Where it says **refused\\***, `drop_params: [name]` of a provider in
+  config.yaml drops it instead; the names are the words in brackets.
+"""
+
+_EXAMPLES = """## In config.yaml
+
+A base URL ends in the API's version, as those in the table do; Azure's is the bare resource. A target is the provider's
+name and what it calls its model: `anthropic/claude-sonnet-4-5`; at Azure, the deployment. An extra is installed with
+`.venv/bin/python -m pip install -e '.[aws]'`.
+
+```yaml
+providers:
+  anthropic: {kind: anthropic, api_key: "${env:ANTHROPIC_API_KEY}"}         # so all that have but an api_key
+  azure: {kind: azure, base_url: "https://NAME.openai.azure.com", api_key: "${env:AZURE_OPENAI_API_KEY}"}
+  azure-deployments: {kind: azure, base_url: "https://NAME.openai.azure.com", api_version: "2024-10-21",
+                      api_key: "${env:AZURE_OPENAI_API_KEY}"}               # the paths with /deployments/
+  azure-entra: {kind: azure, base_url: "https://NAME.openai.azure.com", entra: {credential: managed_identity}}
+  bedrock: {kind: bedrock, region: eu-west-1}                               # AWS's own chain of credentials
+  bedrock-profile: {kind: bedrock, region: eu-west-1, aws: {profile: work}}
+  bedrock-keys: {kind: bedrock, region: eu-west-1, aws: {access_key_id: "${env:ID}", secret_access_key: "${env:KEY}"}}
+  bedrock-bearer: {kind: bedrock, region: eu-west-1, api_key: "${env:AWS_BEARER_TOKEN_BEDROCK}"}
+  vertex: {kind: vertex, project: my-project, location: europe-west4}       # Google's default credentials
+  vertex-file: {kind: vertex, project: my-project, location: global,
+                google: {service_account: "${file:/etc/gateway/vertex.json}"}}
+  vertex-claude: {kind: vertex-anthropic, project: my-project, location: europe-west1}
+  vllm: {kind: vllm, base_url: "http://10.0.0.5:8000/v1"}
+  another: {kind: openai-compatible, base_url: "https://models.example.com/v1", api_key: "${env:ANOTHER_API_KEY}",
+            drop_params: [seed, logprobs]}
+models:
+  gpt: {targets: [azure/my-deployment]}
+  sonnet: {targets: [anthropic/claude-sonnet-4-5]}
+```
 """
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *_protocols(), "", *_providers(), *_families()]) + "\n"
+    return "\n".join([_INTRODUCTION, *_protocols(), "", *_providers(), _EXAMPLES, *_families()]) + "\n"
 
 
 def _protocols() -> Iterator[str]:
@@ -47,7 +78,9 @@ def _protocols() -> Iterator[str]:
 def _word(feature: str, abilities: Abilities) -> str:
     if feature in abilities.supports:
         return "yes"
-    return "dropped" if feature in abilities.drops else "refused"
+    if feature in abilities.drops:
+        return "dropped"
+    return "refused\\*" if feature in DROPPABLE else "refused"
 
 
 def _providers() -> Iterator[str]:
@@ -77,7 +110,10 @@ def _credential(profile: Profile) -> str:
 
 def _families() -> Iterator[str]:
     yield "## Where single models differ\n"
-    yield "The first row that matches a model counts. What a row does not name is as in the first table.\n"
+    yield (
+        "The first row that matches a model counts. What a row does not name is as in the first table. Thinking is "
+        "told by an effort, a budget of tokens, a level, or is adaptive, where a model thinks at all.\n"
+    )
     for name, families in FAMILIES.items():
         kinds = ", ".join(f"`{kind}`" for kind, profile in PROFILES.items() if profile.families == name)
         yield f"### {kinds}\n"
