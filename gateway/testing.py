@@ -1,4 +1,4 @@
-"""Doubles that ship: a scripted upstream that speaks just enough HTTP to misbehave on purpose.
+"""Doubles that ship: a clock moved by hand, and an upstream that speaks just enough HTTP to misbehave on purpose.
 
 Use it to test an application against a gateway without a provider, or the gateway against a provider that stalls,
 resets, lies about its length or answers with HTML:
@@ -10,6 +10,7 @@ resets, lies about its length or answers with HTML:
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -205,3 +206,22 @@ def event(value: object) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, at: float | None = None) -> None:
+        self.at = time.time() if at is None else at
+
+    def now(self) -> float:
+        return self.at
+
+    def now_ns(self) -> int:
+        return int(self.at * 1e9)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        self.at += seconds

@@ -89,6 +89,15 @@ def test_the_list_of_input_items() -> None:
     assert item_list([CALL], "r", after="", limit=1, order="asc")["data"] == [CALL]
 
 
+def test_messages_are_listed_in_one_form_however_they_were_sent() -> None:
+    items = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}, MESSAGE]
+    page = item_list(items, "r", after="", limit=9, order="asc")
+    ResponseItemList.model_validate(page)
+    assert [(one["type"], one["content"][0]["type"], one["content"][0]["text"]) for one in page["data"]] == [
+        ("message", "input_text", "hi"), ("message", "output_text", "yes"), ("message", "output_text", "Hi"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("options", "where"), [({"order": "up"}, "order"), ({"after": "item_x"}, "after")])
 def test_a_list_that_cannot_be_given(options: dict[str, str], where: str) -> None:
     with pytest.raises(BadRequest) as caught:

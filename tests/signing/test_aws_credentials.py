@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from token_server import HandClock, TokenServer
+from token_server import TokenServer
 
 from gateway.core.faults import NotConfigured, UpstreamUnreachable
+from gateway.testing import HandClock
 from gateway.transport.signing.authorizer import Bearer
 from gateway.transport.signing.aws import AwsAuthorizer, AwsOptions, region_of
 from gateway.transport.url import parse_url

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from token_server import HandClock, TokenServer
+from token_server import TokenServer
 
 from gateway.core.faults import NotConfigured, UpstreamUnreachable
+from gateway.testing import HandClock
 from gateway.transport.signing.google import GoogleAuthorizer, GoogleOptions
 from gateway.transport.url import parse_url
 

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from token_server import HandClock
 
 from gateway.core.faults import Fault, NotConfigured, UpstreamUnreachable
+from gateway.testing import HandClock
 from gateway.transport.signing.authorizer import RETRY_S, Kept, Renewing, load
 
 

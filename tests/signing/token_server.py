@@ -63,19 +63,3 @@ class TokenServer:
 
     def times(self, path: str) -> int:
         return sum(asked.path == path for asked in self.asked)
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, at: float | None = None) -> None:
-        self.at = time.time() if at is None else at
-
-    def now(self) -> float:
-        return self.at
-
-    def now_ns(self) -> int:
-        return int(self.at * 1e9)
-
-    def monotonic(self) -> float:
-        return self.at

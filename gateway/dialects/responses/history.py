@@ -81,7 +81,7 @@ def item_list(
     """
     if order not in ("asc", "desc"):
         raise BadRequest("`order` is asc or desc", param="order")
-    named = [{**item, "id": item.get("id") or f"item_{response_id}_{place}"} for place, item in enumerate(items)]
+    named = [_as_listed(item, f"item_{response_id}_{place}") for place, item in enumerate(items)]
     if order == "desc":
         named.reverse()
     ids = [str(item["id"]) for item in named]
@@ -98,3 +98,15 @@ def item_list(
         "last_id": page[-1]["id"] if page else None,
         "has_more": start + len(page) < len(named),
     }
+
+
+def _as_listed(item: Mapping[str, Any], id_: str) -> dict[str, Any]:
+    """An input item as the API lists it: with an id, a type, and a message's text as a part, however it was sent."""
+    listed = {**item, "id": item.get("id") or id_}
+    if "role" not in item:
+        return listed
+    if isinstance(text := item.get("content"), str):
+        spoken = item["role"] == "assistant"
+        kind = {"type": "output_text", "annotations": []} if spoken else {"type": "input_text"}
+        listed["content"] = [{**kind, "text": text}]
+    return {"type": "message", "status": "completed", **listed}
