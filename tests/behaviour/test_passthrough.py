@@ -207,6 +207,19 @@ async def test_multipart_goes_up_with_only_the_model_changed(fresh: Site) -> Non
             },
             {"input_tokens": 9, "output_tokens": 1, "reasoning_tokens": 3},
         ),
+        (
+            "responses",
+            {"input": "x"},
+            {
+                "output": [
+                    {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "q"}},
+                    {"type": "web_search_call", "id": "ws_2", "action": {"type": "open_page", "url": "u"}},
+                    {"type": "message", "content": [{"type": "output_text", "text": "web_search_call"}]},
+                ],
+                "usage": {"input_tokens": 9, "output_tokens": 4},
+            },
+            {"input_tokens": 9, "output_tokens": 4, "web_searches": 1},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
