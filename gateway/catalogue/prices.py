@@ -212,7 +212,8 @@ def _applies(rates: _Rates, provider: str, model: str, today: date) -> bool:
 
 
 def _precedence(entry: PriceEntry, model: str) -> tuple[bool, int, date]:
-    """The more special entry goes first: the exact name, then the longest pattern, then the newest."""
+    """The more special entry goes first: the exact name, then the longest pattern that matches, then the newest."""
     exact = model in entry.models
-    longest = max((len(glob) for glob in entry.models if is_glob(glob)), default=0)
+    matching = (len(glob) for glob in entry.models if is_glob(glob) and compile_globs((glob,))(model))
+    longest = max(matching, default=0)
     return exact, longest, entry.from_

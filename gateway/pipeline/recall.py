@@ -7,7 +7,13 @@ import msgspec
 
 from gateway.core.call import Call, Layer, Recalled, Reply, Service
 from gateway.core.faults import BadRequest
-from gateway.dialects.responses.history import input_items, response_ended_in, response_in, turn_items
+from gateway.dialects.responses.history import (
+    input_items,
+    refuse_unheld,
+    response_ended_in,
+    response_in,
+    turn_items,
+)
 from gateway.pipeline.parts import Parts, ResponseMemory
 from gateway.responses.store import Stored
 
@@ -22,6 +28,7 @@ def recall(parts: Parts) -> Layer:
         async def recalled(call: Call) -> Reply:
             if call.operation.protocol != "responses":
                 return await service(call)
+            refuse_unheld(call.fields.get("background"), call.fields.get("conversation"))
             previous = call.fields.get("previous_response_id")
             if previous is not None:
                 call.recalled = await _earlier(call, memory, previous)

@@ -51,6 +51,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         the path of its weights); the alias takes its place in answers.
     deployment_paths: `openai/deployments/{model}/…?api-version=` instead of a model in the body (Azure).
     others: where operations that generate no text are, if not at their own path.
+    steering: fields of a body by which it names further models; refused, for they are not the one that was judged.
     families: name of its models' rows in `families.py`.
     """
 
@@ -66,6 +67,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     opaque_model: bool = False
     deployment_paths: bool = False
     others: Mapping[str, Path] = MappingProxyType({})
+    steering: tuple[str, ...] = ()
     families: str = ""
 
 
@@ -169,7 +171,8 @@ PROFILES: Mapping[str, Profile] = {
     "mistral": _compatible("mistral_ai", "https://api.mistral.ai/v1", stream_usage="always"),
     "deepseek": _compatible("deepseek", "https://api.deepseek.com/v1"),
     "together": _compatible("together", "https://api.together.xyz/v1"),
-    "openrouter": _compatible("openrouter", "https://openrouter.ai/api/v1"),
+    # Falls back to any of `models`; a preset may name others as well.
+    "openrouter": _compatible("openrouter", "https://openrouter.ai/api/v1", steering=("models", "route", "preset")),
     "xai": _compatible("x_ai", "https://api.x.ai/v1", protocols=OPENAI_PATHS),
     # Perplexity repeats a running total in every chunk; the last one counts.
     "perplexity": _compatible("perplexity", "https://api.perplexity.ai", stream_usage="always"),

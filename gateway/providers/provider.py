@@ -19,7 +19,7 @@ from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
-from gateway.providers.shaping import passed_body, translated_body
+from gateway.providers.shaping import passed_body, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.signing.authorizer import Authorizer
@@ -100,6 +100,7 @@ class Provider:
     async def _pass(self, call: Call, path: Path) -> Reply:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
         model = _model(call)
+        refuse_steering(call, self.profile)
         changes, reading = self._changes(call, model, framed=path.framed and call.stream)
         call.served.native = True
         without: tuple[str, ...] = ()

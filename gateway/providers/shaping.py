@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.call import Call
+from gateway.core.faults import BadRequest
 from gateway.dialects.bedrock.invoke import beta_names
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import Path, Profile
@@ -21,6 +22,21 @@ def passed_body(call: Call, path: Path, changes: Mapping[str, object], without: 
     if path.betas and (names := beta_names([call.headers.get(b"anthropic-beta", b"").decode("latin-1")])):
         changed["anthropic_beta"] = names
     return call.fields.encode(changed, (*without, *path.without))
+
+
+def refuse_steering(call: Call, profile: Profile) -> None:
+    """What was judged is what is asked: an upstream that would take another model from the body is not told of it.
+
+    Raises:
+        BadRequest: the body names further models.
+    """
+    for name in profile.steering:
+        if call.fields.get(name) is not None:
+            raise BadRequest(
+                f"`{name}` could take the call to another model than `{call.model}`; leave it out",
+                code="unsupported_parameter",
+                param=name,
+            )
 
 
 def translated_body(body: Mapping[str, Any], path: Path) -> bytes:

@@ -109,6 +109,8 @@ async def replay(site: Site, row: dict[str, Any], die: random.Random) -> list[st
     if sent.get("previous_response_id"):  # another organisation's, and so nobody's here
         refused = answer.status_code == 400 and "previous_response_not_found" in answer.text
         return wrong if refused else ["it went on from a response that is not the tenant's"]
+    if sent.get("background"):  # the gateway could neither meter nor stop it
+        return wrong if answer.status_code == 400 else ["it went on behind the gateway's back"]
     if site.upstream.requests[-1].json() != {**sent, "model": "real-model"}:
         wrong.append("the request did not arrive intact")
     status = row["response"]["status"] or 200

@@ -11,6 +11,7 @@ from tests.conftest import Site, within
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "/v1/chat/completions"
+RESPONSES = "/v1/responses"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 ANSWER = {
     "id": "chatcmpl-1",
@@ -206,6 +207,19 @@ async def test_multipart_goes_up_with_only_the_model_changed(fresh: Site) -> Non
             },
             {"input_tokens": 9, "output_tokens": 1, "reasoning_tokens": 3},
         ),
+        (
+            "responses",
+            {"input": "x"},
+            {
+                "output": [
+                    {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "q"}},
+                    {"type": "web_search_call", "id": "ws_2", "action": {"type": "open_page", "url": "u"}},
+                    {"type": "message", "content": [{"type": "output_text", "text": "web_search_call"}]},
+                ],
+                "usage": {"input_tokens": 9, "output_tokens": 4},
+            },
+            {"input_tokens": 9, "output_tokens": 4, "web_searches": 1},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -238,3 +252,24 @@ async def test_a_body_is_sent_as_one_json_object_whatever_its_spacing(fresh: Sit
     fresh.upstream.set(CHAT, json_answer(ANSWER))
     await fresh.client.post("/chat/completions", content=b' {"model" : "test-model" , "model":"test-model", "n" : 1}\n')
     assert json.loads(fresh.upstream.requests[-1].body) == {"model": "real-model", "n": 1}
+
+
+@pytest.mark.parametrize(
+    "field", [{"background": True}, {"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}]
+)
+async def test_what_only_the_upstream_would_hold_is_refused(fresh: Site, field: dict[str, object]) -> None:
+    fresh.upstream.set(RESPONSES, json_answer({"id": "resp_1", "object": "response", "status": "queued", "output": []}))
+    answer = await fresh.client.post("/responses", json={"model": "test-model", "input": "x", **field})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(field)))
+    assert not fresh.upstream.requests
+    assert (await fresh.last_record())["outcome"] == "refused"
+
+
+async def test_that_nothing_is_to_be_held_may_be_said(fresh: Site) -> None:
+    fresh.upstream.set(
+        RESPONSES, json_answer({"id": "resp_2", "object": "response", "status": "completed", "output": []})
+    )
+    fields = {"background": False, "conversation": None}
+    answer = await fresh.client.post("/responses", json={"model": "test-model", "input": "x", **fields})
+    assert answer.status_code == 200
+    assert fresh.upstream.requests[-1].json()["background"] is False

@@ -132,6 +132,21 @@ async def test_responses_stream(fresh: Site, client: openai.AsyncOpenAI) -> None
     assert (record["outcome"], record["finish_reason"]) == ("completed", "completed")
 
 
+async def test_searches_of_a_streamed_response_are_counted(fresh: Site) -> None:
+    search = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "q"},
+    }
+    response = {"id": "r", "status": "completed", "output": [search], "usage": {"input_tokens": 3, "output_tokens": 2}}
+    fresh.upstream.set("/v1/responses", event_stream(event({"type": "response.completed", "response": response})))
+    await fresh.client.post("/responses", json={"model": "test-model", "input": "x", "stream": True})
+    record = await fresh.last_record()
+    assert (record["input_tokens"], record["output_tokens"], record["web_searches"]) == (3, 2, 1)
+    assert record["pricing"] == "unpriced"  # the price book has no price for a search
+
+
 async def test_error_classes(fresh: Site, client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError):
         await client.chat.completions.create(model="nope", messages=MESSAGES)  # type: ignore[arg-type]

@@ -214,6 +214,8 @@ prices:
   - {id: new, provider: p, models: ["m*"], from: 2025-01-01, per_million_tokens: {input: 0.10, output: 0.4}}
   - {id: special, provider: p, models: [m-special], from: 2024-01-01, per_million_tokens: {input: 7}}
   - {id: units, provider: p, models: [u], from: 2024-01-01, per_unit: {image: 0.04, audio_minute: 0.006, million_characters: 15, thousand_search_units: 2, request: 0.001}}
+  - {id: wide, provider: p, models: ["x*", "another-much-longer-pattern*"], from: 2024-01-01, per_million_tokens: {input: 1}}
+  - {id: narrow, provider: p, models: ["x-large*"], from: 2024-01-01, per_million_tokens: {input: 40}}
   - {id: free, provider: p, models: [free], from: 2024-01-01, per_million_tokens: {input: 0, output: 0}}
 """
 
@@ -243,6 +245,8 @@ def book_file(tmp_path: Path) -> Path:
         ("u", Usage(images=2), "2025-06-01", 81_000_000, "units"),
         ("u", Usage(audio_ms=30_000), "2025-06-01", 4_000_000, "units"),
         ("u", Usage(characters=1000, search_units=1), "2025-06-01", 18_000_000, "units"),
+        ("x-large-1", Usage(input_tokens=1), "2025-06-01", 40_000, "narrow"),
+        ("x-small", Usage(input_tokens=1), "2025-06-01", 1000, "wide"),
         ("free", Usage(input_tokens=5), "2025-06-01", 0, "free"),
         ("unknown", Usage(input_tokens=5), "2025-06-01", None, ""),
         ("mini", Usage(input_tokens=5), "2023-06-01", None, ""),

@@ -10,12 +10,13 @@ from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.openai.usage import read_usage, used_units
 from gateway.dialects.reading import decoded, part
+from gateway.dialects.responses.usage import usage_of
 
 _open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # What is looked at; the rest of an answer (embeddings are megabytes of numbers) is only checked for being JSON.
-_LOOKED_AT = frozenset({"model", "usage", "status", "incomplete_details", "duration", "meta", "error"})
+_LOOKED_AT = frozenset({"model", "usage", "tool_usage", "status", "incomplete_details", "duration", "meta", "error"})
 
 
 # Words that an upstream chooses and a record keeps.
@@ -26,7 +27,17 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _Action(msgspec.Struct):
+    type: str = "search"
+
+
+class _Item(msgspec.Struct):
+    type: str = ""
+    action: _Action | None = None
+
+
 _decode_choices = msgspec.json.Decoder(list[_Choice]).decode
+_decode_items = msgspec.json.Decoder(list[_Item]).decode
 _decode_data = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -42,11 +53,16 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamBroken("the upstream's answer is not a JSON object") from None
     _open_lists(fields, answer)
+    if b"web_search_call" in body:
+        _open_output(fields, answer)
     note_model(answer, served)
     served.finish_reason = finish_reason(answer)
     usage = part(answer, "usage")
     if usage:
-        served.usage = read_usage(usage, images_out=operation.name == "images")
+        images_out = operation.name == "images"
+        served.usage = (
+            usage_of(answer) if operation.protocol == "responses" else read_usage(usage, images_out=images_out)
+        )
     else:
         served.usage = used_units(operation.name, answer, request)
     if served.usage is not None:
@@ -60,6 +76,15 @@ def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> No
             answer["choices"] = [{"finish_reason": one.finish_reason} for one in _decode_choices(fields["choices"])]
         if "data" in fields:
             answer["data"] = [None] * len(_decode_data(fields["data"]))
+    except msgspec.MsgspecError:
+        return
+
+
+def _open_output(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> None:
+    """`output` as its items' kinds, for hosted searches are billed by the call."""
+    try:
+        if "output" in fields:
+            answer["output"] = msgspec.to_builtins(_decode_items(fields["output"]))
     except msgspec.MsgspecError:
         return
 

@@ -17,6 +17,7 @@ from gateway.core.faults import UpstreamBroken
 from gateway.dialects.openai.answers import MAX_WORD, finish_reason, note_model, rename_model
 from gateway.dialects.openai.usage import read_usage
 from gateway.dialects.reading import part
+from gateway.dialects.responses.usage import usage_of
 from gateway.dialects.sse import data_of, read_object, split
 
 _RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
@@ -140,8 +141,8 @@ class StreamReader:
         if kind in _RESPONSE_ENDINGS:
             response = part(said, "response")
             self._served.finish_reason = finish_reason(response)
-            if usage := part(response, "usage"):
-                self._note_usage(usage)
+            if (used := usage_of(response)) is not None:
+                self._served.usage, self._served.usage_source = used, "provider"
             note_model(response, self._served)
             self._served.complete = self.ended = True
             self.failed = kind == "response.failed"

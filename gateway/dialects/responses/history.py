@@ -14,6 +14,19 @@ _ENDINGS = (b"response.completed", b"response.incomplete")
 MAX_PAGE = 100
 
 
+def refuse_unheld(background: object, conversation: object) -> None:
+    """What only the upstream would hold cannot be used, whoever the upstream is: a response that goes on after its call
+    has ended is neither metered nor stopped, and a conversation there is not one tenant's but the whole account's.
+
+    Raises:
+        BadRequest: the request asks for either.
+    """
+    if background not in (None, False):
+        raise BadRequest("`background` is not offered here; wait, or stream", param="background")
+    if conversation is not None:
+        raise BadRequest("`conversation` is not offered here; use `previous_response_id`", param="conversation")
+
+
 def input_items(value: object) -> list[dict[str, Any]]:
     """A request's `input` as items: a string is a user's message; what is no item is left for the codec to refuse."""
     if isinstance(value, str):

@@ -1,0 +1,96 @@
+"""One provider by itself: what it sends for a call, and to where."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.core.call import Call, Operation
+from gateway.core.clock import SystemClock
+from gateway.core.faults import BadRequest
+from gateway.core.principal import Principal
+from gateway.core.record import Record
+from gateway.core.target import Target
+from gateway.dialects.openai.body import read_json
+from gateway.edge.operations import OPERATIONS
+from gateway.providers.building import build_provider
+from gateway.providers.options import ProviderOptions
+from gateway.testing import Received, ScriptedUpstream, json_answer
+from gateway.transport.client import HttpClient
+from gateway.transport.options import ClientOptions
+
+
+def operation(path: str, dialect: str = "openai") -> Operation:
+    return next(one for one in OPERATIONS if one.dialect == dialect and one.path.endswith(path))
+
+
+class Bench:
+    """Sends calls through a provider of any kind to an upstream that notes what it is sent."""
+
+    def __init__(self, upstream: ScriptedUpstream, client: HttpClient) -> None:
+        self.upstream = upstream
+        self.client = client
+        self.reply_headers: dict[str, str] = {}
+
+    async def send(
+        self,
+        kind: str,
+        place: str,
+        body: dict[str, Any],
+        *,
+        path: str = "chat/completions",
+        dialect: str = "openai",
+        model: str = "real-model",
+        answer: object = None,
+        strict: bool = False,
+        headers: dict[bytes, bytes] | None = None,
+        **options: Any,
+    ) -> Received:
+        """What reached the upstream, which answers at `place` alone."""
+        self.upstream.set(place, json_answer(answer or {}))
+        made = ProviderOptions(kind=kind, base_url=self.upstream.base_url, api_key="K", **options)
+        provider = build_provider("mock", made, self.client, SystemClock().monotonic, 1, None)
+        call = _call(operation(path, dialect), body, headers or {})
+        call.principal = Principal(key_id="key_1", tenant="acme", team="a", strict=strict)
+        call.target = Target("mock", model)
+        try:
+            await provider(call)
+        finally:
+            call.close()
+            self.reply_headers = call.reply_headers
+        return self.upstream.requests[-1]
+
+
+def _call(operation: Operation, body: dict[str, Any], headers: dict[bytes, bytes]) -> Call:
+    raw = json.dumps(body).encode()
+
+    async def opened() -> None:
+        return
+
+    record = Record(id="0-1", started_ns=0, tenant="acme", team="a", key_id="key_1", operation=operation.name)
+    call = Call(operation=operation, headers=headers, record=record, open=opened, fields=read_json(raw), arrived=0.0)
+    call.model, record.bytes_in = "alias", len(raw)
+    return call
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with ScriptedUpstream({}) as upstream, HttpClient(ClientOptions()) as client:
+        yield Bench(upstream, client)
+
+
+CHAT = {"id": "c", "object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+
+
+@pytest.mark.parametrize("field", [{"models": ["other/model"]}, {"route": "fallback"}, {"preset": "mine"}])
+async def test_a_body_cannot_name_models_that_were_not_judged(bench: Bench, field: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as refused:
+        await bench.send("openrouter", "/v1/chat/completions", {"model": "alias", "messages": [], **field})
+    assert refused.value.param == next(iter(field))
+    assert not bench.upstream.requests
+    sent = await bench.send("openrouter", "/v1/chat/completions", {"model": "alias", "messages": []}, answer=CHAT)
+    assert sent.json() == {"model": "real-model", "messages": []}
+    plain = {"model": "alias", "messages": [], **field}
+    sent = await bench.send("openai-compatible", "/v1/chat/completions", plain, answer=CHAT)
+    assert sent.json() == {**plain, "model": "real-model"}
