@@ -117,11 +117,14 @@ class Recalled(msgspec.Struct, frozen=True):
     Attributes:
         provider: the upstream that made it. native: that upstream knows it by its id.
         items: all input and output items up to it, oldest first, as JSON values.
+        size: bytes of their JSON without inline data (base64); inline_parts: pieces of that.
     """
 
     provider: str
     native: bool
     items: tuple[Mapping[str, Any], ...]
+    size: int = 0
+    inline_parts: int = 0
 
 
 Pull = Callable[[], Awaitable[bytes | None]]

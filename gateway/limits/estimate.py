@@ -24,11 +24,14 @@ def estimate_output(max_output: object, choices: object, default: int) -> int:
 
 
 def input_tokens(call: Call) -> int:
-    """Tokens of the request. Inline data (base64) counts by the piece, not by the byte."""
-    size = call.record.bytes_in
+    """Tokens of the request and of the conversation it goes on from. Inline data (base64) counts by the piece, not by
+    the byte."""
+    size, parts = call.record.bytes_in, 0
     if call.operation.multipart:
         return estimate_input(0, 1)
-    if size <= INLINE_DATA_BYTES:
-        return estimate_input(size)
-    inline_bytes, parts = call.fields.inline_data()
-    return estimate_input(max(0, size - inline_bytes), parts)
+    if size > INLINE_DATA_BYTES:
+        inline_bytes, parts = call.fields.inline_data()
+        size = max(0, size - inline_bytes)
+    if (earlier := call.recalled) is not None:
+        size, parts = size + earlier.size, parts + earlier.inline_parts
+    return estimate_input(size, parts)

@@ -20,8 +20,8 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
         authenticate(parts),  # before metering: a call without a caller is nobody's to pay for
         metering(parts),  # outside everything that can refuse an identified caller; opens the body inside its record
         allowlist(parts),  # judges what will be sent
+        recall(parts),  # earlier responses that the call goes on from; they are input too, and so before the limits
         rate_limit(parts),  # a refused call never costs quota
-        recall(parts),  # earlier responses that the call goes on from; innermost, for what is kept is what was answered
     )
     service = route
     for layer in reversed(layers):

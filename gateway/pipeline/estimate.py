@@ -1,5 +1,6 @@
 """What a call will use, from its own fields: for reservations, and for records of calls that were cut."""
 
+from collections.abc import Iterable
 from typing import cast
 
 import msgspec
@@ -10,6 +11,7 @@ from gateway.core.usage import Usage
 from gateway.limits.estimate import estimate_output, input_tokens
 
 _OUTPUT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens")
+_CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -19,11 +21,17 @@ def all_tokens(call: Call, default_output: int) -> int:
     """Tokens of the request and of the longest answer it allows."""
     if call.operation.name in _WITHOUT_TEXT_OUTPUT:
         return input_tokens(call)
-    get = call.fields.get
-    if isinstance(config := get("generationConfig"), dict):  # where Gemini keeps them
-        get = cast(dict[str, object], config).get
-    allowed = next((value for name in _OUTPUT_FIELDS if (value := get(name)) is not None), None)
-    return input_tokens(call) + estimate_output(allowed, get("n") or get("candidateCount"), default_output)
+    # Which of two fields counts, the upstream decides: the larger is reserved.
+    allowed, choices = _largest(call, _OUTPUT_FIELDS), _largest(call, _CHOICE_FIELDS)
+    return input_tokens(call) + estimate_output(allowed, choices, default_output)
+
+
+def _largest(call: Call, names: Iterable[str]) -> int:
+    """The largest whole number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
+    inner = [call.fields.get(name) for name in ("generationConfig", "generation_config")]
+    configs = [cast(dict[str, object], config) for config in inner if isinstance(config, dict)]
+    values = [place.get(name) for name in names for place in (call.fields, *configs)]
+    return max((value for value in values if isinstance(value, int)), default=0)
 
 
 def known_usage(call: Call) -> tuple[Usage | None, UsageSource]:

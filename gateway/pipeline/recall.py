@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.call import Call, Layer, Recalled, Reply, Service
 from gateway.core.faults import BadRequest
+from gateway.dialects.openai.body import inline_data
 from gateway.dialects.responses.history import (
     input_items,
     refuse_unheld,
@@ -60,8 +61,11 @@ async def _earlier(call: Call, memory: ResponseMemory | None, previous: object) 
             code="previous_response_not_found",
             param=where,
         )
-    items = [item for stored in chain for item in turn_items(_decode(stored.input), _decode(stored.response))]
-    return Recalled(chain[-1].target.partition("/")[0], all(stored.native for stored in chain), tuple(items))
+    items = tuple(item for stored in chain for item in turn_items(_decode(stored.input), _decode(stored.response)))
+    said = _encode(items)
+    inline, parts = inline_data(said)
+    native = all(stored.native for stored in chain)
+    return Recalled(chain[-1].target.partition("/")[0], native, items, len(said) - inline, parts)
 
 
 async def _keep(call: Call, reply: Reply, memory: ResponseMemory, previous: str) -> None:

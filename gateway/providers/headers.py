@@ -1,6 +1,7 @@
 """Which headers pass, in each direction. Everything that is not listed stays behind."""
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 
 # Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
 TO_UPSTREAM: frozenset[bytes] = frozenset(
@@ -17,6 +18,7 @@ NEVER_TO_UPSTREAM: frozenset[str] = frozenset(
         "authorization",
         "proxy-authorization",
         "x-api-key",
+        "x-goog-api-key",
         "api-key",
         "cookie",
         "host",
@@ -54,13 +56,16 @@ _REQUEST_IDS = (
 )
 
 
-def forwarded(headers: Mapping[bytes, bytes], allowed: Iterable[bytes]) -> dict[str, str]:
-    """The request headers that may go upstream."""
+def forwarded(headers: Mapping[bytes, bytes], allowed: Iterable[bytes], tenant: str) -> dict[str, str]:
+    """The request headers that may go upstream. Tenants share the upstream's account, so an idempotency key is made one
+    of the tenant's own: equal keys of two tenants are not the same request."""
     found: dict[str, str] = {}
     for name in allowed:
         value = headers.get(name)
         if value is not None:
             found[name.decode("latin-1")] = value.decode("latin-1")
+    if (key := found.get("idempotency-key")) is not None:
+        found["idempotency-key"] = sha256(f"{tenant}\0{key}".encode()).hexdigest()
     return found
 
 

@@ -206,7 +206,7 @@ class Provider:
         return self.profile.deployment_paths and bool(self._options.api_version)
 
     def _headers(self, call: Call, content_type: str) -> dict[str, str]:
-        headers = {**self._base_headers, **forwarded(call.headers, self._forwarded)}
+        headers = {**self._base_headers, **forwarded(call.headers, self._forwarded, call.caller.tenant)}
         headers["content-type"] = content_type
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":

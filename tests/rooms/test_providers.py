@@ -44,6 +44,7 @@ class Bench:
         model: str = "real-model",
         answer: object = None,
         strict: bool = False,
+        tenant: str = "acme",
         headers: dict[bytes, bytes] | None = None,
         **options: Any,
     ) -> Received:
@@ -52,7 +53,7 @@ class Bench:
         made = ProviderOptions(kind=kind, base_url=self.upstream.base_url, api_key="K", **options)
         provider = build_provider("mock", made, self.client, SystemClock().monotonic, 1, None)
         call = _call(operation(path, dialect), body, headers or {})
-        call.principal = Principal(key_id="key_1", tenant="acme", team="a", strict=strict)
+        call.principal = Principal(key_id="key_1", tenant=tenant, team="a", strict=strict)
         call.target = Target("mock", model)
         try:
             await provider(call)
@@ -94,3 +95,49 @@ async def test_a_body_cannot_name_models_that_were_not_judged(bench: Bench, fiel
     plain = {"model": "alias", "messages": [], **field}
     sent = await bench.send("openai-compatible", "/v1/chat/completions", plain, answer=CHAT)
     assert sent.json() == {**plain, "model": "real-model"}
+
+
+async def test_two_tenants_idempotency_keys_never_meet(bench: Bench) -> None:
+    """They share one account upstream."""
+    body = {"model": "alias", "messages": []}
+    sent = [
+        await bench.send(
+            "openai-compatible",
+            "/v1/chat/completions",
+            body,
+            answer=CHAT,
+            tenant=tenant,
+            headers={b"idempotency-key": b"1"},
+        )
+        for tenant in ("acme", "acme", "other")
+    ]
+    keys = [one.headers["idempotency-key"] for one in sent]
+    assert keys[0] == keys[1] != keys[2]
+    assert "1" not in keys
+
+
+async def test_a_gateways_key_never_goes_upstream(bench: Bench) -> None:
+    body = {"model": "alias", "messages": []}
+    names = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie")
+    headers = {name.encode(): b"gw-secret" for name in names}
+    sent = await bench.send(
+        "openai-compatible", "/v1/chat/completions", body, answer=CHAT, headers=headers, forward_headers=names
+    )
+    assert "gw-secret" not in str(sent.headers)
+    assert sent.headers["authorization"] == "Bearer K"
+
+
+async def test_what_was_dropped_is_told_in_what_a_header_can_hold(bench: Bench) -> None:
+    body = {
+        "model": "alias",
+        "max_tokens": 1,
+        "messages": [{"role": "user", "content": "x"}],
+        "näme\n": 1,
+        "a" * 3_000: 1,
+    }
+    answer = {"type": "message", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    await bench.send("anthropic", "/v1/messages", body, answer=answer)
+    told = bench.reply_headers["x-gateway-dropped-params"]
+    assert told.startswith("n?me?, aaa")
+    assert told.endswith("...")
+    assert len(told) == 2_000

@@ -24,6 +24,12 @@ _WITH_DATA = ("messages", "input", "system", "contents")
 _INLINE = re.compile(rb"[A-Za-z0-9+/_-]{1024,}={0,2}")
 
 
+def inline_data(raw: bytes) -> tuple[int, int]:
+    """Bytes and pieces of base64 in JSON text."""
+    sizes = [piece.end() - piece.start() for piece in _INLINE.finditer(raw)]
+    return sum(sizes), len(sizes)
+
+
 class JsonFields:
     """The top-level fields of a JSON object, undecoded."""
 
@@ -56,9 +62,8 @@ class JsonFields:
         for name in _WITH_DATA:
             raw = self._raw.get(name)
             if raw is not None:
-                for piece in _INLINE.finditer(bytes(raw)):
-                    size += piece.end() - piece.start()
-                    pieces += 1
+                found = inline_data(bytes(raw))
+                size, pieces = size + found[0], pieces + found[1]
         return size, pieces
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:

@@ -120,6 +120,6 @@ def _as_listed(item: Mapping[str, Any], id_: str) -> dict[str, Any]:
         return listed
     if isinstance(text := item.get("content"), str):
         spoken = item["role"] == "assistant"
-        kind = {"type": "output_text", "annotations": []} if spoken else {"type": "input_text"}
+        kind: dict[str, Any] = {"type": "output_text", "annotations": []} if spoken else {"type": "input_text"}
         listed["content"] = [{**kind, "text": text}]
     return {"type": "message", "status": "completed", **listed}

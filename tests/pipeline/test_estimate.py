@@ -1,0 +1,74 @@
+"""What a call is taken to need before it is made."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.core.call import Call, Recalled
+from gateway.core.record import Record
+from gateway.dialects.openai.body import read_json
+from gateway.edge.operations import OPERATIONS
+from gateway.pipeline.estimate import all_tokens, known_usage
+
+DEFAULT = 1_000
+
+
+async def unopened() -> None:
+    raise AssertionError("the body is open already")
+
+
+def call(body: dict[str, Any], name: str = "chat") -> Call:
+    operation = next(one for one in OPERATIONS if one.name == name)
+    raw = json.dumps(body).encode()
+    record = Record(id="r", started_ns=0, tenant="acme", team="web", key_id="k", operation=name, bytes_in=len(raw))
+    return Call(operation=operation, headers={}, record=record, open=unopened, fields=read_json(raw), arrived=0.0)
+
+
+def output(body: dict[str, Any], name: str = "chat") -> int:
+    made = call(body, name)
+    return all_tokens(made, DEFAULT) - (made.record.bytes_in // 3 + 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        ({}, DEFAULT),
+        ({"max_tokens": 10}, 10),
+        ({"max_completion_tokens": 10}, 10),
+        ({"max_completion_tokens": 1, "max_tokens": 100_000}, 100_000),
+        ({"max_output_tokens": 7}, 7),
+        ({"max_tokens": 10, "n": 3}, 30),
+        ({"max_tokens": 10, "n": 1, "best_of": 5}, 50),
+        ({"max_tokens": -1}, DEFAULT),
+        ({"max_tokens": "many", "n": "some"}, DEFAULT),
+        ({"max_tokens": 0}, DEFAULT),
+        ({"max_tokens": 10, "n": 10**9}, 10),  # no upstream takes it
+        ({"generationConfig": {"maxOutputTokens": 50, "candidateCount": 2}}, 100),
+        ({"generation_config": {"max_output_tokens": 50}}, 50),
+        ({"generationConfig": {"maxOutputTokens": 5}, "generation_config": {"max_output_tokens": 50}}, 50),
+        ({"generationConfig": None}, DEFAULT),
+    ],
+)
+def test_the_longest_answer_that_is_allowed_is_reserved(body: dict[str, Any], tokens: int) -> None:
+    assert output(body) == tokens
+
+
+def test_what_makes_no_text_reserves_no_answer() -> None:
+    assert output({"input": "x", "max_tokens": 50}, "embeddings") == 0
+
+
+def test_images_count_by_the_piece() -> None:
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:," + "A" * 90_000}}]}
+    assert 1_000 < all_tokens(call({"messages": [picture], "max_tokens": 1}), DEFAULT) < 1_100
+
+
+def test_an_earlier_conversation_is_input_too() -> None:
+    """Before the call, and where a client hung up and nobody else can say."""
+    made = call({"input": "and?", "max_output_tokens": 1}, "responses")
+    alone = all_tokens(made, DEFAULT)
+    made.recalled = Recalled("p", native=False, items=(), size=30_000, inline_parts=2)
+    assert all_tokens(made, DEFAULT) == alone + 12_000
+    made.served.asked, made.record.outcome = True, "cancelled"
+    usage, source = known_usage(made)
+    assert (usage and usage.input_tokens, source) == (alone - 1 + 12_000, "estimate")
