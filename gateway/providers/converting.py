@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.call import Call, Reply, Served
-from gateway.core.conversation import ChatRequest, DialectName
+from gateway.core.conversation import ChatRequest, DialectName, Json
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.requests import decode_request as decode_messages
 from gateway.dialects.anthropic.requests import encode_request as encode_messages
@@ -17,13 +17,18 @@ from gateway.dialects.gemini.embeddings import (
     embedding_usage,
     encode_embeddings,
     encode_embeddings_answer,
+    unsaid_to_gemini,
+    unsaid_to_openai,
 )
 from gateway.dialects.openai.usage import read_usage
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.reading import answer_object, part, whole
 from gateway.limits.estimate import input_tokens
+from gateway.providers.dropping import tell_dropped
 from gateway.providers.families import Family
 from gateway.providers.headers import returned
+from gateway.providers.profiles import Path, Profile
+from gateway.providers.shaping import translated_body
 from gateway.transport.client import Exchange
 
 ESTIMATED_HEADER = "x-gateway-estimated"
@@ -32,18 +37,27 @@ _encode = msgspec.json.Encoder().encode
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """Whom a call goes to: its kind, and the model's family."""
+
+    profile: Profile
+    family: Family
+
+
 class Conversion(msgspec.Struct, frozen=True):
     """Attributes:
-    path: the upstream's, below its base URL.
+    path: the upstream's, below its base URL, where its kind has no other.
     ask: the upstream's body of a call. told: the client's body of the upstream's answer; notes usage.
+    unsaid: fields of the client's body that are left out.
     """
 
     path: str
-    ask: Callable[[Call, str, Family], Mapping[str, Any]]
+    ask: Callable[[Call, str, Asked], Mapping[str, Any]]
     told: Callable[[Call, bytes], bytes]
+    unsaid: Callable[[Json], list[str]] = lambda _fields: []
 
 
-def _to_gemini_embeddings(call: Call, model: str, _family: Family) -> Mapping[str, Any]:
+def _to_gemini_embeddings(call: Call, model: str, _asked: Asked) -> Mapping[str, Any]:
     return encode_embeddings(call.fields.decoded(), model)
 
 
@@ -53,7 +67,7 @@ def _from_gemini_embeddings(call: Call, body: bytes) -> bytes:
     return _encode(answer)
 
 
-def _to_openai_embeddings(call: Call, model: str, _family: Family) -> Mapping[str, Any]:
+def _to_openai_embeddings(call: Call, model: str, _asked: Asked) -> Mapping[str, Any]:
     return decode_embeddings(call.fields.decoded(), model)
 
 
@@ -71,12 +85,14 @@ def _asked_to_count(call: Call, model: str) -> ChatRequest:
     return decode_messages({"max_tokens": 1, **fields}, model, False)
 
 
-def _to_gemini_count(call: Call, model: str, family: Family) -> Mapping[str, Any]:
-    return encode_count_request(_asked_to_count(call, model), family.quirks)
+def _to_gemini_count(call: Call, model: str, asked: Asked) -> Mapping[str, Any]:
+    return encode_count_request(
+        _asked_to_count(call, model), asked.family.quirks, vertex=asked.profile.counts_beside_contents
+    )
 
 
-def _to_anthropic_count(call: Call, model: str, family: Family) -> Mapping[str, Any]:
-    body = encode_messages(_asked_to_count(call, model), family.quirks)
+def _to_anthropic_count(call: Call, model: str, asked: Asked) -> Mapping[str, Any]:
+    body = encode_messages(_asked_to_count(call, model), asked.family.quirks)
     return {name: body[name] for name in _COUNTED if name in body}
 
 
@@ -101,9 +117,11 @@ def _note(served: Served, usage: Usage | None) -> None:
 # (operation, the client's dialect, the upstream's)
 CONVERSIONS: Mapping[tuple[str, DialectName, DialectName], Conversion] = {
     ("embeddings", "openai", "gemini"): Conversion(
-        "models/{model}:batchEmbedContents", _to_gemini_embeddings, _from_gemini_embeddings
+        "models/{model}:batchEmbedContents", _to_gemini_embeddings, _from_gemini_embeddings, unsaid_to_gemini
     ),
-    ("embeddings", "gemini", "openai"): Conversion("embeddings", _to_openai_embeddings, _from_openai_embeddings),
+    ("embeddings", "gemini", "openai"): Conversion(
+        "embeddings", _to_openai_embeddings, _from_openai_embeddings, unsaid_to_openai
+    ),
     ("count_tokens", "anthropic", "gemini"): Conversion(
         "models/{model}:countTokens", _to_gemini_count, _from_gemini_count
     ),
@@ -111,6 +129,17 @@ CONVERSIONS: Mapping[tuple[str, DialectName, DialectName], Conversion] = {
         "messages/count_tokens", _to_anthropic_count, _from_anthropic_count
     ),
 }
+
+
+def converted(call: Call, conversion: Conversion, model: str, asked: Asked) -> tuple[Path, bytes]:
+    """Where the call goes, and the body that goes there; what is left out is named in a header of the reply.
+
+    Raises:
+        BadRequest: it cannot be said in the upstream's words.
+    """
+    tell_dropped(call, conversion.unsaid(call.fields.decoded()))
+    path = asked.profile.others.get(call.operation.name) or Path(path=conversion.path)
+    return path, translated_body(conversion.ask(call, model, asked), path)
 
 
 async def converted_reply(call: Call, exchange: Exchange, conversion: Conversion, protocol: str) -> Reply:

@@ -51,6 +51,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         the path of its weights); the alias takes its place in answers.
     deployment_paths: `openai/deployments/{model}/…?api-version=` instead of a model in the body (Azure).
     others: where operations that generate no text are, if not at their own path.
+    lacks: operations that cannot be converted for it, though its dialect could say them.
+    counts_beside_contents: Google's countTokens takes instructions and tools beside `contents`, as Vertex has it, and
+        not in a request of their own.
     steering: fields of a body by which it names further models; refused, for they are not the one that was judged.
     families: name of its models' rows in `families.py`.
     """
@@ -67,6 +70,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     opaque_model: bool = False
     deployment_paths: bool = False
     others: Mapping[str, Path] = MappingProxyType({})
+    lacks: tuple[str, ...] = ()
+    counts_beside_contents: bool = False
     steering: tuple[str, ...] = ()
     families: str = ""
 
@@ -143,6 +148,8 @@ PROFILES: Mapping[str, Profile] = {
         dialect="gemini",
         protocols=MappingProxyType({"generate": _GENERATE}),
         auth="google",
+        lacks=("embeddings",),  # they are predictions there
+        counts_beside_contents=True,
         families="gemini",
     ),
     "vertex-anthropic": Profile(

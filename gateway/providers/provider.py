@@ -13,7 +13,7 @@ from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.responses.history import input_items, own_items
 from gateway.providers.answering import Reading, read_reply
-from gateway.providers.converting import CONVERSIONS, Conversion, converted_reply, estimated_count
+from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
@@ -87,15 +87,13 @@ class Provider:
             without = ("model", "stream") if operation.model_in_path else ()
             path = profile.others.get(operation.name) or Path(path=operation.path, without=without)
             return await self._pass(call, path)
+        elif operation.name in profile.lacks:
+            raise _not_offered(call)
         elif (conversion := CONVERSIONS.get((operation.name, operation.dialect, profile.dialect))) is not None:
             return await self._convert(call, conversion)
         elif operation.name == "count_tokens":
             return estimated_count(call)
-        raise BadRequest(
-            f"`{call.model}` is served by an upstream that has no `{operation.name}`",
-            code="operation_not_offered",
-            param="model",
-        )
+        raise _not_offered(call)
 
     async def _pass(self, call: Call, path: Path) -> Reply:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
@@ -130,9 +128,8 @@ class Provider:
 
     async def _convert(self, call: Call, conversion: Conversion) -> Reply:
         model = _model(call)
-        body = msgspec.json.encode(conversion.ask(call, model, self._family(model)))
-        place = self._place(Path(path=conversion.path), call, model)
-        exchange = await self._send(call, place, "application/json", body)
+        path, body = converted(call, conversion, model, Asked(self.profile, self._family(model)))
+        exchange = await self._send(call, self._place(path, call, model), "application/json", body)
         try:
             return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
         finally:
@@ -247,6 +244,14 @@ def _recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
         return {}
     earlier = own_items(call.recalled.items) if own else call.recalled.items
     return {"input": [*earlier, *input_items(call.fields.get("input"))]}
+
+
+def _not_offered(call: Call) -> BadRequest:
+    return BadRequest(
+        f"`{call.model}` is served by an upstream that has no `{call.operation.name}`",
+        code="operation_not_offered",
+        param="model",
+    )
 
 
 def _model(call: Call) -> str:

@@ -1,6 +1,6 @@
 """A call whose client speaks another protocol than its upstream: read, fitted, written anew, and the answer back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,13 +12,11 @@ from gateway.core.generation import Ended, Event
 from gateway.dialects.fitting import Caption, fit
 from gateway.dialects.protocols import CLIENTS, UPSTREAMS
 from gateway.dialects.translation import ClientProtocol, StreamDecoder, StreamEncoder, UpstreamProtocol
+from gateway.providers.dropping import tell_dropped
 from gateway.providers.families import Family
 from gateway.providers.headers import returned
 from gateway.providers.noting import note_answer, note_events
 from gateway.transport.client import Exchange
-
-DROPPED_HEADER = "x-gateway-dropped-params"
-MAX_HEADER = 2_000
 
 
 class Translation(msgspec.Struct, frozen=True):
@@ -47,21 +45,11 @@ def translate(call: Call, protocol: str, model: str, family: Family, changes: Ma
     fitted, dropped = fit(request, family.abilities(upstream.abilities), strict=call.caller.strict)
     if upstream.adapt is not None:
         fitted, more = upstream.adapt(fitted, family.quirks)
-        if more and call.caller.strict:
-            fit(msgspec.structs.replace(fitted, unread=tuple(more)), upstream.abilities, strict=True)
         dropped += more
-    if dropped:
-        call.reply_headers[DROPPED_HEADER] = _header_text(dropped)
+    tell_dropped(call, dropped)
     record = call.record
     caption = Caption(id=record.id.replace("-", ""), created=record.started_ns // 1_000_000_000, model=call.model)
     return Translation(asked, request, upstream.encode_request(fitted, family.quirks), client, upstream, caption)
-
-
-def _header_text(names: Iterable[str]) -> str:
-    """Names, some of them the client's own, as a header can hold them: visible ASCII, and not without end."""
-    text = ", ".join(dict.fromkeys(names))
-    visible = "".join(c if " " <= c <= "~" else "?" for c in text[: MAX_HEADER + 1])
-    return visible if len(visible) <= MAX_HEADER else visible[: MAX_HEADER - 3] + "..."
 
 
 async def translated_reply(

@@ -141,3 +141,60 @@ async def test_what_was_dropped_is_told_in_what_a_header_can_hold(bench: Bench) 
     assert told.startswith("n?me?, aaa")
     assert told.endswith("...")
     assert len(told) == 2_000
+
+
+EMBEDDED = {"embeddings": [{"values": [1.0]}]}
+
+
+async def test_what_embeddings_leave_out_is_told_or_refused(bench: Bench) -> None:
+    body = {"model": "alias", "input": "x", "user": "u", "dimensions": 3}
+    place = "/v1/models/real-model:batchEmbedContents"
+    sent = await bench.send("gemini", place, body, path="embeddings", answer=EMBEDDED)
+    assert sent.json()["requests"][0]["outputDimensionality"] == 3
+    assert bench.reply_headers["x-gateway-dropped-params"] == "user"
+    with pytest.raises(BadRequest) as refused:
+        await bench.send("gemini", place, body, path="embeddings", answer=EMBEDDED, strict=True)
+    assert refused.value.param == "user"
+
+
+async def test_what_a_gemini_clients_embeddings_leave_out_is_told_or_refused(bench: Bench) -> None:
+    content = {"parts": [{"text": "x"}]}
+    body = {
+        "requests": [{"content": content}, {"content": content, "taskType": "T", "embedContentConfig": {"title": "t"}}]
+    }
+    answer = {"data": [{"embedding": [1.0]}, {"embedding": [2.0]}], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
+    asked = {"path": ":batchEmbedContents", "dialect": "gemini", "answer": answer}
+    sent = await bench.send("openai", "/v1/embeddings", body, **asked)
+    assert sent.json() == {"model": "real-model", "input": ["x", "x"]}
+    dropped = "requests[1].taskType, requests[1].embedContentConfig.title"
+    assert bench.reply_headers["x-gateway-dropped-params"] == dropped
+    with pytest.raises(BadRequest) as refused:
+        await bench.send("openai", "/v1/embeddings", body, **asked, strict=True)
+    assert refused.value.param == "requests[1].taskType"
+
+
+COUNT = {"system": "Be brief.", "messages": [{"role": "user", "content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"), [("gemini", {"generateContentRequest"}), ("vertex", {"contents", "systemInstruction"})]
+)
+async def test_tokens_are_counted_as_each_of_googles_doors_has_it(bench: Bench, kind: str, keys: set[str]) -> None:
+    place = "/v1/models/real-model:countTokens"
+    asked = {"path": "messages/count_tokens", "dialect": "anthropic", "answer": {"totalTokens": 3}}
+    sent = await bench.send(kind, place, {"model": "alias", **COUNT}, **asked, project="p", location="l")
+    assert sent.json().keys() == keys
+
+
+async def test_claude_on_vertex_counts_tokens_for_a_gemini_client(bench: Bench) -> None:
+    body = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}
+    asked = {"path": ":countTokens", "dialect": "gemini", "answer": {"input_tokens": 3}}
+    place = "/v1/models/count-tokens:rawPredict"
+    sent = await bench.send("vertex-anthropic", place, body, **asked, project="p", location="l")
+    assert sent.json()["anthropic_version"] == "vertex-2023-10-16"
+    assert sent.json()["model"] == "real-model"
+
+
+async def test_embeddings_that_a_door_does_not_have_are_refused(bench: Bench) -> None:
+    with pytest.raises(BadRequest, match="has no `embeddings`"):
+        await bench.send("vertex", "/", {"model": "alias", "input": "x"}, path="embeddings", project="p", location="l")

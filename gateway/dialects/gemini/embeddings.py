@@ -25,7 +25,7 @@ _CONFIG = "embedContentConfig"
 
 
 def encode_embeddings(request: Json, model: str) -> dict[str, Any]:
-    """OpenAI's request as a `batchEmbedContents` body. `user` has no word here and changes nothing.
+    """OpenAI's request as a `batchEmbedContents` body.
 
     Raises:
         BadRequest: `input` is no text, or is missing.
@@ -37,6 +37,11 @@ def encode_embeddings(request: Json, model: str) -> dict[str, Any]:
         for text in _inputs(request)
     ]
     return {"requests": requests}
+
+
+def unsaid_to_gemini(request: Json) -> list[str]:
+    """Fields of OpenAI's request that have no word here."""
+    return [name for name in request if name not in ("model", "input", "dimensions", "encoding_format")]
 
 
 def _inputs(request: Json) -> list[str]:
@@ -125,6 +130,20 @@ def decode_embeddings(body: Json, model: str) -> dict[str, Any]:
         name = "requests[].outputDimensionality"
         raise BadRequest(f"`{name}` must be the same in all requests of a batch", param=name)
     return set_fields({"model": model, "input": texts if batch else texts[0], "dimensions": dimensions.pop()})
+
+
+def unsaid_to_openai(body: Json) -> list[str]:
+    """Fields of a Gemini client's request that have no word there."""
+    body = plain(body)
+    batch = objects(body, "requests")
+    found: list[str] = []
+    for index, said in enumerate(batch or [body]):
+        place, one = f"requests[{index}]" if batch else "", plain(said)
+        known = ("model", "content", "outputDimensionality", _CONFIG)
+        found += [path_to(place, name) for name in one if name not in known]
+        config = plain(field(one, _CONFIG, dict, place) or {})
+        found += [f"{path_to(place, _CONFIG)}.{name}" for name in config if name != "outputDimensionality"]
+    return found
 
 
 def _text(request: Json, where: str) -> str:
