@@ -11,6 +11,7 @@ from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
+from gateway.dialects.gemini.naming import renamed_inside
 from gateway.dialects.responses.history import input_items, own_items
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
@@ -183,6 +184,8 @@ class Provider:
         changes: dict[str, object] = {}
         if model != call.model and not self._by_deployment:
             changes["model"] = model
+        if call.operation.model_in_path and not call.operation.protocol:
+            changes.update(renamed_inside(call.fields, model))
         if self.profile.dialect != "openai":
             errors = next(iter(self._protocols)) if self.profile.dialect != call.operation.dialect else ""
             return changes, Reading(self.name, protocol=call.operation.protocol, errors=errors, framed=framed)

@@ -3,8 +3,9 @@ and so do we (https://protobuf.dev/programming-guides/json/)."""
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from gateway.core.call import Fields
 from gateway.core.conversation import Json
 
 _HUMP = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
@@ -27,6 +28,24 @@ def plain(block: Json) -> Json:
 def without_prefix(model: str) -> str:
     """A model's name without the collection it stands in: `models/…`, or Vertex's `publishers/google/models/…`."""
     return model.rpartition("models/")[2]
+
+
+def renamed_inside(fields: Fields, model: str) -> dict[str, object]:
+    """Changes to a body that names its model a second time, as the parts of a batch and a question that holds a whole
+    request do: there stands the name the client knows, and Google wants the path's."""
+    name = f"models/{without_prefix(model)}"
+    changes: dict[str, object] = {}
+    requests = fields.get("requests")
+    if isinstance(requests, list):
+        changes["requests"] = [_named(one, name) for one in cast(list[object], requests)]
+    for inner in ("generateContentRequest", "generate_content_request"):
+        if (said := fields.get(inner)) is not None:
+            changes[inner] = _named(said, name)
+    return changes
+
+
+def _named(said: object, name: str) -> object:
+    return {**cast(Json, said), "model": name} if isinstance(said, dict) else said
 
 
 def set_fields(fields: Mapping[str, object]) -> dict[str, Any]:

@@ -198,3 +198,24 @@ async def test_claude_on_vertex_counts_tokens_for_a_gemini_client(bench: Bench) 
 async def test_embeddings_that_a_door_does_not_have_are_refused(bench: Bench) -> None:
     with pytest.raises(BadRequest, match="has no `embeddings`"):
         await bench.send("vertex", "/", {"model": "alias", "input": "x"}, path="embeddings", project="p", location="l")
+
+
+async def test_a_batch_of_embeddings_names_the_providers_model_inside_too(bench: Bench) -> None:
+    content = {"parts": [{"text": "x"}]}
+    body = {
+        "requests": [{"model": "models/alias", "content": content}, {"content": content, "outputDimensionality": 3}]
+    }
+    place = "/v1/models/real-model:batchEmbedContents"
+    sent = await bench.send("gemini", place, body, path=":batchEmbedContents", dialect="gemini")
+    named = {"model": "models/real-model", "content": content}
+    assert sent.json() == {"requests": [named, {**named, "outputDimensionality": 3}]}
+
+
+async def test_a_question_that_holds_a_request_names_the_providers_model_inside_too(bench: Bench) -> None:
+    request = {"contents": [{"parts": [{"text": "x"}]}]}
+    body = {"generateContentRequest": {"model": "models/alias", **request}}
+    place = "/v1/models/real-model:countTokens"
+    sent = await bench.send("gemini", place, body, path=":countTokens", dialect="gemini")
+    assert sent.json() == {"generateContentRequest": {**request, "model": "models/real-model"}}
+    sent = await bench.send("gemini", place, request, path=":countTokens", dialect="gemini")
+    assert sent.json() == request
