@@ -29,7 +29,7 @@ def recall(parts: Parts) -> Layer:
         async def recalled(call: Call) -> Reply:
             if call.operation.protocol != "responses":
                 return await service(call)
-            refuse_unheld(call.fields.get("background"), call.fields.get("conversation"))
+            refuse_unheld(call.fields.get("background"), call.fields.get("conversation"), call.fields.get("input"))
             previous = call.fields.get("previous_response_id")
             if previous is not None:
                 call.recalled = await _earlier(call, memory, previous)

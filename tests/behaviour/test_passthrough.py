@@ -255,12 +255,20 @@ async def test_a_body_is_sent_as_one_json_object_whatever_its_spacing(fresh: Sit
 
 
 @pytest.mark.parametrize(
-    "field", [{"background": True}, {"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}]
+    "field",
+    [
+        {"background": True},
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"input": [{"role": "user", "content": "x"}, {"type": "item_reference", "id": "msg_1"}]},
+        {"input": [{"role": "user", "content": "x"}, {"id": "msg_1"}]},
+    ],
 )
 async def test_what_only_the_upstream_would_hold_is_refused(fresh: Site, field: dict[str, object]) -> None:
     fresh.upstream.set(RESPONSES, json_answer({"id": "resp_1", "object": "response", "status": "queued", "output": []}))
     answer = await fresh.client.post("/responses", json={"model": "test-model", "input": "x", **field})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(field)))
+    param = next(iter(field)).replace("input", "input[1]")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
     assert not fresh.upstream.requests
     assert (await fresh.last_record())["outcome"] == "refused"
 

@@ -14,17 +14,30 @@ _ENDINGS = (b"response.completed", b"response.incomplete")
 MAX_PAGE = 100
 
 
-def refuse_unheld(background: object, conversation: object) -> None:
+def refuse_unheld(background: object, conversation: object, input: object) -> None:
     """What only the upstream would hold cannot be used, whoever the upstream is: a response that goes on after its call
-    has ended is neither metered nor stopped, and a conversation there is not one tenant's but the whole account's.
+    has ended is neither metered nor stopped, and a conversation or an item there is not one tenant's but the whole
+    account's.
 
     Raises:
-        BadRequest: the request asks for either.
+        BadRequest: the request asks for one of them.
     """
     if background not in (None, False):
         raise BadRequest("`background` is not offered here; wait, or stream", param="background")
     if conversation is not None:
         raise BadRequest("`conversation` is not offered here; use `previous_response_id`", param="conversation")
+    for index, item in enumerate(cast(list[object], input) if isinstance(input, list) else ()):
+        if isinstance(item, dict) and _is_reference(cast(dict[str, Any], item)):
+            raise BadRequest(
+                "items cannot be referred to by their id here; send the item, or use `previous_response_id`",
+                param=f"input[{index}]",
+            )
+
+
+def _is_reference(item: Mapping[str, Any]) -> bool:
+    """An id may stand alone: its type may be left out."""
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and "id" in item and "role" not in item)
 
 
 def input_items(value: object) -> list[dict[str, Any]]:
