@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from tests.clients.behaviour import Behaviour
+from tests.clients.chat import data_url
 from tests.clients.client import Client
-from tests.clients.test_openai_python import data_url
 from tests.clients.words import Ask, Refusal, Said, called
 
 with warnings.catch_warnings():

@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.clients.behaviour import PERSON, Behaviour
-from tests.clients.client import Client
+from tests.clients.chat import ChatClient
 from tests.clients.conftest import Bench
-from tests.clients.test_openai_python import data_url
 from tests.clients.upstreams import Upstream
-from tests.clients.words import Ask, Refusal, Said, Turn, called
+from tests.clients.words import Ask, Refusal, Turn
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -24,7 +23,7 @@ pytestmark = [
 ]
 
 
-class LiteLLM(Client):
+class LiteLLM(ChatClient):
     errors = (Exception,)
     tells_retry_after = False
     provider: ClassVar[str] = "openai"
@@ -33,41 +32,8 @@ class LiteLLM(Client):
     def base(self) -> str:
         return self.v1
 
-    async def say(self, model: str, ask: Ask) -> Said:
-        return self.said(await self.ask(model, ask, self.first(ask)))
-
-    async def loop(self, model: str, ask: Ask) -> Said:
-        messages = self.first(ask)
-        while True:
-            answer = await self.ask(model, ask, messages)
-            message = answer.choices[0].message
-            if not message.tool_calls:
-                return self.said(answer)
-            messages.append(message.model_dump(exclude_none=True))
-            for call in message.tool_calls:
-                result = ask.results[called(call.function.name, json.loads(call.function.arguments))]
-                messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
-
-    def first(self, ask: Ask) -> list[Any]:
-        content: Any = ask.prompt
-        if ask.image:
-            image = {"type": "image_url", "image_url": {"url": data_url(ask.image)}}
-            content = [{"type": "text", "text": ask.prompt}, image]
-        system = [{"role": "system", "content": ask.system}] if ask.system else []
-        return [*system, {"role": "user", "content": content}]
-
     async def ask(self, model: str, ask: Ask, messages: list[Any]) -> Any:
-        more: dict[str, Any] = {}
-        if ask.tools:
-            more["tools"] = [
-                {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.schema}}
-                for t in ask.tools
-            ]
-        if ask.schema:
-            more["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "person", "schema": ask.schema, "strict": True},
-            }
+        more = self.fields(ask)
         if ask.stream:
             more.update(stream=True, stream_options={"include_usage": True})
         answer = await litellm.acompletion(
@@ -82,11 +48,6 @@ class LiteLLM(Client):
         if not ask.stream:
             return answer
         return litellm.stream_chunk_builder([chunk async for chunk in answer], messages=messages)
-
-    def said(self, answer: Any) -> Said:
-        message, usage = answer.choices[0].message, answer.usage
-        calls = [(call.function.name, json.loads(call.function.arguments or "{}")) for call in message.tool_calls or []]
-        return Said(message.content or "", calls, (usage.prompt_tokens, usage.completion_tokens))
 
     def refusal(self, error: Exception) -> Refusal:
         assert type(error).__module__.startswith("litellm"), repr(error)

@@ -1,6 +1,5 @@
 """openai-python: Chat Completions and Responses."""
 
-import base64
 import json
 from typing import Any
 
@@ -8,16 +7,13 @@ import openai
 import pytest
 
 from tests.clients.behaviour import Behaviour
+from tests.clients.chat import ChatClient, data_url
 from tests.clients.client import Client
 from tests.clients.conftest import Bench
 from tests.clients.upstreams import Upstream
 from tests.clients.words import Ask, Refusal, Said, Turn, called
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
-
-
-def data_url(image: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
 
 
 class OpenAI(Client):
@@ -37,52 +33,14 @@ class OpenAI(Client):
         await self.sdk.close()
 
 
-class OpenAIChat(OpenAI):
-    async def say(self, model: str, ask: Ask) -> Said:
-        return self.said(await self.ask(model, ask, self.first(ask)))
-
-    async def loop(self, model: str, ask: Ask) -> Said:
-        messages = self.first(ask)
-        while True:
-            answer = await self.ask(model, ask, messages)
-            if not (said := self.said(answer)).calls:
-                return said
-            message = answer.choices[0].message
-            messages.append(message.model_dump(exclude_none=True))
-            for call in message.tool_calls or []:
-                result = ask.results[called(call.function.name, json.loads(call.function.arguments))]
-                messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
-
-    def first(self, ask: Ask) -> list[Any]:
-        content: Any = ask.prompt
-        if ask.image:
-            image = {"type": "image_url", "image_url": {"url": data_url(ask.image)}}
-            content = [{"type": "text", "text": ask.prompt}, image]
-        system = [{"role": "system", "content": ask.system}] if ask.system else []
-        return [*system, {"role": "user", "content": content}]
-
+class OpenAIChat(OpenAI, ChatClient):
     async def ask(self, model: str, ask: Ask, messages: list[Any]) -> Any:
-        more: dict[str, Any] = {}
-        if ask.tools:
-            more["tools"] = [
-                {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.schema}}
-                for t in ask.tools
-            ]
-        if ask.schema:
-            more["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "person", "schema": ask.schema, "strict": True},
-            }
+        more = self.fields(ask)
         if not ask.stream:
             return await self.sdk.chat.completions.create(model=model, messages=messages, **more)
         more["stream_options"] = {"include_usage": True}
         async with self.sdk.chat.completions.stream(model=model, messages=messages, **more) as stream:
             return await stream.get_final_completion()
-
-    def said(self, answer: Any) -> Said:
-        message, usage = answer.choices[0].message, answer.usage
-        calls = [(call.function.name, json.loads(call.function.arguments or "{}")) for call in message.tool_calls or []]
-        return Said(message.content or "", calls, (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0))
 
 
 class OpenAIResponses(OpenAI):
