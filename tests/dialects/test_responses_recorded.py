@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from recorded import CORPUS, body_of, events_of, exchanges, is_stream, name_of, succeeded
 
 from gateway.core.conversation import Image, Part, Thinking
 from gateway.core.faults import BadRequest
@@ -15,6 +14,7 @@ from gateway.dialects.responses.abilities import ABILITIES
 from gateway.dialects.responses.answers import decode_answer, read_response
 from gateway.dialects.responses.events import Decoder
 from gateway.dialects.responses.requests import decode_request, encode_request
+from tests.dialects.recorded import CORPUS, body_of, events_of, exchanges, is_stream, name_of, succeeded
 
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="recorded traffic is not here: ../shared/corpus")
 # What only OpenAI's own servers can do, and is refused by name.
