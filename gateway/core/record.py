@@ -21,6 +21,10 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
         outcome: `completed` the whole answer was made; `refused` we or the policy said no; `failed` the upstream or
             we broke; `cancelled` the client hung up; `interrupted` the gateway died during the call.
         usage_source: `provider` as reported; `estimate` counted from what had passed when a stream was cut; `none`.
+        policy_version: digest of everything that decided (rules, cards, tenants). would_deny: rules in audit mode that
+            would have refused it, with spaces between. data_class, facts, attributes: what was decided on besides
+            tenant, team, model and operation: the request's classification, the caller's labels and claims
+            (`core/principal.py`), and what the request asks for (`core/model.py`), as canonical JSON.
         cost_nano: integer nano-units of the price book's currency, or None when nothing is known to be owed or no
             price is known: `pricing` says which.
     """
@@ -47,6 +51,10 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     cost_nano: int | None = None
     price_version: str = ""
     policy_version: str = ""
+    would_deny: str = ""
+    data_class: str = ""
+    facts: str = ""
+    attributes: str = ""
     prompt_id: str = ""
     ttfb_us: int | None = None
     duration_us: int = 0

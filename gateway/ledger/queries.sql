@@ -4,10 +4,11 @@ INSERT INTO calls (
     blame, rule_id, finish_reason, usage_source, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,
     input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens,
     images, audio_ms, characters, search_units, web_searches, pricing, cost_nano, price_version, policy_version,
-    prompt_id, ttfb_us, duration_us, queued_us, bytes_in, bytes_out, upstream_request_id, client_request_id, trace_id
+    would_deny, data_class, facts, attributes, prompt_id, ttfb_us, duration_us, queued_us, bytes_in, bytes_out,
+    upstream_request_id, client_request_id, trace_id
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (id) DO NOTHING;
 
 -- name: put_offset

@@ -1,0 +1,37 @@
+"""Days and moments as declared files write them: `2026-11-01` is a whole day in UTC, `2026-11-01T12:00:00Z` a moment."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+
+Moment = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$",
+        description="a day such as 2026-11-01 (UTC), or a moment such as 2026-11-01T12:00:00Z",
+    ),
+]
+
+
+def begins(moment: str) -> float:
+    """Unix seconds at which it begins: a day begins at its first midnight.
+
+    Raises:
+        ValueError: there is no such day or moment.
+    """
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        raise ValueError(f"`{moment}` is no day or moment of the calendar") from None
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+
+
+def ends(moment: str) -> float:
+    """Unix seconds of the first moment after it: a day lasts to its end, a moment is over when it comes.
+
+    Raises:
+        ValueError: there is no such day or moment.
+    """
+    at = begins(moment)
+    return at if "T" in moment else at + timedelta(days=1).total_seconds()
