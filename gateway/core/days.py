@@ -1,4 +1,4 @@
-"""Days and moments as declared files write them: `2026-11-01` is a whole day in UTC, `2026-11-01T12:00:00Z` a moment."""
+"""Days and moments as declared files write them: `2026-11-01` is a day in UTC, `2026-11-01T12:00:00Z` a moment."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
