@@ -175,7 +175,7 @@ def build_plain(text: bytes) -> Any:
 
 
 def _plain_value(event: Any, take: Callable[[], Any], depth: int) -> Any:
-    kind: type = type(event)
+    kind: Any = type(event)
     if depth > MAX_DEPTH or kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
         raise Unusual
     if kind is yaml.ScalarEvent:

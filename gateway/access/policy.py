@@ -1,0 +1,186 @@
+"""The one decision: may this caller use this model at this target for this?
+
+    the model may not be used by anybody         refused  (basis `card`)
+    a deny matches, and no exception lifts it    refused  (basis `rule`)
+    an allow or an exception matches             allowed  (basis `rule`, or `exception` where it lifted a deny)
+    nothing matches                              refused  (basis `no_rule`)
+
+A condition that cannot be evaluated makes its deny match and its allow not. A rule in audit mode decides nothing; a
+deny of that kind is named in `would_deny`.
+"""
+
+import bisect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.access.conditions import ConditionError
+from gateway.access.entries import Entries, Entry
+from gateway.access.explaining import Considered, Question, considered, values_of
+from gateway.access.masks import positions
+from gateway.access.obligations import added_up, broken, outside_regions
+from gateway.access.refusing import card_refuses, denied, nothing_allows
+from gateway.access.rules import PolicyException
+from gateway.core.model import USABLE, Attributes, Decision, Model
+from gateway.core.principal import Principal
+
+MAX_REMEMBERED = 50_000
+
+
+class AccessPolicy:
+    """A frozen set of rules. Decisions are remembered until the next moment at which a rule, an exception or a model's
+    life begins or ends, so asking again costs a dictionary lookup.
+
+    Attributes:
+        version: digest of everything decisions follow from. hide: refuse as if the model did not exist.
+        data_classes: the classifications, lowest first.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        version: str,
+        *,
+        data_classes: Sequence[str] = (),
+        instants: Sequence[float] = (),
+        hide: bool = False,
+    ) -> None:
+        """`instants`: moments at which models' lives change."""
+        self.entries = Entries(entries)
+        self.version = version
+        self.hide = hide
+        self.data_classes = tuple(data_classes)
+        self._levels = {word: level for level, word in enumerate(data_classes)}
+        self._instants = sorted({*instants, *self.entries.instants()})
+        conditions = [one.condition for one in self.entries.all if one.condition is not None]
+        self._fields = tuple(sorted({field for condition in conditions for field in condition.fields}))
+        self._from = self._until = float("-inf")
+        self._in_force = 0
+        self._remembered: dict[tuple[object, ...], Decision] = {}
+        self._subjects: dict[tuple[str, str, str], int] = {}
+        self._models: dict[str, int] = {}
+        self._operations: dict[str, int] = {}
+        self._classes: dict[str, int] = {}
+
+    def decide(
+        self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
+    ) -> Decision:
+        """The decision for one hop of one call. `operation`: an endpoint's word, or `tools`. `now`: Unix seconds."""
+        if not self._from <= now < self._until:
+            self._turn(now)
+        fields = self._fields
+        question = (
+            principal.tenant,
+            principal.team,
+            principal.facts,
+            model.place,
+            operation,
+            attributes.data_class,
+            tuple([getattr(attributes, name) for name in fields]) if fields else None,
+        )
+        decision = self._remembered.get(question)
+        if decision is None:
+            decision = self._judge(self.question(principal, model, operation, attributes, now))
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[question] = decision
+        if decision.allowed and (found := broken(decision, model, attributes)) is not None:
+            return found
+        return decision
+
+    def question(
+        self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
+    ) -> Question:
+        level = self._levels.get(attributes.data_class, len(self._levels))
+        return Question(
+            principal=principal, model=model, operation=operation, attributes=attributes, now=now, data_level=level
+        )
+
+    def explain(self, question: Question) -> list[Considered]:
+        """Every rule and exception, and why it does or does not match. For operators: it shows other tenants' too."""
+        return [considered(one, question) for one in self.entries.all]
+
+    def _turn(self, now: float) -> None:
+        """Forget everything: another set of entries may be in force."""
+        after = bisect.bisect_right(self._instants, now)
+        self._from = self._instants[after - 1] if after else float("-inf")
+        self._until = self._instants[after] if after < len(self._instants) else float("inf")
+        self._in_force = self.entries.in_force(now)
+        self._remembered.clear()
+        self._models.clear()
+
+    def _statically(self, question: Question) -> int:
+        """The entries in force whose conditions hold, but for those in CEL."""
+        principal, model, operation = question.principal, question.model, question.operation
+        data_class = question.attributes.data_class
+        entries = self.entries
+        who = (principal.tenant, principal.team, principal.facts)
+        subject = self._subjects.get(who)
+        if subject is None:
+            if len(self._subjects) >= MAX_REMEMBERED:
+                self._subjects.clear()
+            subject = self._subjects[who] = entries.of_subject(principal)
+        about = self._models.get(model.place)
+        if about is None:
+            about = self._models[model.place] = entries.of_model(model, question.now)
+        asked = self._operations.get(operation)
+        if asked is None:
+            asked = self._operations[operation] = entries.of_operation(operation)
+        classed = self._classes.get(data_class)
+        if classed is None:
+            classed = self._classes[data_class] = entries.of_data_class(data_class)
+        return self._in_force & subject & about & asked & classed
+
+    def _judge(self, question: Question) -> Decision:
+        model, now = question.model, question.now
+        status = model.life.status(now)
+        if model.unfit or status not in USABLE:
+            return card_refuses(model, status)
+        entries = self.entries
+        matched = self._statically(question)
+        failed = 0
+        if matched & entries.conditional:
+            matched, failed = self._conditions(matched, values_of(question))
+        enforced = matched & ~entries.audits
+        exceptions = enforced & entries.exceptions
+        lifted = 0
+        for number in positions(exceptions):
+            lifted |= entries.lifts[number]
+        denies = enforced & entries.denies & ~lifted
+        if denies:
+            sure = denies & ~failed
+            return denied(self._first(sure or denies), model, failed=not sure)
+        used = [number for number in positions(exceptions) if entries.lifts[number] & enforced]
+        allowing = enforced & (entries.allows | entries.exceptions)
+        if not allowing:
+            return nothing_allows(entries, self._in_force, question)
+        decider = entries.all[used[0]] if used else self._first(allowing & entries.allows or allowing)
+        allowers = [entries.all[number] for number in positions(allowing)]
+        if (elsewhere := outside_regions(allowers, model)) is not None:
+            return elsewhere
+        watched = matched & entries.audits & entries.denies & ~lifted
+        return Decision(
+            allowed=True,
+            rule_id=decider.id,
+            basis="exception" if isinstance(decider.source, PolicyException) else "rule",
+            reason=decider.source.reason,
+            obligations=added_up([one.source.obligations for one in allowers]),
+            would_deny=tuple(entries.all[number].id for number in positions(watched)),
+        )
+
+    def _conditions(self, matched: int, values: Mapping[str, Any]) -> tuple[int, int]:
+        """What of the entries still matches, and which of that only because its condition cannot be evaluated."""
+        entries, failed = self.entries, 0
+        for number in positions(matched & entries.conditional):
+            bit, condition = 1 << number, entries.all[number].condition
+            assert condition is not None, "only those with a condition have this bit"
+            try:
+                holds = condition.holds(values)
+            except ConditionError:
+                holds = bool(bit & entries.denies)
+                failed |= bit
+            if not holds:
+                matched &= ~bit
+        return matched, failed & matched
+
+    def _first(self, bits: int) -> Entry:
+        return self.entries.all[next(positions(bits))]
