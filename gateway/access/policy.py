@@ -68,7 +68,7 @@ class AccessPolicy:
         if not self._from <= now < self._until:
             self._turn(now)
         fields = self._fields
-        question = (
+        asked = (
             principal.tenant,
             principal.team,
             principal.facts,
@@ -77,15 +77,32 @@ class AccessPolicy:
             attributes.data_class,
             tuple([getattr(attributes, name) for name in fields]) if fields else None,
         )
-        decision = self._remembered.get(question)
+        decision = self._remembered.get(asked)
         if decision is None:
             decision = self._judge(self.question(principal, model, operation, attributes, now))
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[question] = decision
+            self._remember(asked, decision)
         if decision.allowed and (found := broken(decision, model, attributes)) is not None:
             return found
         return decision
+
+    def may_ever(self, principal: Principal, model: Model, operation: str, data_class: str, now: float) -> bool:
+        """Whether some request of this caller's may be allowed: exactly so, but that conditions on requests are each
+        taken for what they would best be."""
+        if not self._from <= now < self._until:
+            self._turn(now)
+        asked = (principal.tenant, principal.team, principal.facts, model.place, operation, data_class, "ever")
+        decision = self._remembered.get(asked)
+        if decision is None:
+            attributes = Attributes(data_class=data_class)
+            decision = self._judge(self.question(principal, model, operation, attributes, now), ever=True)
+            decision = (decision.allowed and broken(decision, model, attributes)) or decision
+            self._remember(asked, decision)
+        return decision.allowed
+
+    def _remember(self, asked: tuple[object, ...], decision: Decision) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[asked] = decision
 
     def question(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
@@ -130,7 +147,8 @@ class AccessPolicy:
             classed = self._classes[data_class] = entries.of_data_class(data_class)
         return self._in_force & subject & about & asked & classed
 
-    def _judge(self, question: Question) -> Decision:
+    def _judge(self, question: Question, *, ever: bool = False) -> Decision:
+        """`ever`: conditions on requests hold where that allows, and do not where that denies."""
         model, now = question.model, question.now
         status = model.life.status(now)
         if model.unfit or status not in USABLE:
@@ -139,7 +157,7 @@ class AccessPolicy:
         matched = self._statically(question)
         failed = 0
         if matched & entries.conditional:
-            matched, failed = self._conditions(matched, values_of(question))
+            matched, failed = self._conditions(matched, values_of(question), ever=ever)
         enforced = matched & ~entries.audits
         exceptions = enforced & entries.exceptions
         lifted = 0
@@ -167,14 +185,14 @@ class AccessPolicy:
             would_deny=tuple(entries.all[number].id for number in positions(watched)),
         )
 
-    def _conditions(self, matched: int, values: Mapping[str, Any]) -> tuple[int, int]:
+    def _conditions(self, matched: int, values: Mapping[str, Any], *, ever: bool) -> tuple[int, int]:
         """What of the entries still matches, and which of that only because its condition cannot be evaluated."""
         entries, failed = self.entries, 0
         for number in positions(matched & entries.conditional):
             bit, condition = 1 << number, entries.all[number].condition
             assert condition is not None, "only those with a condition have this bit"
             try:
-                holds = condition.holds(values)
+                holds = not bit & entries.denies if ever and condition.fields else condition.holds(values)
             except ConditionError:
                 holds = bool(bit & entries.denies)
                 failed |= bit

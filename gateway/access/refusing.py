@@ -34,6 +34,15 @@ def no_card(place: str) -> Decision:
     return Decision(allowed=False, basis="card", reason=reason, code=CODE, remedy="ask for a card in policies/models")
 
 
+NO_SUCH_MODEL = Decision(
+    allowed=False,
+    basis="card",
+    reason="the model does not exist",
+    code="model_not_found",
+    remedy="GET /v1/models lists those you may use",
+)
+
+
 def denied(one: Entry, model: Model, *, failed: bool) -> Decision:
     """A deny matched; `failed`: because its condition could not be evaluated."""
     source = one.source
