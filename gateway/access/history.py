@@ -160,9 +160,7 @@ class PolicyHistory:
                     except (OSError, ValueError) as error:
                         problems.append(f"{path} of entry {entry.seq}: {error}")
         if head and not any(entry.hash == head == hash_of(entry) for entry in entries):
-            problems.append(
-                f"{self._chain}: has no entry with the hash {head}: its end was cut off, or it was rewritten"
-            )
+            problems.append(f"{self._chain}: has no entry {head}: its end was cut off, or it was written anew")
         return problems
 
     def _lines(self) -> tuple[list[Entry | ValueError], bytes]:

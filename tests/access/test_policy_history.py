@@ -234,7 +234,7 @@ def test_a_line_cut_off_at_any_byte_is_set_aside(
     pattern: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second, third = lines_of(pattern)
-    for length in [*range(1, len(third), 8), len(third) - 1]:
+    for length in sorted({*range(1, len(third), 8), len(third) - 1}):
         folder = shutil.copytree(pattern, tmp_path / str(length))
         (folder / "chain.jsonl").write_bytes(first + second + third[:length])
         history = PolicyHistory(folder)
