@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.stored import StoredResponses
+from gateway.identity.callers import Callers, credential_in
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
@@ -27,7 +28,6 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limits.counters import LocalCounters
 from gateway.pipeline import build_pipeline
-from gateway.pipeline.authenticate import credential_in
 from gateway.pipeline.parts import Parts
 from gateway.policyset import PolicyFeed
 from gateway.processes import WorkerSpec
@@ -75,7 +75,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         policies = await stack.enter_async_context(PolicyFeed(settings.policies_dir, reports.reloaded))
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        callers = Callers(keys, policies)
+        callers = Callers(keys.keys, policies.tenants)
         writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
@@ -89,7 +89,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
-            identify=callers.identify,
+            identify=lambda headers: callers.verify(credential_in(headers), CLOCK.now()),
             list_models=lambda principal: list_models(principal, router, policies),
             stored=_stored(memory, router),
             ready=status.ready,
@@ -103,26 +103,6 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)
-
-
-class Callers:
-    """Who calls: the keys' snapshot, as far as tenants.yaml still declares their teams. Removing a team there is how
-    a reviewer ends it, so its keys are refused like unknown ones."""
-
-    def __init__(self, keys: KeyFeed, policies: PolicyFeed) -> None:
-        self._keys = keys.keys
-        self._tenants = policies.tenants
-
-    def verify(self, key: bytes, now: float) -> Principal | None:
-        principal = self._keys.value.verify(key, now)
-        if principal is None or not self._tenants.value.declares(principal.tenant, principal.team):
-            return None
-        if principal.tenant in self._tenants.value.strict:
-            principal = msgspec.structs.replace(principal, strict=True)
-        return principal
-
-    def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
-        return self.verify(credential_in(headers), CLOCK.now())
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
