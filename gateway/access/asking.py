@@ -1,6 +1,6 @@
 """Every hop of a call asked at once: a name resolved to its targets, each of them judged."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -65,20 +65,21 @@ def usable(
     policy: AccessPolicy,
     catalogue: Catalogue,
     principal: Principal,
-    operations: Iterable[str],
+    operations: Sequence[str],
     data_class: str,
     now: float,
+    served: Container[str],
 ) -> dict[str, Model]:
     """The names that some call of this caller's may use, with the first model that may serve it: a name is here if and
-    only if there is an operation for which `ask` may have a permit (`AccessPolicy.may_ever`)."""
-    words = tuple(operations)
+    only if there is an operation for which `ask` may have a permit (`AccessPolicy.may_ever`) at a provider that is
+    among `served`."""
     found: dict[str, Model] = {}
     for name, targets in catalogue.names.items():
         for target in targets:
             model = catalogue.models.get(target)
-            if model is not None and any(
-                policy.may_ever(principal, model, operation, data_class, now) for operation in words
-            ):
+            if model is None or target.provider not in served:
+                continue
+            if policy.may_ever(principal, model, operations, data_class, now):
                 found[name] = model
                 break
     return found

@@ -13,6 +13,8 @@ import bisect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.access.conditions import ConditionError
 from gateway.access.entries import Entries, Entry
 from gateway.access.explaining import Considered, Question, considered, values_of
@@ -24,6 +26,20 @@ from gateway.core.model import USABLE, Attributes, Decision, Model
 from gateway.core.principal import Principal
 
 MAX_REMEMBERED = 50_000
+
+
+class _Sorted(msgspec.Struct, frozen=True):
+    """Bits: denies that hold, what allows, exceptions that lift a deny, denies that only watch."""
+
+    denies: int
+    allowing: int
+    lifting: int
+    watched: int
+
+
+def _unusable(question: Question) -> bool:
+    """The model may not be used by anybody."""
+    return bool(question.model.unfit) or question.model.life.status(question.now) not in USABLE
 
 
 class AccessPolicy:
@@ -56,6 +72,7 @@ class AccessPolicy:
         self._from = self._until = float("-inf")
         self._in_force = 0
         self._remembered: dict[tuple[object, ...], Decision] = {}
+        self._possible: dict[tuple[str, ...], bool] = {}
         self._subjects: dict[tuple[str, str, str], int] = {}
         self._models: dict[str, int] = {}
         self._operations: dict[str, int] = {}
@@ -80,29 +97,43 @@ class AccessPolicy:
         decision = self._remembered.get(asked)
         if decision is None:
             decision = self._judge(self.question(principal, model, operation, attributes, now))
-            self._remember(asked, decision)
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[asked] = decision
         if decision.allowed and (found := broken(decision, model, attributes)) is not None:
             return found
         return decision
 
-    def may_ever(self, principal: Principal, model: Model, operation: str, data_class: str, now: float) -> bool:
-        """Whether some request of this caller's may be allowed: exactly so, but that conditions on requests are each
-        taken for what they would best be."""
+    def may_ever(
+        self, principal: Principal, model: Model, operations: Sequence[str], data_class: str, now: float
+    ) -> bool:
+        """Whether some request of this caller's, for one of these operations, may be allowed: exactly so, but that
+        conditions on requests are each taken for what they would best be."""
         if not self._from <= now < self._until:
             self._turn(now)
-        asked = (principal.tenant, principal.team, principal.facts, model.place, operation, data_class, "ever")
-        decision = self._remembered.get(asked)
-        if decision is None:
+        asked = (principal.tenant, principal.team, principal.facts, model.place, data_class, *operations)
+        found = self._possible.get(asked)
+        if found is None:
             attributes = Attributes(data_class=data_class)
-            decision = self._judge(self.question(principal, model, operation, attributes, now), ever=True)
-            decision = (decision.allowed and broken(decision, model, attributes)) or decision
-            self._remember(asked, decision)
-        return decision.allowed
+            questions = (self.question(principal, model, one, attributes, now) for one in operations)
+            found = any(self._possibly(question) for question in questions)
+            if len(self._possible) >= MAX_REMEMBERED:
+                self._possible.clear()
+            self._possible[asked] = found
+        return found
 
-    def _remember(self, asked: tuple[object, ...], decision: Decision) -> None:
-        if len(self._remembered) >= MAX_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[asked] = decision
+    def _possibly(self, question: Question) -> bool:
+        if _unusable(question):
+            return False
+        matched = self._statically(question)
+        if matched & self.entries.conditional:
+            matched, _ = self._conditions(matched, values_of(question), ever=True)
+        sorted_out = self._sort_out(matched)
+        if sorted_out.denies or not sorted_out.allowing:
+            return False
+        allowers = [self.entries.all[number] for number in positions(sorted_out.allowing)]
+        obliged = added_up([one.source.obligations for one in allowers])
+        return not obliged.require_prompt and outside_regions(allowers, question.model) is None
 
     def question(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
@@ -123,6 +154,7 @@ class AccessPolicy:
         self._until = self._instants[after] if after < len(self._instants) else float("inf")
         self._in_force = self.entries.in_force(now)
         self._remembered.clear()
+        self._possible.clear()
         self._models.clear()
 
     def _statically(self, question: Question) -> int:
@@ -147,46 +179,52 @@ class AccessPolicy:
             classed = self._classes[data_class] = entries.of_data_class(data_class)
         return self._in_force & subject & about & asked & classed
 
-    def _judge(self, question: Question, *, ever: bool = False) -> Decision:
-        """`ever`: conditions on requests hold where that allows, and do not where that denies."""
-        model, now = question.model, question.now
-        status = model.life.status(now)
-        if model.unfit or status not in USABLE:
-            return card_refuses(model, status)
-        entries = self.entries
+    def _judge(self, question: Question) -> Decision:
+        model, entries = question.model, self.entries
+        if _unusable(question):
+            return card_refuses(model, model.life.status(question.now))
         matched = self._statically(question)
         failed = 0
         if matched & entries.conditional:
-            matched, failed = self._conditions(matched, values_of(question), ever=ever)
-        enforced = matched & ~entries.audits
-        exceptions = enforced & entries.exceptions
-        lifted = 0
-        for number in positions(exceptions):
-            lifted |= entries.lifts[number]
-        denies = enforced & entries.denies & ~lifted
-        if denies:
-            sure = denies & ~failed
-            return denied(self._first(sure or denies), model, failed=not sure)
-        used = [number for number in positions(exceptions) if entries.lifts[number] & enforced]
-        allowing = enforced & (entries.allows | entries.exceptions)
-        if not allowing:
+            matched, failed = self._conditions(matched, values_of(question))
+        found = self._sort_out(matched)
+        if found.denies:
+            sure = found.denies & ~failed
+            return denied(self._first(sure or found.denies), model, failed=not sure)
+        if not found.allowing:
             return nothing_allows(entries, self._in_force, question)
-        decider = entries.all[used[0]] if used else self._first(allowing & entries.allows or allowing)
-        allowers = [entries.all[number] for number in positions(allowing)]
+        allowers = [entries.all[number] for number in positions(found.allowing)]
         if (elsewhere := outside_regions(allowers, model)) is not None:
             return elsewhere
-        watched = matched & entries.audits & entries.denies & ~lifted
+        decider = self._first(found.lifting or found.allowing & entries.allows or found.allowing)
         return Decision(
             allowed=True,
             rule_id=decider.id,
             basis="exception" if isinstance(decider.source, PolicyException) else "rule",
             reason=decider.source.reason,
             obligations=added_up([one.source.obligations for one in allowers]),
-            would_deny=tuple(entries.all[number].id for number in positions(watched)),
+            would_deny=tuple(entries.all[number].id for number in positions(found.watched)),
         )
 
-    def _conditions(self, matched: int, values: Mapping[str, Any], *, ever: bool) -> tuple[int, int]:
-        """What of the entries still matches, and which of that only because its condition cannot be evaluated."""
+    def _sort_out(self, matched: int) -> "_Sorted":
+        """What the entries that match come to."""
+        entries = self.entries
+        enforced = matched & ~entries.audits
+        lifted = lifting = 0
+        for number in positions(enforced & entries.exceptions):
+            lifted |= entries.lifts[number]
+            if entries.lifts[number] & enforced:
+                lifting |= 1 << number
+        return _Sorted(
+            denies=enforced & entries.denies & ~lifted,
+            allowing=enforced & (entries.allows | entries.exceptions),
+            lifting=lifting,
+            watched=matched & entries.audits & entries.denies & ~lifted,
+        )
+
+    def _conditions(self, matched: int, values: Mapping[str, Any], *, ever: bool = False) -> tuple[int, int]:
+        """What of the entries still matches, and which of that only because its condition cannot be evaluated. `ever`:
+        conditions on requests hold where that allows, and do not where that denies."""
         entries, failed = self.entries, 0
         for number in positions(matched & entries.conditional):
             bit, condition = 1 << number, entries.all[number].condition

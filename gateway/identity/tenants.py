@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.stores.documents import Document, load_document
+from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
 from gateway.stores.wording import nearest
 
@@ -73,13 +73,13 @@ class Tenants(msgspec.Struct, frozen=True):
         return _highest(self.data_classes, *classes)
 
 
-def read_tenants(path: Path) -> Tenants:
+def read_tenants(source: Path | Text) -> Tenants:
     """The declared tenants.
 
     Raises:
         DocumentError: as every document, and where an id stands twice or is not a plain word.
     """
-    document = load_document(path, TenantsFile)
+    document = load_document(source, TenantsFile)
     seen: set[str] = set()
     teams: set[tuple[str, str]] = set()
     for index, tenant in enumerate(document.value.tenants):
@@ -96,7 +96,7 @@ def read_tenants(path: Path) -> Tenants:
     tenants = document.value.tenants
     strict = frozenset(tenant.id for tenant in tenants if tenant.strict_params)
     declared = document.value.data_classes
-    return Tenants(tenants, frozenset(teams), digest(path.read_bytes()), strict, declared, _classes(document))
+    return Tenants(tenants, frozenset(teams), digest(document.data), strict, declared, _classes(document))
 
 
 def _classes(document: Document[TenantsFile]) -> dict[tuple[str, str], str]:

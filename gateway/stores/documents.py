@@ -118,7 +118,7 @@ def check_known(document: Document[Any], path: Path_, value: object, known: Know
         DocumentError: with the nearest word that is declared.
     """
     for name, declared in known.items():
-        for index, word in enumerate(getattr(value, name) or ()):
+        for index, word in enumerate(getattr(value, name, None) or ()):
             if not is_glob(word) and word not in declared:
                 reason = f"the {name.removesuffix('s')} `{word}` is not known here{nearest(word, sorted(declared))}"
                 raise document.error((*path, name, index), reason)

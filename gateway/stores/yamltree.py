@@ -8,7 +8,7 @@ and they hide from a reviewer what a rule says), no tags, no key twice, no key w
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -175,7 +175,7 @@ def build_plain(text: bytes) -> Any:
 
 
 def _plain_value(event: Any, take: Callable[[], Any], depth: int) -> Any:
-    kind: Any = type(event)
+    kind = cast(object, type(event))
     if depth > MAX_DEPTH or kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
         raise Unusual
     if kind is yaml.ScalarEvent:
