@@ -30,6 +30,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),
     "license_expression": ("gateway/catalogue/licences.py",),
+    "model_signing": ("gateway/catalogue/signatures.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
