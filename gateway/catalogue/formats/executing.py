@@ -36,7 +36,7 @@ _MACHINE_CODE: Mapping[bytes, str] = {
 }
 # What unpacking raises for archives that are damaged, encrypted, or packed in ways unknown here.
 _BROKEN_ARCHIVES = (
-    *(zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, OSError, EOFError, ValueError),
+    *(zipfile.BadZipFile, tarfile.TarError, RuntimeError, OSError, EOFError, ValueError),
     *(zlib.error, lzma.LZMAError),
 )
 _NAMES = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
