@@ -32,6 +32,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "license_expression": ("gateway/catalogue/licences.py",),
     "model_signing": ("gateway/catalogue/signatures.py",),
     "huggingface_hub": ("gateway/catalogue/importing/hub.py",),
+    "cyclonedx": ("gateway/catalogue/bom.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}

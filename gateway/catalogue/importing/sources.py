@@ -37,7 +37,8 @@ def draft_card(source: str, name: str = "") -> Draft:
         raise ImportingError(f"`{clean(name)}` is no name for a card: letters, digits and ._:/@- (up to 128)") from None
     if called and called != name:
         facts.put("title", called)
-    return Draft(facts.card(name), facts.remarks, clean(source))
+    origin = source if source.startswith("hf://") else Path(source).resolve().name
+    return Draft(facts.card(name), facts.remarks, clean(origin))
 
 
 def _read_file(facts: Facts, path: Path) -> str:
