@@ -20,10 +20,11 @@ from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.stored import StoredResponses
-from gateway.identity.callers import Callers, credential_in
+from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
+from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limits.counters import LocalCounters
@@ -75,10 +76,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         policies = await stack.enter_async_context(PolicyFeed(settings.policies_dir, reports.reloaded))
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        callers = Callers(keys.keys, policies.tenants)
         writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
+        tokens = await _tokens(settings, stack, client, policies, metrics)
+        callers = Callers(keys.keys, policies.tenants, None if tokens is None else tokens.known)
         router = Router(settings.aliases, build_providers(settings, spec, client))
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
@@ -89,7 +91,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
-            identify=lambda headers: callers.verify(credential_in(headers), CLOCK.now()),
+            identify=lambda headers: callers.identify(headers, CLOCK.now()),
             list_models=lambda principal: list_models(principal, router, policies),
             stored=_stored(memory, router),
             ready=status.ready,
@@ -125,6 +127,7 @@ def _parts(
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         verify=callers.verify,
+        others=callers.others,
         known_model=settings.aliases.__contains__,
         access=policies.access,
         limits=policies.limits,
@@ -136,6 +139,19 @@ def _parts(
         responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
+
+
+async def _tokens(
+    settings: Settings, stack: contextlib.AsyncExitStack, client: HttpClient, policies: PolicyFeed, metrics: Metrics
+) -> Tokens | None:
+    issuers = settings.config.identity.issuers
+    if not issuers:
+        return None
+
+    def refused(reason: str) -> None:
+        metrics.tokens_refused.labels(reason).inc()
+
+    return await stack.enter_async_context(Tokens(issuers, client, CLOCK, policies.tenants, refused))
 
 
 def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:

@@ -15,6 +15,9 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.identity.checking import check_identity
+from gateway.identity.options import IdentityOptions
+from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.modelhost.options import EngineOptions
@@ -61,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     drain: DrainOptions = DrainOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
+    identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
 
 
@@ -95,6 +99,7 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    check_identity(document, config.identity)
     aliases = {name: _alias(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -165,15 +170,23 @@ def is_configured(provider: ProviderOptions) -> bool:
 
 def missing_extras(settings: Settings) -> list[DocumentError]:
     """What is declared, and cannot work with what is installed."""
-    return [
-        DocumentError(
-            str(settings.file),
-            0,
-            f"the provider `{name}` needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder",
-        )
+    providers = [
+        _missing(settings, f"the provider `{name}`", extra)
         for name, provider in settings.config.providers.items()
         if (extra := missing_extra(provider))
     ]
+    return [*providers, *missing_for_identity(settings)]
+
+
+def missing_for_identity(settings: Settings) -> list[DocumentError]:
+    """The part of it without which a gateway does not start: it would let nobody in."""
+    extra = identity_extra(settings.config.identity)
+    return [_missing(settings, "identity", extra)] if extra else []
+
+
+def _missing(settings: Settings, who: str, extra: str) -> DocumentError:
+    reason = f"{who} needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+    return DocumentError(str(settings.file), 0, reason)
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:

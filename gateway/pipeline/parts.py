@@ -1,6 +1,6 @@
 """What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -36,7 +36,8 @@ class ResponseMemory(Protocol):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
-    verify: a key's principal at a time. known_model: is it an alias of config.yaml?
+    verify: a key's principal at a time. others: whose credential it is if it is no key, by (headers, credential,
+        time); None where only keys are known. known_model: is it an alias of config.yaml?
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     verify: Callable[[bytes, float], Principal | None]
+    others: Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]] | None = None
     known_model: Callable[[str], bool]
     access: Live[AccessPolicy]
     limits: Live[LimitPolicy]
