@@ -19,8 +19,10 @@ from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
+from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
-from gateway.identity.callers import Callers
+from gateway.identity.callers import Callers, any_of
+from gateway.identity.certificates import VOUCHED, ClientCertificates, trusts
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
@@ -80,7 +82,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
         tokens = await _tokens(settings, stack, client, policies, metrics)
-        callers = Callers(keys.keys, policies.tenants, None if tokens is None else tokens.known)
+        certificates = config.identity.client_certificates
+        others = [tokens.known] if tokens is not None else []
+        if certificates is not None:
+            others.append(ClientCertificates(certificates, policies.tenants).known)
+        callers = Callers(keys.keys, policies.tenants, any_of(others))
         router = Router(settings.aliases, build_providers(settings, spec, client))
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
@@ -104,6 +110,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
+        if certificates is not None:
+            header, proxies = certificates.header.lower().encode(), trusts(certificates.trusted_proxies)
+            asgi = behind_proxy(asgi, header, VOUCHED, proxies)
         yield Application(asgi, flights)
 
 

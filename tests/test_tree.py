@@ -29,6 +29,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),
+    "cryptography": ("gateway/identity/certificates.py",),
     "jwt": ("gateway/identity/jose.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }

@@ -5,7 +5,7 @@ Removing a team there is how a reviewer ends it, so its keys are refused like un
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -60,6 +60,20 @@ class Callers:
         if principal is not None:  # what is remembered is bounded by the keys there are
             self._known[digest] = principal
         return principal
+
+
+def any_of(others: Sequence[Others]) -> Others | None:
+    """Whoever of them knows the caller first; None for none of them."""
+    if not others:
+        return None
+
+    async def known(headers: Mapping[bytes, bytes], credential: bytes, now: float) -> Principal | None:
+        for one in others:
+            if (found := await one(headers, credential, now)) is not None:
+                return found
+        return None
+
+    return known
 
 
 def admitted(principal: Principal, tenants: Tenants) -> Principal | None:

@@ -1,10 +1,12 @@
 """Whether `identity:` in config.yaml can be meant as it stands."""
 
+import re
 from typing import Any
 
+from gateway.identity.certificates import CREDENTIALS, trusts
 from gateway.identity.jose import ALGORITHMS
 from gateway.identity.keysets import is_safe
-from gateway.identity.options import From, IdentityOptions, IssuerOptions
+from gateway.identity.options import ClientCertificateOptions, From, IdentityOptions, IssuerOptions
 from gateway.identity.roles import ROLES
 from gateway.stores.documents import Document
 from gateway.stores.wording import nearest
@@ -28,6 +30,27 @@ def check_identity(document: Document[Any], options: IdentityOptions) -> None:
         _check_algorithms(document, path, issuer)
         _check_numbers(document, path, issuer)
         _check_claims(document, path, issuer)
+    if options.client_certificates is not None:
+        _check_certificates(document, options.client_certificates)
+
+
+def _check_certificates(document: Document[Any], options: ClientCertificateOptions) -> None:
+    path: Path_ = ("identity", "client_certificates")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", options.header) or options.header.lower().encode() in CREDENTIALS:
+        raise document.error((*path, "header"), f"`{options.header}` is no header that a proxy may tell a subject in")
+    if not options.trusted_proxies:
+        raise document.error((*path, "trusted_proxies"), "trusted_proxies must name who ends TLS in front of us")
+    for index, proxy in enumerate(options.trusted_proxies):
+        try:
+            trusts((proxy,))
+        except ValueError as error:
+            raise document.error((*path, "trusted_proxies", index), str(error)) from None
+    seen: set[str] = set()
+    for index, subject in enumerate(options.subjects):
+        if not subject.subject or subject.subject in seen:
+            said = f"the subject `{subject.subject}` is declared twice" if subject.subject else "a subject is empty"
+            raise document.error((*path, "subjects", index), said)
+        seen.add(subject.subject)
 
 
 def _check_source(document: Document[Any], path: Path_, issuer: IssuerOptions) -> None:

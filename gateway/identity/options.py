@@ -53,7 +53,30 @@ class IssuerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     admin_role: From | None = None
 
 
+class SubjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A certificate's subject, exactly as the header tells it, and whose it is."""
+
+    subject: str
+    tenant: str
+    team: str
+    labels: dict[str, str] = {}
+    data_class: str = ""
+
+
+class ClientCertificateOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Attributes:
+    trusted_proxies: addresses or networks of those who end TLS and verify clients' certificates.
+    header: what they tell the subject in. `client-cert` (RFC 9440) holds the certificate itself, whose subject is
+        read as RFC 4514 writes it: `CN=billing,O=Example`.
+    """
+
+    trusted_proxies: tuple[str, ...]
+    subjects: tuple[SubjectOptions, ...]
+    header: str = "client-cert"
+
+
 class IdentityOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Credentials besides the gateway's own keys."""
 
     issuers: tuple[IssuerOptions, ...] = ()
+    client_certificates: ClientCertificateOptions | None = None

@@ -17,6 +17,7 @@ from gateway.core.clock import Clock
 from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.identity.callers import admitted
+from gateway.identity.certificates import CLIENT_CERT
 from gateway.identity.claims import check_claims
 from gateway.identity.jose import Token, check_signature, looks_like_token, read_token
 from gateway.identity.keysets import KeySet
@@ -184,7 +185,9 @@ def oidc_installed() -> bool:
 
 def missing_extra(options: IdentityOptions) -> str:
     """The extra that these options need and that is not installed; empty if nothing is missing."""
-    return "oidc" if options.issuers and not oidc_installed() else ""
+    certificates = options.client_certificates
+    needed = bool(options.issuers) or (certificates is not None and certificates.header.lower() == CLIENT_CERT)
+    return "oidc" if needed and not oidc_installed() else ""
 
 
 def _caller(options: IssuerOptions, token: Token, until: float) -> Principal | None:
