@@ -21,11 +21,12 @@ from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
-from gateway.identity.callers import Callers, any_of
-from gateway.identity.certificates import VOUCHED, ClientCertificates, trusts
+from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
+from gateway.identity.recognising import recognising
+from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
@@ -81,16 +82,13 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
-        tokens = await _tokens(settings, stack, client, policies, metrics)
-        certificates = config.identity.client_certificates
-        others = [tokens.known] if tokens is not None else []
-        if certificates is not None:
-            others.append(ClientCertificates(certificates, policies.tenants).known)
-        callers = Callers(keys.keys, policies.tenants, any_of(others))
+        callers, tokens = await stack.enter_async_context(
+            recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
+        )
         router = Router(settings.aliases, build_providers(settings, spec, client))
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
-        credentials = operator_credentials(settings)
+        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:
             otlp.instrument(admin)
@@ -110,10 +108,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
-        if certificates is not None:
-            header, proxies = certificates.header.lower().encode(), trusts(certificates.trusted_proxies)
-            asgi = behind_proxy(asgi, header, VOUCHED, proxies)
-        yield Application(asgi, flights)
+        yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -148,19 +143,6 @@ def _parts(
         responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
-
-
-async def _tokens(
-    settings: Settings, stack: contextlib.AsyncExitStack, client: HttpClient, policies: PolicyFeed, metrics: Metrics
-) -> Tokens | None:
-    issuers = settings.config.identity.issuers
-    if not issuers:
-        return None
-
-    def refused(reason: str) -> None:
-        metrics.tokens_refused.labels(reason).inc()
-
-    return await stack.enter_async_context(Tokens(issuers, client, CLOCK, policies.tenants, refused))
 
 
 def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
@@ -204,11 +186,13 @@ def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) ->
     }
 
 
-def operator_credentials(settings: Settings) -> OperatorCredentials:
+def operator_credentials(settings: Settings, tokens: Tokens | None = None) -> OperatorCredentials:
     operators = settings.config.operators
     return OperatorCredentials(
         operators.admin_key or read_or_create_secret(settings.state_dir / "admin.key", "gwa-"),
         operators.metrics_key or read_or_create_secret(settings.state_dir / "metrics.key", "gwm-"),
+        {one.key: Operator(one.name, one.role) for one in operators.others if one.key},
+        None if tokens is None else tokens.operator,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
 from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
+from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
@@ -33,6 +34,8 @@ from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
 
+MIN_OPERATOR_KEY = 16
+
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An alias. `targets`: `provider/model`, best first; the first whose provider is configured serves."""
@@ -40,11 +43,24 @@ class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
 
 
+class NamedOperator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may use `/admin` besides the holder of the admin key. Without a key, for one is empty if the environment does
+    not hold it, nobody is this operator."""
+
+    name: str
+    role: Role
+    key: str = ""
+
+    def __repr__(self) -> str:
+        return f"NamedOperator({self.name!r}, {self.role!r})"
+
+
 class OperatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Credentials of `/admin` and `/metrics`; if empty, made in the state folder (`admin.key`, `metrics.key`)."""
 
     admin_key: str = ""
     metrics_key: str = ""
+    others: tuple[NamedOperator, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,6 +116,7 @@ def read_config(
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
     check_identity(document, config.identity)
+    _check_operators(document, config.operators)
     aliases = {name: _alias(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -212,6 +229,20 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
     if provider.pacing is not None and provider.pacing.requests_per_minute < 1:
         raise document.error((*path, "pacing"), "requests_per_minute must be at least 1")
+
+
+def _check_operators(document: Document[Config], operators: OperatorOptions) -> None:
+    """A name stands in the audit log, so it must be one person's; a credential is guessed at, so it must be long."""
+    names, keys = {"admin"}, {operators.admin_key, operators.metrics_key} - {""}
+    for index, operator in enumerate(operators.others):
+        path = ("operators", "others", index)
+        if operator.name in names or not operator.name.isprintable() or not 0 < len(operator.name) <= 200:
+            raise document.error((*path, "name"), f"`{operator.name}` is the name of two operators, or none at all")
+        if operator.key and (operator.key in keys or len(operator.key) < MIN_OPERATOR_KEY):
+            said = f"an operator's key is his own and has at least {MIN_OPERATOR_KEY} characters"
+            raise document.error((*path, "key"), said)
+        names.add(operator.name)
+        keys.add(operator.key)
 
 
 def _check_words(

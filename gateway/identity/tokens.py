@@ -112,10 +112,12 @@ class Tokens:
             self._tell(found.issuer, "mapping" if found.principal is None else "undeclared")
         return found.caller
 
-    async def operator(self, token: bytes, now: float) -> Operator | None:
-        """The operator whose token this is; None if it is nobody's, or of somebody without a role."""
+    async def operator(self, token: bytes) -> Operator | None:
+        """The operator whose token this is now; None if it is nobody's, or of somebody without a role."""
+        if not looks_like_token(token):
+            return None
         try:
-            found = await self._verified(token, now)
+            found = await self._verified(token, self._clock.now())
         except Refused as refusal:
             self._tell(refusal.issuer, refusal.reason)
             return None

@@ -1,6 +1,9 @@
 """A real gateway in front of a real OpenID provider: users call with their own tokens."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -41,6 +44,7 @@ async def users(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Users
         issuer = {
             "issuer": idp.issuer,
             "audience": ["gateway"],
+            "refresh_s": 1,
             "tenant": {"claim": "org"},
             "team": {"claim": "groups", "map": {"team-a": "team-a"}},
             "admin_role": {"claim": "roles", "map": {"sec": "security"}},
@@ -103,6 +107,29 @@ async def test_a_rotation_at_the_issuer_is_followed_by_a_running_gateway(users: 
         assert [model.id async for model in sdk.models.list()] == ["test-model"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_issuer_that_is_away_is_told_to_operators_and_its_users_go_on(users: Users) -> None:
+    users.idp.publish(first="RS256")
+    admin_key = (users.gateway.state / "admin.key").read_text().strip()
+
+    async def problems() -> list[str]:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {admin_key}"}) as client:
+            return (await client.get(f"{users.gateway.url}/admin/status")).json()["problems"]
+
+    async with users.sdk(users.idp.token(sub="u-2")) as sdk, within(20):
+        await sdk.models.list()
+        users.idp.away()
+        while not (told := await problems()):
+            await asyncio.sleep(0.1)
+        assert told == [
+            f"{users.idp.issuer}: {users.idp.issuer}/.well-known/openid-configuration answered with status 503"
+        ]
+        assert [model.id async for model in sdk.models.list()] == ["test-model"]
+        users.idp.publish(first="RS256")
+        while await problems():
+            await asyncio.sleep(0.1)
+
+
 async def test_an_issuer_without_what_verifies_its_tokens_keeps_the_gateway_from_starting(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -117,9 +144,6 @@ async def test_an_issuer_without_what_verifies_its_tokens_keeps_the_gateway_from
         gateway = make(identity={"issuers": [issuer]})
         # As if it were not installed: a package of that name that is none.
         (folder / "sitecustomize.py").write_text("import sys; sys.modules['jwt'] = None\n")
-        import os
-        import subprocess
-        import sys
 
         environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}"}
         for verb in ("check", "serve"):

@@ -18,7 +18,7 @@ from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.edge.proxied import behind_proxy
 from gateway.identity import tokens
-from gateway.identity.certificates import VOUCHED, ClientCertificates, certificate_in, trusts
+from gateway.identity.certificates import VOUCHED, ClientCertificates, certificate_in
 from gateway.identity.options import ClientCertificateOptions, SubjectOptions
 from gateway.identity.tenants import Tenants
 from gateway.stores.documents import DocumentError
@@ -119,7 +119,7 @@ async def passed(sent: Sequence[tuple[bytes, bytes]], peer: Any) -> list[tuple[b
         seen.append(scope["headers"])
 
     scope = {"type": "http", "headers": [(b"host", b"x"), *sent], "client": peer}
-    await behind_proxy(app, b"x-subject", VOUCHED, trusts(("10.0.0.0/8", "::1")))(scope, None, None)  # type: ignore[arg-type]
+    await behind_proxy(app, options("X-Subject"))(scope, None, None)  # type: ignore[arg-type]
     (headers,) = seen
     assert headers.pop(0) == (b"host", b"x")
     return headers
