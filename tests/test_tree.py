@@ -33,6 +33,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "model_signing": ("gateway/catalogue/signatures.py",),
     "huggingface_hub": ("gateway/catalogue/importing/hub.py",),
     "cyclonedx": ("gateway/catalogue/bom.py",),
+    "cryptography": ("gateway/identity/certificates.py",),
+    "jwt": ("gateway/identity/jose.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
