@@ -29,6 +29,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),
+    "cryptography": ("gateway/access/signing.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
