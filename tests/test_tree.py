@@ -33,7 +33,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "model_signing": ("gateway/catalogue/signatures.py",),
     "huggingface_hub": ("gateway/catalogue/importing/hub.py",),
     "cyclonedx": ("gateway/catalogue/bom.py",),
-    "cryptography": ("gateway/identity/certificates.py",),
+    "cryptography": ("gateway/identity/certificates.py", "gateway/access/signing.py"),
     "jwt": ("gateway/identity/jose.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }

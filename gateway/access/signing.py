@@ -188,7 +188,7 @@ def _public_key(pem: bytes) -> "Ed25519PublicKey":
     return key
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography():
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import check, keys, models, serve, usage
+from gateway.cli import check, keys, models, schema, serve, usage
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, usage)
+VERBS = (serve, check, keys, models, usage, schema)
 
 
 def parser() -> argparse.ArgumentParser:

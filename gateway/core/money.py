@@ -8,15 +8,17 @@ from decimal import Decimal
 
 NANO = 1_000_000_000
 MILLION = 1_000_000
+MAX_MAGNITUDE = 15  # powers of ten
 
 
 def nano_from_decimal(amount: Decimal) -> int:
     """Nano-units of a decimal amount of money.
 
     Raises:
-        ValueError: the amount is not finite, or finer than one nano-unit.
+        ValueError: the amount is not finite, larger than any, or finer than one nano-unit.
     """
-    if not amount.is_finite():
+    # The bound comes first: to write 1e500000 out as an integer takes minutes.
+    if not amount.is_finite() or amount.adjusted() > MAX_MAGNITUDE:
         raise ValueError(f"{amount} is not an amount of money")
     nano = amount * NANO
     if nano != nano.to_integral_value():
