@@ -180,7 +180,7 @@ async def test_operators_by_key_and_by_token_use_a_real_gateway(make_gateway: Ga
             # An operator's token calls no model: this issuer maps nobody to a team.
             models = await client.get(f"{gateway.base_url}/models", headers={"authorization": f"Bearer {sec}"})
             assert models.status_code == 401
-    assert [(line["actor"], line["action"]) for line in lines[1:]] == [
+    assert [(line["actor"], line["action"]) for line in lines if line["action"].startswith("key.")][1:] == [
         ("ops", "key.create"),
         ("u1@example.com", "key.revoke"),
     ]

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.rules import read_access
-from gateway.catalogue.cards import Card
+from gateway.access.loading import read_access
+from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
 from gateway.limits.rules import read_limits
-from gateway.stores.documents import DocumentError, load_document, read_document
+from gateway.stores.documents import DocumentError, load_document, read_text
 from tests.stores.fuzzing import GOOD, Case, cases, written
 
 ENVIRONMENT = {"KEY": "k", "STATE": "state"}
 READERS: dict[str, Callable[[Path], object]] = {
     "config": lambda path: read_config(path, ENVIRONMENT),
     "access": read_access,
-    "model": lambda path: read_document(path, Card),
+    "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
     "limits": read_limits,
     "prices": read_prices,
