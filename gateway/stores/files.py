@@ -12,15 +12,24 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step; nobody but the owner can ever read it, not even for a moment."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content` in one step; nobody but the owner can ever read it, not even for a moment."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring the names in a folder to the disk: without it, a new file can be gone after a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_or_create_secret(path: Path, prefix: str) -> str:
