@@ -47,15 +47,19 @@ def draft_text(draft: Draft) -> str:
         "# It may be used once `life: {approved: {by: …, on: …}}` says by whom it was approved.",
     ]
     content = told(draft.card)
-    # The files are here, or will be: it is a model to be served on machines of our own.
-    lacking = ("targets", *missing_facts(draft.card, CardTarget(target="", hosting="self-served")))
+    missing = lacking(draft.card)
     for field in msgspec.structs.fields(Card):
         section = field.encode_name
         if section in content:
             lines += _entry(section, content[section])
         lines += [f"# {remark}" for remark in draft.remarks.get(section, ())]
-        lines += [f"# missing: {name}: {HINTS[name]}" for name in lacking if name.partition(".")[0] == section]
+        lines += [f"# missing: {name}: {HINTS[name]}" for name in missing if name.partition(".")[0] == section]
     return "\n".join(lines) + "\n"
+
+
+def lacking(card: Card) -> tuple[str, ...]:
+    """What a draft does not say. Its files are here, or will be: it is a model to be served on machines of our own."""
+    return ("targets", *missing_facts(card, CardTarget(target="", hosting="self-served")))
 
 
 def told(value: Any) -> Any:
