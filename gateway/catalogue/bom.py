@@ -19,8 +19,8 @@ import msgspec
 from gateway import __version__
 from gateway.catalogue.cards import Ancestor, Card, Evaluation, Licence
 from gateway.catalogue.licences import parse_licence
-from gateway.catalogue.life import life_of
 from gateway.catalogue.lineage import Inherited
+from gateway.catalogue.loading import life_of
 
 _HUB = re.compile(r"hf://(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)")
 _HUB_URL = "https://huggingface.co/"
@@ -161,7 +161,7 @@ def _url(source: str) -> str:
 
 def _properties(card: Card, inherited: Inherited, at: datetime) -> Iterator[tuple[str, str]]:
     """What CycloneDX has no word for."""
-    yield "status", life_of(card.life).status(at.timestamp())
+    yield "status", life_of(card).status(at.timestamp())
     yield "licence-class", inherited.licence_class or "unknown"
     if inherited.through:
         yield "licence-class-through", " → ".join(inherited.through)

@@ -49,7 +49,7 @@ _CLASSES: dict[LicenceClass, str] = {
 }
 CLASS_OF: Mapping[str, LicenceClass] = {word: kind for kind, words in _CLASSES.items() for word in words.split()}
 # What some texts (`()`) trip the library's parser into.
-_TRIPPED = (IndexError, TypeError, AttributeError, RecursionError)
+_TRIPPED = (IndexError, TypeError, AttributeError, AssertionError, RecursionError)
 _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 
 
@@ -128,15 +128,15 @@ def _parsed(text: str) -> tuple[Any, str]:
         raise ValueError(f"a licence expression of more than {MAX_EXPRESSION} characters")
     try:
         tree: Any = _licensing().parse(text)
+        if tree is None:
+            raise ValueError("an empty licence expression")
+        _check(tree)
+        return tree, str(tree.render())
     except (license_expression.ExpressionError, license_expression.ParseError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"`{text}` is no SPDX licence expression: {said[:200]}") from None
     except _TRIPPED:
         raise ValueError(f"`{text}` is no SPDX licence expression") from None
-    if tree is None:
-        raise ValueError("an empty licence expression")
-    _check(tree)
-    return tree, str(tree.render())
 
 
 def _check(node: Any) -> None:

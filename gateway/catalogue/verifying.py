@@ -49,29 +49,32 @@ def verify(card: Card, folder: Path, allow_pickle: bool = False, trusted: Path =
     """Look at every file of a model: digests, formats that run code, heads that do not fit, the signature.
 
     Args:
-        folder: of the model, or its only file.
+        folder: of the model, or the one of its files that is served.
         allow_pickle: pickles are told, and accepted.
         trusted: what the paths of keys and certificates on the card are relative to. Never the model's own folder.
     """
     root = folder.parent if folder.is_file() else folder
     present = {folder.name: folder} if folder.is_file() else dict(_files(folder))
     listed = {entry.path: entry.sha256 for entry in card.provenance.files}
-    findings = [*_unlisted(present, listed)]
-    checked = 0
-    for path, digest in listed.items():
-        finding = _digest_finding(path, digest, present)
-        checked += finding is None
-        findings += [finding] if finding else []
+    if not listed:
+        reason = "the card lists no files, so nothing says which weights these should be"
+        findings = [Finding(kind="unpinned", path="", reason=reason)]
+        wrong = 0
+    elif folder.is_file():
+        findings = _file_findings(folder, listed)
+        wrong = len(listed) - 1 + len(findings)
+    else:
+        digests = [one for path, digest in listed.items() if (one := _digest_finding(path, digest, present))]
+        findings = [*_unlisted(present, listed), *digests]
+        wrong = len(digests)
     for path, file in present.items():
         findings += _content_findings(path, file, allow_pickle)
     findings += _remote_code(present)
     if card.provenance.signature is not None:
-        reason = signature_problem(
-            card.provenance.signature, root, trusted, [path for path in present if _weights(path)]
-        )
-        if reason:
+        weights = [path for path in present if _weights(path)]
+        if reason := signature_problem(card.provenance.signature, root, trusted, weights):
             findings.append(Finding(kind="signature", path=card.provenance.signature.bundle, reason=reason))
-    return Verified(checked=checked, findings=tuple(findings))
+    return Verified(checked=len(listed) - wrong, findings=tuple(findings))
 
 
 def sha256_of(file: Path) -> str:
@@ -100,13 +103,17 @@ def _weights(path: str) -> bool:
 
 
 def _unlisted(present: Mapping[str, Path], listed: Mapping[str, str]) -> Iterator[Finding]:
-    if not listed:
-        reason = "the card lists no files, so nothing says which weights these should be"
-        yield Finding(kind="unpinned", path="", reason=reason)
-        return
     for path in present:
         if path not in listed and _weights(path):
             yield Finding(kind="unlisted", path=path, reason="is not among the files of the card")
+
+
+def _file_findings(file: Path, listed: Mapping[str, str]) -> list[Finding]:
+    """A file by itself may have any name: weights that the gateway fetched are named after their digest."""
+    found = sha256_of(file)
+    if found in listed.values():
+        return []
+    return [Finding(kind="differs", path=file.name, reason=f"sha256 is {found}, which no file of the card has")]
 
 
 def _digest_finding(path: str, digest: str, present: Mapping[str, Path]) -> Finding | None:

@@ -1,42 +1,62 @@
-"""`gateway models`: which models there are, and weights for the ones served here."""
+"""`gateway models`: which models there are and on what terms, and the weights of the ones served here."""
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
+from gateway.cli import modelcards, modelfiles
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import Settings, is_configured, read_config
+from gateway.core.model import Model
 from gateway.modelhost.weights import WeightsError, fetch
 from gateway.policyset import read_policies
 from gateway.providers.building import missing_extra
 
+COLUMNS = ("model", "target", "state", "status", "licence_class", "region", "missing")
+
 
 def add_to(verbs: Verbs) -> None:
-    parser = verb(verbs, "models", "list models; fetch weights of those served here", "gateway models list")
+    summary = "list models and their cards; draft, verify and export cards; fetch weights"
+    parser = verb(verbs, "models", summary, "gateway models list")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = verb(actions, "list", "show aliases, their targets, and which are configured", "gateway models list")
+    listing = verb(actions, "list", "show names, their targets, and what their cards say", "gateway models list")
     fetching = verb(actions, "fetch", "download and verify the weights of declared engines", "gateway models fetch")
     fetching.add_argument("engine", nargs="*", help="names under `engines` in config.yaml; default: all")
     add_json(listing)
     for action, function in ((listing, _list), (fetching, _fetch)):
         add_config(action)
         action.set_defaults(run=function)
+    modelcards.add_to(actions)
+    modelfiles.add_to(actions)
 
 
 def _list(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
-    policies = read_policies(settings.policies_dir, settings.wiring)
+    catalogue = read_policies(settings.policies_dir, settings.wiring).catalogue
+    now = time.time()
     rows = [
-        {"model": name, "target": str(target), "state": _state(settings, target.provider)}
-        for name, targets in policies.catalogue.names.items()
-        for target in targets
+        {"model": name, "target": str(target), "state": _state(settings, target.provider)} | _terms(model, now)
+        for name, targets in catalogue.names.items()
+        for target, model in catalogue.of(targets)
     ]
     if options.json:
         print_json(rows)
     else:
-        print_table(["model", "target", "state"], [list(row.values()) for row in rows])
+        print_table(COLUMNS, [[str(row[column]) for column in COLUMNS] for row in rows])
     return 0
+
+
+def _terms(model: Model | None, now: float) -> dict[str, object]:
+    if model is None:
+        return {"status": "no card", "licence_class": "unknown", "region": "", "missing": 0}
+    return {
+        "status": "unfit" if model.unfit else model.life.status(now),
+        "licence_class": model.licence_class or "unknown",
+        "region": model.region,
+        "missing": len(model.missing),
+    }
 
 
 def _state(settings: Settings, provider: str) -> str:

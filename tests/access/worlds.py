@@ -38,23 +38,36 @@ CONDITIONS = {
 }
 
 
-def maybe(words: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(st.none(), st.none(), words)
+def some(*words: str) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(words), min_size=1, max_size=2, unique=True).map(tuple)
 
 
-def matching() -> dict[str, st.SearchStrategy[Any]]:
-    some = lambda *words: st.lists(st.sampled_from(words), min_size=1, max_size=2, unique=True).map(tuple)  # noqa: E731
-    return {
-        "tenants": maybe(GLOBS), "teams": maybe(GLOBS), "models": maybe(GLOBS), "providers": maybe(GLOBS),
-        "publishers": maybe(GLOBS), "regions": maybe(some("eu-west", "us", "eu-*", "*")),
-        "environments": maybe(some("prod", "dev", "*")),
-        "labels": maybe(st.dictionaries(st.just("env"), st.sampled_from(["dev", "*", "pr?d"]), min_size=1)),
-        "claims": maybe(st.dictionaries(st.just("groups"), some("x", "y*"), min_size=1)),
-        "data_classes": maybe(some(*CLASSES)), "hosting": maybe(some("hosted", "self-served")),
-        "licence_classes": maybe(some("open", "non-commercial")), "risks": maybe(some("low", "high")),
-        "statuses": maybe(some("approved", "deprecated")), "trains_on_inputs": maybe(st.booleans()),
-        "operations": maybe(some("chat", "embeddings", "tools")), "when": st.sampled_from(["", "", *CONDITIONS]),
-    }  # fmt: skip
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "tenants": GLOBS,
+    "teams": GLOBS,
+    "models": GLOBS,
+    "providers": GLOBS,
+    "publishers": GLOBS,
+    "regions": some("eu-west", "us", "eu-*", "*"),
+    "environments": some("prod", "dev", "*"),
+    "labels": st.dictionaries(st.just("env"), st.sampled_from(["dev", "*", "pr?d"]), min_size=1),
+    "claims": st.dictionaries(st.just("groups"), some("x", "y*"), min_size=1),
+    "data_classes": some(*CLASSES),
+    "hosting": some("hosted", "self-served"),
+    "licence_classes": some("open", "non-commercial"),
+    "risks": some("low", "high"),
+    "statuses": some("approved", "deprecated"),
+    "trains_on_inputs": st.booleans(),
+    "operations": some("chat", "embeddings", "tools"),
+    "when": st.sampled_from([text for text in CONDITIONS if text]),
+}
+
+
+@st.composite
+def conditions(draw: st.DrawFn, most: int = 3) -> dict[str, Any]:
+    """A few conditions: a rule of many would match nothing that is drawn here."""
+    names = draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=most, unique=True))
+    return {name: draw(FIELDS[name]) for name in names}
 
 
 OBLIGATIONS = st.builds(
@@ -73,18 +86,17 @@ def policies(draw: st.DrawFn) -> tuple[tuple[Rule, ...], tuple[PolicyException, 
         since, until = draw(
             st.sampled_from([(None, None), (None, None), (DAYS[0], DAYS[1]), (DAYS[1], None), (None, DAYS[0])])
         )
-        conditions = {name: draw(words) for name, words in matching().items()}
         rules.append(
             Rule(id=f"r{draw(st.integers(0, 9))}{number}", effect=effect, owner="o", reason="r", from_=since, until=until,
                  mode=draw(st.sampled_from(["enforce", "enforce", "audit"])),
-                 obligations=draw(OBLIGATIONS) if effect == "allow" else Obligations(), **conditions)
+                 obligations=draw(OBLIGATIONS) if effect == "allow" else Obligations(), **draw(conditions()))
         )  # fmt: skip
     denies = [rule.id for rule in rules if rule.effect == "deny"]
     exceptions = [
         PolicyException(
             id=f"x{number}", owner="o", approver="p", reason="r", from_=DAYS[0], until=draw(st.sampled_from(DAYS[:3])),
             lifts=tuple(draw(st.lists(st.sampled_from(denies), unique=True))) if denies else (),
-            obligations=draw(OBLIGATIONS), **{name: draw(words) for name, words in matching().items()},
+            obligations=draw(OBLIGATIONS), **draw(conditions(1)),
         )
         for number in range(draw(st.integers(0, 2)))
     ]  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gateway.catalogue.bom import bom
 from gateway.catalogue.cards import Card
 from gateway.catalogue.lineage import inherited
 from gateway.catalogue.loading import read_cards
-from gateway.stores.documents import parse_document
+from gateway.stores.documents import Text, parse_document
 from tests.catalogue.test_lineage import families
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -57,11 +58,15 @@ life:
 """
 
 
+def read(folder: Path) -> Mapping[str, Card]:
+    return read_cards([Text(path.name, path.read_bytes()) for path in sorted(folder.glob("*.yaml"))]).cards
+
+
 @pytest.fixture
-def cards(tmp_path: Path) -> dict[str, Card]:
+def cards(tmp_path: Path) -> Mapping[str, Card]:
     (tmp_path / "a-chat.yaml").write_text(CHAT)
     (tmp_path / "base.yaml").write_text(BASE)
-    return read_cards(tmp_path)
+    return read(tmp_path)
 
 
 def valid(text: str) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def properties(component: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["value"] for one in component["properties"]}
 
 
-def test_a_card_becomes_a_component_with_all_it_tells(cards: dict[str, Card]) -> None:
+def test_a_card_becomes_a_component_with_all_it_tells(cards: Mapping[str, Card]) -> None:
     written = valid(bom(cards, inherited(cards), AT))
     assert (written["specVersion"], written["metadata"]["timestamp"]) == ("1.6", "2026-11-01T12:00:00+00:00")
     base, chat = sorted(written["components"], key=lambda one: one["name"])
@@ -130,12 +135,12 @@ def test_a_card_becomes_a_component_with_all_it_tells(cards: dict[str, Card]) ->
     assert depends["model:chat"] == ["model:base"]
 
 
-def test_the_same_cards_give_the_same_bytes_in_every_process(cards: dict[str, Card], tmp_path: Path) -> None:
+def test_the_same_cards_give_the_same_bytes_in_every_process(cards: Mapping[str, Card], tmp_path: Path) -> None:
     code = (
         "from datetime import *; from pathlib import Path; import sys\n"
         "from gateway.catalogue.bom import bom; from gateway.catalogue.lineage import inherited\n"
-        "from gateway.catalogue.loading import read_cards\n"
-        "cards = read_cards(Path(sys.argv[1]))\n"
+        "from tests.catalogue.test_bom import read\n"
+        "cards = read(Path(sys.argv[1]))\n"
         "sys.stdout.write(bom(cards, inherited(cards), datetime(2026, 11, 1, 12, tzinfo=UTC)))\n"
     )
     outputs = {
@@ -155,6 +160,6 @@ def test_the_same_cards_give_the_same_bytes_in_every_process(cards: dict[str, Ca
 
 @settings(max_examples=30, deadline=None)
 @given(families())
-def test_every_catalogue_gives_a_valid_document(cards: dict[str, Card]) -> None:
+def test_every_catalogue_gives_a_valid_document(cards: Mapping[str, Card]) -> None:
     written = valid(bom(cards, inherited(cards), AT))
     assert {one["name"] for one in written["components"]} == set(cards)

@@ -113,7 +113,6 @@ def test_a_folder_of_the_hubs_becomes_a_card(folder: Path) -> None:
     for said in (
         "# missing: targets: where it may be used",
         "# missing: risk:",
-        "# missing: licence.reviewed:",
         "# missing: provenance.revision:",
         "# hf://example/base-8b: write its licence, or its card",
         "names Python code to run",

@@ -157,8 +157,17 @@ NAMES = ("m.gguf", "sub/m.safetensors", "config.json")
 def test_a_folder_as_described_is_good(folder: Path) -> None:
     verified = verify(card_of(folder, *NAMES), folder)
     assert (verified.good, verified.checked, verified.findings) == (True, 3, ())
-    single = verify(card_of(folder, "m.gguf"), folder / "m.gguf")
-    assert (single.good, single.checked) == (True, 1)
+
+
+def test_a_file_by_itself_is_known_by_its_digest(folder: Path, tmp_path: Path) -> None:
+    card = card_of(folder, *NAMES)
+    renamed = tmp_path / "weights.gguf"
+    shutil.copy(folder / "m.gguf", renamed)
+    verified = verify(card, renamed)
+    assert (verified.good, verified.checked) == (True, 1)
+    write_gguf(renamed, general__name="another")
+    verified = verify(card, renamed)
+    assert (verified.checked, told(verified)) == (0, [("differs", "weights.gguf", False)])
 
 
 def test_missing_differing_and_unlisted_files_are_told(folder: Path) -> None:

@@ -7,10 +7,26 @@ from typing import Any, cast
 
 import msgspec
 
-from gateway.catalogue.cards import Card
-from gateway.catalogue.completeness import FACTS, missing
+from gateway.catalogue.cards import Card, CardTarget
+from gateway.catalogue.missing import missing_facts
 
 SCHEMA = "# yaml-language-server: $schema=../schemas/model.schema.json"
+# What a missing fact is, for whoever looks it up. A draft has no targets, and their facts come with them.
+HINTS: Mapping[str, str] = {
+    "publisher": "who made the model",
+    "targets": "where it may be used: `- {target: PROVIDER/MODEL, hosting: self-served}`, or `region` and `data`",
+    "licence": "`expression` of SPDX; for others a LicenseRef, with `class` and `url`",
+    "context.tokens": "the size of the context window",
+    "modalities": "`input` and `output`: text, image, audio, video, document, embedding",
+    "use.intended": "what the model is for",
+    "provenance.source": "URI of where it comes from",
+    "provenance.revision": "what names this very version for ever",
+    "provenance.files": "the files and their SHA-256",
+    "lineage.datasets": "what it was trained on, or `training_summary`, the URL of the maker's public summary",
+    "lineage.training_cutoff": "the last day, month or year that its training data tell of",
+    "evaluations": "results: `- {dataset: …, metric: …, value: …, source: …}`",
+    "risk": "low, medium or high: the organisation's own assessment",
+}
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./@+-]|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9/]))*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -31,14 +47,19 @@ def draft_text(draft: Draft) -> str:
         "# It may be used once `life: {approved: {by: …, on: …}}` says by whom it was approved.",
     ]
     content = told(draft.card)
-    lacking = missing(draft.card)
+    missing = lacking(draft.card)
     for field in msgspec.structs.fields(Card):
         section = field.encode_name
         if section in content:
             lines += _entry(section, content[section])
         lines += [f"# {remark}" for remark in draft.remarks.get(section, ())]
-        lines += [f"# missing: {name}: {FACTS[name][0]}" for name in lacking if name.partition(".")[0] == section]
+        lines += [f"# missing: {name}: {HINTS[name]}" for name in missing if name.partition(".")[0] == section]
     return "\n".join(lines) + "\n"
+
+
+def lacking(card: Card) -> tuple[str, ...]:
+    """What a draft does not say. Its files are here, or will be: it is a model to be served on machines of our own."""
+    return ("targets", *missing_facts(card, CardTarget(target="", hosting="self-served")))
 
 
 def told(value: Any) -> Any:
