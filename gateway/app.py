@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +11,14 @@ import msgspec
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.core.faults import BadRequest
-from gateway.core.principal import Principal
-from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
+from gateway.edge.admin.api import AdminDeps, admin_app
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.stored import StoredResponses
+from gateway.identity.callers import Callers, credential_in
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
@@ -27,9 +26,10 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limits.counters import LocalCounters
 from gateway.pipeline import build_pipeline
-from gateway.pipeline.authenticate import credential_in
+from gateway.pipeline.allowlist import classed
 from gateway.pipeline.parts import Parts
-from gateway.policyset import PolicyFeed
+from gateway.policyfeed import PolicyFeed
+from gateway.policyview import describe_models, explain, list_models
 from gateway.processes import WorkerSpec
 from gateway.providers.building import build_provider
 from gateway.providers.profiles import PROFILES
@@ -71,15 +71,16 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         configure_logging(config.telemetry.log, lines)
         request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
         otlp = _otlp(settings, stack)
-        reports = Reports(metrics, request_log, otlp, settings.aliases, CLOCK)
-        policies = await stack.enter_async_context(PolicyFeed(settings.policies_dir, reports.reloaded))
+        reports = Reports(metrics, request_log, otlp, CLOCK)
+        feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring)
+        policies = await stack.enter_async_context(feed)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        callers = Callers(keys, policies)
+        callers = Callers(keys.keys, policies.tenants)
         writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
-        router = Router(settings.aliases, build_providers(settings, spec, client))
+        router = Router(build_providers(settings, spec, client), CLOCK)
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
         credentials = operator_credentials(settings)
@@ -89,40 +90,26 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
-            identify=callers.identify,
-            list_models=lambda principal: list_models(principal, router, policies),
+            identify=lambda headers: callers.verify(credential_in(headers), CLOCK.now()),
+            list_models=lambda principal, headers: list_models(
+                principal,
+                policies,
+                classed(headers, principal, policies.tenants.value),
+                router.providers,
+                CLOCK.now(),
+            ),
             stored=_stored(memory, router),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(asgi, flights)
-
-
-class Callers:
-    """Who calls: the keys' snapshot, as far as tenants.yaml still declares their teams. Removing a team there is how
-    a reviewer ends it, so its keys are refused like unknown ones."""
-
-    def __init__(self, keys: KeyFeed, policies: PolicyFeed) -> None:
-        self._keys = keys.keys
-        self._tenants = policies.tenants
-
-    def verify(self, key: bytes, now: float) -> Principal | None:
-        principal = self._keys.value.verify(key, now)
-        if principal is None or not self._tenants.value.declares(principal.tenant, principal.team):
-            return None
-        if principal.tenant in self._tenants.value.strict:
-            principal = msgspec.structs.replace(principal, strict=True)
-        return principal
-
-    def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
-        return self.verify(credential_in(headers), CLOCK.now())
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -138,6 +125,7 @@ def _parts(
     reports: Reports,
     journal: Journal,
     memory: Memory | None,
+    router: Router,
 ) -> Parts:
     config = settings.config
     return Parts(
@@ -145,8 +133,10 @@ def _parts(
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         verify=callers.verify,
-        known_model=settings.aliases.__contains__,
+        output_field=router.output_field,
         access=policies.access,
+        catalogue=policies.catalogue,
+        tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
         counters=LocalCounters(),
@@ -217,61 +207,21 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
     return otlp
 
 
-def list_models(principal: Principal, router: Router, policies: PolicyFeed) -> list[dict[str, object]]:
-    """What `/v1/models` shows this caller: every alias that is served here and that a call of some kind may use."""
-    policy = policies.access.value
-    operations = {operation.name for operation in OPERATIONS}
-    listed: list[dict[str, object]] = []
-    for name in router.aliases:
-        target = router.target_of(name)
-        if target is None or not any(policy.decide(principal, name, one).allowed for one in operations):
-            continue
-        listed.append({"id": name, "object": "model", "created": 0, "owned_by": target.provider})
-    return listed
-
-
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
 
     def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
         return as_json(usage(ledger, groups, moment(since), moment(until), zone=zone))
 
-    def explain(asked: ExplainRequest) -> dict[str, Any]:
-        who = Principal(key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels)
-        policy = policies.access.value
-        if not policies.tenants.value.declares(asked.tenant, asked.team):
-            raise BadRequest(f"no team `{asked.team}` of a tenant `{asked.tenant}` is declared", param="team")
-        if asked.operation not in (known := sorted({one.name for one in OPERATIONS})):
-            raise BadRequest(f"no operation `{asked.operation}`; known: {', '.join(known)}", param="operation")
-        return {
-            "decision": policy.judge(who, asked.model, asked.operation),
-            "policy_version": policy.version,
-            "model_known": router.known(asked.model),
-            "rules": policy.explain(who, asked.model, asked.operation),
-        }
-
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
         tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
-        models=lambda: describe_models(router),
+        models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=report,
-        explain=explain,
+        explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         status=status.full,
     )
-
-
-def describe_models(router: Router) -> list[dict[str, Any]]:
-    """Every alias with its targets, and whether each target's provider is configured here."""
-    return [
-        {
-            "model": alias.name,
-            "targets": [
-                {"target": str(target), "configured": target.provider in router.providers} for target in alias.targets
-            ],
-        }
-        for alias in router.aliases.values()
-    ]
 
 
 def moment(text: str | None) -> datetime | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.target import Target
+from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
@@ -24,7 +25,6 @@ from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
-from gateway.router.router import Alias
 from gateway.stores.documents import Document, DocumentError, load_document
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
@@ -32,7 +32,8 @@ from gateway.transport.options import ClientOptions
 
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An alias. `targets`: `provider/model`, best first; the first whose provider is configured serves."""
+    """A route: a name for callers besides those of cards. `targets`: `provider/model`, best first; the first that
+    policy permits and whose provider is configured serves."""
 
     targets: tuple[str, ...]
 
@@ -71,7 +72,14 @@ class Settings(msgspec.Struct, frozen=True):
     file: Path
     state_dir: Path
     policies_dir: Path
-    aliases: dict[str, Alias]
+    routes: dict[str, tuple[Target, ...]]
+
+    @property
+    def wiring(self) -> Wiring:
+        """What policies are read against."""
+        engines, providers = self.config.engines, self.config.providers
+        served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
+        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served)
 
     @property
     def run_dir(self) -> Path:
@@ -95,7 +103,7 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
-    aliases = {name: _alias(document, name, options) for name, options in config.models.items()}
+    routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
     if config.server.workers < 1:
@@ -112,7 +120,7 @@ def read_config(
         file=path.resolve(),
         state_dir=folder / config.state_dir,
         policies_dir=folder / config.policies_dir,
-        aliases=aliases,
+        routes=routes,
     )
 
 
@@ -209,7 +217,7 @@ def _check_words(
             raise document.error(path, f"`{word}` is no {kind}{nearest(word, sorted(known))}")
 
 
-def _alias(document: Document[Config], name: str, options: ModelOptions) -> Alias:
+def _route(document: Document[Config], name: str, options: ModelOptions) -> tuple[Target, ...]:
     path = ("models", name)
     if not options.targets:
         raise document.error(path, f"the model `{name}` has no targets")
@@ -223,4 +231,4 @@ def _alias(document: Document[Config], name: str, options: ModelOptions) -> Alia
             known = nearest(provider, list(document.value.providers))
             raise document.error(where, f"unknown provider `{provider}`{known}")
         targets.append(Target(provider, model))
-    return Alias(name, tuple(targets))
+    return tuple(targets)

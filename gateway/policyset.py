@@ -1,152 +1,157 @@
-"""The policy files as one set: loaded together, checked against each other, replaced together or not at all.
+"""The policy files as one set: read at once, checked against each other, replaced together or not at all.
 
-A file that does not validate leaves the last good set in force. The reason is logged once, shown in `/health/ready`,
-and counted; nothing else happens, except that tenants and teams removed from a good tenants.yaml are gone all the same.
+tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
+limits.yaml   prices.yaml                                   how much, and for how much
 """
 
-import asyncio
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import msgspec
 
-from gateway.access.rules import AccessPolicy, read_access
+from gateway.access.chain import sha256, snapshot_digest
+from gateway.access.loading import Surroundings, read_access
+from gateway.access.policy import AccessPolicy
+from gateway.access.refusing import TOOLS
+from gateway.catalogue.loading import CardSet, build_catalogue, read_cards
 from gateway.catalogue.prices import PriceBook, read_prices
-from gateway.core.live import Live
+from gateway.core.model import Catalogue
+from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.rules import LimitPolicy, read_limits
-from gateway.stores.documents import DocumentError, Known
-from gateway.stores.files import fingerprint
+from gateway.stores.documents import DocumentError, Known, Text
+from gateway.stores.folders import read_folder, select
 
-_log = logging.getLogger("gateway.policies")
 FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
-POLL_S = 0.3
+FOLDERS = ("access", "models")
+_NOT_DECIDING = ("limits.yaml", "prices.yaml")
+CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
+OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
 
 class PolicySet(msgspec.Struct, frozen=True):
-    """All policies, as they were at one moment."""
+    """All policies, as they were at one moment.
+
+    Attributes:
+        digest: SHA-256 over the files that decisions are made of; `access.version` is its beginning.
+        files: those files.
+    """
 
     tenants: Tenants
     access: AccessPolicy
+    catalogue: Catalogue
+    cards: CardSet
     limits: LimitPolicy
     prices: PriceBook
+    digest: str
+    files: Mapping[str, bytes]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {
+            "access": self.access.version,
+            "tenants": self.tenants.version,
+            "limits": self.limits.version,
+            "prices": self.prices.version,
+        }
 
 
-def read_policies(folder: Path) -> PolicySet:
+def read_policies(folder: Path, wiring: Wiring = NO_WIRING) -> PolicySet:
     """The whole set.
 
     Raises:
         DocumentError: the first file that is wrong, or two that do not fit together.
     """
-    tenants = read_tenants(folder / "tenants.yaml")
-    access, limits, prices = _readers(folder, _declared(tenants))
-    return PolicySet(tenants, access(), limits(), prices())
+    return parse_policies(policy_texts(folder), wiring)
 
 
-def policy_problems(folder: Path) -> list[DocumentError]:
-    """What is wrong, the first thing of each file."""
-    found: list[DocumentError] = []
-    declared: Known = {}
-    try:
-        declared = _declared(read_tenants(folder / "tenants.yaml"))
-    except DocumentError as error:
-        found.append(error)
-    for read in _readers(folder, declared):
-        try:
-            read()
-        except DocumentError as error:
-            found.append(error)
-    return found
+def policy_texts(folder: Path) -> dict[str, Text]:
+    """The files' bytes, by their path in the folder.
 
-
-def _readers(
-    folder: Path, declared: Known
-) -> tuple[Callable[[], AccessPolicy], Callable[[], LimitPolicy], Callable[[], PriceBook]]:
-    """`declared`: the tenants and teams there are; without it, nobody's existence is checked."""
-    operations = {"operations": {operation.name for operation in OPERATIONS}}
-    return (
-        lambda: read_access(folder / "access.yaml", {**declared, **operations}),
-        lambda: read_limits(folder / "limits.yaml", declared),
-        lambda: read_prices(folder / "prices.yaml"),
-    )
-
-
-def _declared(tenants: Tenants) -> Known:
-    return {"tenants": {tenant.id for tenant in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
-
-
-class PolicyFeed:
-    """`async with PolicyFeed(folder, reloaded) as feed`: each policy is a `Live` value that follows its file.
-
-    All are assigned in one step of the event loop, so no call ever sees half of a new set. `reloaded` hears of every
-    attempt: None, or what was wrong.
-
-    Raises (on entry): DocumentError. A gateway does not start without policies.
+    Raises:
+        DocumentError: one cannot be read, is missing, or is none.
     """
+    texts = read_folder(folder, FILES, FOLDERS)
+    for name in FILES:
+        if name not in texts:
+            raise DocumentError(str(folder / name), 0, "cannot be read: No such file or directory")
+    return texts
 
-    def __init__(self, folder: Path, reloaded: Callable[[DocumentError | None], None], poll_s: float = POLL_S) -> None:
-        self._folder = folder
-        self._files = [folder / name for name in FILES]
-        self._reloaded = reloaded
-        self._poll_s = poll_s
-        first = read_policies(folder)
-        self._seen = fingerprint(self._files)
-        self._polling: asyncio.Task[None] | None = None
-        self.tenants = Live(first.tenants)
-        self.access = Live(first.access)
-        self.limits = Live(first.limits)
-        self.prices = Live(first.prices)
-        self.problem: DocumentError | None = None
 
-    async def __aenter__(self) -> Self:
-        self._polling = asyncio.create_task(self._poll())
-        return self
+def parse_policies(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> PolicySet:
+    """The set that these texts are.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+    Raises:
+        DocumentError: as `read_policies`.
+    """
+    found: dict[str, Any] = {}
+    for name, _, read in _steps(texts, wiring, found):
+        found[name] = read()
+    return PolicySet(**{name: found[name] for name in PolicySet.__struct_fields__})
 
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(self._poll_s)
-            seen = fingerprint(self._files)
-            if seen != self._seen:
-                # A file replaced while it is read changes the fingerprint again, and is read again.
-                self._seen = seen
-                await self._reload()
 
-    async def _reload(self) -> None:
+def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentError]:
+    """What is wrong, the first thing of each kind of file."""
+    try:
+        texts = policy_texts(folder)
+    except DocumentError as error:
+        return [error]
+    problems: list[DocumentError] = []
+    found: dict[str, Any] = {}
+    for name, needs, read in _steps(texts, wiring, found):
+        if any(need not in found for need in needs):
+            continue  # what it is checked against is wrong itself, and told
         try:
-            new = await asyncio.to_thread(read_policies, self._folder)
+            found[name] = read()
         except DocumentError as error:
-            await self._failed(error)
-        except Exception:  # noqa: BLE001  the border: a file that trips a bug must not end the watch over the others
-            _log.exception("policies were not reloaded")
-            await self._failed(DocumentError(str(self._folder), 0, "could not be read; the log holds the reason"))
-        else:
-            self.problem = None
-            self.tenants.value, self.access.value = new.tenants, new.access
-            self.limits.value, self.prices.value = new.limits, new.prices
-            versions = ", ".join(f"{name} {getattr(new, name).version}" for name in PolicySet.__struct_fields__)
-            _log.info("policies reloaded: %s", versions)
-        self._reloaded(self.problem)
+            problems.append(error)
+    return problems
 
-    async def _failed(self, error: DocumentError) -> None:
-        """The last good set stays, but for who is declared: whom a reviewer removed is gone at once, whatever is wrong
-        in another file."""
-        self.problem = error
-        _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
-        try:
-            tenants = await asyncio.to_thread(read_tenants, self._folder / "tenants.yaml")
-        except (DocumentError, OSError):
-            return
-        if tenants.version != self.tenants.value.version:
-            self.tenants.value = tenants
-            _log.warning("tenants.yaml itself is good and is in force: %s", tenants.version)
+
+def deciding(texts: Mapping[str, Text]) -> dict[str, bytes]:
+    """The files that decisions are made of."""
+    return {name: text.data for name, text in texts.items() if name not in _NOT_DECIDING}
+
+
+def _steps(
+    texts: Mapping[str, Text], wiring: Wiring, found: Mapping[str, Any]
+) -> list[tuple[str, tuple[str, ...], Callable[[], Any]]]:
+    """Each part of the set, what it needs, and how it is read; `found` holds what came before."""
+    files = deciding(texts)
+    digest = snapshot_digest({name: sha256(data) for name, data in files.items()})
+
+    def access() -> AccessPolicy:
+        tenants: Tenants | None = found.get("tenants")
+        instants = [at for model in found["catalogue"].models.values() for at in model.life.instants()]
+        around = Surroundings(
+            known={**_declared(tenants), "operations": OPERATION_WORDS, "guards": ()},
+            data_classes=() if tenants is None else tenants.data_classes,
+            instants=tuple(instants),
+            version=digest[:16],
+        )
+        sources = select(texts, "access.yaml", "access")
+        return read_access(sources, around)
+
+    return [
+        ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
+        ("cards", (), lambda: read_cards(select(texts, "", "models"))),
+        ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
+        ("access", ("catalogue",), access),
+        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
+        ("prices", (), lambda: read_prices(texts["prices.yaml"])),
+        ("digest", (), lambda: digest),
+        ("files", (), lambda: files),
+    ]
+
+
+def _declared(tenants: Tenants | None) -> Known:
+    """The tenants and teams there are; without any tenants.yaml, nobody's existence is checked."""
+    if tenants is None:
+        return {}
+    return {
+        "tenants": {tenant.id for tenant in tenants.tenants},
+        "teams": {team for _, team in tenants.teams},
+        "data_classes": tenants.data_classes,
+    }

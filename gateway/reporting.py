@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,8 @@ from gateway.edge.inflight import InFlight
 from gateway.identity.feed import KeyFeed
 from gateway.ledger.journal import Journal
 from gateway.limits.counters import Refusal
-from gateway.policyset import PolicyFeed
+from gateway.policyfeed import PolicyFeed
+from gateway.policyset import PolicySet
 from gateway.stores.documents import DocumentError
 from gateway.telemetry.log import RequestLog
 from gateway.telemetry.metrics import Metrics
@@ -27,13 +28,12 @@ TICK_S = 0.5
 class Reports:
     """Where ended calls are told of."""
 
-    def __init__(
-        self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, models: Container[str], clock: Clock
-    ) -> None:
+    def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, clock: Clock) -> None:
+        """Knows no model until the policies are read."""
         self._metrics = metrics
         self._log = log
         self._otlp = otlp
-        self._models = models
+        self._models: Mapping[str, object] = {}
         self._clock = clock
 
     def ended(self, call: Call) -> None:
@@ -53,7 +53,8 @@ class Reports:
         self._metrics.journal_failures.inc()
         _log.error("the journal cannot be written: %s", error)
 
-    def reloaded(self, problem: DocumentError | None) -> None:
+    def reloaded(self, policies: PolicySet, problem: DocumentError | None) -> None:
+        self._models = policies.catalogue.names
         self._metrics.policies_reloaded(problem is None, self._clock.now())
 
     async def exposition(self) -> tuple[bytes, str]:
@@ -115,17 +116,12 @@ class Status:
 
     def full(self) -> Mapping[str, object]:
         _, details = self.ready()
-        versions = {
-            "tenants": self._policies.tenants.value.version,
-            "access": self._policies.access.value.version,
-            "limits": self._policies.limits.value.version,
-            "prices": self._policies.prices.value.version,
-        }
         return {
             "version": __version__,
             **details,
             "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem],
             "engines": self.engines(),
-            "policy_versions": versions,
+            "policy_versions": self._policies.set.versions,
+            "policy_digest": self._policies.set.digest,
             "calls_under_way": len(self._flights),
         }

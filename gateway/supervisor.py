@@ -17,14 +17,18 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.access.history import PolicyHistory
+from gateway.activation import Activation, why_not_admitted
 from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
+from gateway.identity.keystore import KeyStore
 from gateway.ledger.drain import Drained, Drainer
 from gateway.ledger.store import SqliteLedger
 from gateway.modelhost.engine import EngineState
 from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
+from gateway.policyfeed import PolicyFeed
 from gateway.processes import Worker, WorkerSpec
 from gateway.providers.provider import Endpoint
 from gateway.stores.files import private_directory
@@ -83,7 +87,13 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         reports = DrainReports(metrics)
         drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained)
         await stack.enter_async_context(drainer)
-        host = ModelHost(settings.config.engines, settings.state_dir, clock)
+        policies = await stack.enter_async_context(_policies(settings, stack, clock))
+        engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
+
+        def admit(engine: str, weights: str) -> str:
+            return why_not_admitted(engine, weights, policies.set, engines, clock.now())
+
+        host = ModelHost(settings.config.engines, settings.state_dir, clock, admit)
         await stack.enter_async_context(host)
         endpoints = {name: Endpoint(found.base_url, found.api_key) for name, found in host.endpoints().items()}
         count = settings.config.server.workers
@@ -100,6 +110,14 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         finally:
             reporting.cancel()
             await _end_workers(workers, running, settings)
+
+
+def _policies(settings: Settings, stack: contextlib.AsyncExitStack, clock: SystemClock) -> PolicyFeed:
+    """The policies as the parent follows them: for their history, and for what the engines may serve."""
+    keys = stack.enter_context(KeyStore(settings.state_dir / "identity.db", clock))
+    history = PolicyHistory(settings.state_dir / "policy_history")
+    activation = Activation(settings.policies_dir, history, keys.note, clock)
+    return PolicyFeed(settings.policies_dir, activation.reloaded, settings.wiring)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,25 @@ prices:
 """
 
 
+CARD = """
+name: {name}
+targets: [{{target: "{target}"}}]
+licence: {{expression: Apache-2.0}}
+life: {{approved: {{by: tests, on: 2020-01-01}}}}
+"""
+
+
+def cards_for(models: Mapping[str, Any]) -> dict[str, str]:
+    """An approved card for every target of these routes, by the name of its file. The first target's card has the
+    route's own name."""
+    named: dict[str, str] = {}
+    for route, model in models.items():
+        for number, target in enumerate(model["targets"]):
+            named.setdefault(target, f"{route}@{number}" if number else route)
+    cards = [CARD.format(name=json.dumps(name), target=target) for target, name in named.items()]
+    return {f"models/{number}": card for number, card in enumerate(cards)}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -74,8 +93,11 @@ class Gateway:
         self.config_file.write_text(json.dumps(config))
         (folder / "policies").mkdir(exist_ok=True)
         defaults = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES}
-        for name, text in {**defaults, **policies}.items():
-            (folder / "policies" / f"{name}.yaml").write_text(text)
+        cards = cards_for(config.get("models", {}))
+        for name, text in {**defaults, **cards, **policies}.items():
+            path = folder / "policies" / f"{name}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
         self.process: subprocess.Popen[bytes] | None = None
         self.key = ""
 

@@ -24,12 +24,16 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/edge/", "gateway/app.py"),
     "granian": ("gateway/edge/server.py",),
     "httptools": ("gateway/transport/connection.py",),
-    "yaml": ("gateway/stores/documents.py",),
+    "yaml": ("gateway/stores/yamltree.py", "gateway/stores/foreign.py"),
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),
     "cryptography": ("gateway/access/signing.py",),
+    "license_expression": ("gateway/catalogue/licences.py",),
+    "model_signing": ("gateway/catalogue/signatures.py",),
+    "huggingface_hub": ("gateway/catalogue/importing/hub.py",),
+    "cyclonedx": ("gateway/catalogue/bom.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}

@@ -11,7 +11,7 @@ import msgspec
 from gateway.core.globs import compile_globs, is_glob
 from gateway.core.money import MILLION, nano_from_decimal, round_half_even
 from gateway.core.usage import Usage
-from gateway.stores.documents import Document, load_document
+from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
 
 MAX_REMEMBERED = 10_000
@@ -148,21 +148,21 @@ _METERS: tuple[tuple[str, str], ...] = (
 )
 
 
-def read_prices(path: Path) -> PriceBook:
+def read_prices(source: Path | Text) -> PriceBook:
     """The price book in the file.
 
     Raises:
         DocumentError: as every document, and for ids that stand twice, negative or too fine prices, or two entries
             that would apply with equal right.
     """
-    document = load_document(path, PricesFile)
+    document = load_document(source, PricesFile)
     seen: set[str] = set()
     for index, entry in enumerate(document.value.prices):
         if not entry.id or entry.id in seen:
             raise document.error(("prices", index, "id"), f"the id `{entry.id}` is empty or stands twice")
         seen.add(entry.id)
         _check(document, index, entry)
-    return PriceBook(document.value.currency, document.value.prices, digest(path.read_bytes()))
+    return PriceBook(document.value.currency, document.value.prices, digest(document.data))
 
 
 def _check(document: Document[PricesFile], index: int, entry: PriceEntry) -> None:

@@ -32,4 +32,4 @@ def _problems(config: Path) -> list[DocumentError]:
         settings: Settings = read_config(config)
     except DocumentError as error:
         return [error]
-    return [*missing_extras(settings), *policy_problems(settings.policies_dir)]
+    return [*missing_extras(settings), *policy_problems(settings.policies_dir, settings.wiring)]

@@ -8,6 +8,7 @@ from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import Settings, is_configured, read_config
 from gateway.modelhost.weights import WeightsError, fetch
+from gateway.policyset import read_policies
 from gateway.providers.building import missing_extra
 
 
@@ -25,10 +26,11 @@ def add_to(verbs: Verbs) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
+    policies = read_policies(settings.policies_dir, settings.wiring)
     rows = [
-        {"model": alias.name, "target": str(target), "state": _state(settings, target.provider)}
-        for alias in settings.aliases.values()
-        for target in alias.targets
+        {"model": name, "target": str(target), "state": _state(settings, target.provider)}
+        for name, targets in policies.catalogue.names.items()
+        for target in targets
     ]
     if options.json:
         print_json(rows)

@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
+from gateway.core.model import Catalogue
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.ledger.segments import AlreadyDraining
 from gateway.ledger.store import LedgerUnavailable
@@ -32,11 +33,11 @@ def add_to(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config), server={"workers": options.workers, "port": options.port})
     configure_logging(settings.config.telemetry.log)
-    policies = read_policies(settings.policies_dir)
+    policies = read_policies(settings.policies_dir, settings.wiring)
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]
     first = _first_key(settings, teams)
     try:
-        asyncio.run(supervise(settings, lambda engines: _welcome(settings, first, engines)))
+        asyncio.run(supervise(settings, lambda engines: _welcome(settings, first, engines, policies.catalogue)))
     except AlreadyRunning as error:
         print(f"error: {error}; stop it first, or give this one another state_dir", file=sys.stderr)
         return 1
@@ -51,11 +52,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(settings: Settings, first: tuple[Path, str] | None, engines: list[EngineState]) -> None:
+def _welcome(
+    settings: Settings, first: tuple[Path, str] | None, engines: list[EngineState], catalogue: Catalogue
+) -> None:
     """What somebody at a terminal wants to know. Logs go to stderr, this to stdout."""
     server = settings.config.server
     url = f"http{'s' if server.tls else ''}://{server.host}:{server.port}"
-    model = next(iter(settings.aliases), "MODEL")
+    model = _first_model(settings, catalogue)
     lines = [f"\nThe gateway answers on {url}/v1", ""]
     if down := [f"  engine     {one.name} is {one.state}: {one.message}" for one in engines if one.state != "ready"]:
         lines += [*down, ""]
@@ -84,6 +87,14 @@ def _welcome(settings: Settings, first: tuple[Path, str] | None, engines: list[E
         "",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _first_model(settings: Settings, catalogue: Catalogue) -> str:
+    """A name to try: of a model that is served here, or else of any."""
+    served = {name for name, one in settings.config.providers.items() if one.engine}
+    names = list(catalogue.names)
+    own = [name for name, targets in catalogue.names.items() if any(one.provider in served for one in targets)]
+    return next(iter([*own, *names]), "MODEL")
 
 
 def _first_key(settings: Settings, teams: list[tuple[str, str]]) -> tuple[Path, str] | None:

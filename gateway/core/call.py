@@ -1,12 +1,13 @@
 """Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
+from gateway.core.model import Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Record, UsageSource
 from gateway.core.target import Target
@@ -144,6 +145,8 @@ class Call:
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
+        permits: the targets that policy lets this call use, best first; nothing else may be asked.
+        keep_content: whether what is said may be kept (stored responses, content in logs).
         recalled: the stored response that the call goes on from (`previous_response_id`).
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
     """
@@ -155,9 +158,11 @@ class Call:
         "arrived",
         "fields",
         "headers",
+        "keep_content",
         "model",
         "open",
         "operation",
+        "permits",
         "principal",
         "recalled",
         "record",
@@ -188,6 +193,8 @@ class Call:
         self.stream = False
         self.principal: Principal | None = None
         self.target: Target | None = None
+        self.permits: Sequence[Permit] = ()
+        self.keep_content = True
         self.recalled: Recalled | None = None
         self.served = Served()
         self.trace: TraceContext | None = None

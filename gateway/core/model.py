@@ -57,7 +57,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One model at one target, as its card describes it.
 
     Attributes:
-        name: the card's; aliases: its other names. publisher: who made the model.
+        name: the card's; aliases: its other names. place: the target as text. publisher: who made the model.
         provider: the target's provider, a name in config.yaml. region: where that target computes.
         licence: SPDX expression; licence_class: the strictest of its own and of all it is derived from.
         retention_days: how long the provider keeps requests, None if not known. residency: where they may be kept.
@@ -69,6 +69,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     target: Target
+    place: str = ""
     aliases: tuple[str, ...] = ()
     title: str = ""
     publisher: str = ""
@@ -95,18 +96,21 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attributes(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What decisions look at of a request itself. Its JSON is what the ledger keeps, so that a decision can be made
-    again.
+    """What decisions look at of a request itself, besides its operation.
 
     Attributes:
+        data_class: the classification of what is sent.
         max_output_tokens: the most it asks for, 0 if it does not say.
         tools: it brings tools. hosted_tools: the kinds among them that the provider runs (`web_search`), sorted.
+        prompt: the prompt of the registry that it was made from.
     """
 
+    data_class: str = ""
     stream: bool = False
     max_output_tokens: int = 0
     tools: bool = False
     hosted_tools: tuple[str, ...] = ()
+    prompt: str = ""
 
 
 class Obligations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

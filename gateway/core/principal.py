@@ -16,7 +16,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         labels: of the key, or mapped from a token's claims; `env` is the environment.
         claims: of a token, as lists of words; only those that the issuer's mapping keeps.
         data_class: the classification of what this caller sends, unless a request raises it; empty: the default.
-        facts: labels and claims as canonical JSON (`facts_of`): what is remembered and recorded instead of them.
+        facts: labels and claims as canonical JSON: what is remembered and recorded instead of them. Made from them.
         strict: what a target cannot express is refused, never dropped (tenants.yaml).
         expires_at: Unix seconds after which the credential is refused, or None.
     """
@@ -31,6 +31,15 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     facts: str = ""
     expires_at: float | None = None
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        # Always made anew: two callers with different facts must never look alike.
+        msgspec.structs.force_setattr(self, "facts", facts_of(self.labels, self.claims))
+
+    @property
+    def environment(self) -> str:
+        """The label `env`; empty without one."""
+        return self.labels.get("env", "")
 
 
 def facts_of(labels: Mapping[str, str], claims: Mapping[str, tuple[str, ...]]) -> str:
@@ -53,7 +62,6 @@ def principal_from_facts(tenant: str, team: str, key_id: str, facts: str, data_c
         labels=found.labels,
         claims=found.claims,
         data_class=data_class,
-        facts=facts,
     )
 
 

@@ -36,7 +36,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
 
     Attributes:
         identify: the caller of a request's headers, or None.
-        list_models: the model objects the caller may use, as `/v1/models` shows them.
+        list_models: the model objects the caller may use with a request of these headers, as `/v1/models` shows them.
         stored: responses kept for their tenants.
         ready: (is this worker ready, details without secrets).
         metrics: (headers → allowed), and the exposition with its content type.
@@ -44,7 +44,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
 
     clock: Clock
     identify: Callable[[Mapping[bytes, bytes]], Principal | None]
-    list_models: Callable[[Principal], Sequence[Mapping[str, object]]]
+    list_models: Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]
     stored: StoredResponses
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
     metrics_allowed: Callable[[bytes], bool]

@@ -14,7 +14,7 @@ from gateway.core.faults import NotFound
 from gateway.core.principal import Principal
 
 Caller = Callable[[Request], Principal]
-ListModels = Callable[[Principal], Sequence[Mapping[str, Any]]]
+ListModels = Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, Any]]]
 GEMINI_BASE = "/v1beta"
 
 
@@ -29,12 +29,12 @@ def model_routes(base: str, list_models: ListModels, caller: Caller) -> list[Rou
     """The routes; `caller` refuses who is not known."""
 
     async def models(request: Request) -> Response:
-        found = list_models(caller(request))
+        found = list_models(caller(request), dict(request.scope["headers"]))
         return _json(_LISTS[dialect_of(request)](found))
 
     async def model(request: Request) -> Response:
         name: str = request.path_params["name"]
-        for found in list_models(caller(request)):
+        for found in list_models(caller(request), dict(request.scope["headers"])):
             if found["id"] == name:
                 return _json(_ENTRIES[dialect_of(request)](found))
         raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use", code="model_not_found")

@@ -159,6 +159,11 @@ class KeyStore:
             for row in rows
         ]
 
+    def note(self, actor: str, action: str, object_: str, details: Mapping[str, object]) -> None:
+        """Append a line about something that is not kept here."""
+        with self._transaction():
+            self._audit(actor, action, object_, details)
+
     def _insert(self, request: KeyRequest) -> tuple[KeyInfo, NewKey]:
         now, key = self._clock.now(), make_key()
         info = KeyInfo(

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
-from gateway.stores.documents import Known, check_known, load_document
+from gateway.stores.documents import Known, Text, check_known, load_document
 from gateway.stores.files import digest
 
 Scope = Literal["tenant", "team", "key", "model"]
@@ -76,7 +76,7 @@ class LimitPolicy:
         return found
 
 
-def read_limits(path: Path, known: Known | None = None) -> LimitPolicy:
+def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
     """The limits in the file.
 
     Args:
@@ -86,7 +86,7 @@ def read_limits(path: Path, known: Known | None = None) -> LimitPolicy:
         DocumentError: as every document, and for an id that stands twice, a limit that limits nothing or is not
             positive, or a list that matches nothing.
     """
-    document = load_document(path, LimitsFile)
+    document = load_document(source, LimitsFile)
     seen: set[str] = set()
     for index, limit in enumerate(document.value.limits):
         where = ("limits", index)
@@ -106,7 +106,7 @@ def read_limits(path: Path, known: Known | None = None) -> LimitPolicy:
         check_known(document, (*where, "match"), limit.match, known or {})
     if document.value.default_output_tokens < 1:
         raise document.error(("default_output_tokens",), "default_output_tokens must be at least 1")
-    return LimitPolicy(document.value, digest(path.read_bytes()))
+    return LimitPolicy(document.value, digest(document.data))
 
 
 def _matcher(match: Match) -> Callable[[Principal, str], bool]:

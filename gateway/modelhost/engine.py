@@ -20,6 +20,9 @@ from gateway.modelhost.weights import WeightsError, verify, weights_path
 _log = logging.getLogger("gateway.modelhost")
 MAX_LOG_BYTES = 4 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
+ADMISSION_S = 0.5
+# (engine, SHA-256 of its weights) → why it may not run, or empty.
+Admit = Callable[[str, str], str]
 
 # runner → the module that is the engine's process.
 RUNNERS: dict[str, str] = {"llamacpp": "gateway.modelhost.llamacpp"}
@@ -43,7 +46,8 @@ class EngineState(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """`command`: the child to start instead of the runner's own, for tests."""
+    """`admit`: asked before every start and at every look; an engine that is not admitted is ended, and waits until it
+    is. `command`: the child to start instead of the runner's own, for tests."""
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Engine:
         state_dir: Path,
         port: int,
         clock: Clock,
+        admit: Admit = lambda _engine, _digest: "",
         die: Callable[[], float] = random.random,
         command: list[str] | None = None,
     ) -> None:
@@ -61,6 +66,8 @@ class Engine:
         self._log_file = state_dir / "log" / f"engine-{name}.log"
         self._port = port
         self._clock = clock
+        self._admit = admit
+        self._digest = ""
         self._die = die
         self._command = command or [sys.executable, "-m", RUNNERS[options.runner]]
         self._process: asyncio.subprocess.Process | None = None
@@ -82,12 +89,17 @@ class Engine:
         """Keep the engine alive until it is asked to stop, or cannot be started at all."""
         while not self._stop.is_set():
             try:
-                await asyncio.to_thread(verify, self._options.weights, self._weights)
+                self._digest = await asyncio.to_thread(verify, self._options.weights, self._weights)
             except WeightsError as error:
                 self._fail(str(error))
                 return
+            await self._admitted()
+            if self._stop.is_set():
+                break
             began = self._clock.monotonic()
             code = await self._live_once()
+            if self._refused():
+                continue
             if code == MISSING_EXTRA:
                 self._fail("the demo engine is not installed: pip install '.[demo]' in the gateway's folder")
                 return
@@ -101,6 +113,20 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), delay)
         self._to("stop")
+
+    def _refused(self) -> bool:
+        """Whether the engine's model may not be used now; the message says why."""
+        reason = self._admit(self.name, self._digest)
+        if reason and reason != self._message:
+            _log.warning("engine %s is not admitted: %s", self.name, reason)
+        self._message = reason or self._message
+        return bool(reason)
+
+    async def _admitted(self) -> None:
+        """Wait until the engine may run, or is asked to stop."""
+        while not self._stop.is_set() and self._refused():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), ADMISSION_S)
 
     async def _live_once(self) -> int:
         """One process from start to end; its exit code."""
@@ -155,6 +181,9 @@ class Engine:
         deadline = self._clock.monotonic() + self._options.startup_s
         silent = 0
         while process.returncode is None:
+            if self._refused():
+                self._to("withdrawn")
+                return
             if await healthy(self._port):
                 silent = 0
                 self._message = ""

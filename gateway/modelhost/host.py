@@ -8,15 +8,17 @@ from types import TracebackType
 from typing import Self
 
 from gateway.core.clock import Clock
-from gateway.modelhost.engine import Endpoint, Engine, EngineState
+from gateway.modelhost.engine import Admit, Endpoint, Engine, EngineState
 from gateway.modelhost.options import EngineOptions
 
 
 class ModelHost:
     """`async with ModelHost(…) as host`. Endpoints are known at once; states tell which engine answers yet."""
 
-    def __init__(self, engines: Mapping[str, EngineOptions], state_dir: Path, clock: Clock) -> None:
-        self._engines = [Engine(name, options, state_dir, free_port(), clock) for name, options in engines.items()]
+    def __init__(self, engines: Mapping[str, EngineOptions], state_dir: Path, clock: Clock, admit: Admit) -> None:
+        self._engines = [
+            Engine(name, options, state_dir, free_port(), clock, admit) for name, options in engines.items()
+        ]
         self._running: list[asyncio.Task[None]] = []
 
     def endpoints(self) -> Mapping[str, Endpoint]:

@@ -1,24 +1,25 @@
 """The life of an engine, as a table.
 
-state        started    answered    silent      died         time_over   stop
-waiting      starting   ·           ·           ·            ·           stopped
-starting     ·          ready       ·           waiting      stopping*   stopping
-ready        ·          ·           unhealthy   waiting      ·           stopping
-unhealthy    ·          ready       ·           waiting      stopping*   stopping
-stopping     ·          ·           ·           stopped**    ·           ·
-failed       ·          ·           ·           ·            ·           stopped
-stopped      ·          ·           ·           ·            ·           ·
+state        started    answered    silent      died         time_over   withdrawn   stop
+waiting      starting   ·           ·           ·            ·           ·           stopped
+starting     ·          ready       ·           waiting      stopping*   stopping*   stopping
+ready        ·          ·           unhealthy   waiting      ·           stopping*   stopping
+unhealthy    ·          ready       ·           waiting      stopping*   stopping*   stopping
+stopping     ·          ·           ·           stopped**    ·           ·           ·
+failed       ·          ·           ·           ·            ·           ·           stopped
+stopped      ·          ·           ·           ·            ·           ·           ·
 
 ·   nothing changes
-*   it took too long to start, or was silent too long: it is killed, and once dead started again
-**  waiting, if it was killed for being late; stopped, if it was asked to stop
+*   it took too long to start, was silent too long, or its model may not be used any more: it is killed, and once dead
+    it waits to be started again, or to be admitted again
+**  waiting, if it was killed for one of these; stopped, if it was asked to stop
 failed is reached from waiting when it cannot be started at all (weights missing or altered, extra not installed)
 """
 
 from typing import Literal, get_args
 
 State = Literal["waiting", "starting", "ready", "unhealthy", "stopping", "failed", "stopped"]
-Event = Literal["started", "answered", "silent", "died", "time_over", "ended_late", "cannot_start", "stop"]
+Event = Literal["started", "answered", "silent", "died", "time_over", "withdrawn", "ended_late", "cannot_start", "stop"]
 STATES: tuple[str, ...] = get_args(State)
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -28,13 +29,16 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     ("starting", "answered"): "ready",
     ("starting", "died"): "waiting",
     ("starting", "time_over"): "stopping",
+    ("starting", "withdrawn"): "stopping",
     ("starting", "stop"): "stopping",
     ("ready", "silent"): "unhealthy",
     ("ready", "died"): "waiting",
+    ("ready", "withdrawn"): "stopping",
     ("ready", "stop"): "stopping",
     ("unhealthy", "answered"): "ready",
     ("unhealthy", "died"): "waiting",
     ("unhealthy", "time_over"): "stopping",
+    ("unhealthy", "withdrawn"): "stopping",
     ("unhealthy", "stop"): "stopping",
     ("stopping", "died"): "stopped",
     ("stopping", "ended_late"): "waiting",

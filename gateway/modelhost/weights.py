@@ -29,8 +29,8 @@ def weights_path(options: WeightsOptions, state_dir: Path) -> Path:
     return state_dir / "weights" / f"{options.sha256}{Path(options.member).suffix}"
 
 
-def verify(options: WeightsOptions, path: Path) -> None:
-    """Check the file against its declared digest.
+def verify(options: WeightsOptions, path: Path) -> str:
+    """The file's digest (SHA-256 in hex), checked against the declared one if there is one.
 
     Raises:
         WeightsError: it is not there, or not the declared one.
@@ -38,8 +38,10 @@ def verify(options: WeightsOptions, path: Path) -> None:
     if not path.is_file():
         hint = "check `path`" if options.path else "run `gateway models fetch`"
         raise WeightsError(f"the weights {path} are not there; {hint}")
+    digest = digest_of(path)
     if options.sha256:
-        _compare(options.sha256, digest_of(path), path)
+        _compare(options.sha256, digest, path)
+    return digest
 
 
 def digest_of(path: Path) -> str:

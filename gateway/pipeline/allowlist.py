@@ -1,34 +1,81 @@
-"""May this caller use this model for this? Deny by default; the refusal names the rule and what to ask for."""
+"""May this caller use this model for this? A name is resolved to its targets, and each of them is judged; what comes
+after works with those that are permitted and no others."""
 
+from collections.abc import Mapping
+
+from gateway.access.asking import ask
+from gateway.access.policy import AccessPolicy
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.faults import NotAllowed, NotFound
+from gateway.core.faults import BadRequest, Fault, NotAllowed, NotFound
+from gateway.core.model import Decision
+from gateway.core.principal import Principal
+from gateway.identity.tenants import Tenants
+from gateway.pipeline.attributes import attributes_of, attributes_text
+from gateway.pipeline.obliging import oblige
 from gateway.pipeline.parts import Parts
+
+CLASS_HEADER = b"x-gateway-data-class"
 
 
 def allowlist(parts: Parts) -> Layer:
-    access, known_model = parts.access, parts.known_model
+    access, catalogue, tenants, now = parts.access, parts.catalogue, parts.tenants, parts.clock.now
 
     def layer(service: Service) -> Service:
         async def allowed(call: Call) -> Reply:
-            if not known_model(call.model):
-                raise NotFound(
-                    f"the model `{call.model}` does not exist; GET /v1/models lists those you may use",
-                    code="model_not_found",
-                    param="model",
-                )
-            policy = access.value
-            decision = policy.decide(call.caller, call.model, call.operation.name)
-            record = call.record
-            record.rule_id, record.policy_version = decision.rule_id, policy.version
-            if not decision.allowed:
-                raise NotAllowed(
-                    f"{decision.reason}; {decision.remedy}",
-                    code=decision.code,
-                    param="model",
-                    details={"rule_id": decision.rule_id or None, "remedy": decision.remedy},
-                )
+            policy, caller, record = access.value, call.caller, call.record
+            data_class = classed(call.headers, caller, tenants.value)
+            attributes = attributes_of(call, data_class)
+            verdict = ask(policy, catalogue.value, caller, call.model, call.operation.name, attributes, now())
+            record.policy_version = policy.version
+            record.facts, record.data_class = caller.facts, data_class
+            record.attributes = attributes_text(attributes)
+            if not verdict.permits:
+                record.rule_id = verdict.refusal.rule_id
+                raise refused(call.model, verdict.refusal, policy)
+            decision = verdict.permits[0].decision
+            record.rule_id = decision.rule_id
+            record.would_deny = " ".join(decision.would_deny)
+            call.permits = verdict.permits
+            oblige(call, verdict.permits, parts.output_field)
             return await service(call)
 
         return allowed
 
     return layer
+
+
+def classed(headers: Mapping[bytes, bytes], caller: Principal, tenants: Tenants) -> str:
+    """The class of what is sent: the caller's, or a higher one that the request names.
+
+    Raises:
+        BadRequest: it names none of the declared classes.
+    """
+    said = headers.get(CLASS_HEADER)
+    if not said:
+        return caller.data_class
+    try:
+        return tenants.highest(caller.data_class, said.decode("latin-1").strip())
+    except ValueError as error:
+        raise BadRequest(str(error), code="unknown_data_class", param=CLASS_HEADER.decode()) from None
+
+
+def refused(model: str, refusal: Decision, policy: AccessPolicy) -> Fault:
+    """The refusal as the caller sees it. Where denied models are hidden, it is the one for a model that is not there:
+    the same words, whatever the reason."""
+    if refusal.code == "model_not_found" or policy.hide:
+        return NotFound(
+            f"the model `{model}` does not exist; GET /v1/models lists those you may use",
+            code="model_not_found",
+            param="model",
+        )
+    return NotAllowed(
+        f"{refusal.reason}; {refusal.remedy}",
+        code=refusal.code,
+        param="tools" if refusal.code == "tools_not_allowed" else "model",
+        details={
+            "basis": refusal.basis,
+            "rule_id": refusal.rule_id or None,
+            "remedy": refusal.remedy,
+            "policy_version": policy.version,
+        },
+    )

@@ -1,9 +1,8 @@
 """Who is calling? Unknown, malformed, expired and revoked keys are answered alike."""
 
-from collections.abc import Mapping
-
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import Unauthenticated
+from gateway.identity.callers import credential_in
 from gateway.pipeline.parts import Parts
 
 # How the SDKs of a dialect send a key, where not as a bearer's.
@@ -36,13 +35,3 @@ def _missing(call: Call) -> str:
     if b"authorization" in call.headers:
         return "the authorization header must be `Bearer` and the API key"
     return f"no API key was given; send it as `{_WAYS.get(call.operation.dialect, 'Authorization: Bearer …')}`"
-
-
-def credential_in(headers: Mapping[bytes, bytes]) -> bytes:
-    """The key from `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`; empty if there is none."""
-    header = headers.get(b"authorization", b"")
-    if header[:7].lower() == b"bearer ":
-        return header[7:].strip()
-    if header:
-        return b""
-    return (headers.get(b"x-api-key") or headers.get(b"x-goog-api-key") or b"").strip()

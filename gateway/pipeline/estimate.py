@@ -10,7 +10,7 @@ from gateway.core.record import UsageSource
 from gateway.core.usage import Usage
 from gateway.limits.estimate import estimate_output, input_tokens
 
-_OUTPUT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens")
+OUTPUT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens")
 _CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
@@ -21,9 +21,14 @@ def all_tokens(call: Call, default_output: int) -> int:
     """Tokens of the request and of the longest answer it allows."""
     if call.operation.name in _WITHOUT_TEXT_OUTPUT:
         return input_tokens(call)
-    # Which of two fields counts, the upstream decides: the larger is reserved.
-    allowed, choices = _largest(call, _OUTPUT_FIELDS), _largest(call, _CHOICE_FIELDS)
-    return input_tokens(call) + estimate_output(allowed, choices, default_output)
+    choices = _largest(call, _CHOICE_FIELDS)
+    return input_tokens(call) + estimate_output(most_output(call), choices, default_output)
+
+
+def most_output(call: Call) -> int:
+    """The most tokens that the request asks for, or 0 if it does not say. Which of two fields counts, the upstream
+    decides: the larger is taken."""
+    return _largest(call, OUTPUT_FIELDS)
 
 
 def _largest(call: Call, names: Iterable[str]) -> int:

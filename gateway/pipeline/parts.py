@@ -5,13 +5,16 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.access.rules import AccessPolicy
+from gateway.access.policy import AccessPolicy
 from gateway.catalogue.prices import PriceBook
 from gateway.core.call import Call, TraceContext
 from gateway.core.clock import Clock
 from gateway.core.live import Live
+from gateway.core.model import Catalogue
 from gateway.core.principal import Principal
 from gateway.core.record import Record
+from gateway.core.target import Target
+from gateway.identity.tenants import Tenants
 from gateway.limits.counters import Counters, Refusal
 from gateway.limits.rules import LimitPolicy
 from gateway.responses.store import Stored
@@ -36,7 +39,8 @@ class ResponseMemory(Protocol):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
-    verify: a key's principal at a time. known_model: is it an alias of config.yaml?
+    verify: a key's principal at a time. output_field: where a chat request to this target says how
+    much it may produce.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -45,8 +49,10 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     verify: Callable[[bytes, float], Principal | None]
-    known_model: Callable[[str], bool]
+    output_field: Callable[[Target], str]
     access: Live[AccessPolicy]
+    catalogue: Live[Catalogue]
+    tenants: Live[Tenants]
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     counters: Counters

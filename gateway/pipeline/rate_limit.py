@@ -18,7 +18,7 @@ def rate_limit(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
             policy = limits.value
-            applying = policy.applying(call.caller, call.model)
+            applying = policy.applying(call.caller, call.permits[0].model.name)
             if not applying:
                 return await service(call)
             needed = all_tokens(call, policy.default_output_tokens)

@@ -30,11 +30,12 @@ def recall(parts: Parts) -> Layer:
             if call.operation.protocol != "responses":
                 return await service(call)
             refuse_unheld(call.fields.get("background"), call.fields.get("conversation"), call.fields.get("input"))
+            keeps = call.keep_content and call.fields.get("store") is not False
             previous = call.fields.get("previous_response_id")
             if previous is not None:
                 call.recalled = await _earlier(call, memory, previous)
             reply = await service(call)
-            if memory is not None and reply.status == 200 and call.fields.get("store") is not False:
+            if memory is not None and reply.status == 200 and keeps:
                 await _keep(call, reply, memory, previous if isinstance(previous, str) else "")
             return reply
 

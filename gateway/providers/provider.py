@@ -179,6 +179,10 @@ class Provider:
         """What this provider's model can express of a protocol."""
         return self._family(model).abilities(of_protocol)
 
+    def output_field(self, model: str) -> str:
+        """Where a chat completions request to this model says how much it may produce."""
+        return self._family(model).quirks.max_output_field
+
     def _changes(self, call: Call, model: str, *, framed: bool = False) -> tuple[Mapping[str, object], Reading]:
         """What must differ from the client's body, and how the answer is to be read then."""
         changes: dict[str, object] = {}

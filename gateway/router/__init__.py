@@ -1,7 +1,7 @@
-"""Aliases, and which target a call goes to.
+"""Which target a call goes to.
 
-Must never: reach a model that `access` has not allowed under the name the caller asked for, or send half an answer's
-rest to another model.
+Must never: reach a target that `access` has not permitted for this call, or send half an
+answer's rest to another model.
 
-Invariants: the choice is a pure function of what is configured; carrying it out is one `await`.
+Invariants: the choice is a pure function of what is permitted and configured; carrying it out is one `await`.
 """

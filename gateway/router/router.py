@@ -1,66 +1,56 @@
-"""The innermost Service: alias → target → provider."""
+"""The innermost Service: permitted target → provider."""
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from gateway.core.call import Call, Reply, Service
-from gateway.core.faults import NotConfigured, NotFound
+from gateway.core.clock import Clock
+from gateway.core.faults import NotConfigured
+from gateway.core.model import Permit
 from gateway.core.target import Target
+from gateway.providers.provider import Provider
+from gateway.router.lifecycle import lifecycle_headers
 
 
-class Alias(msgspec.Struct, frozen=True):
-    """A name callers use, and where it may go, best first."""
-
-    name: str
-    targets: tuple[Target, ...]
-
-
-def choose(targets: Sequence[Target], configured: Mapping[str, object]) -> Target | None:
-    """The first target whose provider is configured here; None if there is none."""
-    for target in targets:
-        if target.provider in configured:
-            return target
+def choose(permits: Sequence[Permit], configured: Mapping[str, object]) -> Permit | None:
+    """The first permitted target whose provider is configured here; None if there is none."""
+    for permit in permits:
+        if permit.model.target.provider in configured:
+            return permit
     return None
 
 
 class Router:
-    """Attributes:
-    aliases: every name callers may ask for. providers: the configured ones; others are named by targets only.
-    """
+    """`providers`: the configured ones; others are named by targets only."""
 
-    def __init__(self, aliases: Mapping[str, Alias], providers: Mapping[str, Service]) -> None:
-        self.aliases = aliases
+    def __init__(self, providers: Mapping[str, Service], clock: Clock) -> None:
         self.providers = providers
+        self._now = clock.now
 
-    def known(self, model: str) -> bool:
-        return model in self.aliases
-
-    def target_of(self, model: str) -> Target | None:
-        alias = self.aliases.get(model)
-        return None if alias is None else choose(alias.targets, self.providers)
+    def output_field(self, target: Target) -> str:
+        """Where a chat completions request to this target says how much it may produce."""
+        provider = self.providers.get(target.provider)
+        return provider.output_field(target.model) if isinstance(provider, Provider) else "max_completion_tokens"
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call to its target.
 
         Raises:
-            NotFound: no such alias. NotConfigured: no provider of its targets has a credential here.
+            NotConfigured: no provider of the permitted targets has a credential here.
         """
-        alias = self.aliases.get(call.model)
-        if alias is None:
-            raise NotFound(
-                f"the model `{call.model}` does not exist; GET /v1/models lists those you may use",
-                code="model_not_found",
-                param="model",
-            )
-        target = choose(alias.targets, self.providers)
-        if target is None:
+        permit = choose(call.permits, self.providers)
+        if permit is None:
             raise NotConfigured(
                 f"the model `{call.model}` is declared, but none of its providers has a credential here; "
                 "an operator can set one",
                 param="model",
             )
-        call.target = target
-        call.record.target = str(target)
-        call.reply_headers["x-gateway-target"] = str(target)
-        return await self.providers[target.provider](call)
+        model, record = permit.model, call.record
+        call.target = model.target
+        record.target = model.place
+        record.rule_id = permit.decision.rule_id
+        record.would_deny = " ".join(permit.decision.would_deny)
+        headers = call.reply_headers
+        headers["x-gateway-target"] = model.place
+        if model.life.deprecated_from is not None:
+            headers.update(lifecycle_headers(model, self._now()))
+        return await self.providers[model.target.provider](call)

@@ -6,48 +6,45 @@ aliases are refused: they are how a small file becomes a gigabyte, and they hide
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-import yaml
 
 from gateway.core.globs import is_glob
-from gateway.stores.wording import nearest, reworded, yaml_hint
+from gateway.stores.wording import nearest, reworded
+from gateway.stores.yamltree import DocumentError, Lines, Path_, Unusual, build, build_plain
+
+__all__ = ["Document", "DocumentError", "Known", "Text"]
 
 T = TypeVar("T")
-Path_ = tuple[str | int, ...]
 Substitute = Callable[[str], str]
-
-MAX_BYTES = 16 * 1024 * 1024
-MAX_DEPTH = 64
-# More digits than anything declared has; Python itself refuses thousands.
-MAX_DIGITS = 30
 Known = Mapping[str, Collection[str]]
 
 
-class DocumentError(Exception):
-    """A declared file that cannot be used. `line` counts from 1; 0 means the file as a whole."""
+class Text(msgspec.Struct, frozen=True):
+    """A file that has been read: what it is called in errors, and its bytes."""
 
-    def __init__(self, file: str, line: int, reason: str) -> None:
-        super().__init__(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
-        self.file = file
-        self.line = line
-        self.reason = reason
+    name: str
+    data: bytes
 
 
 class Document(Generic[T]):
-    """A file's content as a typed value, and where each part of it stands."""
+    """A file's content as a typed value, and where each part of it stands: looked up only when somebody asks.
 
-    def __init__(self, value: T, file: str, lines: "Lines") -> None:
+    Attributes:
+        data: the file's bytes.
+    """
+
+    def __init__(self, value: T, file: str, data: bytes) -> None:
         self.value = value
         self.file = file
-        self._lines = lines
+        self.data = data
 
     def error(self, path: Path_, reason: str) -> DocumentError:
         """An error about the value at `path`, such as `("rules", 0, "id")`."""
-        return DocumentError(self.file, self._lines.at(path), reason)
+        _, lines = build(self.data, self.file)
+        return DocumentError(self.file, lines.at(path), reason)
 
 
 def read_document(path: Path, shape: type[T], substitute: Substitute | None = None) -> T:
@@ -59,13 +56,22 @@ def read_document(path: Path, shape: type[T], substitute: Substitute | None = No
     return load_document(path, shape, substitute).value
 
 
-def load_document(path: Path, shape: type[T], substitute: Substitute | None = None) -> Document[T]:
-    """As `read_document`, with the lines kept for checks that the shape cannot express."""
+def read_text(path: Path) -> Text:
+    """The file's bytes.
+
+    Raises:
+        DocumentError: it cannot be read.
+    """
     try:
-        text = path.read_bytes()
+        return Text(str(path), path.read_bytes())
     except OSError as error:
         raise DocumentError(str(path), 0, f"cannot be read: {error.strerror or error}") from None
-    return open_document(text, str(path), shape, substitute)
+
+
+def load_document(source: Path | Text, shape: type[T], substitute: Substitute | None = None) -> Document[T]:
+    """As `read_document`, for checks that the shape cannot express; they can tell the line."""
+    text = read_text(source) if isinstance(source, Path) else source
+    return open_document(text.data, text.name, shape, substitute)
 
 
 def parse_document(text: bytes, name: str, shape: type[T]) -> T:
@@ -75,16 +81,21 @@ def parse_document(text: bytes, name: str, shape: type[T]) -> T:
 
 def open_document(text: bytes, name: str, shape: type[T], substitute: Substitute | None = None) -> Document[T]:
     """As `load_document`, from bytes. `substitute` is applied to every text value (not to keys)."""
-    plain, lines = _plain_and_lines(text, name)
+    if substitute is None:
+        try:
+            return Document(msgspec.convert(build_plain(text), shape, strict=True), name, text)
+        except (Unusual, msgspec.ValidationError):
+            pass  # read again, slowly, by what can tell what is wrong and where
+    plain, lines = build(text, name)
     if substitute is not None:
         plain = _substituted(plain, (), name, lines, substitute)
     try:
-        return Document(msgspec.convert(plain, shape, strict=True), name, lines)
+        return Document(msgspec.convert(plain, shape, strict=True), name, text)
     except msgspec.ValidationError as error:
         raise _locate(error, name, lines, plain, shape) from None
 
 
-def _substituted(plain: Any, path: Path_, name: str, lines: "Lines", substitute: Substitute) -> Any:
+def _substituted(plain: Any, path: Path_, name: str, lines: Lines, substitute: Substitute) -> Any:
     if isinstance(plain, dict):
         entries = cast(dict[str, Any], plain).items()
         return {key: _substituted(value, (*path, key), name, lines, substitute) for key, value in entries}
@@ -99,7 +110,7 @@ def _substituted(plain: Any, path: Path_, name: str, lines: "Lines", substitute:
         raise DocumentError(name, lines.at(path), str(error)) from None
 
 
-def check_known(document: "Document[Any]", path: Path_, value: object, known: Known) -> None:
+def check_known(document: Document[Any], path: Path_, value: object, known: Known) -> None:
     """The words in the lists `value` has under the names of `known` must be declared somewhere; patterns may match
     nothing. A rule about somebody who does not exist is a slip of the pen, and if it denies, a hole.
 
@@ -107,105 +118,10 @@ def check_known(document: "Document[Any]", path: Path_, value: object, known: Kn
         DocumentError: with the nearest word that is declared.
     """
     for name, declared in known.items():
-        for index, word in enumerate(getattr(value, name) or ()):
+        for index, word in enumerate(getattr(value, name, None) or ()):
             if not is_glob(word) and word not in declared:
                 reason = f"the {name.removesuffix('s')} `{word}` is not known here{nearest(word, sorted(declared))}"
                 raise document.error((*path, name, index), reason)
-
-
-class Lines:
-    """Where each value of a document stands."""
-
-    def __init__(self) -> None:
-        self._lines: dict[Path_, int] = {}
-
-    def put(self, path: Path_, line: int) -> None:
-        self._lines[path] = line
-
-    def at(self, path: Path_) -> int:
-        """The line of the value at `path`, or of its nearest known ancestor."""
-        while path and path not in self._lines:
-            path = path[:-1]
-        return self._lines.get(path, 1)
-
-
-def _plain_and_lines(text: bytes, name: str) -> tuple[Any, Lines]:
-    if len(text) > MAX_BYTES:
-        raise DocumentError(name, 0, f"is larger than {MAX_BYTES} bytes")
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-    lines = Lines()
-    try:
-        node = loader.get_single_node()
-        return (None if node is None else _build(node, (), name, lines)), lines
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 0
-        problem = error.problem or error.context or "cannot be read"
-        raise DocumentError(name, line, f"is not valid YAML: {problem}{yaml_hint(problem)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DocumentError(name, 0, f"is not valid YAML: {str(error).splitlines()[0]}") from None
-    finally:
-        loader.dispose()
-
-
-def _build(node: Any, path: Path_, name: str, lines: Lines) -> Any:
-    """Plain data from a YAML node. A node that is met twice came through an alias."""
-    line = node.start_mark.line + 1
-    if len(path) > MAX_DEPTH:
-        raise DocumentError(name, line, f"is nested deeper than {MAX_DEPTH} levels")
-    if getattr(node, "gateway_seen", False):
-        raise DocumentError(name, line, "uses a YAML alias; write the value out instead")
-    node.gateway_seen = True
-    lines.put(path, line)
-    if isinstance(node, yaml.MappingNode):
-        return _build_mapping(node, path, name, lines)
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, (*path, index), name, lines) for index, item in enumerate(node.value)]
-    return _scalar(node, name, line)
-
-
-def _build_mapping(node: Any, path: Path_, name: str, lines: Lines) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise DocumentError(name, line, "has a key that is not a word")
-        key = str(key_node.value)
-        if key in result:
-            raise DocumentError(name, line, f"has the key `{key}` twice")
-        result[key] = _build(value_node, (*path, key), name, lines)
-        if result[key] is None:  # a condition somebody emptied must not come to match everything
-            raise DocumentError(name, line, f"`{key}` has no value; give it one, or leave the line out")
-        lines.put((*path, key), line)
-    return result
-
-
-_TAG = "tag:yaml.org,2002:"
-_INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
-
-
-def _scalar(node: Any, name: str, line: int) -> Any:
-    """A scalar by YAML 1.2's core rules: no octal, no sexagesimal, no `yes`/`no`, and dates stay text.
-
-    Numbers with a point become Decimal, so that a price never passes through a float.
-    """
-    value, tag = str(node.value), str(node.tag).removeprefix(_TAG)
-    if tag == "null":
-        return None
-    if tag == "bool" and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if tag == "int" and _INT.fullmatch(value):
-        if len(value) > MAX_DIGITS:
-            raise DocumentError(name, line, f"a number of more than {MAX_DIGITS} digits")
-        return int(value.replace("_", ""))
-    if tag == "float":
-        try:
-            return Decimal(value)
-        except InvalidOperation:
-            return value
-    if tag in ("str", "timestamp", "bool", "int", "merge", "value"):
-        return value
-    raise DocumentError(name, line, f"uses the YAML tag `{tag}`, which is not allowed here")
 
 
 _PATH = re.compile(r" - at `(.*)`$")

@@ -63,6 +63,16 @@ PRICES = {
 MODES: tuple[answers.Mode, ...] = ("plain", "delayed", "stream", "paced", "gated")
 
 
+def card(name: str) -> dict[str, object]:
+    """An approved model card."""
+    return {
+        "name": name,
+        "targets": [{"target": f"mock/{name}", "region": "eu-west-1"}],
+        "licence": {"expression": "Apache-2.0"},
+        "life": {"approved": {"by": "bench", "on": "2020-01-01"}},
+    }
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """What the gateway left behind: proof that the features whose cost is measured were on."""
 
@@ -92,6 +102,10 @@ class GatewayFiles(msgspec.Struct, frozen=True):
         policies.mkdir(parents=True)
         for name, value in (("tenants", TENANTS), ("access", ACCESS), ("limits", LIMITS), ("prices", PRICES)):
             (policies / f"{name}.yaml").write_text(json.dumps(value, indent=1))
+        (policies / "models").mkdir()
+        for mode in MODES:
+            name = answers.model(mode)
+            (policies / "models" / f"{name}.yaml").write_text(json.dumps(card(name), indent=1))
         (folder / "config.yaml").write_text(json.dumps(config(port, mock_port, sink_port), indent=1))
         return cls(folder, port, sink_port)
 
@@ -167,7 +181,6 @@ def config(port: int, mock_port: int, sink_port: int) -> dict[str, Any]:
                 "api_key": "sk-upstream",
             }
         },
-        "models": {answers.model(mode): {"targets": [f"mock/{answers.model(mode)}"]} for mode in MODES},
         "telemetry": {
             "log": {"format": "json", "requests": True},
             "otlp": {"endpoint": f"http://127.0.0.1:{sink_port}", "sample_ratio": SAMPLE_RATIO},

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.stores.documents import DocumentError, load_document, parse_document, read_document
+from gateway.stores.yamltree import Unusual, build, build_plain
+from tests.conftest import ROOT
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,3 +103,19 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert isinstance(read(text), File)
     except DocumentError as error:
         assert error.reason  # noqa: PT017  any reason will do
+
+
+@given(st.text(alphabet=st.sampled_from("ab:{}[]-&*!|>'\"\n #%@1.0_~?,ytnul="), max_size=60))
+def test_the_quick_way_reads_what_the_careful_way_reads_or_leaves_it_alone(text: str) -> None:
+    try:
+        plain = build_plain(text.encode())
+    except Unusual:
+        return
+    assert repr(plain) == repr(build(text.encode(), "f")[0])
+
+
+def test_what_is_declared_usually_takes_the_quick_way() -> None:
+    text = b"rules:\n- {id: a, models: ['x*', y], price: 0.5, from: 2026-01-01, on: true, count: 3}\n"
+    assert build_plain(text)["rules"][0]["price"] == Decimal("0.5")
+    for path in (ROOT / "policies").glob("**/*.yaml"):
+        build_plain(path.read_bytes())

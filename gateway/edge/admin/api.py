@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.model import Attributes
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.problems import problem_response
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
@@ -47,11 +48,18 @@ class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who, what and for what. `request`: what is asked for, as far as conditions look at it. `all_rules`: show those
+    too that miss by more than one condition."""
+
     tenant: str
     team: str
     model: str
     operation: str = "chat"
     labels: dict[str, str] = {}
+    claims: dict[str, list[str]] = {}
+    data_class: str = ""
+    request: Attributes = Attributes()
+    all_rules: bool = False
 
 
 class AdminDeps(msgspec.Struct, frozen=True):

@@ -1,0 +1,22 @@
+"""What config.yaml says that policies are read against: where models are, and what serves them."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.core.target import Target
+
+
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    routes: names callers may ask for besides those of cards, with their targets, best first.
+    providers: the names that targets may begin with; empty: not known.
+    engines: providers whose models run on this machine → SHA-256 of the weights, empty if config.yaml does not say.
+    """
+
+    routes: Mapping[str, tuple[Target, ...]] = {}
+    providers: frozenset[str] = frozenset()
+    engines: Mapping[str, str] = {}
+
+
+NO_WIRING = Wiring()

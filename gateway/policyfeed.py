@@ -1,0 +1,114 @@
+"""The policies in force: followed as their files change, kept as they were while a file is wrong.
+
+A file that does not validate leaves the last good set in force. The reason is logged once, shown in `/admin/status`,
+and counted; nothing else happens, except that tenants and teams removed from a good tenants.yaml are gone all the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from gateway.core.live import Live
+from gateway.core.wiring import NO_WIRING, Wiring
+from gateway.identity.tenants import Tenants, read_tenants
+from gateway.policyset import FILES, FOLDERS, PolicySet, read_policies
+from gateway.stores.documents import DocumentError
+from gateway.stores.files import fingerprint
+from gateway.stores.folders import paths_of
+
+_log = logging.getLogger("gateway.policies")
+POLL_S = 0.2
+Reloaded = Callable[[PolicySet, DocumentError | None], None]
+
+
+class PolicyFeed:
+    """`async with PolicyFeed(folder, reloaded) as feed`: each policy is a `Live` value that follows its file.
+
+    All are assigned in one step of the event loop, so no call ever sees half of a new set. `reloaded` hears of the
+    first set and of every attempt after it: the set in force, and None or what was wrong.
+
+    Raises (on construction): DocumentError. A gateway does not start without policies.
+    """
+
+    def __init__(self, folder: Path, reloaded: Reloaded, wiring: Wiring = NO_WIRING, poll_s: float = POLL_S) -> None:
+        self._folder = folder
+        self._reloaded = reloaded
+        self._wiring = wiring
+        self._poll_s = poll_s
+        # Seen first and read then: what changes in between is read again.
+        self._seen = self._fingerprint()
+        self.set = read_policies(folder, wiring)
+        self._polling: asyncio.Task[None] | None = None
+        self.tenants = Live(self.set.tenants)
+        self.access = Live(self.set.access)
+        self.catalogue = Live(self.set.catalogue)
+        self.limits = Live(self.set.limits)
+        self.prices = Live(self.set.prices)
+        self.problem: DocumentError | None = None
+
+    async def __aenter__(self) -> Self:
+        self._reloaded(self.set, None)
+        self._polling = asyncio.create_task(self._poll())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+
+    def _fingerprint(self) -> object:
+        paths = paths_of(self._folder, FILES, FOLDERS)
+        return paths, fingerprint(paths)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            # A thousand cards are a thousand looks at the disk: not on the event loop.
+            seen = await asyncio.to_thread(self._fingerprint)
+            if seen != self._seen:
+                # A file replaced while it is read changes the fingerprint again, and is read again.
+                self._seen = seen
+                await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            new = await asyncio.to_thread(read_policies, self._folder, self._wiring)
+        except DocumentError as error:
+            await self._failed(error)
+        except Exception:  # noqa: BLE001  the border: a file that trips a bug must not end the watch over the others
+            _log.exception("policies were not reloaded")
+            await self._failed(DocumentError(str(self._folder), 0, "could not be read; the log holds the reason"))
+        else:
+            self.problem = None
+            self.set = new
+            self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
+            self.limits.value, self.prices.value = new.limits, new.prices
+            versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
+            _log.info("policies reloaded: %s", versions)
+        self._reloaded(self.set, self.problem)
+
+    async def _failed(self, error: DocumentError) -> None:
+        """The last good set stays, but for who is declared: whom a reviewer removed is gone at once, whatever is wrong
+        in another file."""
+        self.problem = error
+        _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
+        try:
+            tenants = await asyncio.to_thread(read_tenants, self._folder / "tenants.yaml")
+        except (DocumentError, OSError):
+            return
+        kept = without(self.tenants.value, tenants)
+        if kept.teams != self.tenants.value.teams:
+            self.tenants.value = kept
+            _log.warning("who was removed from tenants.yaml is gone all the same")
+
+
+def without(tenants: Tenants, newer: Tenants) -> Tenants:
+    """The tenants as they were, less the teams that the newer file does not declare."""
+    return msgspec.structs.replace(tenants, teams=tenants.teams & newer.teams)
