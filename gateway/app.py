@@ -17,11 +17,15 @@ from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
+from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
-from gateway.identity.callers import Callers, credential_in
+from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
+from gateway.identity.recognising import recognising
+from gateway.identity.roles import Operator
+from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limits.counters import LocalCounters
@@ -76,21 +80,23 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         policies = await stack.enter_async_context(feed)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        callers = Callers(keys.keys, policies.tenants)
         writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
         journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
         client = await stack.enter_async_context(HttpClient(config.http_client))
+        callers, tokens = await stack.enter_async_context(
+            recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
+        )
         router = Router(build_providers(settings, spec, client), CLOCK)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json")
-        credentials = operator_credentials(settings)
+        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:
             otlp.instrument(admin)
         memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
-            identify=lambda headers: callers.verify(credential_in(headers), CLOCK.now()),
+            identify=lambda headers: callers.identify(headers, CLOCK.now()),
             list_models=lambda principal, headers: list_models(
                 principal,
                 policies,
@@ -109,7 +115,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
-        yield Application(asgi, flights)
+        yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -134,6 +140,7 @@ def _parts(
         ended=reports.ended,
         verify=callers.verify,
         output_field=router.output_field,
+        others=callers.others,
         access=policies.access,
         catalogue=policies.catalogue,
         tenants=policies.tenants,
@@ -189,11 +196,13 @@ def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) ->
     }
 
 
-def operator_credentials(settings: Settings) -> OperatorCredentials:
+def operator_credentials(settings: Settings, tokens: Tokens | None = None) -> OperatorCredentials:
     operators = settings.config.operators
     return OperatorCredentials(
         operators.admin_key or read_or_create_secret(settings.state_dir / "admin.key", "gwa-"),
         operators.metrics_key or read_or_create_secret(settings.state_dir / "metrics.key", "gwm-"),
+        {one.key: Operator(one.name, one.role) for one in operators.others if one.key},
+        None if tokens is None else tokens.operator,
     )
 
 

@@ -16,6 +16,10 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.identity.checking import check_identity
+from gateway.identity.options import IdentityOptions
+from gateway.identity.roles import Role
+from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.modelhost.options import EngineOptions
@@ -30,6 +34,8 @@ from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
 
+MIN_OPERATOR_KEY = 16
+
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A route: a name for callers besides those of cards. `targets`: `provider/model`, best first; the first that
@@ -38,11 +44,24 @@ class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
 
 
+class NamedOperator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may use `/admin` besides the holder of the admin key. Without a key, for one is empty if the environment does
+    not hold it, nobody is this operator."""
+
+    name: str
+    role: Role
+    key: str = ""
+
+    def __repr__(self) -> str:
+        return f"NamedOperator({self.name!r}, {self.role!r})"
+
+
 class OperatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Credentials of `/admin` and `/metrics`; if empty, made in the state folder (`admin.key`, `metrics.key`)."""
 
     admin_key: str = ""
     metrics_key: str = ""
+    others: tuple[NamedOperator, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     drain: DrainOptions = DrainOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
+    identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
 
 
@@ -103,6 +123,8 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    check_identity(document, config.identity)
+    _check_operators(document, config.operators)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -173,15 +195,23 @@ def is_configured(provider: ProviderOptions) -> bool:
 
 def missing_extras(settings: Settings) -> list[DocumentError]:
     """What is declared, and cannot work with what is installed."""
-    return [
-        DocumentError(
-            str(settings.file),
-            0,
-            f"the provider `{name}` needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder",
-        )
+    providers = [
+        _missing(settings, f"the provider `{name}`", extra)
         for name, provider in settings.config.providers.items()
         if (extra := missing_extra(provider))
     ]
+    return [*providers, *missing_for_identity(settings)]
+
+
+def missing_for_identity(settings: Settings) -> list[DocumentError]:
+    """The part of it without which a gateway does not start: it would let nobody in."""
+    extra = identity_extra(settings.config.identity)
+    return [_missing(settings, "identity", extra)] if extra else []
+
+
+def _missing(settings: Settings, who: str, extra: str) -> DocumentError:
+    reason = f"{who} needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+    return DocumentError(str(settings.file), 0, reason)
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:
@@ -207,6 +237,20 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
     if provider.pacing is not None and provider.pacing.requests_per_minute < 1:
         raise document.error((*path, "pacing"), "requests_per_minute must be at least 1")
+
+
+def _check_operators(document: Document[Config], operators: OperatorOptions) -> None:
+    """A name stands in the audit log, so it must be one person's; a credential is guessed at, so it must be long."""
+    names, keys = {"admin"}, {operators.admin_key, operators.metrics_key} - {""}
+    for index, operator in enumerate(operators.others):
+        path = ("operators", "others", index)
+        if operator.name in names or not operator.name.isprintable() or not 0 < len(operator.name) <= 200:
+            raise document.error((*path, "name"), f"`{operator.name}` is the name of two operators, or none at all")
+        if operator.key and (operator.key in keys or len(operator.key) < MIN_OPERATOR_KEY):
+            said = f"an operator's key is his own and has at least {MIN_OPERATOR_KEY} characters"
+            raise document.error((*path, "key"), said)
+        names.add(operator.name)
+        keys.add(operator.key)
 
 
 def _check_words(

@@ -12,6 +12,7 @@ from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.edge.inflight import InFlight
 from gateway.identity.feed import KeyFeed
+from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.limits.counters import Refusal
 from gateway.policyfeed import PolicyFeed
@@ -48,6 +49,9 @@ class Reports:
 
     def limited(self, refusal: Refusal) -> None:
         self._metrics.limited.labels(refusal.rule_id, refusal.dimension).inc()
+
+    def token_refused(self, reason: str) -> None:
+        self._metrics.tokens_refused.labels(reason).inc()
 
     def journal_failed(self, error: OSError) -> None:
         self._metrics.journal_failures.inc()
@@ -88,8 +92,15 @@ class Status:
     """What `/health/ready`, to anybody, and `/admin/status`, to operators, say of this worker."""
 
     def __init__(
-        self, policies: PolicyFeed, keys: KeyFeed, flights: InFlight, journal: Journal, engines_file: Path
+        self,
+        policies: PolicyFeed,
+        keys: KeyFeed,
+        flights: InFlight,
+        journal: Journal,
+        engines_file: Path,
+        tokens: Tokens | None = None,
     ) -> None:
+        self._tokens = tokens
         self._policies = policies
         self._keys = keys
         self._flights = flights
@@ -119,7 +130,8 @@ class Status:
         return {
             "version": __version__,
             **details,
-            "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem],
+            "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem]
+            + (self._tokens.problems if self._tokens is not None else []),
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,

@@ -29,11 +29,12 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing.py",),
-    "cryptography": ("gateway/access/signing.py",),
     "license_expression": ("gateway/catalogue/licences.py",),
     "model_signing": ("gateway/catalogue/signatures.py",),
     "huggingface_hub": ("gateway/catalogue/importing/hub.py",),
     "cyclonedx": ("gateway/catalogue/bom.py",),
+    "cryptography": ("gateway/identity/certificates.py", "gateway/access/signing.py"),
+    "jwt": ("gateway/identity/jose.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}

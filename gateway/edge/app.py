@@ -43,7 +43,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     """
 
     clock: Clock
-    identify: Callable[[Mapping[bytes, bytes]], Principal | None]
+    identify: Callable[[Mapping[bytes, bytes]], Awaitable[Principal | None]]
     list_models: Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]
     stored: StoredResponses
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
@@ -124,14 +124,14 @@ def public_routes(deps: EdgeDeps) -> list[Route]:
 def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     """What is below `/v1` besides calls. A caller is needed for all of it, even to hear that there is nothing."""
 
-    def caller(request: Request) -> Principal:
-        principal = deps.identify(dict(request.scope["headers"]))
+    async def caller(request: Request) -> Principal:
+        principal = await deps.identify(dict(request.scope["headers"]))
         if principal is None:
             raise Unauthenticated("the API key is missing or not valid here", headers={"www-authenticate": "Bearer"})
         return principal
 
     async def nothing(request: Request) -> Response:
-        caller(request)
+        await caller(request)
         path = request.url.path.removeprefix(f"{BASE}/")
         if path in endpoints:
             raise MethodNotAllowed("this endpoint takes POST", headers={"allow": "POST"})

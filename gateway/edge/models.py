@@ -1,6 +1,6 @@
 """The models a caller may use, listed as each dialect lists them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from gateway.core.conversation import DialectName
 from gateway.core.faults import NotFound
 from gateway.core.principal import Principal
 
-Caller = Callable[[Request], Principal]
+Caller = Callable[[Request], Awaitable[Principal]]
 ListModels = Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, Any]]]
 GEMINI_BASE = "/v1beta"
 
@@ -29,12 +29,12 @@ def model_routes(base: str, list_models: ListModels, caller: Caller) -> list[Rou
     """The routes; `caller` refuses who is not known."""
 
     async def models(request: Request) -> Response:
-        found = list_models(caller(request), dict(request.scope["headers"]))
+        found = list_models(await caller(request), dict(request.scope["headers"]))
         return _json(_LISTS[dialect_of(request)](found))
 
     async def model(request: Request) -> Response:
         name: str = request.path_params["name"]
-        for found in list_models(caller(request), dict(request.scope["headers"])):
+        for found in list_models(await caller(request), dict(request.scope["headers"])):
             if found["id"] == name:
                 return _json(_ENTRIES[dialect_of(request)](found))
         raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use", code="model_not_found")

@@ -12,7 +12,7 @@ from gateway.core.faults import BadRequest, NotFound
 from gateway.core.principal import Principal
 from gateway.dialects.responses.history import item_list
 
-Caller = Callable[[Request], Principal]
+Caller = Callable[[Request], Awaitable[Principal]]
 
 
 class StoredResponses(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ def stored_routes(base: str, stored: StoredResponses, caller: Caller) -> list[Ro
 
     async def found(request: Request) -> tuple[str, bytes, Sequence[Mapping[str, Any]]]:
         id: str = request.path_params["id"]  # noqa: A001  the field's own word
-        kept = await stored.get(caller(request).tenant, id)
+        kept = await stored.get((await caller(request)).tenant, id)
         if kept is None:
             raise _missing(id)
         return id, *kept
@@ -52,7 +52,7 @@ def stored_routes(base: str, stored: StoredResponses, caller: Caller) -> list[Ro
 
     async def delete(request: Request) -> Response:
         id: str = request.path_params["id"]  # noqa: A001
-        if not await stored.delete(caller(request).tenant, id):
+        if not await stored.delete((await caller(request)).tenant, id):
             raise _missing(id)
         gone = {"id": id, "object": "response", "deleted": True}
         return Response(msgspec.json.encode(gone), headers={"content-type": "application/json"})

@@ -5,7 +5,7 @@ Removing a team there is how a reviewer ends it, so its keys are refused like un
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -17,10 +17,18 @@ from gateway.identity.tenants import Tenants
 CLASS_LABEL = "data_class"
 
 
-class Callers:
-    """Recognises keys. One for each event loop."""
+Others = Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]]
 
-    def __init__(self, keys: Live[KeySnapshot], tenants: Live[Tenants]) -> None:
+
+class Callers:
+    """Recognises callers. Belongs to one event loop.
+
+    Attributes:
+        others: who it is if the credential is no key, by (headers, credential, now); None where only keys are known.
+    """
+
+    def __init__(self, keys: Live[KeySnapshot], tenants: Live[Tenants], others: Others | None = None) -> None:
+        self.others = others
         self._keys = keys
         self._tenants = tenants
         self._snapshot: KeySnapshot = keys.value
@@ -38,12 +46,34 @@ class Callers:
             return None
         return principal
 
+    async def identify(self, headers: Mapping[bytes, bytes], now: float) -> Principal | None:
+        """The caller that a request's headers tell of, by whatever credential."""
+        credential = credential_in(headers)
+        found = self.verify(credential, now)
+        if found is None and self.others is not None:
+            found = await self.others(headers, credential, now)
+        return found
+
     def _admit(self, digest: bytes) -> Principal | None:
         found = self._snapshot.principals.get(digest)
         principal = None if found is None else admitted(found, self._declared)
         if principal is not None:  # what is remembered is bounded by the keys there are
             self._known[digest] = principal
         return principal
+
+
+def any_of(others: Sequence[Others]) -> Others | None:
+    """Whoever of them knows the caller first; None for none of them."""
+    if not others:
+        return None
+
+    async def known(headers: Mapping[bytes, bytes], credential: bytes, now: float) -> Principal | None:
+        for one in others:
+            if (found := await one(headers, credential, now)) is not None:
+                return found
+        return None
+
+    return known
 
 
 def admitted(principal: Principal, tenants: Tenants) -> Principal | None:

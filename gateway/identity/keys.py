@@ -1,13 +1,13 @@
 """The form of a key, and the snapshot that recognises one."""
 
 import hashlib
-import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
 from gateway.core.principal import Principal
+from gateway.identity.roles import Operator
 
 PREFIX = "gw-"
 
@@ -51,15 +51,32 @@ class KeySnapshot(msgspec.Struct, frozen=True):
 
 
 class OperatorCredentials:
-    """The admin API's and the metrics endpoint's own credentials; neither opens `/v1`, and no key opens them."""
+    """The credentials of the admin API and of the metrics endpoint; none opens `/v1`, and no key opens them.
 
-    def __init__(self, admin: str, metrics: str) -> None:
-        self._admin = digest_of(admin.encode())
-        self._metrics = digest_of(metrics.encode())
+    They are looked up by digest, as keys are. An empty credential is nobody's, whatever is configured.
 
-    def is_admin(self, credential: bytes) -> bool:
-        return hmac.compare_digest(digest_of(credential), self._admin)
+    Args:
+        others: further operators by their credential. by_token: the operator of a token, or None.
+    """
+
+    def __init__(
+        self,
+        admin: str,
+        metrics: str,
+        others: Mapping[str, Operator] | None = None,
+        by_token: Callable[[bytes], Awaitable[Operator | None]] | None = None,
+    ) -> None:
+        known = {**(others or {}), admin: Operator("admin", "admin")}
+        self._operators = {digest_of(one.encode()): operator for one, operator in known.items() if one}
+        self._scrapers = {digest_of(one.encode()) for one in (admin, metrics) if one}
+        self._by_token = by_token
+
+    async def operator(self, credential: bytes) -> Operator | None:
+        """Whose credential it is, or None."""
+        found = self._operators.get(digest_of(credential))
+        if found is None and self._by_token is not None:
+            found = await self._by_token(credential)
+        return found
 
     def may_read_metrics(self, credential: bytes) -> bool:
-        digest = digest_of(credential)
-        return hmac.compare_digest(digest, self._metrics) | hmac.compare_digest(digest, self._admin)
+        return digest_of(credential) in self._scrapers

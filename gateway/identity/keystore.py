@@ -135,6 +135,11 @@ class KeyStore:
                 self._audit(actor, "key.revoke", key_id, {})
             return self.get(key_id)
 
+    def note(self, actor: str, action: str, object: str, details: Mapping[str, object]) -> None:
+        """Append a line to the audit log about what was done elsewhere; `details` become JSON."""
+        with self._transaction():
+            self._audit(actor, action, object, details)
+
     def get(self, key_id: str) -> KeyInfo:
         row = self._execute("get_key", id=key_id).fetchone()
         if row is None:
@@ -158,11 +163,6 @@ class KeyStore:
             )
             for row in rows
         ]
-
-    def note(self, actor: str, action: str, object_: str, details: Mapping[str, object]) -> None:
-        """Append a line about something that is not kept here."""
-        with self._transaction():
-            self._audit(actor, action, object_, details)
 
     def _insert(self, request: KeyRequest) -> tuple[KeyInfo, NewKey]:
         now, key = self._clock.now(), make_key()

@@ -1,4 +1,4 @@
-"""Who is calling? Unknown, malformed, expired and revoked keys are answered alike."""
+"""Who is calling? Unknown, malformed, expired and revoked credentials are answered alike."""
 
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import Unauthenticated
@@ -13,12 +13,14 @@ _INVALID = "the API key is not valid here; ask whoever runs this gateway for one
 
 
 def authenticate(parts: Parts) -> Layer:
-    verify, now = parts.verify, parts.clock.now
+    verify, others, now = parts.verify, parts.others, parts.clock.now
 
     def layer(service: Service) -> Service:
         async def authenticated(call: Call) -> Reply:
             key = credential_in(call.headers)
             principal = verify(key, now()) if key else None
+            if principal is None and others is not None:
+                principal = await others(call.headers, key, now())
             if principal is None:
                 raise Unauthenticated(_INVALID if key else _missing(call), headers={"www-authenticate": "Bearer"})
             call.principal = principal

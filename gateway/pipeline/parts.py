@@ -1,6 +1,6 @@
 """What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -39,8 +39,9 @@ class ResponseMemory(Protocol):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
-    verify: a key's principal at a time. output_field: where a chat request to this target says how
-    much it may produce.
+    verify: a key's principal at a time. others: whose credential it is if it is no key, by (headers, credential,
+        time); None where only keys are known. output_field: where a chat request to this target says how much it may
+        produce.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -49,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     verify: Callable[[bytes, float], Principal | None]
+    others: Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]] | None = None
     output_field: Callable[[Target], str]
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]

@@ -57,6 +57,7 @@ class Metrics:
         self.unpriced = counter("unpriced_calls", "Calls that used something without a known price.", *WHO)
         self.refusals = counter("refusals", "Calls refused by policy or as invalid.", "tenant", "team", "code")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
+        self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
         self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)

@@ -114,6 +114,7 @@ OWN_ID = {"key_id": key_id_of(PUBLIC)}
         (FILES, same, [b"nonsense"], "no PEM file of a public key"),
         (FILES, same, [PRIVATE], "no PEM file of a public key"),
     ],
+    ids=lambda _: "",
 )  # fmt: skip
 def test_what_differs_is_said(
     files: dict[str, bytes], change: Callable[[bytes], bytes], keys: Sequence[bytes], said: str, bundle: bytes

@@ -1,8 +1,11 @@
 """Keys: recognised from memory, followed from the store, kept when the store is away."""
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from gateway.core.principal import Principal
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import KeySnapshot, OperatorCredentials, digest_of, make_key
 from gateway.identity.keystore import KeyRequest, KeyStore
+from gateway.identity.roles import Operator
 from gateway.stores.files import read_or_create_secret
 
 CLOCK = SystemClock()
@@ -44,11 +48,53 @@ def test_an_expired_key_is_like_an_unknown_one() -> None:
     assert snapshot.verify(b"gw-y", 0) is None
 
 
-def test_operators_credentials_do_not_mix() -> None:
-    operators = OperatorCredentials("gwa-1", "gwm-1")
-    assert (operators.is_admin(b"gwa-1"), operators.is_admin(b"gwm-1"), operators.is_admin(b"")) == (True, False, False)
+async def test_operators_credentials_do_not_mix() -> None:
+    operators = OperatorCredentials("gwa-1", "gwm-1", {"gwo-1": Operator("eve", "viewer"), "": Operator("x", "admin")})
+    assert await operators.operator(b"gwa-1") == Operator("admin", "admin")
+    assert await operators.operator(b"gwo-1") == Operator("eve", "viewer")
+    assert [await operators.operator(one) for one in (b"gwm-1", b"", b"gwo-2")] == [None] * 3
     assert (operators.may_read_metrics(b"gwm-1"), operators.may_read_metrics(b"gwa-1")) == (True, True)
     assert not operators.may_read_metrics(b"")
+    assert not operators.may_read_metrics(b"gwo-1")
+
+
+def test_the_audit_log_only_grows(tmp_path: Path) -> None:
+    with KeyStore(tmp_path / "identity.db", CLOCK) as store:
+        info, _ = store.create(REQUEST, "eve")
+        store.note("frank", "policy.activate", "policies", {"digest": "abc"})
+        before = store.audit()
+        assert [(line.actor, line.action, line.object) for line in before] == [
+            ("eve", "key.create", info.id),
+            ("frank", "policy.activate", "policies"),
+        ]
+        assert before[1].details == {"digest": "abc"}
+        with contextlib.closing(sqlite3.connect(tmp_path / "identity.db")) as other:
+            for change in (
+                "UPDATE audit SET actor = 'mallory'",
+                "DELETE FROM audit",
+                "DELETE FROM audit WHERE id = 1",
+                "INSERT OR REPLACE INTO audit VALUES (1, 0, 'mallory', 'a', 'o', '{}')",
+                "REPLACE INTO audit SELECT id, at, 'mallory', action, object, details FROM audit",
+            ):
+                with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                    other.execute(change)
+        assert store.audit() == before
+
+
+def test_a_database_from_before_the_log_was_guarded_is_guarded_when_it_is_opened(tmp_path: Path) -> None:
+    migrations = files("gateway.identity") / "migrations"
+    first = (migrations / "0001_keys.sql").read_text()
+    with contextlib.closing(sqlite3.connect(tmp_path / "identity.db")) as old:
+        old.executescript(first)
+        old.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT")
+        old.execute("INSERT INTO migrations VALUES ('0001_keys.sql', ?)", (sha256(first.encode()).hexdigest(),))
+        old.execute("INSERT INTO audit VALUES (1, 0, 'eve', 'key.create', 'key_1', '{}')")
+        old.commit()
+    with KeyStore(tmp_path / "identity.db", CLOCK) as store:
+        store.note("eve", "a", "b", {})
+        assert [line.id for line in store.audit()] == [1, 2]
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            store._connection.execute("DELETE FROM audit")
 
 
 async def test_the_feed_follows_another_connection(tmp_path: Path) -> None:

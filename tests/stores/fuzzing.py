@@ -60,7 +60,7 @@ evaluations:
 risk: low
 life:
   approved: {by: board, on: 2026-02-01, until: 2027-02-01}
-  deprecated: {on: 2026-12-01, successor: newer, sunset: 2027-01-01}
+  deprecated: {on: 2026-12-01, successor: mixtral, sunset: 2027-01-01}
   revoked: {on: 2028-01-01T12:00:00Z, reason: withdrawn}
 """
 CONFIG = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.access.loading import read_access
-from gateway.catalogue.loading import read_cards
+from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
@@ -23,7 +23,7 @@ ENVIRONMENT = {"KEY": "k", "STATE": "state"}
 READERS: dict[str, Callable[[Path], object]] = {
     "config": lambda path: read_config(path, ENVIRONMENT),
     "access": read_access,
-    "model": lambda path: read_cards([read_text(path)]),
+    "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
     "limits": read_limits,
     "prices": read_prices,

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
 from gateway.core.model import Attributes
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.problems import problem_response
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import AuditLine, KeyInfo, KeyRequest, KeyStore
+from gateway.identity.roles import Operator, Permission, roles_with
 
-ACTOR = "admin"
 MAX_PAGE = 1000
 DAY_S = 86_400.0
 
@@ -103,27 +103,28 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
     )
     return (
         Row(method="GET", path="/keys", id="list_keys", summary="Keys, without their secrets", handler=api.list_keys,
-            answer=KeyPage, query=page),
+            permission="keys.read", answer=KeyPage, query=page),
         Row(method="POST", path="/keys", id="create_key", summary="A new key, shown once", handler=api.create_key,
-            answer=CreatedKey, status=201, body=KeyRequest),
+            permission="keys.write", answer=CreatedKey, status=201, body=KeyRequest),
         Row(method="GET", path="/keys/{id}", id="get_key", summary="One key", handler=api.get_key, answer=KeyInfo,
-            errors=(404,)),
+            permission="keys.read", errors=(404,)),
         Row(method="POST", path="/keys/{id}/rotate", id="rotate_key", summary="A successor; the old key overlaps",
-            handler=api.rotate_key, answer=CreatedKey, status=201, body=RotateRequest, errors=(404, 409)),
+            permission="keys.write", handler=api.rotate_key, answer=CreatedKey, status=201, body=RotateRequest,
+            errors=(404, 409)),
         Row(method="POST", path="/keys/{id}/revoke", id="revoke_key", summary="End a key within a second",
-            handler=api.revoke_key, answer=KeyInfo, errors=(404,)),
+            permission="keys.revoke", handler=api.revoke_key, answer=KeyInfo, errors=(404,)),
         Row(method="GET", path="/tenants", id="list_tenants", summary="Declared tenants and teams",
-            handler=api.list_tenants, answer=Listing),
+            permission="tenants.read", handler=api.list_tenants, answer=Listing),
         Row(method="GET", path="/models", id="list_models", summary="Aliases and their targets",
-            handler=api.list_models, answer=Listing),
+            permission="models.read", handler=api.list_models, answer=Listing),
         Row(method="GET", path="/usage", id="usage", summary="Usage and cost from the ledger", handler=api.usage,
-            answer=Listing, query=period),
+            permission="usage.read", answer=Listing, query=period),
         Row(method="GET", path="/audit", id="list_audit", summary="Who changed what", handler=api.list_audit,
-            answer=AuditPage, query=page),
+            permission="audit.read", answer=AuditPage, query=page),
         Row(method="POST", path="/access/explain", id="explain_access", summary="Why a call would be allowed or not",
-            handler=api.explain, answer=Object, body=ExplainRequest),
+            permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
-            answer=Object),
+            permission="status.read", answer=Object),
     )  # fmt: skip
 
 
@@ -150,18 +151,19 @@ class _Handlers:
                 f"the team `{request.team}` of tenant `{request.tenant}` is not declared in policies/tenants.yaml",
                 param="team",
             )
-        info, key = await self._in_thread(self._deps.keys.create, request, ACTOR)
+        info, key = await self._in_thread(self._deps.keys.create, request, asked.operator.name)
         return CreatedKey(key.clear, info)
 
     async def get_key(self, asked: Asked) -> KeyInfo:
         return await self._in_thread(self._deps.keys.get, asked.path["id"])
 
     async def rotate_key(self, asked: Asked) -> CreatedKey:
-        info, key = await self._in_thread(self._deps.keys.rotate, asked.path["id"], asked.body.overlap_s, ACTOR)
+        who = asked.operator.name
+        info, key = await self._in_thread(self._deps.keys.rotate, asked.path["id"], asked.body.overlap_s, who)
         return CreatedKey(key.clear, info)
 
     async def revoke_key(self, asked: Asked) -> KeyInfo:
-        return await self._in_thread(self._deps.keys.revoke, asked.path["id"], ACTOR)
+        return await self._in_thread(self._deps.keys.revoke, asked.path["id"], asked.operator.name)
 
     async def list_tenants(self, asked: Asked) -> Listing:  # noqa: ARG002  all handlers have one shape
         return Listing(self._deps.tenants())
@@ -199,31 +201,23 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
     table = rows(deps)
     document = openapi(table)
 
-    def check(request: Request) -> None:
-        header = request.headers.get("authorization", "")
-        given = header[7:].strip() if header[:7].lower() == "bearer " else ""
-        if not credentials.is_admin(given.encode("latin-1", "replace")):
-            raise Unauthenticated(
-                "the admin API needs its own credential, as `Authorization: Bearer …`",
-                code="invalid_credential",
-                headers={"www-authenticate": "Bearer"},
-            )
-
     def answering(row: Row) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            check(request)
-            result = await row.handler(await read(request, row))
+            operator = await _operator_of(request, credentials)
+            if not operator.may(row.permission):
+                raise _not_permitted(operator, row.permission)
+            result = await row.handler(await read(request, row, operator))
             return _json(result, row.status)
 
         return answer
 
     async def show_document(request: Request) -> Response:
-        check(request)
+        await _operator_of(request, credentials)
         return _json(document)
 
     async def nothing(request: Request) -> Response:
         """Even that there is nothing here is not for everybody."""
-        check(request)
+        await _operator_of(request, credentials)
         allowed = {row.method for row in table if _same_path(row.path, request.path_params["path"])}
         if allowed:
             raise MethodNotAllowed("method not allowed", headers={"allow": ", ".join(sorted(allowed))})
@@ -252,6 +246,25 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
     # Starlette tries the next route when only the method differs, and the last one knows what to say.
     app.router.redirect_slashes = False
     return app
+
+
+async def _operator_of(request: Request, credentials: OperatorCredentials) -> Operator:
+    header = request.headers.get("authorization", "")
+    given = header[7:].strip() if header[:7].lower() == "bearer " else ""
+    operator = await credentials.operator(given.encode("latin-1", "replace"))
+    if operator is None:
+        raise Unauthenticated(
+            "the admin API needs its own credential, as `Authorization: Bearer …`",
+            code="invalid_credential",
+            headers={"www-authenticate": "Bearer"},
+        )
+    return operator
+
+
+def _not_permitted(operator: Operator, permission: Permission) -> NotAllowed:
+    roles = ", ".join(roles_with(permission))
+    said = f"the role `{operator.role}` does not hold `{permission}`; roles that do: {roles}"
+    return NotAllowed(said, code="role_not_allowed")
 
 
 def _http(error: Exception) -> Response:

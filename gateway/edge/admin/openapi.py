@@ -9,12 +9,13 @@ import msgspec
 from gateway import __version__
 from gateway.edge.admin.problems import Problem
 from gateway.edge.admin.table import Row
+from gateway.identity.roles import ROLES
 
 _PATH_PARAM = re.compile(r"\{(\w+)\}")
 
 
 def openapi(rows: Sequence[Row]) -> Mapping[str, Any]:
-    """The document for these rows."""
+    """The document for these rows; `x-permission` of each is what a role must hold, `x-roles` what each role holds."""
     types = [Problem, *(row.answer for row in rows), *(row.body for row in rows if row.body is not None)]
     types += [param.type for row in rows for param in row.query]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
@@ -26,6 +27,7 @@ def openapi(rows: Sequence[Row]) -> Mapping[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Gateway admin API", "version": __version__},
         "security": [{"admin": []}],
+        "x-roles": {role: sorted(permissions) for role, permissions in ROLES.items()},
         "paths": paths,
         "components": {
             "schemas": components,
@@ -43,7 +45,7 @@ def _operation(row: Row, by_type: Mapping[str, Any]) -> dict[str, Any]:
         {"name": param.name, "in": "query", "description": param.summary, "schema": by_type[repr(param.type)]}
         for param in row.query
     ]
-    errors = sorted({400, 401, 405, *row.errors, *((413,) if row.body is not None else ())})
+    errors = sorted({400, 401, 403, 405, *row.errors, *((413,) if row.body is not None else ())})
     problem = {"application/problem+json": {"schema": by_type[repr(Problem)]}}
     responses: dict[str, Any] = {
         str(row.status): {"description": "done", "content": {"application/json": {"schema": by_type[repr(row.answer)]}}}
@@ -51,6 +53,7 @@ def _operation(row: Row, by_type: Mapping[str, Any]) -> dict[str, Any]:
     responses.update({str(status): {"description": "refused", "content": problem} for status in errors})
     operation: dict[str, Any] = {
         "operationId": row.id,
+        "x-permission": row.permission,
         "summary": row.summary,
         "parameters": parameters,
         "responses": responses,

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 
 from gateway.core.faults import BadRequest, TooLarge
+from gateway.identity.roles import Operator, Permission
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -23,8 +24,9 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request, read: path and query parameters, and the body as the row's type."""
+    """A request, read: who asks, path and query parameters, and the body as the row's type."""
 
+    operator: Operator
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Any = None
@@ -34,12 +36,14 @@ Handler = Callable[[Asked], Awaitable[Any]]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint. `path` is below `/admin`; `errors`: statuses besides 400, 401, 405 that it may answer with."""
+    """One endpoint. `path` is below `/admin`; `permission`: what an operator's role must hold; `errors`: statuses
+    besides 400, 401, 403, 405 that it may answer with."""
 
     method: str
     path: str
     id: str
     summary: str
+    permission: Permission
     handler: Handler
     answer: Any
     status: int = 200
@@ -48,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
 
 
-async def read(request: Request, row: Row) -> Asked:
+async def read(request: Request, row: Row, operator: Operator) -> Asked:
     """The request by its row.
 
     Raises:
@@ -63,7 +67,7 @@ async def read(request: Request, row: Row) -> Asked:
             values[name] = msgspec.convert(text, known[name].type, strict=False)
         except msgspec.ValidationError as error:
             raise BadRequest(f"`{name}`: {error}", param=name) from None
-    return Asked(request.path_params, values, await _body(request, row))
+    return Asked(operator, request.path_params, values, await _body(request, row))
 
 
 async def _body(request: Request, row: Row) -> Any:
