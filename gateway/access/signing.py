@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 BUNDLE = "bundle.sig"
-_UNSIGNED_FOLDERS = {"tests", "schemas"}  # which decide nothing
 _MISSING_EXTRA = "signed policies need the extra `signing`: pip install '.[signing]' in the gateway's folder"
 
 
@@ -46,16 +45,6 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     files: dict[str, str]
     signatures: tuple[Signature, ...]
-
-
-def signed_names(folder: Path) -> list[str]:
-    """The relative paths of the files that a bundle vouches for: all YAML files but hidden ones, tests and schemas."""
-    found = (path.relative_to(folder) for path in folder.rglob("*.yaml") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in found
-        if path.parts[0] not in _UNSIGNED_FOLDERS and not any(part.startswith(".") for part in path.parts)
-    )
 
 
 def sign(folder: Path, private_key_pem: bytes, names: Sequence[str], bundle: bytes = b"") -> bytes:

@@ -5,8 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.access.signing import BUNDLE, key_id_of, new_key, sign, signed_names
+from gateway.access.signing import BUNDLE, key_id_of, new_key, sign
 from gateway.cli.arguments import Verbs, verb
+from gateway.policyset import policy_texts
+from gateway.stores.documents import DocumentError
 
 
 def add_sign(actions: Verbs) -> None:
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         print(_make_key(Path(options.new_key)) if options.new_key else _sign(Path(options.policies), Path(options.key)))
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-    except (ValueError, ModuleNotFoundError) as error:
+    except (DocumentError, ValueError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
     else:
         return 0
@@ -49,9 +51,7 @@ def _make_key(path: Path) -> str:
 
 def _sign(policies: Path, key: Path) -> str:
     pem = key.read_bytes()
-    names = signed_names(policies)
-    if not names:
-        raise ValueError(f"there are no YAML files in {policies}")
+    names = list(policy_texts(policies))  # what takes force, and nothing else
     place = policies / BUNDLE
     try:
         text = sign(policies, pem, names, place.read_bytes() if place.exists() else b"")

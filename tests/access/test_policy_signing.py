@@ -23,27 +23,25 @@ from gateway.access.signing import (
     key_id_of,
     new_key,
     sign,
-    signed_names,
 )
 from gateway.cli.policy_sign import add_sign
 from gateway.stores.documents import DocumentError, parse_document
 
 PRIVATE, PUBLIC = new_key()
 OTHER_PRIVATE, OTHER_PUBLIC = new_key()
-FILES = {"access.yaml": b"rules: []\n", "models/small.yaml": b"name: small\n", "tenants.yaml": b"tenants: []\n"}
+FILES = {
+    "access.yaml": b"rules: []\n",
+    "models/small.yaml": b"name: small\n",
+    "tenants.yaml": b"tenants: []\n",
+    "limits.yaml": b"limits: []\n",
+    "prices.yaml": b"currency: USD\n",
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("policies")
-    extra = {
-        "tests/t.yaml": b"x",
-        "schemas/s.yaml": b"x",
-        ".hidden.yaml": b"x",
-        "..data/access.yaml": b"x",
-        "a.txt": b"",
-    }
-    for name, content in {**FILES, **extra}.items():
+    for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return folder
@@ -51,11 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> bytes:
-    return sign(folder, PRIVATE, signed_names(folder))
-
-
-def test_what_decides_is_signed(folder: Path) -> None:
-    assert signed_names(folder) == sorted(FILES)
+    return sign(folder, PRIVATE, sorted(FILES))
 
 
 def test_a_listed_key_vouches(bundle: bytes) -> None:
@@ -71,13 +65,13 @@ def test_the_signature_is_over_the_canonical_json_of_the_files(bundle: bytes) ->
 
 
 def test_several_may_vouch(folder: Path, bundle: bytes) -> None:
-    both = sign(folder, OTHER_PRIVATE, signed_names(folder), bundle)
+    both = sign(folder, OTHER_PRIVATE, sorted(FILES), bundle)
     assert len(json.loads(both)["signatures"]) == 2
     assert check_signature(FILES, both, [PUBLIC]) == key_id_of(PUBLIC)
     assert check_signature(FILES, both, [OTHER_PUBLIC]) == key_id_of(OTHER_PUBLIC)
-    again = sign(folder, OTHER_PRIVATE, signed_names(folder), both)
+    again = sign(folder, OTHER_PRIVATE, sorted(FILES), both)
     assert again == both, "signing again adds nothing"
-    fewer = sign(folder, OTHER_PRIVATE, signed_names(folder)[:1], both)
+    fewer = sign(folder, OTHER_PRIVATE, sorted(FILES)[:1], both)
     assert len(json.loads(fewer)["signatures"]) == 1, "a signature of other content is not kept"
 
 
@@ -104,7 +98,7 @@ OWN_ID = {"key_id": key_id_of(PUBLIC)}
     ("files", "change", "keys", "said"),
     [
         ({**FILES, "more.yaml": b""}, same, [PUBLIC], "more.yaml is not among the files that bundle.sig vouches for"),
-        ({"access.yaml": FILES["access.yaml"]}, same, [PUBLIC], "models/small.yaml was signed, and is not there"),
+        (dict(list(FILES.items())[:1]), same, [PUBLIC], "limits.yaml was signed, and is not there"),
         ({**FILES, "access.yaml": b"rules: [] \n"}, same, [PUBLIC], r"access.yaml is not the file that was signed: SHA-256 \w{64} was signed, \w{64} is here"),
         (FILES, same, [OTHER_PUBLIC], f"is signed by no trusted key: by {key_id_of(PUBLIC)}; trusted: {key_id_of(OTHER_PUBLIC)}"),
         (FILES, same, [], "is signed by no trusted key: by .*; trusted: none"),
@@ -191,7 +185,8 @@ def run(*words: str) -> int:
 def test_signing_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policies, key = tmp_path / "policies", tmp_path / "signer.pem"
     (policies / "models").mkdir(parents=True)
-    for name, content in FILES.items():
+    beside = {"notes.yaml": b"x", "models/README.md": b"x", "models/.hidden.yaml": b"x"}
+    for name, content in {**FILES, **beside}.items():
         (policies / name).write_bytes(content)
     assert run("--new-key", str(key)) == 0
     public = Path(f"{key}.pub").read_bytes()
@@ -200,9 +195,14 @@ def test_signing_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run("--new-key", str(key)) == 1
     assert f"error: {key}: File exists" in capsys.readouterr().err
     assert run("--key", str(key), "--policies", str(policies)) == 0
-    assert "signed 3 files: access.yaml, models/small.yaml, tenants.yaml" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.endswith("signed 5 files: tenants.yaml, access.yaml, limits.yaml, prices.yaml, models/small.yaml\n"), (
+        "what takes force, and nothing else"
+    )
     assert check_signature(FILES, (policies / BUNDLE).read_bytes(), [public]) == key_id_of(public)
-    assert sorted(path.name for path in policies.iterdir()) == ["access.yaml", BUNDLE, "models", "tenants.yaml"]
+    assert sorted(path.name for path in policies.iterdir()) == sorted(
+        [BUNDLE, "models", "notes.yaml", *(FILES.keys() - {"models/small.yaml"})]
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_signing_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         (("--key", "absent.pem"), r"error: absent\.pem: No such file"),
         (("--key", "public.pem"), r"error: public\.pem, .*: is no PEM file of a private key"),
-        (("--key", "private.pem", "--policies", "empty"), "error: there are no YAML files in empty"),
+        (("--key", "private.pem", "--policies", "empty"), r"error: empty/tenants\.yaml: cannot be read"),
         (("--key", "private.pem", "--policies", "odd"), r"error: .*: bundle\.sig is malformed"),
     ],
 )
@@ -226,13 +226,12 @@ def test_what_cannot_be_signed_is_told(
         "public.pem": PUBLIC,
         "private.pem": PRIVATE,
         "odd/bundle.sig": b"{}",
-        "odd/a.yaml": b"",
+        **{f"odd/{name}": b"" for name in FILES if "/" not in name},
+        **{f"policies/{name}": b"" for name in FILES if "/" not in name},
     }.items():
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(content)
     Path("empty").mkdir()
-    Path("policies").mkdir()
-    Path("policies/access.yaml").write_text("rules: []\n")
     assert run(*words) == 1
     assert re.match(said, capsys.readouterr().err)
 

@@ -80,9 +80,16 @@ telemetry:
   otlp: {endpoint: "http://127.0.0.1:4318", headers: {a: b}, sample_ratio: 0.5}
 """
 ACCESS = """
+max_exception_days: 60
+hide_models: true
 rules:
-  - {id: one, effect: allow, owner: o, reason: r, tenants: [demo], teams: [a], labels: {env: "dev*"}, models: ["*"]}
-  - {id: two, effect: deny, owner: o, reason: r, operations: [images], models: [x]}
+  - {id: one, effect: allow, owner: o, reason: r, tenants: [demo], teams: [a], labels: {env: "dev*"}, models: ["*"],
+     claims: {groups: [x]}, from: 2026-01-01, obligations: {max_output_tokens: 100, regions: ["eu-*"], guards: [g]}}
+  - {id: two, effect: deny, owner: o, reason: r, mode: audit, operations: [images], models: [x], risks: [high],
+     trains_on_inputs: true, when: "request.max_output_tokens > 1000"}
+exceptions:
+  - {id: three, lifts: [two], owner: a, approver: b, reason: r, ticket: T-1, from: 2026-01-01, until: 2026-02-01T12:00:00Z,
+     tenants: [demo], models: [x], hosting: [self-served], statuses: [approved]}
 """
 LIMITS = """
 default_output_tokens: 100

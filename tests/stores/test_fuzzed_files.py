@@ -16,6 +16,7 @@ from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
 from gateway.limits.rules import read_limits
 from gateway.stores.documents import DocumentError, load_document, read_text
+from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.stores.fuzzing import GOOD, Case, cases, written
 
 ENVIRONMENT = {"KEY": "k", "STATE": "state"}
@@ -71,6 +72,19 @@ def judged(kind: str, case: Case, folder: Path, good: object) -> str:
     if case.verdict == "refused":
         return "not refused"
     return "another value" if case.verdict == "same" and value_of(kind, path) != good else ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_quick_way_reads_what_the_careful_one_reads(kind: str) -> None:
+    quick = 0
+    for case in cases(kind, SEED + 1, NODES, TEXTS):
+        try:
+            plain = build_plain(case.text)
+        except Unusual:
+            continue
+        quick += 1
+        assert build(case.text, "f")[0] == plain, case.name
+    assert quick > 300
 
 
 @pytest.mark.parametrize("kind", KINDS)
