@@ -1,0 +1,14 @@
+"""`gateway policy`: rules tested, compared, explained and tried on real traffic before they are merged."""
+
+from gateway.cli.arguments import Verbs, verb
+from gateway.cli.policy_sign import add_sign
+
+# One file a verb; each adds its own.
+ACTIONS = (add_sign,)
+
+
+def add_to(verbs: Verbs) -> None:
+    parser = verb(verbs, "policy", "test, compare, explain and sign policies", "gateway policy test")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for add in ACTIONS:
+        add(actions)
