@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -143,7 +144,8 @@ def _snapshot(database: Path) -> Generator[sqlite3.Connection | None]:
 
 
 def _add(found: dict[Texts, InputsRow], row: sqlite3.Row) -> None:
-    texts, sums = _texts(row), _sums(row)
+    texts = _texts(row)
+    sums: dict[str, Any] = _sums(row)
     known = found.get(texts)
     if known is not None:
         last_ns = max(known.last_ns, sums["last_ns"])

@@ -36,11 +36,6 @@ def inputs_digest(*texts: str) -> bytes:
     return blake2b(_encode(texts), digest_size=16).digest()
 
 
-def is_policy_refusal(record: Record) -> bool:
-    """Whether policy said no, other than by a limit."""
-    return record.outcome == "refused" and record.blame == "policy" and record.status == 403
-
-
 class RollUp:
     """Counts new calls. It belongs to one connection: what it remembers is true for as long as that is."""
 
@@ -85,7 +80,7 @@ def _by_hour(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
         groups = hours.get(started_ns // HOUR_NS)
         if groups is None:
             groups = hours[started_ns // HOUR_NS] = {}
-        refused = record.outcome == "refused" and is_policy_refusal(record)
+        refused = record.outcome == "refused" and record.is_policy_refusal
         cost, unpriced = record.cost_nano or 0, record.pricing == "unpriced"
         used, made = (0, 0) if usage is None else (usage.total_input, usage.total_output)
         sums = groups.get(texts)
