@@ -18,9 +18,9 @@ from gateway.core.record import Record
 from gateway.stores.sqlite import named_queries
 
 HOUR_NS = 3_600_000_000_000
-# How many inputs' ids are remembered, and up to which length of all their texts: about 10 MB, whatever clients send.
+# How many inputs' ids are remembered, and of which size: 4 MB as a rule, 18 MB whatever clients send.
 REMEMBERED = 8_192
-MAX_REMEMBERED_LENGTH = 2_048
+MAX_REMEMBERED_BYTES = 2_048
 INPUTS = ("tenant", "team", "key_id", "facts", "data_class", "operation", "model", "attributes")
 # Sums stop here. Only an upstream's nonsense gets so far, and it must not keep other calls out of the ledger.
 _MOST = 2**63 - 1
@@ -42,7 +42,9 @@ class RollUp:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._queries = named_queries("gateway.ledger")
-        self._ids: OrderedDict[Texts, int] = OrderedDict()
+        # By the texts in one piece of memory of their own. The texts themselves stand between records that go, and kept
+        # all of that memory from being used again as a whole: 4 µs more for every call.
+        self._ids: OrderedDict[bytes, int] = OrderedDict()
 
     def add(self, records: Iterable[Record]) -> None:
         """Count calls that were inserted in the transaction under way. If it is not committed, this object must not be
@@ -52,13 +54,14 @@ class RollUp:
             self._connection.executemany(self._queries["add_decision_hour"], rows)
 
     def _id_of(self, texts: Texts) -> int:
-        found = self._ids.get(texts)
+        encoded = _encode(texts)
+        found = self._ids.get(encoded)
         if found is not None:
-            self._ids.move_to_end(texts)
+            self._ids.move_to_end(encoded)
             return found
         found = self._stored_id_of(texts)
-        if sum(map(len, texts)) <= MAX_REMEMBERED_LENGTH:
-            self._ids[texts] = found
+        if len(encoded) <= MAX_REMEMBERED_BYTES:
+            self._ids[encoded] = found
             if len(self._ids) > REMEMBERED:
                 self._ids.popitem(last=False)
         return found
