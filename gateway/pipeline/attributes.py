@@ -21,7 +21,7 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     """The request's attributes; `data_class` is what it counts as."""
     fields = call.fields
     tools, hosted = False, ()
-    if any(fields.get(name) for name in ("tools", "functions", "mcp_servers", "web_search_options")):
+    if _brings_tools(fields):
         tools, hosted = True, tuple(sorted(set(_hosted(fields))))
     return Attributes(
         data_class=data_class,
@@ -32,10 +32,16 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     )
 
 
+def _brings_tools(fields: Fields) -> bool:
+    """An empty list brings none; an empty object switches OpenAI's search on."""
+    listed = any(fields.get(name) for name in ("tools", "functions", "mcp_servers"))
+    return listed or fields.get("web_search_options") is not None
+
+
 def _hosted(fields: Fields) -> Iterator[str]:
     if fields.get("mcp_servers"):
         yield "mcp"
-    if fields.get("web_search_options"):
+    if fields.get("web_search_options") is not None:
         yield "web_search"
     found = fields.get("tools")
     for tool in cast(list[Any], found) if isinstance(found, list) else ():
