@@ -13,6 +13,8 @@ from gateway.pipeline.estimate import most_output
 
 # Tools that the application itself runs; all other kinds are the provider's.
 _OWN_TOOLS = frozenset({"function", "custom", "functionDeclarations", "function_declarations"})
+# No answer is longer; what is told of one is kept within what JSON and CEL can hold.
+MOST = 2**53
 _DATED = re.compile(r"_\d{8}$")
 _encode = msgspec.json.Encoder().encode
 
@@ -26,7 +28,7 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     return Attributes(
         data_class=data_class,
         stream=call.stream,
-        max_output_tokens=most_output(call),
+        max_output_tokens=min(most_output(call), MOST),
         tools=tools,
         hosted_tools=hosted,
     )

@@ -56,6 +56,13 @@ def test_no_tools_are_no_tools(fields: dict[str, Any]) -> None:
     assert (found.tools, attributes_text(found)) == (False, "")
 
 
+@pytest.mark.parametrize(("asked", "taken"), [(-1, 0), (0, 0), (7, 7), (10**30, 2**53), ("7", 0)])
+def test_a_length_is_taken_for_a_number_that_can_be_kept(asked: object, taken: int) -> None:
+    found = attributes_of(call_of("chat", max_tokens=asked), "internal")
+    assert found.max_output_tokens == taken
+    assert attributes_text(found) == (json.dumps({"max_output_tokens": taken}, separators=(",", ":")) if taken else "")
+
+
 CAPS = [
     ("chat", {}, {"max_tokens": 50}),
     ("chat", {"max_completion_tokens": 60, "max_tokens": 7}, {"max_completion_tokens": 50, "max_tokens": 7}),
