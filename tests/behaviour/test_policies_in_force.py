@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import time
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def put(gateway: Gateway, name: str, text: str) -> None:
     temporary.replace(path)
 
 
-async def changes(gateway: Gateway, before: str, seconds: float = 2.0) -> str:
+async def changes(gateway: Gateway, before: str, seconds: float = 10.0) -> str:
     """The version in force once it is another than `before`."""
     async with within(seconds):
         while (now := (await versions(gateway))["policy_versions"]["access"]) == before:
@@ -65,13 +66,26 @@ async def changes(gateway: Gateway, before: str, seconds: float = 2.0) -> str:
     return now
 
 
+async def newest(gateway: Gateway, known: Container[str]) -> str:
+    """The version in force once some worker has one that is not known yet."""
+    async with within(10):
+        while (now := (await versions(gateway))["policy_versions"]["access"]) in known:
+            await asyncio.sleep(0.02)
+    return now
+
+
 async def test_a_hundred_reloads_under_load_drop_and_misjudge_nothing(make_gateway: GatewayFactory) -> None:
     """Rules that allow and rules that deny take turns, with bad files in between. Every answer must be what the version
-    that its record names says, and every call must have been answered."""
+    that its record names says, every call must have been answered, and no worker may lag by more than a second."""
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
-        gateway = make_gateway(upstream.base_url, policies={"access": "rules:\n" + rule(more="labels: {no: one}")})
+        gateway = make_gateway(
+            upstream.base_url,
+            policies={"access": "rules:\n" + rule(more="labels: {no: one}")},
+            server={"workers": 2, "limits_per_worker": True},
+        )
         await asyncio.to_thread(gateway.start)
         said: dict[str, bool] = {(await versions(gateway))["policy_versions"]["access"]: False}
+        written: list[tuple[int, str]] = []
         stop, statuses = asyncio.Event(), list[int]()
 
         async def load(client: httpx.AsyncClient) -> None:
@@ -86,12 +100,11 @@ async def test_a_hundred_reloads_under_load_drop_and_misjudge_nothing(make_gatew
                 if number % 10 == 5:
                     put(gateway, "access.yaml", "rules:\n  - {id: broken\n")
                     await asyncio.sleep(0.05)
-                effect = "allow" if allowed else "deny"
-                put(gateway, "access.yaml", "rules:\n" + rule(effect, id=f"r{number}"))
-                began = time.monotonic()
-                version = await changes(gateway, version)
-                assert time.monotonic() - began < 1.0, "a reload is in force within a second"
+                put(gateway, "access.yaml", "rules:\n" + rule("allow" if allowed else "deny", id=f"r{number}"))
+                moment = time.time_ns()
+                version = await newest(gateway, said)
                 said[version] = allowed
+                written.append((moment, version))
             stop.set()
             await asyncio.gather(*callers)
         assert len(said) == 101
@@ -100,6 +113,10 @@ async def test_a_hundred_reloads_under_load_drop_and_misjudge_nothing(make_gatew
         assert len(records) == len(statuses)
         wrong = [one["id"] for one in records if (one["outcome"] == "completed") != said[one["policy_version"]]]
         assert wrong == []
+        order = list(said)
+        for moment, version in written:
+            late = [one for one in records if one["started_ns"] > moment + 1_000_000_000]
+            assert all(order.index(one["policy_version"]) >= order.index(version) for one in late)
         assert sum(one["outcome"] == "completed" for one in records) == statuses.count(200)
         assert len({one["policy_version"] for one in records}) > 50, "the load has met most versions"
 
@@ -113,7 +130,7 @@ async def test_every_activation_is_in_the_history_and_the_audit_log(make_gateway
     await asyncio.sleep(0.5)
     assert (await versions(gateway))["policy_versions"]["access"] == second, "the last good one stays"
     history = PolicyHistory(gateway.state / "policy_history")
-    async with within(2):
+    async with within(10):
         while len(history.entries()) < 2:
             await asyncio.sleep(0.05)
     assert [entry.digest[:16] for entry in history.entries()] == [first, second]
@@ -150,7 +167,7 @@ async def test_signed_policies_take_force_only_as_they_were_signed(
     await asyncio.to_thread(gateway.start)
     before = (await versions(gateway))["policy_versions"]["access"]
     put(gateway, "tenants.yaml", TENANTS.replace("      - {id: team-b, name: B}\n", ""))
-    async with within(2):
+    async with within(10):
         while (await versions(gateway))["policies"] != "stale":
             await asyncio.sleep(0.02)
     status = await versions(gateway)
