@@ -2,9 +2,10 @@
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.policy_sign import add_sign
+from gateway.cli.policy_test import add_test
 
 # One file a verb; each adds its own.
-ACTIONS = (add_sign,)
+ACTIONS = (add_test, add_sign)
 
 
 def add_to(verbs: Verbs) -> None:
