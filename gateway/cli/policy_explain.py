@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.access.explaining import Check, Considered
+from gateway.access.obligations import in_words
 from gateway.cli.arguments import Verbs, add_json, label, moment, verb
 from gateway.cli.output import print_json
 from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.faults import Fault, NotFound
-from gateway.core.model import Attributes, Decision, Obligations
+from gateway.core.model import Attributes, Decision
 from gateway.edge.admin.api import ExplainRequest
 from gateway.identity.keystore import KeyInfo, KeyStore
 from gateway.policyset import CALLS, PolicySet, read_policies
@@ -130,7 +131,7 @@ def _decided(decision: Decision, indent: str) -> Iterator[str]:
     yield f"{indent}because     {decision.reason}"
     if decision.remedy:
         yield f"{indent}remedy      {decision.remedy}"
-    if obliged := obligations_in_words(decision.obligations):
+    if obliged := in_words(decision.obligations):
         yield f"{indent}obliged to  {obliged}"
     if decision.would_deny:
         yield f"{indent}watched by  {', '.join(decision.would_deny)}: in audit mode; would refuse it"
@@ -169,14 +170,3 @@ def _check(check: Check) -> str:
 
 def _mark(holds: bool) -> str:
     return "✓" if holds else "✗"
-
-
-def obligations_in_words(found: Obligations) -> str:
-    """`max_output_tokens 1000, no_content`; empty for none."""
-    words = {
-        "max_output_tokens": str(found.max_output_tokens or ""),
-        "regions": "+".join(found.regions or ()),
-        "guards": "+".join(found.guards),
-    }
-    flags = [name for name in ("forbid_tools", "no_content", "require_prompt") if getattr(found, name)]
-    return ", ".join([*(f"{name} {value}" for name, value in words.items() if value), *flags])
