@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from gateway.core.days import begins
+
 Verbs = Any  # argparse keeps the type of what add_subparsers returns to itself
 
 
@@ -31,3 +33,11 @@ def label(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"a label is name=value, not {text!r}")
     return name, value
+
+
+def moment(text: str) -> float:
+    """A day or a moment as declared files write them, as Unix seconds, for argparse."""
+    try:
+        return begins(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
