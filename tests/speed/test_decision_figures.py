@@ -16,7 +16,9 @@ def test_every_figure_is_measured() -> None:
 
 
 def test_the_policies_that_are_measured_allow_some_and_refuse_some(tmp_path: Path) -> None:
-    policies = read_policies(write_policies(tmp_path / "policies", 2000, 100, condition="request.max_output_tokens > 5"))
+    policies = read_policies(
+        write_policies(tmp_path / "policies", 2000, 100, condition="request.max_output_tokens > 5")
+    )
     asked = Attributes(data_class="internal", max_output_tokens=10)
     found = [
         bool(ask(policies.access, policies.catalogue, who, f"alias-{number % 100}", "chat", asked, NOW).permits)
