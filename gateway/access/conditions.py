@@ -109,8 +109,11 @@ class Compiler:
             raise ConditionError(f"a condition is true or false, and this one is of the type {kind}")
 
         def evaluate(values: Mapping[str, Any]) -> bool:
-            result = expression.eval(data=values)
-            value = result.value()
+            try:
+                result = expression.eval(data=values)
+                value = result.value()
+            except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # more steps than it may take, say
+                raise ConditionError(_said(str(error))) from None
             if value is True or value is False:
                 return value
             raise ConditionError(_said(str(value)))
