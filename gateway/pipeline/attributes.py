@@ -16,8 +16,8 @@ from gateway.pipeline.estimate import most_output
 _OWN_TOOLS = frozenset({"function", "custom", "function_declarations"})
 # Fields that switch on what a provider runs, and what that is called: an empty list brings nothing, while an empty
 # object switches OpenAI's search on.
-_LISTED: Mapping[str, str] = {"mcp_servers": "mcp", "plugins": "plugins", "data_sources": "data_sources"}
-_SWITCHES: Mapping[str, str] = {
+LISTED: Mapping[str, str] = {"mcp_servers": "mcp", "plugins": "plugins", "data_sources": "data_sources"}
+SWITCHES: Mapping[str, str] = {
     "web_search_options": "web_search",
     "search_parameters": "web_search",
     "enable_search": "web_search",
@@ -50,16 +50,16 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
 
 
 def _brings_tools(fields: Fields) -> bool:
-    listed = any(fields.get(name) for name in ("tools", "functions", *_LISTED))
-    return listed or any(fields.get(name) not in (None, False) for name in _SWITCHES)
+    listed = any(fields.get(name) for name in ("tools", "functions", *LISTED))
+    return listed or any(fields.get(name) not in (None, False) for name in SWITCHES)
 
 
 def _hosted(fields: Fields, *, google: bool) -> set[str]:
     """Raises:
     BadRequest: more kinds than there are: what is remembered and recorded of a request is bounded.
     """
-    found = {kind for name, kind in _LISTED.items() if fields.get(name)}
-    found |= {kind for name, kind in _SWITCHES.items() if fields.get(name) not in (None, False)}
+    found = {kind for name, kind in LISTED.items() if fields.get(name)}
+    found |= {kind for name, kind in SWITCHES.items() if fields.get(name) not in (None, False)}
     tools = fields.get("tools")
     for tool in cast(list[Any], tools) if isinstance(tools, list) else ():
         if isinstance(tool, Mapping):

@@ -21,7 +21,7 @@ CONFIGS = ("generationConfig", "generation_config")
 # No answer is as long; larger numbers fit into nothing that keeps or compares them.
 MOST = 2**53
 MAX_DIGITS = 32
-_CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
+CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -31,7 +31,7 @@ def all_tokens(call: Call, default_output: int) -> int:
     """Tokens of the request and of the longest answer it allows."""
     if call.operation.name in _WITHOUT_TEXT_OUTPUT:
         return input_tokens(call)
-    choices = _largest(call, _CHOICE_FIELDS)
+    choices = _largest(call, CHOICE_FIELDS)
     return input_tokens(call) + estimate_output(most_output(call), choices, default_output)
 
 
@@ -43,7 +43,7 @@ def most_output(call: Call) -> int:
 
 def most_choices(call: Call) -> int:
     """How many answers to one question the request asks for; 1 if it does not say."""
-    return max(1, _largest(call, _CHOICE_FIELDS))
+    return max(1, _largest(call, CHOICE_FIELDS))
 
 
 def _largest(call: Call, names: Iterable[str]) -> int:
