@@ -44,9 +44,7 @@ async def test_a_second_header_does_not_hide_a_higher_class_of_data(
     answer = await client.post("/chat/completions", json=BODY, headers=headers)
     assert (answer.status_code, answer.json()["error"].get("gateway", {}).get("rule_id")) == (403, "no-restricted")
     assert (await client.get("/models", headers=headers)).json()["data"] == []
-    assert (
-        await client.post("/chat/completions", json=BODY, headers={"x-gateway-data-class": ""})
-    ).status_code == 200
+    assert (await client.post("/chat/completions", json=BODY, headers={"x-gateway-data-class": ""})).status_code == 200
 
 
 async def test_two_keys_are_nobodys(guarded: tuple[Gateway, httpx.AsyncClient]) -> None:
