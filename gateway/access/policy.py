@@ -43,8 +43,10 @@ def _unusable(question: Question) -> bool:
 
 
 class AccessPolicy:
-    """A frozen set of rules. Decisions are remembered until the next moment at which a rule, an exception or a model's
-    life begins or ends, so asking again costs a dictionary lookup.
+    """A frozen set of rules, asked about the models of one catalogue: a target is always described alike.
+
+    Decisions are remembered until the next moment at which a rule, an exception or a model's life begins or ends, so
+    asking again costs a dictionary lookup.
 
     Attributes:
         version: digest of everything decisions follow from. hide: refuse as if the model did not exist.

@@ -64,3 +64,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     upstream_request_id: str = ""
     client_request_id: str = ""
     trace_id: str = ""
+
+    @property
+    def is_policy_refusal(self) -> bool:
+        """Whether access said no, and not a limit (429)."""
+        return self.outcome == "refused" and self.blame == "policy" and self.status == 403

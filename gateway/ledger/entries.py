@@ -12,7 +12,8 @@ import msgspec
 
 from gateway.core.record import Record
 
-MAX_LINES = 2000
+# Of one transaction: the fewer there are, the fewer times the same sums are written.
+MAX_LINES = 4000
 # No count, duration or cost of one call is larger. More can only be an upstream's nonsense; in the store it would
 # overflow 64 bits when a report adds it up (9,000 rows of this size still fit).
 LARGEST = 10**15

@@ -28,13 +28,17 @@ GROUPS: dict[str, str] = {
     "operation": "operation",
     "outcome": "outcome",
     "error": "error_code",
+    "rule": "rule_id",
+    "policy": "policy_version",
+    "would_deny": "would_deny",
+    "data_class": "data_class",
     "prompt": "prompt_id",
     "month": "local_month(started_ns / 900000000000)",
     "day": "local_day(started_ns / 900000000000)",
     "hour": "local_hour(started_ns / 900000000000)",
 }
 FILTERS: dict[str, str] = {
-    name: GROUPS[name] for name in ("tenant", "team", "key", "model", "target", "operation", "outcome")
+    name: GROUPS[name] for name in ("tenant", "team", "key", "model", "target", "operation", "outcome", "rule")
 }
 # Every zone's hours and days begin on a quarter of an hour of UTC, so a quarter is all that a moment need be known by.
 _QUARTER_S = 900
@@ -48,6 +52,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         group: the values of what was grouped by.
         input_tokens, output_tokens: everything that went in and came out; the other token meters are parts of them.
         cost_nano: of priced calls. unpriced: calls that used something without a known price; they are not in the cost.
+        would_refuse: calls that a rule in audit mode would have refused.
         estimated: calls whose usage was counted by us, because their answer was cut.
     """
 
@@ -58,6 +63,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     failed: int
     cancelled: int
     interrupted: int
+    would_refuse: int
     input_tokens: int
     cached_input_tokens: int
     cache_write_tokens: int
@@ -104,10 +110,7 @@ def usage(
     _check_words(filters, FILTERS, "filter")
     functions = _time_functions(zone)
     values: dict[str, Any] = {f"f_{name}": value for name, value in filters.items()}
-    values["since_ns"] = 0 if since is None else _nanoseconds(since)
-    values["until_ns"] = 2**63 - 1 if until is None else _nanoseconds(until)
-    if values["since_ns"] > values["until_ns"]:
-        raise ValueError(f"the period ends ({until}) before it begins ({since})")
+    values["since_ns"], values["until_ns"] = period(since, until)
     if not database.exists():
         return []
     try:
@@ -171,6 +174,19 @@ def _time_functions(zone: str) -> dict[str, Callable[[int], str]]:
     return {"local_month": month, "local_day": day, "local_hour": hour}
 
 
+def period(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Unix nanoseconds of the first moment and of the first after the last; None is as far as SQLite can compare.
+
+    Raises:
+        ValueError: a moment without a time zone, or a period that ends before it begins.
+    """
+    since_ns = 0 if since is None else _nanoseconds(since)
+    until_ns = 2**63 - 1 if until is None else _nanoseconds(until)
+    if since_ns > until_ns:
+        raise ValueError(f"the period ends ({until}) before it begins ({since})")
+    return since_ns, until_ns
+
+
 def _nanoseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{moment} names no time zone")
@@ -219,7 +235,7 @@ _ALWAYS = {
     *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
 }
 _IF_ANY = {
-    *("cancelled", "interrupted", "estimated"),
+    *("cancelled", "interrupted", "would_refuse", "estimated"),
     *("images", "audio_ms", "characters", "search_units", "web_searches"),
 }
 

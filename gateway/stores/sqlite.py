@@ -6,9 +6,10 @@ code. An applied migration is never edited: its digest is kept, and a changed on
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 BUSY_TIMEOUT_S = 5.0
 
@@ -40,8 +41,12 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def open_migrated(path: Path, package: str) -> sqlite3.Connection:
+def open_migrated(
+    path: Path, package: str, functions: Mapping[str, Callable[..., Any]] | None = None
+) -> sqlite3.Connection:
     """A writable database of this program's own, readable by its user only, with `package`'s migrations applied.
+
+    `functions`: what migrations call besides SQLite's own, by name; of their arguments alone.
 
     Raises:
         sqlite3.Error: it cannot be opened. MigrationError: it does not belong to this version.
@@ -50,6 +55,8 @@ def open_migrated(path: Path, package: str) -> sqlite3.Connection:
     connection = open_database(path)
     try:
         path.chmod(0o600)
+        for name, function in (functions or {}).items():
+            connection.create_function(name, -1, function, deterministic=True)
         migrate(connection, package)
     except BaseException:
         connection.close()

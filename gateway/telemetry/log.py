@@ -42,6 +42,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="re
     status: int = 0
     error: str = ""
     rule: str = ""
+    would_deny: str = ""
     finish_reason: str = ""
     input_tokens: int = -1
     output_tokens: int = -1
@@ -131,6 +132,7 @@ def request_line(record: Record, level: str, time_text: str) -> RequestLine:
         record.status,
         record.error_code,
         record.rule_id,
+        record.would_deny,
         record.finish_reason[:MAX_NAME],
         -1 if usage is None else usage.total_input,
         -1 if usage is None else usage.total_output,

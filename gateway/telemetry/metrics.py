@@ -56,6 +56,8 @@ class Metrics:
         self.cost = counter("cost_usd", "Cost by the price book; approximate (float), the ledger is exact.", *WHO)
         self.unpriced = counter("unpriced_calls", "Calls that used something without a known price.", *WHO)
         self.refusals = counter("refusals", "Calls refused by policy or as invalid.", "tenant", "team", "code")
+        self.policy_refusals = counter("policy_refusals", "Calls refused by access; no rule: none allows it.", "rule")
+        self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
         self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
@@ -92,6 +94,8 @@ class Metrics:
         self.build.labels(__version__).set(1)
         self._series: dict[tuple[str, str, str, str], Series] = {}
         self._refusals: dict[tuple[str, str, str], int] = {}
+        self._refused_by: dict[str, int] = {}
+        self._would_deny: dict[str, int] = {}
         self._upstreams: dict[tuple[str, str], int] = {}
         self._waits: dict[str, Observed] = {}
 
@@ -112,6 +116,11 @@ class Metrics:
         if record.outcome == "refused":
             why = (series.key[0], series.key[1], record.error_code)
             self._refusals[why] = self._refusals.get(why, 0) + 1
+            if record.is_policy_refusal:
+                _count(self._refused_by, record.rule_id)
+        if record.would_deny:
+            for rule in record.would_deny.split():
+                _count(self._would_deny, rule)
 
     def _new_series(self, key: tuple[str, str, str, str]) -> Series:
         if len(self._series) >= MAX_SERIES:
@@ -140,6 +149,11 @@ class Metrics:
         for (provider, result), count in self._upstreams.items():
             label = status_label(int(result)) if result.isdecimal() else result
             self.upstream.labels(provider, label).inc(count)
+        for counter, counts in ((self.policy_refusals, self._refused_by), (self.would_deny, self._would_deny)):
+            for rule, count in counts.items():
+                if count:
+                    counter.labels(rule).inc(count)
+                    counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
         self._refusals.clear()
         self._upstreams.clear()
         for wait in self._waits.values():
@@ -173,6 +187,13 @@ class Metrics:
         """A process has died: its gauges no longer count (its counters do)."""
         if self._folder is not None:
             forget(self._folder, pid)
+
+
+def _count(counts: dict[str, int], rule: str) -> None:
+    """Rules come from reviewed files, but those change while the gateway runs."""
+    if rule not in counts and len(counts) >= MAX_SERIES:
+        rule = OTHER
+    counts[rule] = counts.get(rule, 0) + 1
 
 
 class _Kinds:

@@ -33,6 +33,7 @@ TARGET = "gateway.target"
 OUTCOME = "gateway.outcome"
 RULE = "gateway.policy.rule"
 POLICY = "gateway.policy.version"
+WOULD_DENY = "gateway.policy.would_deny"  # rules in audit mode
 PRICE_VERSION = "gateway.price.version"
 COST_NANO = "gateway.cost.nano"
 QUEUED_MS = "gateway.queued_ms"

@@ -55,15 +55,22 @@ def span_attributes(record: Record, operation: str, provider: str, semconv: Semc
         attributes[names.RESPONSE_MODEL] = record.served_model
     if record.error_code:
         attributes[names.ERROR_TYPE] = record.error_code
-    if record.rule_id:
-        attributes[names.RULE] = record.rule_id
-        attributes[names.POLICY] = record.policy_version
     if record.queued_us:
         attributes[names.QUEUED_MS] = record.queued_us / 1000
     if record.upstream_request_id:
         attributes[names.UPSTREAM_REQUEST_ID] = record.upstream_request_id
+    _add_policy(attributes, record)
     _add_usage(attributes, record, semconv)
     return attributes
+
+
+def _add_policy(attributes: dict[str, Attribute], record: Record) -> None:
+    if record.rule_id or record.would_deny:
+        attributes[names.POLICY] = record.policy_version
+    if record.rule_id:
+        attributes[names.RULE] = record.rule_id
+    if record.would_deny:
+        attributes[names.WOULD_DENY] = tuple(record.would_deny.split())
 
 
 def _add_usage(attributes: dict[str, Attribute], record: Record, semconv: Semconv) -> None:

@@ -141,6 +141,42 @@ def compiled(rules: tuple[Rule, ...], exceptions: tuple[PolicyException, ...], *
     return AccessPolicy(entries, "v", data_classes=CLASSES, instants=instants)
 
 
+def in_force(one: Any, now: float) -> bool:
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return (one.from_ is None or one.from_ <= day) and (one.until is None or day <= one.until)
+
+
+def fits(globs: Any, *words: str) -> bool:
+    return globs is None or any(fnmatch.fnmatchcase(word, glob) for glob in globs for word in words)
+
+
+def known(one: Any, globs: Any, word: str | None) -> bool:
+    """What a card does not tell makes a deny match."""
+    deny = isinstance(one, Rule) and one.effect == "deny"
+    return True if globs is not None and not word and deny else fits(globs, word or "")
+
+
+def matches(one: Any, who: Principal, model: Model, status: str, operation: str, asked: Attributes, now: float) -> bool:
+    if not (
+        in_force(one, now)
+        and fits(one.tenants, who.tenant) and fits(one.teams, who.team)
+        and fits(one.environments, who.labels.get("env", ""))
+        and all(name in who.labels and fits((glob,), who.labels[name]) for name, glob in (one.labels or {}).items())
+        and all(fits(globs, *who.claims.get(name, ())) and name in who.claims for name, globs in (one.claims or {}).items())
+        and fits(one.data_classes, asked.data_class) and fits(one.operations, operation)
+        and fits(one.models, model.name, *model.aliases) and fits(one.providers, model.target.provider)
+        and fits(one.hosting, model.hosting) and fits(one.statuses, status)
+        and known(one, one.publishers, model.publisher) and known(one, one.regions, model.region)
+        and known(one, one.licence_classes, model.licence_class) and known(one, one.risks, model.risk)
+        and (one.trains_on_inputs is None or one.trains_on_inputs == (model.trains_on_inputs is not False))
+    ):  # fmt: skip
+        return False
+    try:
+        return CONDITIONS[one.when](who, model, asked, operation)
+    except KeyError:  # a label that is not there
+        return isinstance(one, Rule) and one.effect == "deny"
+
+
 class Meaning(msgspec.Struct, frozen=True):
     """What a policy comes to. `cap`: the lowest of the obligations'."""
 
@@ -162,40 +198,8 @@ def meaning(
         return Meaning(False)
     status = "deprecated" if life.deprecated_from is not None else "approved"
 
-    def in_force(one: Any) -> bool:
-        day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
-        return (one.from_ is None or one.from_ <= day) and (one.until is None or day <= one.until)
-
-    def fits(globs: Any, *words: str) -> bool:
-        return globs is None or any(fnmatch.fnmatchcase(word, glob) for glob in globs for word in words)
-
-    def known(one: Any, globs: Any, word: str | None) -> bool:
-        """What a card does not tell makes a deny match."""
-        deny = isinstance(one, Rule) and one.effect == "deny"
-        return True if globs is not None and not word and deny else fits(globs, word or "")
-
-    def matches(one: Any) -> bool:
-        if not (
-            in_force(one)
-            and fits(one.tenants, who.tenant) and fits(one.teams, who.team)
-            and fits(one.environments, who.labels.get("env", ""))
-            and all(name in who.labels and fits((glob,), who.labels[name]) for name, glob in (one.labels or {}).items())
-            and all(fits(globs, *who.claims.get(name, ())) and name in who.claims for name, globs in (one.claims or {}).items())
-            and fits(one.data_classes, asked.data_class) and fits(one.operations, operation)
-            and fits(one.models, model.name, *model.aliases) and fits(one.providers, model.target.provider)
-            and fits(one.hosting, model.hosting) and fits(one.statuses, status)
-            and known(one, one.publishers, model.publisher) and known(one, one.regions, model.region)
-            and known(one, one.licence_classes, model.licence_class) and known(one, one.risks, model.risk)
-            and (one.trains_on_inputs is None or one.trains_on_inputs == (model.trains_on_inputs is not False))
-        ):  # fmt: skip
-            return False
-        try:
-            return CONDITIONS[one.when](who, model, asked, operation)
-        except KeyError:  # a label that is not there
-            return isinstance(one, Rule) and one.effect == "deny"
-
-    matched = [one for one in rules if matches(one)]
-    granted = [one for one in exceptions if matches(one)]
+    matched = [one for one in rules if matches(one, who, model, status, operation, asked, now)]
+    granted = [one for one in exceptions if matches(one, who, model, status, operation, asked, now)]
     lifted = {rule for one in granted for rule in one.lifts}
     denies = [one for one in matched if one.effect == "deny" and one.id not in lifted]
     if any(one.mode == "enforce" for one in denies):

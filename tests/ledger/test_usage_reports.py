@@ -109,7 +109,7 @@ def test_every_word_to_group_by_works(tmp_path: Path, word: str) -> None:
 
 @pytest.mark.parametrize("word", FILTERS)
 def test_every_word_to_filter_by_works(tmp_path: Path, word: str) -> None:
-    ledger = kept(tmp_path, closed_record(1, target="openai/small"))
+    ledger = kept(tmp_path, closed_record(1, target="openai/small", rule_id="a.b"))
     (row,) = usage(ledger, [word])
     assert usage(ledger, [], filters={word: row.group[word]})[0].calls == 1
     assert usage(ledger, [], filters={word: "another"}) == []
@@ -122,6 +122,26 @@ def test_other_words_are_refused_with_those_that_are_known(tmp_path: Path, word:
         usage(ledger, [word])
     with pytest.raises(ValueError, match="cannot filter by"):
         usage(ledger, [], filters={word: "x"})
+
+
+def test_calls_are_counted_by_what_policy_said(tmp_path: Path) -> None:
+    refused = {"outcome": "refused", "policy_version": "p2", "rule_id": "deny.secret"}
+    ledger = kept(
+        tmp_path,
+        closed_record(1, policy_version="p1", rule_id="chat"),
+        closed_record(2, policy_version="p2", rule_id="chat", would_deny="watched"),
+        closed_record(3, policy_version="p2", rule_id="chat", would_deny="other watched", data_class="secret"),
+        closed_record(4, data_class="secret", **refused),
+    )
+    (row,) = usage(ledger, [])
+    assert (row.calls, row.refused, row.would_refuse) == (4, 1, 2)
+    by_rule = {tuple(row.group.values()): (row.calls, row.would_refuse) for row in usage(ledger, ["policy", "rule"])}
+    assert by_rule == {("p1", "chat"): (1, 0), ("p2", "chat"): (2, 2), ("p2", "deny.secret"): (1, 0)}
+    watched = {row.group["would_deny"]: row.calls for row in usage(ledger, ["would_deny"], filters={"rule": "chat"})}
+    assert watched == {"": 1, "watched": 1, "other watched": 1}
+    assert {row.group["data_class"]: row.calls for row in usage(ledger, ["data_class"])} == {"": 2, "secret": 2}
+    headings, lines = table(usage(ledger, ["data_class"]), ["data_class"])
+    assert dict(zip(headings, lines[-1], strict=True))["would_refuse"] == "2"
 
 
 def test_values_to_filter_by_are_only_values(tmp_path: Path) -> None:
@@ -228,7 +248,8 @@ def test_as_json_keeps_whole_numbers(tmp_path: Path) -> None:
 
 
 def cells_names() -> set[str]:
-    return {"calls", "completed", "refused", "failed", "cancelled", "interrupted", "unpriced", "estimated", *METERS}
+    outcomes = {"completed", "refused", "failed", "cancelled", "interrupted"}
+    return {"calls", "would_refuse", "unpriced", "estimated", *outcomes, *METERS}
 
 
 def test_a_table_shows_rare_columns_only_when_they_count_something(tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_the_attributes_of_a_streamed_call(record: RecordMaker) -> None:
     }
 
 
+def test_rules_in_audit_mode_are_named_one_by_one(record: RecordMaker) -> None:
+    found = attributes(record(would_deny="no-secrets eu-only", rule_id=""))
+    assert found["gateway.policy.would_deny"] == ("no-secrets", "eu-only")
+    assert found["gateway.policy.version"] == "a1"
+    assert "gateway.policy.rule" not in found
+
+
 def test_the_latest_conventions_have_other_names(record: RecordMaker) -> None:
     used = record(usage=Usage(input_tokens=1, cache_write_tokens=5))
     legacy, latest = attributes(used), attributes(used, "latest")
@@ -126,12 +133,12 @@ def test_every_name_of_a_record_is_decided_upon(record: RecordMaker) -> None:
     shown = {
         "id", "started_ns", "duration_us", "tenant", "team", "key_id", "model", "target", "served_model", "stream",
         "outcome", "status", "error_code", "blame", "rule_id", "finish_reason", "usage", "cost_nano", "price_version",
-        "policy_version", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
+        "policy_version", "would_deny", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
     }  # fmt: skip
     left_out = {
         "operation",  # the conventions' word for it stands in its place
         "usage_source", "pricing", "prompt_id", "bytes_in", "bytes_out",
         "client_request_id",  # the client's own words
-        "would_deny", "data_class", "facts", "attributes",  # what decisions are made of stays in the ledger
+        "data_class", "facts", "attributes",  # the ledger keeps them, for decisions to be made again
     }  # fmt: skip
     assert set(msgspec.structs.asdict(record())) == shown | left_out

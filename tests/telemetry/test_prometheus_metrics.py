@@ -78,6 +78,42 @@ def test_refusals_are_counted_by_code_and_unknown_callers_without_labels(record:
     assert value(samples, "gateway_requests_total") == 1, "a request without a caller belongs to no series"
 
 
+def test_what_policy_refused_and_would_have_refused_is_counted_by_rule(record: RecordMaker) -> None:
+    metrics = Metrics()
+    refused = {"outcome": "refused", "blame": "policy", "status": 403, "usage": None, "cost_nano": None}
+    metrics.record_closed(record(**refused, rule_id="no-secrets"), known_model=True)
+    metrics.record_closed(record(**refused, rule_id=""), known_model=False)
+    metrics.record_closed(record(**{**refused, "status": 429}, rule_id="a-limit"), known_model=True)
+    metrics.record_closed(record(would_deny="watched other"), known_model=True)
+    metrics.record_closed(record(**refused, rule_id="no-secrets", would_deny="watched"), known_model=True)
+    for _ in range(2):  # what was handed over once is not handed over again
+        samples = scrape(metrics)
+        counted = {
+            (name.removeprefix("gateway_policy_"), dict(labels)["rule"]): number
+            for (name, labels), number in samples.items()
+            if name in ("gateway_policy_refusals_total", "gateway_policy_would_deny_total")
+        }
+        assert counted == {
+            ("refusals_total", "no-secrets"): 2,
+            ("refusals_total", ""): 1,
+            ("would_deny_total", "watched"): 2,
+            ("would_deny_total", "other"): 1,
+        }
+
+
+def test_rules_beyond_the_bound_count_as_others(record: RecordMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.telemetry.metrics.MAX_SERIES", 3)
+    metrics = Metrics()
+    for _ in range(2):
+        for number in range(5):
+            metrics.record_closed(record(would_deny=f"rule-{number}"), known_model=True)
+        metrics.flush()
+    samples = scrape(metrics)
+    assert value(samples, "gateway_policy_would_deny_total", rule="rule-0") == 2
+    assert value(samples, "gateway_policy_would_deny_total", rule="_other") == 4
+    assert sum(name == "gateway_policy_would_deny_total" for name, _ in samples) == 4
+
+
 def test_an_unpriced_call_is_counted_as_such_and_costs_nothing(record: RecordMaker) -> None:
     metrics = Metrics()
     metrics.record_closed(record(pricing="unpriced", cost_nano=None), known_model=True)

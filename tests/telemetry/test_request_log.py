@@ -69,6 +69,11 @@ def test_a_request_is_one_line_of_json(record: RecordMaker, file: int) -> None:
     }
 
 
+def test_a_line_names_the_rules_in_audit_mode(record: RecordMaker, file: int) -> None:
+    [as_json] = logged(LogOptions(), file, record(would_deny="no-secrets eu-only"))
+    assert json.loads(as_json)["would_deny"] == "no-secrets eu-only"
+
+
 def test_what_is_empty_is_left_out(record: RecordMaker, file: int) -> None:
     refused = record(
         outcome="refused", status=401, tenant="", team="", key_id="", model="", target="", served_model="", stream=False,

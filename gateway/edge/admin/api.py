@@ -95,7 +95,9 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
     page = (_LIMIT, _CURSOR)
     period = (
         Param(
-            name="group_by", summary="comma-separated: tenant, team, key, model, target, operation, outcome, month, day"
+            name="group_by",
+            summary="comma-separated: tenant, team, key, model, target, operation, outcome, rule, policy, would_deny, "
+            "data_class, month, day",
         ),
         Param(name="since", summary="first moment, ISO 8601"),
         Param(name="until", summary="moment after the last, ISO 8601"),
