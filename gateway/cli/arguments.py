@@ -1,7 +1,10 @@
 """What several verbs share on the command line."""
 
 import argparse
+from datetime import UTC, datetime
 from typing import Any
+
+from gateway.core.days import begins
 
 Verbs = Any  # argparse keeps the type of what add_subparsers returns to itself
 
@@ -31,3 +34,11 @@ def label(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"a label is name=value, not {text!r}")
     return name, value
+
+
+def moment(text: str) -> datetime:
+    """A day or a moment, for argparse."""
+    try:
+        return datetime.fromtimestamp(begins(text), UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
