@@ -1,7 +1,6 @@
 """What several verbs share on the command line."""
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.core.days import begins
@@ -36,9 +35,9 @@ def label(text: str) -> tuple[str, str]:
     return name, value
 
 
-def moment(text: str) -> datetime:
-    """A day or a moment, for argparse."""
+def moment(text: str) -> float:
+    """A day or a moment as declared files write them, as Unix seconds, for argparse."""
     try:
-        return datetime.fromtimestamp(begins(text), UTC)
+        return begins(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None

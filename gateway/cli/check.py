@@ -50,7 +50,7 @@ def _found(options: argparse.Namespace) -> list[Found]:
     missing = [] if settings is None else missing_extras(settings)
     if problems := policy_problems(folder, wiring):
         return [*missing, *problems]
-    now = time.time() if options.at is None else options.at.timestamp()
+    now = time.time() if options.at is None else options.at
     config = None if settings is None else Text(_config(options), settings.file.read_bytes())
     return [*missing, *find_drift(read_policies(folder, wiring), folder, now, wiring, config)]
 

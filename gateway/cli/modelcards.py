@@ -55,7 +55,7 @@ def find_card(cards: CardSet, name: str) -> Card | None:
 
 def _bom(options: argparse.Namespace) -> int:
     cards = declared_cards(options.config)
-    at = options.at or datetime.now(UTC).replace(microsecond=0)
+    at = datetime.fromtimestamp(int(time.time()) if options.at is None else options.at, UTC)
     try:
         text = bom(cards.cards, cards.inherited, at)
         if options.output:
