@@ -40,11 +40,17 @@ class Document(Generic[T]):
         self.value = value
         self.file = file
         self.data = data
+        self._lines: Lines | None = None
+
+    def line(self, path: Path_) -> int:
+        """Where the value at `path`, such as `("rules", 0, "id")`, stands."""
+        if self._lines is None:
+            _, self._lines = build(self.data, self.file)
+        return self._lines.at(path)
 
     def error(self, path: Path_, reason: str) -> DocumentError:
-        """An error about the value at `path`, such as `("rules", 0, "id")`."""
-        _, lines = build(self.data, self.file)
-        return DocumentError(self.file, lines.at(path), reason)
+        """An error about the value at `path`."""
+        return DocumentError(self.file, self.line(path), reason)
 
 
 def read_document(path: Path, shape: type[T], substitute: Substitute | None = None) -> T:

@@ -28,7 +28,7 @@ VIEWER = {"list_tenants", "list_models", "usage", "status"}
 MAY = {
     "viewer": VIEWER,
     "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
-    "security": VIEWER | {"list_keys", "get_key", "revoke_key", "list_audit", "explain_access"},
+    "security": VIEWER | {"list_keys", "get_key", "revoke_key", "list_audit", "explain_policy", "explain_access"},
 }
 
 
@@ -65,6 +65,7 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 
 BODIES: dict[str, Any] = {
     "create_key": {"tenant": "acme", "team": "a", "owner": "o"},
+    "explain_policy": {"tenant": "acme", "team": "a", "model": "m"},
     "explain_access": {"tenant": "acme", "team": "a", "model": "m"},
 }
 

@@ -66,6 +66,7 @@ IDS = (
     "list_models",
     "usage",
     "list_audit",
+    "explain_policy",
     "explain_access",
     "status",
 )

@@ -100,10 +100,21 @@ limits:
 TENANTS = (
     "tenants:\n  - {id: demo, name: D, strict_params: true, teams: [{id: a, name: A}, {id: b}]}\n  - {id: other}\n"
 )
+POLICY_TESTS = """
+tests:
+  - {name: one, who: {tenant: demo, team: a, labels: {env: dev}, claims: {groups: [x, y]}, data_class: internal, key: k},
+     model: m, operation: responses, request: {stream: true, max_output_tokens: 100, tools: true, hosted_tools: [web_search],
+     prompt: p}, at: 2026-02-01T12:00:00Z, expect: allow, rule: r, basis: exception, target: local/m,
+     obligations: {max_output_tokens: 10, regions: ["eu-*"], forbid_tools: false, no_content: true, require_prompt: false,
+     guards: [g]}, would_deny: [s]}
+  - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
+  - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
+"""
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
     "access": ACCESS,
+    "policy-test": POLICY_TESTS,
     "model": CARD,
     "tenants": TENANTS,
     "limits": LIMITS,
