@@ -42,6 +42,11 @@ def _unusable(question: Question) -> bool:
     return bool(question.model.unfit) or question.model.life.status(question.now) not in USABLE
 
 
+def _can_be_met(one: Entry, model: Model) -> bool:
+    """Whether some request keeps to what this rule obliges to. There are no prompts yet to call with."""
+    return not one.source.obligations.require_prompt and outside_regions([one], model) is None
+
+
 class AccessPolicy:
     """A frozen set of rules, asked about the models of one catalogue: a target is always described alike.
 
@@ -127,15 +132,23 @@ class AccessPolicy:
     def _possibly(self, question: Question) -> bool:
         if _unusable(question):
             return False
+        entries, model = self.entries, question.model
         matched = self._statically(question)
-        if matched & self.entries.conditional:
-            matched, _ = self._conditions(matched, values_of(question), ever=True)
-        sorted_out = self._sort_out(matched)
-        if sorted_out.denies or not sorted_out.allowing:
+        # A condition on requests holds for some of them. So a deny with one need not match; and what allows with one
+        # may match, which helps unless its own obligations can never be met.
+        unsure = sum(
+            1 << number
+            for number in positions(matched & entries.conditional)
+            if (condition := entries.all[number].condition) is not None and condition.fields
+        )
+        helpful = sum(1 << number for number in positions(unsure) if _can_be_met(entries.all[number], model))
+        matched &= ~unsure | (helpful & ~entries.denies)
+        if matched & entries.conditional & ~unsure:
+            matched, _ = self._conditions(matched, values_of(question), entries.conditional & ~unsure)
+        found = self._sort_out(matched)
+        if found.denies or not found.allowing:
             return False
-        allowers = [self.entries.all[number] for number in positions(sorted_out.allowing)]
-        obliged = added_up([one.source.obligations for one in allowers])
-        return not obliged.require_prompt and outside_regions(allowers, question.model) is None
+        return all(_can_be_met(entries.all[number], model) for number in positions(found.allowing))
 
     def question(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
@@ -223,7 +236,7 @@ class AccessPolicy:
         """The entries that match, and which of them only because their conditions cannot be evaluated."""
         matched = self._statically(question)
         if matched & self.entries.conditional:
-            return self._conditions(matched, values_of(question))
+            return self._conditions(matched, values_of(question), self.entries.conditional)
         return matched, 0
 
     def _sort_out(self, matched: int) -> "_Sorted":
@@ -242,15 +255,15 @@ class AccessPolicy:
             watched=matched & entries.audits & entries.denies & ~lifted,
         )
 
-    def _conditions(self, matched: int, values: Mapping[str, Any], *, ever: bool = False) -> tuple[int, int]:
-        """What of the entries still matches, and which of that only because its condition cannot be evaluated. `ever`:
-        conditions on requests hold where that allows, and do not where that denies."""
+    def _conditions(self, matched: int, values: Mapping[str, Any], asked: int) -> tuple[int, int]:
+        """What of the entries still matches once the conditions of those `asked` are evaluated, and which of that only
+        because its condition cannot be."""
         entries, failed = self.entries, 0
-        for number in positions(matched & entries.conditional):
+        for number in positions(matched & asked):
             bit, condition = 1 << number, entries.all[number].condition
             assert condition is not None, "only those with a condition have this bit"
             try:
-                holds = not bit & entries.denies if ever and condition.fields else condition.holds(values)
+                holds = condition.holds(values)
             except ConditionError:
                 holds = bool(bit & entries.denies)
                 failed |= bit

@@ -300,3 +300,15 @@ def test_a_condition_that_takes_too_many_steps_denies() -> None:
     decision = policy.decide(who, model, "chat", Attributes(), NOW)
     assert (decision.allowed, decision.basis, decision.rule_id) == (False, "condition", "d")
     assert not policy.may_ever(who, model, ("chat",), "", NOW)
+
+
+def test_a_rule_for_some_requests_hides_no_model_that_others_may_use() -> None:
+    big = 'when: "request.max_output_tokens > 100"'
+    strict = "rules:\n" + allow("a") + allow("b", f'obligations: {{regions: ["eu-*"]}}, {big}')
+    assert asked(access_of(strict), ONE).permits
+    assert not asked(access_of(strict), ONE, most=101).permits
+    assert listed(access_of(strict), ONE) == ["m"]
+    only = "rules:\n" + allow("b", f'obligations: {{regions: ["eu-*"]}}, {big}')
+    assert listed(access_of(only), ONE) == []
+    lifted = "rules:\n" + deny() + "exceptions:\n" + exception("x", f"lifts: [d], teams: [red], {big}")
+    assert listed(access_of(lifted), ONE) == ["m"]
