@@ -15,7 +15,7 @@ from gateway.access.entries import Entry
 from gateway.access.grids import Grid
 from gateway.access.joining import Row, joined
 from gateway.access.policy import AccessPolicy
-from gateway.access.representing import attributes, facts, requests, subjects
+from gateway.access.representing import facts, requests, subjects
 from gateway.access.rules import Rule
 from gateway.access.sides import Pair, Reduced, Side, Subject
 from gateway.core.principal import Principal
@@ -109,7 +109,6 @@ def _rows(
 ) -> Iterator[Row]:
     """What differs, for each kind of caller, class, model and operation; models of one kind of change together."""
     models, kinds = pair.reduced_models(), pair.reduced_operations(operations)
-    points = [attributes(asked.values(number), "") for number in range(len(asked.points))]
     for caller in callers:
         found: dict[tuple[frozenset[str], frozenset[str], Change, frozenset[int]], set[Target]] = {}
         for effective, said in pair.effective(caller.one, classes).items():
@@ -117,7 +116,7 @@ def _rows(
                 if pair.untouched(caller, effective, model):
                     continue
                 for kind in kinds:
-                    for change, numbers in pair.changes(caller, effective, model, kind, points, changes_between):
+                    for change, numbers in pair.changes(caller, effective, model, kind, asked, changes_between):
                         key = (said, frozenset(kind.members), change, numbers)
                         found.setdefault(key, set()).update(model.members)
         profiles: dict[tuple[str, str], set[int]] = {}

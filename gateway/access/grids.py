@@ -62,6 +62,18 @@ class Grid:
             return [self._part(spans)]
         return [self._part([{value} for value in point]) for point in sorted(points)]
 
+    def widened(self, chosen: Collection[int], free: Collection[int]) -> frozenset[int]:
+        """The points, with `free` ones where all values of an axis then need not be told apart."""
+        found = set(chosen)
+        for place in range(len(self.axes)):
+            lines: dict[Point, set[int]] = {}
+            for number, point in enumerate(self.points):
+                lines.setdefault((*point[:place], *point[place + 1 :]), set()).add(number)
+            wider = found.union(*(line for line in lines.values() if line & found))
+            if wider <= found.union(free):
+                found = wider
+        return frozenset(found)
+
     def _part(self, spans: Sequence[set[int]]) -> dict[str, tuple[Any, ...]]:
         return {
             axis.name: tuple(axis.values[number] for number in sorted(span))

@@ -13,6 +13,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         teams: (tenant, team). profiles, requests: numbers of points of the comparison's grids.
+            Among the requests may be some that both versions refuse, where fewer words describe them so.
         classes: what the request says that it sends; empty for nothing.
     """
 

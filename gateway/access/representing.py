@@ -5,6 +5,7 @@ neighbours, a word in a condition the word. What a condition computes from them 
 these values and no others.
 """
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,8 @@ from gateway.access.grids import Axis, Grid
 from gateway.core.globs import compile_globs, is_glob
 from gateway.core.model import Attributes
 
-MAX_SUBJECTS = 64
+MAX_SUBJECTS = 256
+MAX_WITNESSES = 16
 MAX_REQUESTS = 64
 ENVIRONMENT = "env"
 OTHER = "another"
@@ -24,7 +26,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 # `subject.labels.x`, `subject.labels['x']`, `'x' in subject.labels`.
 _NAMED = (
     r"subject\s*\.\s*{kind}\s*(?:\.\s*(\w+)|\[\s*['\"]([^'\"]*)['\"]\s*\])"
-    r"|['\"]([^'\"]*)['\"]\s+in\s+subject\s*\.\s*{kind}\b"
+    r"|['\"]([^'\"]*)['\"]\s+in\s+subject\s*\.\s*{kind}\b(?!\s*[.\[])"
 )
 _KINDS = {kind: re.compile(_NAMED.format(kind=kind)) for kind in ("labels", "claims")}
 
@@ -46,7 +48,7 @@ def subjects(entries: Sequence[Entry], changed: Collection[str]) -> Grid:
         for name in sorted({*patterns, *words})
     ]
     by_name = {axis.name: axis for axis in axes}
-    first = [_witness(one, by_name) for one in entries if one.id in changed]
+    first = [witness for one in entries if one.id in changed for witness in _witnesses(one, by_name)]
     return Grid(axes, MAX_SUBJECTS, [{}, *first])
 
 
@@ -130,8 +132,8 @@ def _label_values(patterns: Sequence[str], words: Sequence[str]) -> tuple[str | 
 def _claim_values(patterns: Sequence[str], words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """None, each alone, and all at once: a caller may be of several groups."""
     found = _told_apart(patterns, words)
-    several = [tuple(found)] if len(found) > 1 else []
-    return ((), *((word,) for word in found), *several)
+    said = tuple(word for word in found if word != OTHER)
+    return ((), *((word,) for word in found), *([said] if len(said) > 1 else []))
 
 
 def _told_apart(patterns: Sequence[str], words: Sequence[str]) -> list[str]:
@@ -149,14 +151,26 @@ def _told_apart(patterns: Sequence[str], words: Sequence[str]) -> list[str]:
     return found
 
 
-def _witness(one: Entry, axes: Mapping[str, Axis]) -> dict[str, int]:
-    """A caller whom the entry asks for."""
-    found: dict[str, int] = {}
+def _witnesses(one: Entry, axes: Mapping[str, Axis]) -> Iterator[dict[str, int]]:
+    """Callers whom the entry asks for; with a condition, those with each of its words in each of its places."""
+    found: dict[str, list[int]] = {}
+    for name, words in _in_condition(one).items():
+        found[name] = [number for number, value in enumerate(axes[name].values) if set(_words(value)) & set(words)]
     for name, several in _asked_for(one).items():
         tests = [compile_globs(patterns) for patterns in several]
-        for number, value in enumerate(axes[name].values):
-            words: tuple[str, ...] = (value,) if isinstance(value, str) else value or ()
-            if words and all(any(map(test, words)) for test in tests):
-                found[name] = number
-                break
-    return found
+        fits = [
+            number
+            for number, value in enumerate(axes[name].values)
+            if _words(value) and all(any(map(test, _words(value))) for test in tests)
+        ]
+        found[name] = (
+            fits[:1] if name not in found else [number for number in found[name] if number in fits] or fits[:1]
+        )
+    several = {name: numbers for name, numbers in found.items() if numbers}
+    for point in itertools.islice(itertools.product(*several.values()), MAX_WITNESSES):
+        yield dict(zip(several, point, strict=True))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A label's value, or a claim's words."""
+    return (value,) if isinstance(value, str) else value or ()

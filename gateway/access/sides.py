@@ -8,10 +8,12 @@ import msgspec
 from gateway.access.asking import judge
 from gateway.access.changes import Answer, Change
 from gateway.access.conditions import model_values
+from gateway.access.grids import Grid
 from gateway.access.masks import positions
 from gateway.access.policy import AccessPolicy
 from gateway.access.refusing import TOOLS
-from gateway.core.model import USABLE, Attributes, Catalogue, Model
+from gateway.access.representing import attributes
+from gateway.core.model import USABLE, Catalogue, Model
 from gateway.core.principal import Principal
 from gateway.core.target import Target
 
@@ -169,7 +171,7 @@ class Pair:
         classes: tuple[str, str],
         model: Reduced[tuple[Model | None, Model | None]],
         kind: Reduced[str],
-        points: Sequence[Attributes],
+        asked: Grid,
         between: Between,
     ) -> Changes:
         """How each of these requests is decided differently. Remembered by all that decisions follow from."""
@@ -191,7 +193,7 @@ class Pair:
         remembered = tuple(key)
         found = self._remembered.get(remembered)
         if found is None:
-            found = self._found(caller.one, classes, model.one, kind.one, points, between)
+            found = self._found(caller.one, classes, model.one, kind.one, asked, between)
             self._remembered[remembered] = found
         return found
 
@@ -201,28 +203,39 @@ class Pair:
         classes: tuple[str, str],
         models: tuple[Model | None, Model | None],
         operation: str,
-        points: Sequence[Attributes],
+        asked: Grid,
         between: Between,
     ) -> Changes:
-        found: dict[Change, list[int]] = {}
-        for number, point in enumerate(points):
+        found: dict[Change, set[int]] = {}
+        refused: set[int] = set()
+        for number in range(len(asked.points)):
+            point = asked.values(number)
             before, after = (
                 self._answer(side, subject, classes[side], models[side], operation, point) for side in (0, 1)
             )
+            if not before.allowed and not after.allowed:
+                refused.add(number)
             for change in between(before, after):
-                found.setdefault(change, []).append(number)
-        return tuple((change, frozenset(numbers)) for change, numbers in found.items())
+                found.setdefault(change, set()).add(number)
+        # What both versions refuse need not be told apart: "any request" then is any that is allowed.
+        return tuple((change, asked.widened(numbers, refused)) for change, numbers in found.items())
 
     def _answer(
-        self, number: int, subject: Subject, data_class: str, model: Model | None, operation: str, point: Attributes
+        self,
+        number: int,
+        subject: Subject,
+        data_class: str,
+        model: Model | None,
+        operation: str,
+        point: Mapping[str, Any],
     ) -> Answer:
         side = self.sides[number]
         if subject.team not in side.classes:
             return Answer(None, "team")
         if model is None:
             return Answer(None, "model")
-        asked = msgspec.structs.replace(point, data_class=data_class)
-        decision = judge(side.policy, subject.principal, model, operation, asked, self.now)
+        request = attributes(point, data_class)
+        decision = judge(side.policy, subject.principal, model, operation, request, self.now)
         status = model.life.status(self.now)
         return Answer(decision, status=status if status not in USABLE else "unfit" if model.unfit else "")
 

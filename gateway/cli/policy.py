@@ -1,12 +1,13 @@
 """`gateway policy`: rules tested, compared, explained and tried on real traffic before they are merged."""
 
 from gateway.cli.arguments import Verbs, verb
+from gateway.cli.policy_diff import add_diff
 from gateway.cli.policy_explain import add_explain
 from gateway.cli.policy_sign import add_sign
 from gateway.cli.policy_test import add_test
 
 # One file a verb; each adds its own.
-ACTIONS = (add_test, add_explain, add_sign)
+ACTIONS = (add_test, add_diff, add_explain, add_sign)
 
 
 def add_to(verbs: Verbs) -> None:

@@ -1,6 +1,7 @@
 """Folders of policies to test with: written, and read as the gateway reads them."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def written(folder: Path, access: str = ACCESS, tests: str = "", tenants: str = 
     files = {"tenants": tenants, "access": access, "limits": LIMITS, "prices": PRICES}
     files |= {f"models/{name}": text for name, text in cards.items()}
     files |= {"tests/cases": tests} if tests else {}
+    shutil.rmtree(folder, ignore_errors=True)
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
