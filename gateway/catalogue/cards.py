@@ -166,11 +166,17 @@ class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class Approved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """By whom, from which day, and through which day (inclusive; left out: until somebody says otherwise)."""
+    """By whom, from which day, and through which day (inclusive; left out: until somebody says otherwise).
+
+    Attributes:
+        despite: facts that the card does not tell, and that the approval was given without; `gateway check` warns of
+            all others. Policies still take them for not known.
+    """
 
     by: str
     on: Moment
     until: Moment | None = None
+    despite: tuple[str, ...] = ()
 
 
 class Deprecated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

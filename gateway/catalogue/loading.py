@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.catalogue.cards import Card, CardTarget
 from gateway.catalogue.lineage import Inherited, LineageError, inherited
-from gateway.catalogue.missing import missing_facts
+from gateway.catalogue.missing import FACTS, missing_facts
 from gateway.core.days import begins, ends
 from gateway.core.model import Catalogue, Life, Model
 from gateway.core.target import Target
@@ -109,6 +109,10 @@ def _check_life(document: Document[Card]) -> None:
             raise document.error(("life", event, name), str(error)) from None
     if life.approved is None and life.deprecated is not None:
         raise document.error(("life", "deprecated"), "a model is approved before it is deprecated")
+    for index, fact in enumerate(life.approved.despite if life.approved is not None else ()):
+        if fact not in FACTS:
+            where = ("life", "approved", "despite", index)
+            raise document.error(where, f"`{fact}` is no fact of a card{nearest(fact, list(FACTS))}")
     if life.approved is not None and not life.approved.by.strip():
         raise document.error(("life", "approved", "by"), "an approval names who gave it")
     steps = life_of(document.value)

@@ -24,6 +24,9 @@ _TOLD: Mapping[str, Callable[[Card, CardTarget], object]] = {
 }
 
 
+FACTS = tuple(_TOLD)
+
+
 def missing_facts(card: Card, target: CardTarget) -> tuple[str, ...]:
     """The facts that the card does not tell about this target."""
     return tuple(name for name, told in _TOLD.items() if not told(card, target))

@@ -76,10 +76,11 @@ def _life(card: Card, page: Page, models: list[Model], now: float) -> Iterator[F
 
 
 def _gaps(card: Card, page: Page, models: list[Model], now: float) -> Iterator[Finding]:
-    missing = dict.fromkeys(fact for model in models for fact in model.missing)
+    known = card.life.approved.despite if card.life.approved is not None else ()
+    missing = dict.fromkeys(fact for model in models for fact in model.missing if fact not in known)
     if missing and models[0].life.status(now) in USABLE:
         reason = f"the card `{card.name}` is approved, and does not tell: {', '.join(missing)}"
-        remedy = "fill that in; what is not known counts against a model"
+        remedy = "fill that in, or name it under `despite`; what is not known counts against a model"
         yield page.finding("card_incomplete", ("life", "approved"), reason, remedy)
 
 
