@@ -201,7 +201,7 @@ class _Gathering:
         self._teams.add((row.tenant, row.team))
         self._all.add(row)
         self._effects[before.allowed, after.allowed].add(row)
-        if before == after:
+        if before is after:
             return
         if before.allowed != after.allowed:
             self._add("allowed" if after.allowed else "refused", row, judged)

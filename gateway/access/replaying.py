@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.access.asking import Verdict, ask
 from gateway.access.policy import AccessPolicy
-from gateway.core.model import Attributes, Catalogue
+from gateway.core.model import NOTHING, Attributes, Catalogue
 from gateway.core.principal import Principal, principal_from_facts
 
 Basis = Literal["rule", "exception", "no_rule", "card", "condition", "obligation", "undeclared"]
@@ -77,11 +77,14 @@ class Judged(msgspec.Struct, frozen=True):
     asked: int
 
 
+Rulings = tuple[Ruling, Ruling]
+
+
 _UNDECLARED = Ruling(allowed=False, basis="undeclared", code="team_not_declared", reason="the team is not declared")
 
 
 class Replay:
-    """Decides each distinct input once; what differs only by key is not distinct."""
+    """Decides once what is the same to both policies: rows that differ by key, or by what no rule looks at, are."""
 
     def __init__(self, before: Side, after: Side, operations: Container[str], now: float) -> None:
         """`operations`: the words that are known. `now`: Unix seconds; both policies are asked as of then."""
@@ -89,40 +92,49 @@ class Replay:
         self._after = after
         self._operations = operations
         self._now = now
-        self._judged: dict[tuple[str, ...], Judged | str] = {}
+        self._looked_at = sorted(before.policy.looks_at | after.policy.looks_at)
+        self._rulings: dict[tuple[object, ...], Rulings] = {}
         self._callers: dict[tuple[str, str, str], tuple[Principal | None, Principal | None]] = {}
-        self._attributes: dict[str, Attributes] = {"": Attributes()}
+        self._attributes: dict[str, tuple[Attributes, tuple[object, ...]]] = {}
 
     def judge(self, row: Traffic) -> Judged | str:
         """Both rulings, or in words why the row cannot be decided."""
-        key = (row.tenant, row.team, row.facts, row.data_class, row.operation, row.model, row.attributes)
-        found = self._judged.get(key)
-        if found is None:
-            found = self._judged[key] = self._decide(row)
-        return found
-
-    def _decide(self, row: Traffic) -> Judged | str:
         if row.operation not in self._operations:
             return f"the operation `{row.operation}` is not known"
-        who = (row.tenant, row.team, row.facts)
         try:
-            callers = self._callers.get(who)
-            if callers is None:
-                caller = principal_from_facts(row.tenant, row.team, "", row.facts, "")
-                callers = self._callers[who] = self._before.admit(caller), self._after.admit(caller)
+            callers = self._callers_of(row)
         except (ValueError, msgspec.MsgspecError, RecursionError):
             return "the caller's labels and claims cannot be read"
         try:
-            attributes = self._attributes.get(row.attributes)
-            if attributes is None:
-                attributes = msgspec.json.decode(row.attributes, type=Attributes)
-                self._attributes[row.attributes] = attributes
+            attributes, looked_at = self._attributes_of(row.attributes)
         except (ValueError, msgspec.MsgspecError, RecursionError):
             return "what the request asked for cannot be read"
-        raised = self._raised(row.data_class, callers[0])
-        before = self._ruling(self._before, callers[0], row, attributes, raised)
-        after = self._ruling(self._after, callers[1], row, attributes, raised)
-        return Judged(before, after, attributes.max_output_tokens)
+        key = (row.tenant, row.team, row.facts, row.data_class, row.operation, row.model, looked_at)
+        found = self._rulings.get(key)
+        if found is None:
+            raised = self._raised(row.data_class, callers[0])
+            before = self._ruling(self._before, callers[0], row, attributes, raised)
+            after = self._ruling(self._after, callers[1], row, attributes, raised)
+            # What is the same is one object, so that the next look sees it at once.
+            found = self._rulings[key] = (before, before if before == after else after)
+        return Judged(*found, attributes.max_output_tokens)
+
+    def _callers_of(self, row: Traffic) -> tuple[Principal | None, Principal | None]:
+        who = (row.tenant, row.team, row.facts)
+        callers = self._callers.get(who)
+        if callers is None:
+            caller = principal_from_facts(row.tenant, row.team, "", row.facts, "")
+            callers = self._callers[who] = self._before.admit(caller), self._after.admit(caller)
+        return callers
+
+    def _attributes_of(self, text: str) -> tuple[Attributes, tuple[object, ...]]:
+        """The attributes, and what of them decisions follow from."""
+        found = self._attributes.get(text)
+        if found is None:
+            attributes = msgspec.json.decode(text, type=Attributes) if text else Attributes()
+            values = tuple([getattr(attributes, name) for name in self._looked_at])
+            found = self._attributes[text] = attributes, values
+        return found
 
     def _raised(self, recorded: str, caller: Principal | None) -> str:
         """The class that the request itself named; empty where the class was the caller's own, for then it follows
@@ -152,7 +164,7 @@ def _acted_on(verdict: Verdict) -> Ruling:
         no = verdict.refusal
         return Ruling(allowed=False, rule_id=no.rule_id, basis=no.basis, code=no.code, reason=no.reason)
     best = verdict.permits[0].decision
-    obligations = [one.decision.obligations for one in verdict.permits]
+    obligations = [one.decision.obligations for one in verdict.permits if one.decision.obligations is not NOTHING]
     return Ruling(
         allowed=True,
         rule_id=best.rule_id,

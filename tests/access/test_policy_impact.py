@@ -237,11 +237,21 @@ def test_what_cannot_be_decided_is_counted_and_told() -> None:
     ]
 
 
-def test_what_differs_only_by_key_is_decided_once() -> None:
-    one = side(([rule("all")], ()), [CARD], {"a": "public"})
-    replay = Replay(one, one, OPERATIONS, NOW)
-    first, second = replay.judge(traffic(key_id="k1")), replay.judge(traffic(key_id="k2"))
+def test_what_no_rule_looks_at_is_decided_once() -> None:
+    def judged(rules: list[Any], *rows: Traffic) -> list[Ruling]:
+        one = side((rules, ()), [CARD], {"a": "public"})
+        replay = Replay(one, one, OPERATIONS, NOW)
+        return [found.before for row in rows if not isinstance(found := replay.judge(row), str)]
+
+    rows = [
+        traffic(key_id=key, attributes=text_of(Attributes(max_output_tokens=most)))
+        for key, most in (("k", 50), ("l", 500))
+    ]
+    first, second = judged([rule("all")], *rows)
     assert first is second
-    assert not isinstance(first, str)
-    assert isinstance(first.before, Ruling)
-    assert first.before.places == ("up/a",)
+    assert first.places == ("up/a",)
+    big = rule("no", effect="deny", when="request.max_output_tokens > 100")
+    assert [one.allowed for one in judged([rule("all"), big], *rows)] == [True, False]
+    tools = [traffic(attributes=text_of(Attributes(tools=tools))) for tools in (False, True)]
+    no_tools = rule("all", obligations=Obligations(forbid_tools=True))
+    assert [one.allowed for one in judged([no_tools], *tools)] == [True, False]
