@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "installing the gateway into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,otlp]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cel,demo,otlp]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.run
@@ -43,6 +43,7 @@ format: $(VENV)/.test  ## put the code in its one form
 	@$(BIN)/ruff format --quiet .
 
 bench: $(VENV)/.test  ## measure speed beside a bare proxy and nginx; BENCH_JSON=file keeps the figures
+	@$(BIN)/python -m tests.speed.decisions
 	@$(BIN)/python -m tests.speed
 
 clean:  ## remove what was installed; keys, ledger and weights in .gateway stay

@@ -9,7 +9,8 @@ from gateway.access.history import HistoryError, PolicyHistory
 from gateway.access.sources import owner_of, sources
 from gateway.core.clock import Clock
 from gateway.core.model import USABLE, Model
-from gateway.policyset import PolicySet
+from gateway.policyfeed import keep
+from gateway.policyset import PolicySet, deciding
 from gateway.stores.documents import DocumentError
 
 _log = logging.getLogger("gateway.policies")
@@ -18,10 +19,12 @@ Note = Callable[[str, str, str, dict[str, object]], None]
 
 
 class Activation:
-    """`reloaded` is what a PolicyFeed tells. `note`: appends to the audit log."""
+    """`reloaded` is what a PolicyFeed tells. `note`: appends to the audit log. `last_good`: where workers find the set
+    in force if its files are wrong when they start."""
 
-    def __init__(self, folder: Path, history: PolicyHistory, note: Note, clock: Clock) -> None:
+    def __init__(self, folder: Path, history: PolicyHistory, note: Note, clock: Clock, last_good: Path) -> None:
         self._folder = folder
+        self._last_good = last_good
         self._history = history
         self._note = note
         self._clock = clock
@@ -30,12 +33,18 @@ class Activation:
     def reloaded(self, policies: PolicySet, problem: DocumentError | None) -> None:
         """A set that decides otherwise than the one before goes into the history and the audit log. That the disk does
         not take it keeps no policy from force: the log says so, and the next one says what is missing."""
-        if problem is not None or policies.digest == self._digest:
+        if problem is not None:
+            return
+        try:
+            keep(policies, self._last_good)
+        except OSError as error:
+            _log.error("the policies in force cannot be kept for workers that start anew: %s", error)
+        if policies.digest == self._digest:
             return
         actor = owner_of(self._folder / name for name in policies.files)
         try:
             before = self._history.head
-            entry = self._history.append(dict(policies.files), actor, sources(self._folder), self._clock.now_ns())
+            entry = self._history.append(deciding(policies.files), actor, sources(self._folder), self._clock.now_ns())
             self._digest = policies.digest
             if entry.hash == before:
                 return
@@ -44,6 +53,7 @@ class Activation:
                 "seq": entry.seq,
                 "hash": entry.hash,
                 "source": entry.source,
+                "signed_by": policies.signed_by,
             }
             self._note(actor, "policy.activate", policies.access.version, details)
         except Exception as error:  # noqa: BLE001  the border: the watch over the policies must go on

@@ -76,7 +76,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
         otlp = _otlp(settings, stack)
         reports = Reports(metrics, request_log, otlp, CLOCK)
-        feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring)
+        feed = PolicyFeed(
+            settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies
+        )
         policies = await stack.enter_async_context(feed)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.access.signing import SigningOptions, key_id_of
 from gateway.core.target import Target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
@@ -83,6 +84,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
+    policy_signing: SigningOptions | None = None
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -93,13 +95,19 @@ class Settings(msgspec.Struct, frozen=True):
     state_dir: Path
     policies_dir: Path
     routes: dict[str, tuple[Target, ...]]
+    signers: tuple[bytes, ...] = ()
 
     @property
     def wiring(self) -> Wiring:
         """What policies are read against."""
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
-        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served)
+        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+
+    @property
+    def last_good_policies(self) -> Path:
+        """Where the parent keeps the policies in force for its workers."""
+        return self.run_dir / "policies.json"
 
     @property
     def run_dir(self) -> Path:
@@ -143,6 +151,7 @@ def read_config(
         state_dir=folder / config.state_dir,
         policies_dir=folder / config.policies_dir,
         routes=routes,
+        signers=_signers(document, folder),
     )
 
 
@@ -251,6 +260,19 @@ def _check_operators(document: Document[Config], operators: OperatorOptions) -> 
             raise document.error((*path, "key"), said)
         names.add(operator.name)
         keys.add(operator.key)
+
+
+def _signers(document: Document[Config], folder: Path) -> tuple[bytes, ...]:
+    """The public keys that policies may be signed with."""
+    options, keys = document.value.policy_signing, list[bytes]()
+    for index, name in enumerate(options.public_keys if options is not None else ()):
+        try:
+            keys.append((folder / name).read_bytes())
+            key_id_of(keys[-1])
+        except (OSError, ValueError, ModuleNotFoundError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise document.error(("policy_signing", "public_keys", index), f"{name}: {said}") from None
+    return tuple(keys)
 
 
 def _check_words(

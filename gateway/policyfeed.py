@@ -13,12 +13,13 @@ from typing import Self
 
 import msgspec
 
+from gateway.access.signing import BUNDLE
 from gateway.core.live import Live
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.identity.tenants import Tenants, read_tenants
-from gateway.policyset import FILES, FOLDERS, PolicySet, read_policies
-from gateway.stores.documents import DocumentError
-from gateway.stores.files import fingerprint
+from gateway.policyset import FILES, FOLDERS, PolicySet, parse_policies, read_policies
+from gateway.stores.documents import DocumentError, Text
+from gateway.stores.files import fingerprint, write_private
 from gateway.stores.folders import paths_of
 
 _log = logging.getLogger("gateway.policies")
@@ -32,27 +33,46 @@ class PolicyFeed:
     All are assigned in one step of the event loop, so no call ever sees half of a new set. `reloaded` hears of the
     first set and of every attempt after it: the set in force, and None or what was wrong.
 
-    Raises (on construction): DocumentError. A gateway does not start without policies.
+    `last_good`: where the parent keeps the set in force (`keep`). A worker that is started again while a file is wrong
+    begins with that; without it, construction raises DocumentError: a gateway does not start without policies.
     """
 
-    def __init__(self, folder: Path, reloaded: Reloaded, wiring: Wiring = NO_WIRING, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        reloaded: Reloaded,
+        wiring: Wiring = NO_WIRING,
+        poll_s: float = POLL_S,
+        last_good: Path | None = None,
+    ) -> None:
         self._folder = folder
         self._reloaded = reloaded
         self._wiring = wiring
         self._poll_s = poll_s
         # Seen first and read then: what changes in between is read again.
         self._seen = self._fingerprint()
-        self.set = read_policies(folder, wiring)
+        self.problem: DocumentError | None = None
+        self.set = self._first(last_good)
         self._polling: asyncio.Task[None] | None = None
         self.tenants = Live(self.set.tenants)
         self.access = Live(self.set.access)
         self.catalogue = Live(self.set.catalogue)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
-        self.problem: DocumentError | None = None
+
+    def _first(self, last_good: Path | None) -> PolicySet:
+        try:
+            return read_policies(self._folder, self._wiring)
+        except DocumentError as error:
+            kept = None if last_good is None else _kept(last_good, self._wiring)
+            if kept is None:
+                raise
+            self.problem = error
+            _log.error("begun with the last good policies, for these are wrong: %s", error)
+            return kept
 
     async def __aenter__(self) -> Self:
-        self._reloaded(self.set, None)
+        self._reloaded(self.set, self.problem)
         self._polling = asyncio.create_task(self._poll())
         return self
 
@@ -64,7 +84,7 @@ class PolicyFeed:
             await asyncio.gather(self._polling, return_exceptions=True)
 
     def _fingerprint(self) -> object:
-        paths = paths_of(self._folder, FILES, FOLDERS)
+        paths = paths_of(self._folder, (*FILES, BUNDLE), FOLDERS)
         return paths, fingerprint(paths)
 
     async def _poll(self) -> None:
@@ -96,9 +116,11 @@ class PolicyFeed:
 
     async def _failed(self, error: DocumentError) -> None:
         """The last good set stays, but for who is declared: whom a reviewer removed is gone at once, whatever is wrong
-        in another file."""
+        in another file. Where policies are signed, a file nobody vouches for removes nobody."""
         self.problem = error
         _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
+        if self._wiring.signers:
+            return
         try:
             tenants = await asyncio.to_thread(read_tenants, self._folder / "tenants.yaml")
         except (DocumentError, OSError):
@@ -107,6 +129,19 @@ class PolicyFeed:
         if kept.teams != self.tenants.value.teams:
             self.tenants.value = kept
             _log.warning("who was removed from tenants.yaml is gone all the same")
+
+
+def keep(policies: PolicySet, path: Path) -> None:
+    """Write the set down for workers that are started while a file is wrong."""
+    write_private(path, msgspec.json.encode(dict(policies.files)))
+
+
+def _kept(path: Path, wiring: Wiring) -> PolicySet | None:
+    try:
+        files = msgspec.json.decode(path.read_bytes(), type=dict[str, bytes])
+        return parse_policies({name: Text(name, data) for name, data in files.items()}, wiring)
+    except (OSError, msgspec.MsgspecError, DocumentError):
+        return None
 
 
 def without(tenants: Tenants, newer: Tenants) -> Tenants:

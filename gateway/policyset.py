@@ -14,6 +14,7 @@ from gateway.access.chain import sha256, snapshot_digest
 from gateway.access.loading import Surroundings, read_access
 from gateway.access.policy import AccessPolicy
 from gateway.access.refusing import TOOLS
+from gateway.access.signing import BUNDLE, check_signature
 from gateway.catalogue.loading import CardSet, build_catalogue, read_cards
 from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
@@ -36,7 +37,8 @@ class PolicySet(msgspec.Struct, frozen=True):
 
     Attributes:
         digest: SHA-256 over the files that decisions are made of; `access.version` is its beginning.
-        files: those files.
+        files: all files, by their path in the folder.
+        signed_by: id of the key that vouches for all files; empty where signatures are not asked for.
     """
 
     tenants: Tenants
@@ -47,6 +49,7 @@ class PolicySet(msgspec.Struct, frozen=True):
     prices: PriceBook
     digest: str
     files: Mapping[str, bytes]
+    signed_by: str = ""
 
     @property
     def versions(self) -> dict[str, str]:
@@ -64,7 +67,9 @@ def read_policies(folder: Path, wiring: Wiring = NO_WIRING) -> PolicySet:
     Raises:
         DocumentError: the first file that is wrong, or two that do not fit together.
     """
-    return parse_policies(policy_texts(folder), wiring)
+    texts = policy_texts(folder)
+    signed_by = _signer(folder, texts, wiring)
+    return msgspec.structs.replace(parse_policies(texts, wiring), signed_by=signed_by)
 
 
 def policy_texts(folder: Path) -> dict[str, Text]:
@@ -80,6 +85,25 @@ def policy_texts(folder: Path) -> dict[str, Text]:
     return texts
 
 
+def _signer(folder: Path, texts: Mapping[str, Text], wiring: Wiring) -> str:
+    """The id of the key that vouches for these very bytes; empty if nobody is asked.
+
+    Raises:
+        DocumentError: none of the trusted keys vouches.
+    """
+    if not wiring.signers:
+        return ""
+    bundle = folder / BUNDLE
+    try:
+        signed = bundle.read_bytes()
+        return check_signature({name: text.data for name, text in texts.items()}, signed, wiring.signers)
+    except FileNotFoundError:
+        reason = "is not there, and config.yaml wants policies signed: `gateway policy sign --key FILE`"
+        raise DocumentError(str(bundle), 0, reason) from None
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        raise DocumentError(str(bundle), 0, str(error)) from None
+
+
 def parse_policies(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> PolicySet:
     """The set that these texts are.
 
@@ -89,7 +113,7 @@ def parse_policies(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Pol
     found: dict[str, Any] = {}
     for name, _, read in _steps(texts, wiring, found):
         found[name] = read()
-    return PolicySet(**{name: found[name] for name in PolicySet.__struct_fields__})
+    return PolicySet(**found)
 
 
 def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentError]:
@@ -99,6 +123,10 @@ def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentEr
     except DocumentError as error:
         return [error]
     problems: list[DocumentError] = []
+    try:
+        _signer(folder, texts, wiring)
+    except DocumentError as error:
+        problems.append(error)
     found: dict[str, Any] = {}
     for name, needs, read in _steps(texts, wiring, found):
         if any(need not in found for need in needs):
@@ -110,17 +138,17 @@ def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentEr
     return problems
 
 
-def deciding(texts: Mapping[str, Text]) -> dict[str, bytes]:
-    """The files that decisions are made of."""
-    return {name: text.data for name, text in texts.items() if name not in _NOT_DECIDING}
+def deciding(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of the files that decisions are made of."""
+    return {name: data for name, data in files.items() if name not in _NOT_DECIDING}
 
 
 def _steps(
     texts: Mapping[str, Text], wiring: Wiring, found: Mapping[str, Any]
 ) -> list[tuple[str, tuple[str, ...], Callable[[], Any]]]:
     """Each part of the set, what it needs, and how it is read; `found` holds what came before."""
-    files = deciding(texts)
-    digest = snapshot_digest({name: sha256(data) for name, data in files.items()})
+    files = {name: text.data for name, text in texts.items()}
+    digest = snapshot_digest({name: sha256(data) for name, data in deciding(files).items()})
 
     def access() -> AccessPolicy:
         tenants: Tenants | None = found.get("tenants")

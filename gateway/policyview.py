@@ -1,6 +1,7 @@
 """What policies look like from outside: the models a caller may use, and an operator's question answered."""
 
 from collections.abc import Container, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -34,7 +35,7 @@ def _shown(name: str, model: Model, now: float) -> dict[str, object]:
         "owned_by": model.publisher or model.provider,
     }
     if life.sunset is not None:
-        shown["shutdown_date"] = int(life.sunset)
+        shown["shutdown_date"] = datetime.fromtimestamp(life.sunset, UTC).date().isoformat()
     told = {
         "model": model.name,
         "title": model.title,

@@ -113,8 +113,9 @@ class Gateway:
     def state(self) -> Path:
         return self.folder / ".gateway"
 
-    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gateway.cli", *arguments, "--config", str(self.config_file)]
+    def cli(self, *arguments: str, check: bool = True, config: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gateway.cli", *arguments]
+        command += ["--config", str(self.config_file)] if config else []
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, timeout=60)
         if check and done.returncode:
             raise AssertionError(f"{arguments} exited with {done.returncode}: {done.stdout}{done.stderr}")

@@ -7,19 +7,34 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.access.rules import AccessFile
+from gateway.access.conditions import VARIABLES
+from gateway.access.loading import read_access
+from gateway.access.rules import AccessFile, Matching
+from gateway.catalogue.cards import Card
+from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
+from gateway.cli import VERBS as ALL_VERBS
 from gateway.cli import parser
 from gateway.config import Config
 from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
+from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.rules import LimitsFile
-from gateway.stores.documents import parse_document
+from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
-TEXT = (ROOT / "README.md").read_text()
-COMMANDS = sorted(set(re.findall(r"(?:^|[`\s/])(gateway (?:keys|usage|models|check|serve)[^`#\n]*)", TEXT)))
+README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
+TEXT = README.read_text()
+PAGES = {page: page.read_text() for page in (README, POLICIES)}
+VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
+COMMANDS = sorted(
+    {
+        found
+        for text in PAGES.values()
+        for found in re.findall(rf"(?:^|[`\s/])(gateway (?:{VERBS}) [^`#\n|]*)", text, re.MULTILINE)
+    }
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -32,17 +47,31 @@ def test_every_endpoint_is_named() -> None:
     assert [one.path for one in OPERATIONS if f"`{one.path}`" not in TEXT] == []
 
 
-def test_yaml_examples_are_valid_configuration() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    shapes = {"providers": Config, "tenants": TenantsFile, "rules": AccessFile, "limits": LimitsFile}
-    shown = {next(iter(yaml.safe_load(block))): block for block in blocks}
-    assert shown.keys() == {*shapes, "prices"}
-    for name, shape in shapes.items():
-        assert parse_document(shown[name].encode(), "README.md", shape)
+SHAPES = {
+    "providers": Config, "identity": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
+    "limits": LimitsFile, "name": Card,
+}  # fmt: skip
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Every YAML example: its first key, and its text."""
+    found = [block for text in PAGES.values() for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    return [(next(iter(yaml.safe_load(block))), block) for block in found]
+
+
+def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
+    assert {key for key, _ in blocks()} == {*SHAPES, "prices"}
+    for key, block in blocks():
+        if key in SHAPES:
+            assert parse_document(block.encode(), "README.md", SHAPES[key])
+        if key == "rules":
+            assert read_access([Text("README.md", block.encode())]).entries.all
+        if key == "name":
+            assert build_catalogue(read_cards([Text("README.md", block.encode())])).names
 
 
 def test_the_price_example_prices(tmp_path: Path) -> None:
-    (block,) = (one for one in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) if one.startswith("prices:"))
+    (block,) = (text for key, text in blocks() if key == "prices")
     (tmp_path / "prices.yaml").write_text("currency: USD\n" + block)
     book = read_prices(tmp_path / "prices.yaml")
     assert book.cost("anthropic", "claude-sonnet-4-5", Usage(cache_write_1h_tokens=1_000), 1.8e9).nano == 6_000_000
@@ -54,8 +83,20 @@ def test_every_room_is_on_the_map() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)#]+)\)", TEXT):
-        assert (ROOT / link).exists(), link
+    for page, text in PAGES.items():
+        for link in re.findall(r"\]\(([^)#]+)\)", text):
+            assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_conditions_that_exist_are_named() -> None:
+    missing = [name for name in Matching.__struct_fields__ if f"`{name}`" not in PAGES[POLICIES]]
+    assert missing == []
+    variables = [name.partition(".")[2] for name in VARIABLES]
+    assert [name for name in variables if f".{name}`" not in PAGES[POLICIES]] == []
+
+
+def test_roles_are_named() -> None:
+    assert [role for role in ROLES if f"| `{role}` |" not in TEXT] == []
 
 
 def test_make_targets_exist() -> None:

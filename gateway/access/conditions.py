@@ -109,8 +109,10 @@ class Compiler:
             raise ConditionError(f"a condition is true or false, and this one is of the type {kind}")
 
         def evaluate(values: Mapping[str, Any]) -> bool:
-            result = expression.eval(data=values)
-            value = result.value()
+            try:
+                value = expression.eval(data=values).value()
+            except Exception as error:  # noqa: BLE001  the border to a foreign library: whatever it is, it opens nothing
+                raise ConditionError(_said(str(error))) from None
             if value is True or value is False:
                 return value
             raise ConditionError(_said(str(value)))

@@ -87,11 +87,17 @@ class Use(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class WeightsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A file of the model. `path` is relative to the model's folder."""
+    """A file of the model.
+
+    Attributes:
+        path: relative to the model's folder.
+        executes_code: that loading it runs code (a pickle) has been looked at and is accepted, for these very bytes.
+    """
 
     path: str
     sha256: Sha256
     bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    executes_code: bool = False
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -50,7 +50,7 @@ def verify(card: Card, folder: Path, allow_pickle: bool = False, trusted: Path =
 
     Args:
         folder: of the model, or the one of its files that is served.
-        allow_pickle: pickles are told, and accepted.
+        allow_pickle: pickles are told, and accepted, as is what the card itself accepts (`executes_code`).
         trusted: what the paths of keys and certificates on the card are relative to. Never the model's own folder.
     """
     root = folder.parent if folder.is_file() else folder
@@ -67,14 +67,23 @@ def verify(card: Card, folder: Path, allow_pickle: bool = False, trusted: Path =
         digests = [one for path, digest in listed.items() if (one := _digest_finding(path, digest, present))]
         findings = [*_unlisted(present, listed), *digests]
         wrong = len(digests)
+    accepted = _accepted(card, folder)
     for path, file in present.items():
-        findings += _content_findings(path, file, allow_pickle)
+        findings += _content_findings(path, file, path in accepted, allow_pickle)
     findings += _remote_code(present)
     if card.provenance.signature is not None:
         weights = [path for path in present if _weights(path)]
         if reason := signature_problem(card.provenance.signature, root, trusted, weights):
             findings.append(Finding(kind="signature", path=card.provenance.signature.bundle, reason=reason))
     return Verified(checked=len(listed) - wrong, findings=tuple(findings))
+
+
+def _accepted(card: Card, folder: Path) -> set[str]:
+    """Files that may run code, as the card accepts: for the very bytes it lists; altered ones are told besides."""
+    found = {one.path: one.sha256 for one in card.provenance.files if one.executes_code}
+    if found and folder.is_file():
+        return {folder.name} if sha256_of(folder) in found.values() else set()
+    return set(found)
 
 
 def sha256_of(file: Path) -> str:
@@ -130,12 +139,12 @@ def _digest_finding(path: str, digest: str, present: Mapping[str, Path]) -> Find
     return None
 
 
-def _content_findings(path: str, file: Path, allow_pickle: bool) -> Iterator[Finding]:
+def _content_findings(path: str, file: Path, accepted: bool, allow_pickle: bool) -> Iterator[Finding]:
     try:
         if reason := pickled(file):
-            yield Finding(kind="pickle", path=path, reason=f"{reason}: loading it runs code", accepted=allow_pickle)
+            yield Finding(kind="pickle", path=path, reason=f"{reason}: loading it runs code", accepted=accepted or allow_pickle)
         elif reason := executing(file):
-            yield Finding(kind="executes", path=path, reason=reason)
+            yield Finding(kind="executes", path=path, reason=reason, accepted=accepted)
         elif file.suffix.lower() == ".gguf":
             read_gguf(file)
         elif file.suffix.lower() == ".safetensors":

@@ -205,6 +205,7 @@ def _operator(options: IssuerOptions, token: Token) -> Operator | None:
         return None
     try:
         role = role_named(word_from(options.admin_role, token.claims))
-        return None if role is None else Operator(owner_of(options, token.claims), role)
+        # Who a provider lets choose a subject must not be able to look like an operator of config.yaml.
+        return None if role is None else Operator(f"token:{owner_of(options, token.claims)}", role)
     except Refused:
         return None

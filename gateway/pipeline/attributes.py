@@ -13,6 +13,8 @@ from gateway.pipeline.estimate import most_output
 
 # Tools that the application itself runs; all other kinds are the provider's.
 _OWN_TOOLS = frozenset({"function", "custom", "functionDeclarations", "function_declarations"})
+# No answer is longer; what is told of one is kept within what JSON and CEL can hold.
+MOST = 2**53
 _DATED = re.compile(r"_\d{8}$")
 _encode = msgspec.json.Encoder().encode
 
@@ -21,21 +23,27 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     """The request's attributes; `data_class` is what it counts as."""
     fields = call.fields
     tools, hosted = False, ()
-    if any(fields.get(name) for name in ("tools", "functions", "mcp_servers", "web_search_options")):
+    if _brings_tools(fields):
         tools, hosted = True, tuple(sorted(set(_hosted(fields))))
     return Attributes(
         data_class=data_class,
         stream=call.stream,
-        max_output_tokens=most_output(call),
+        max_output_tokens=min(most_output(call), MOST),
         tools=tools,
         hosted_tools=hosted,
     )
 
 
+def _brings_tools(fields: Fields) -> bool:
+    """An empty list brings none; an empty object switches OpenAI's search on."""
+    listed = any(fields.get(name) for name in ("tools", "functions", "mcp_servers"))
+    return listed or fields.get("web_search_options") is not None
+
+
 def _hosted(fields: Fields) -> Iterator[str]:
     if fields.get("mcp_servers"):
         yield "mcp"
-    if fields.get("web_search_options"):
+    if fields.get("web_search_options") is not None:
         yield "web_search"
     found = fields.get("tools")
     for tool in cast(list[Any], found) if isinstance(found, list) else ():

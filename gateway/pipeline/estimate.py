@@ -36,7 +36,7 @@ def _largest(call: Call, names: Iterable[str]) -> int:
     inner = [call.fields.get(name) for name in ("generationConfig", "generation_config")]
     configs = [cast(dict[str, object], config) for config in inner if isinstance(config, dict)]
     values = [place.get(name) for name in names for place in (call.fields, *configs)]
-    return max((value for value in values if isinstance(value, int)), default=0)
+    return max((value for value in values if isinstance(value, int) and value > 0), default=0)
 
 
 def known_usage(call: Call) -> tuple[Usage | None, UsageSource]:

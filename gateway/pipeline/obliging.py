@@ -72,9 +72,11 @@ def capped(call: Call, most: int, chat_field: str) -> dict[str, object]:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise BadRequest(f"`{name}` must be a whole number", param=name)
             said = True
-            if value > most and place is None:
+            if 0 < value <= most:  # some upstreams take -1 for no end at all
+                continue
+            if place is None:
                 changes[name] = most
-            elif value > most and place is not None:
+            else:
                 inner[name] = most
                 changes[place] = inner
     name = call.operation.name

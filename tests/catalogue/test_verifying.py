@@ -360,3 +360,17 @@ def test_links_to_files_are_followed_as_the_hubs_cache_is_made_of_them(folder: P
     (blobs / "abc").unlink()
     card = Card(name="m", provenance=Provenance(files=(WeightsFile(path="m.gguf", sha256="0" * 64),)))
     assert ("missing", "m.gguf", False) in told(verify(card, folder))
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_card_may_accept_a_pickle_for_the_very_bytes_it_lists(as_file: bool, tmp_path: Path) -> None:
+    weights = tmp_path / "model.bin"
+    weights.write_bytes(EVIL)
+    listed = WeightsFile(path="model.bin", sha256=hashlib.sha256(EVIL).hexdigest(), executes_code=True)
+    card = Card(name="m", provenance=Provenance(files=(listed,)))
+    place = weights if as_file else tmp_path
+    found = verify(card, place)
+    assert [(one.kind, one.accepted) for one in found.findings] == [("pickle", True)]
+    assert found.good
+    weights.write_bytes(EVIL + b"x")
+    assert not verify(card, place).good, "other bytes are not what was looked at"

@@ -182,6 +182,6 @@ async def test_operators_by_key_and_by_token_use_a_real_gateway(make_gateway: Ga
             assert models.status_code == 401
     assert [(line["actor"], line["action"]) for line in lines if line["action"].startswith("key.")][1:] == [
         ("ops", "key.create"),
-        ("u1@example.com", "key.revoke"),
+        ("token:u1@example.com", "key.revoke"),
     ]
     assert lines[0]["actor"].startswith("cli:")

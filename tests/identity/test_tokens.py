@@ -309,7 +309,7 @@ async def test_the_first_group_in_the_mappings_order_counts(site: Site) -> None:
 async def test_a_role_opens_the_admin_api_and_only_a_role(site: Site) -> None:
     found = await site.tokens.operator(site.idp.token(roles=["view", "sec"], org=None).encode())
     assert found is not None
-    assert (found.name, found.role) == ("u1@example.com", "security")
+    assert (found.name, found.role) == ("token:u1@example.com", "security")
     for changes in ({}, {"roles": ["admin"]}, {"roles": {"a": 1}}):
         assert await site.tokens.operator(site.idp.token(**changes).encode()) is None
     assert await site.tokens.operator(b"gwo-key") is None
