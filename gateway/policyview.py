@@ -11,8 +11,9 @@ from gateway.core.faults import BadRequest
 from gateway.core.model import Attributes, Catalogue, Model
 from gateway.core.principal import Principal
 from gateway.edge.admin.api import ExplainRequest
+from gateway.identity.callers import admitted
 from gateway.policyfeed import PolicyFeed
-from gateway.policyset import CALLS, OPERATION_WORDS, PolicySet
+from gateway.policyset import CALLS, OPERATION_WORDS, Deciding
 
 MAX_RULES = 1000
 
@@ -71,14 +72,14 @@ def describe_models(catalogue: Catalogue, served: Container[str], now: float) ->
     ]
 
 
-def explain(asked: ExplainRequest, policies: PolicySet, now: float) -> dict[str, Any]:
+def explain(asked: ExplainRequest, policies: Deciding, now: float) -> dict[str, Any]:
     """The decision about every target that a name stands for, and rule by rule why. For operators: it shows the rules
     of all tenants.
 
     Raises:
         BadRequest: about nobody, nothing, or a class of data that is not declared.
     """
-    principal, attributes = _asked(asked, policies)
+    principal, attributes = asked_by(asked, policies)
     policy, catalogue = policies.access, policies.catalogue
     verdict = ask(policy, catalogue, principal, asked.model, asked.operation, attributes, now)
     targets: list[dict[str, Any]] = []
@@ -107,7 +108,12 @@ def explain(asked: ExplainRequest, policies: PolicySet, now: float) -> dict[str,
     }
 
 
-def _asked(asked: ExplainRequest, policies: PolicySet) -> tuple[Principal, Attributes]:
+def asked_by(asked: ExplainRequest, policies: Deciding) -> tuple[Principal, Attributes]:
+    """The caller that a question is about, and the request.
+
+    Raises:
+        BadRequest: as `explain`.
+    """
     tenants = policies.tenants
     if not tenants.declares(asked.tenant, asked.team):
         raise BadRequest(f"no team `{asked.team}` of a tenant `{asked.tenant}` is declared", param="team")
@@ -122,4 +128,5 @@ def _asked(asked: ExplainRequest, policies: PolicySet) -> tuple[Principal, Attri
     principal = Principal(
         key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels, claims=claims, data_class=data_class
     )
-    return principal, msgspec.structs.replace(asked.request, data_class=data_class)
+    principal = admitted(principal, tenants) or principal  # a label may raise the class
+    return principal, msgspec.structs.replace(asked.request, data_class=principal.data_class)

@@ -1,11 +1,13 @@
 """`gateway policy`: rules tested, compared, explained and tried on real traffic before they are merged."""
 
 from gateway.cli.arguments import Verbs, verb
+from gateway.cli.policy_at import add_at
+from gateway.cli.policy_history import add_history
 from gateway.cli.policy_impact import add_impact
 from gateway.cli.policy_sign import add_sign
 
 # One file a verb; each adds its own.
-ACTIONS = (add_impact, add_sign)
+ACTIONS = (add_impact, add_at, add_history, add_sign)
 
 
 def add_to(verbs: Verbs) -> None:
