@@ -69,7 +69,7 @@ class PolicyFeed:
                 raise
             self.problem = error
             _log.error("begun with the last good policies, for these are wrong: %s", error)
-            return kept
+            return msgspec.structs.replace(kept, tenants=self._still_declared(kept.tenants))
 
     async def __aenter__(self) -> Self:
         self._reloaded(self.set, self.problem)
@@ -119,16 +119,18 @@ class PolicyFeed:
         in another file. Where policies are signed, a file nobody vouches for removes nobody."""
         self.problem = error
         _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
-        if self._wiring.signers:
-            return
-        try:
-            tenants = await asyncio.to_thread(read_tenants, self._folder / "tenants.yaml")
-        except (DocumentError, OSError):
-            return
-        kept = without(self.tenants.value, tenants)
+        kept = await asyncio.to_thread(self._still_declared, self.tenants.value)
         if kept.teams != self.tenants.value.teams:
             self.tenants.value = kept
             _log.warning("who was removed from tenants.yaml is gone all the same")
+
+    def _still_declared(self, tenants: Tenants) -> Tenants:
+        if self._wiring.signers:
+            return tenants
+        try:
+            return without(tenants, read_tenants(self._folder / "tenants.yaml"))
+        except (DocumentError, OSError):
+            return tenants
 
 
 def keep(policies: PolicySet, path: Path) -> None:

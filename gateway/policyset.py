@@ -22,7 +22,7 @@ from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.rules import LimitPolicy, read_limits
-from gateway.stores.documents import DocumentError, Known, Text
+from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
 FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
@@ -102,13 +102,13 @@ def _signer(folder: Path, texts: Mapping[str, Text], wiring: Wiring) -> str:
     if not wiring.signers:
         return ""
     bundle = folder / BUNDLE
-    try:
-        signed = bundle.read_bytes()
-        return check_signature({name: text.data for name, text in texts.items()}, signed, wiring.signers)
-    except FileNotFoundError:
+    if not bundle.exists():
         reason = "is not there, and config.yaml wants policies signed: `gateway policy sign --key FILE`"
-        raise DocumentError(str(bundle), 0, reason) from None
-    except (OSError, ValueError, ModuleNotFoundError) as error:
+        raise DocumentError(str(bundle), 0, reason)
+    signed = read_text(bundle).data
+    try:
+        return check_signature({name: text.data for name, text in texts.items()}, signed, wiring.signers)
+    except (ValueError, ModuleNotFoundError) as error:
         raise DocumentError(str(bundle), 0, str(error)) from None
 
 

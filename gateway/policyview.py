@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 
 from gateway.access.asking import ask, judge, usable
+from gateway.access.explaining import Question
+from gateway.access.policy import AccessPolicy
+from gateway.access.refusing import TOOLS
 from gateway.core.faults import BadRequest
 from gateway.core.model import Attributes, Catalogue, Model
 from gateway.core.principal import Principal
@@ -88,24 +91,30 @@ def explain(asked: ExplainRequest, policies: Deciding, now: float) -> dict[str, 
             targets.append({"target": str(target), "card": None})
             continue
         question = policy.question(principal, model, asked.operation, attributes, now)
-        rules = policy.explain(question)
-        shown = [one for one in rules if asked.all_rules or one.matched or len(one.missed) <= 1]
-        targets.append(
-            {
-                "target": model.place,
-                "card": model.name,
-                "status": model.life.status(now),
-                "decision": judge(policy, principal, model, asked.operation, attributes, now),
-                "rules": shown[:MAX_RULES],
-                "rules_not_shown": len(rules) - len(shown[:MAX_RULES]),
-            }
-        )
+        told: dict[str, Any] = {
+            "target": model.place,
+            "card": model.name,
+            "status": model.life.status(now),
+            "decision": judge(policy, principal, model, asked.operation, attributes, now),
+            **_rules(policy, question, every=asked.all_rules),
+        }
+        if attributes.tools:  # a question of its own; both must be allowed
+            tools = policy.question(principal, model, TOOLS, attributes, now)
+            told["tools"] = _rules(policy, tools, every=asked.all_rules)
+        targets.append(told)
     return {
         "decision": verdict.permits[0].decision if verdict.permits else verdict.refusal,
         "policy_version": policy.version,
         "model_known": asked.model in catalogue.names,
         "targets": targets,
     }
+
+
+def _rules(policy: AccessPolicy, question: Question, *, every: bool) -> dict[str, Any]:
+    """Rule by rule; unless `every`, only those that match, or miss by one condition."""
+    rules = policy.explain(question)
+    shown = [one for one in rules if every or one.matched or len(one.missed) <= 1]
+    return {"rules": shown[:MAX_RULES], "rules_not_shown": len(rules) - len(shown[:MAX_RULES])}
 
 
 def asked_by(asked: ExplainRequest, policies: Deciding) -> tuple[Principal, Attributes]:
@@ -120,13 +129,20 @@ def asked_by(asked: ExplainRequest, policies: Deciding) -> tuple[Principal, Attr
     if asked.operation not in OPERATION_WORDS:
         known = ", ".join(sorted(OPERATION_WORDS))
         raise BadRequest(f"no operation `{asked.operation}`; known: {known}", param="operation")
-    try:
-        data_class = tenants.highest(tenants.class_of(asked.tenant, asked.team), *filter(None, [asked.data_class]))
-    except ValueError as error:
-        raise BadRequest(str(error), param="data_class") from None
+    if asked.data_class and asked.data_class not in tenants.data_classes:
+        known = ", ".join(tenants.data_classes)
+        raise BadRequest(f"`{asked.data_class}` is no data class; known, lowest first: {known}", param="data_class")
     claims: Mapping[str, tuple[str, ...]] = {name: tuple(words) for name, words in asked.claims.items()}
-    principal = Principal(
-        key_id="", tenant=asked.tenant, team=asked.team, labels=asked.labels, claims=claims, data_class=data_class
+    principal = admitted(
+        Principal(
+            key_id="",
+            tenant=asked.tenant,
+            team=asked.team,
+            labels=asked.labels,
+            claims=claims,
+            data_class=asked.data_class,
+        ),
+        tenants,
     )
-    principal = admitted(principal, tenants) or principal  # a label may raise the class
+    assert principal is not None, "the team is declared"
     return principal, msgspec.structs.replace(asked.request, data_class=principal.data_class)

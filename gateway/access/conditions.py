@@ -57,22 +57,23 @@ class Condition:
     """A compiled condition.
 
     Attributes:
-        fields: the request's own fields that it may look at; without any, its value is the same for all requests.
+        names: the variables that it may look at.
+        fields: the request's own fields among them; without any, its value is the same for all requests.
     """
 
     def __init__(self, text: str, evaluate: Evaluate) -> None:
         self.text = text
         self._evaluate = evaluate
         # Handing a value over costs more than looking at it, so only those are handed over whose names stand there.
-        self._names = tuple({f"{who}.{what}" for who, what in _VARIABLE.findall(text)} & VARIABLES.keys())
-        own = {name.removeprefix("request.") for name in self._names}
+        self.names = tuple({f"{who}.{what}" for who, what in _VARIABLE.findall(text)} & VARIABLES.keys())
+        own = {name.removeprefix("request.") for name in self.names}
         self.fields = frozenset(own & set(Attributes.__struct_fields__) - {"data_class"})
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Raises:
         ConditionError: it cannot be evaluated for these values.
         """
-        return self._evaluate({name: values[name] for name in self._names})
+        return self._evaluate({name: values[name] for name in self.names})
 
 
 class Compiler:

@@ -59,5 +59,16 @@ def broken(decision: Decision, model: Model, attributes: Attributes) -> Decision
     return None
 
 
+def in_words(found: Obligations) -> str:
+    """`max_output_tokens 1000, no_content`; empty for none."""
+    words = {
+        "max_output_tokens": "" if found.max_output_tokens is None else str(found.max_output_tokens),
+        "regions": "+".join(found.regions or ()),
+        "guards": "+".join(found.guards),
+    }
+    flags = [name for name in ("forbid_tools", "no_content", "require_prompt") if getattr(found, name)]
+    return ", ".join([*(f"{name} {value}" for name, value in words.items() if value), *flags])
+
+
 def _refused(rule_id: str, reason: str, code: str, remedy: str) -> Decision:
     return Decision(allowed=False, rule_id=rule_id, basis="obligation", reason=reason, code=code, remedy=remedy)

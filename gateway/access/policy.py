@@ -155,6 +155,20 @@ class AccessPolicy:
         """Every rule and exception, and why it does or does not match. For operators: it shows other tenants' too."""
         return [considered(one, question) for one in self.entries.all]
 
+    def deciders(self, question: Question) -> tuple[str, ...]:
+        """The ids of all that this decision follows from, where a decision names the first of them only: the denies
+        that hold; else what allows, and what only watches and would decide otherwise."""
+        if not self._from <= question.now < self._until:
+            self._turn(question.now)
+        if _unusable(question):
+            return ()
+        matched, _ = self._matched(question)
+        found = self._sort_out(matched)
+        idle = matched & self.entries.audits & self.entries.allows
+        allowing = found.allowing | found.watched if found.allowing else 0
+        bits = (found.denies or allowing) | idle
+        return tuple(self.entries.all[number].id for number in positions(bits))
+
     def _turn(self, now: float) -> None:
         """Forget everything: another set of entries may be in force."""
         after = bisect.bisect_right(self._instants, now)
@@ -191,10 +205,7 @@ class AccessPolicy:
         model, entries = question.model, self.entries
         if _unusable(question):
             return card_refuses(model, model.life.status(question.now))
-        matched = self._statically(question)
-        failed = 0
-        if matched & entries.conditional:
-            matched, failed = self._conditions(matched, values_of(question))
+        matched, failed = self._matched(question)
         found = self._sort_out(matched)
         if found.denies:
             sure = found.denies & ~failed
@@ -213,6 +224,13 @@ class AccessPolicy:
             obligations=added_up([one.source.obligations for one in allowers]),
             would_deny=tuple(entries.all[number].id for number in positions(found.watched)),
         )
+
+    def _matched(self, question: Question) -> tuple[int, int]:
+        """The entries that match, and which of them only because their conditions cannot be evaluated."""
+        matched = self._statically(question)
+        if matched & self.entries.conditional:
+            return self._conditions(matched, values_of(question))
+        return matched, 0
 
     def _sort_out(self, matched: int) -> "_Sorted":
         """What the entries that match come to."""

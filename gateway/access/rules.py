@@ -101,5 +101,5 @@ class AccessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     rules: tuple[Rule, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
-    max_exception_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_exception_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
     hide_models: bool | None = None

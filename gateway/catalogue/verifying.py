@@ -142,7 +142,9 @@ def _digest_finding(path: str, digest: str, present: Mapping[str, Path]) -> Find
 def _content_findings(path: str, file: Path, accepted: bool, allow_pickle: bool) -> Iterator[Finding]:
     try:
         if reason := pickled(file):
-            yield Finding(kind="pickle", path=path, reason=f"{reason}: loading it runs code", accepted=accepted or allow_pickle)
+            yield Finding(
+                kind="pickle", path=path, reason=f"{reason}: loading it runs code", accepted=accepted or allow_pickle
+            )
         elif reason := executing(file):
             yield Finding(kind="executes", path=path, reason=reason, accepted=accepted)
         elif file.suffix.lower() == ".gguf":

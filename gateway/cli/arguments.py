@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.days import begins
+
 Verbs = Any  # argparse keeps the type of what add_subparsers returns to itself
 
 
@@ -37,7 +39,15 @@ def label(text: str) -> tuple[str, str]:
     return name, value
 
 
-def moment(text: str) -> datetime:
+def moment(text: str) -> float:
+    """A day or a moment as declared files write them, as Unix seconds, for argparse."""
+    try:
+        return begins(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
+
+
+def date_time(text: str) -> datetime:
     """An ISO date or time, UTC if it names no zone, for argparse."""
     try:
         found = datetime.fromisoformat(text)
@@ -64,7 +74,7 @@ def since(text: str) -> Since:
         at = datetime.now(UTC) - timedelta(**{unit: count})
         return Since(at, f"in the last {unit[:-1] if count == 1 else f'{count} {unit}'}")
     try:
-        at = moment(text)
+        at = date_time(text)
     except argparse.ArgumentTypeError:
         said = f"{text!r} is neither an ISO date or time, such as 2026-11-01, nor like 24h, 7d or 4w"
         raise argparse.ArgumentTypeError(said) from None

@@ -1,35 +1,74 @@
-"""`gateway check`: is everything that is declared right?"""
+"""`gateway check`: is everything that is declared right, and still as it was meant?"""
 
 import argparse
-from pathlib import Path
+import time
+from typing import Any
 
-from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.arguments import Verbs, add_json, moment, verb
 from gateway.cli.output import print_json
-from gateway.config import Settings, missing_extras, read_config
-from gateway.policyset import policy_problems
-from gateway.stores.documents import DocumentError
+from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
+from gateway.config import missing_extras
+from gateway.drift import Finding, find_drift
+from gateway.policyset import policy_problems, read_policies
+from gateway.stores.documents import DocumentError, Text
+
+Found = DocumentError | Finding
 
 
 def add_to(verbs: Verbs) -> None:
-    parser = verb(verbs, "check", "validate config.yaml and the policies", "gateway check --config config.yaml")
-    add_config(parser)
+    parser = verb(
+        verbs,
+        "check",
+        "validate config.yaml and the policies, and warn of what has drifted: rules that match or decide nothing, "
+        "exceptions and cards that run out, targets without a card or a price",
+        "gateway check --config config.yaml",
+    )
+    add_folders(parser)
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings, too")
+    parser.add_argument("--at", type=moment, metavar="TIME", help="warn as of then, 2026-11-01 say; default: now")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    problems = _problems(Path(options.config))
+    found = _found(options)
     if options.json:
-        print_json([{"file": one.file, "line": one.line, "reason": one.reason} for one in problems])
+        print_json([_as_json(one) for one in found])
     else:
-        print("\n".join(str(one) for one in problems) or f"{options.config} and its policies are valid")
-    return 1 if problems else 0
+        print("\n".join([*map(str, found), *_summary(found, options)]))
+    return 1 if any(options.strict or isinstance(one, DocumentError) for one in found) else 0
 
 
-def _problems(config: Path) -> list[DocumentError]:
-    """The first of each file, and of config.yaml what is not installed for it."""
+def _found(options: argparse.Namespace) -> list[Found]:
+    """Errors: the first of each file, and of config.yaml what is not installed for it. Warnings, where the policies are
+    valid: what has drifted."""
     try:
-        settings: Settings = read_config(config)
+        settings = settings_of(options)
     except DocumentError as error:
         return [error]
-    return [*missing_extras(settings), *policy_problems(settings.policies_dir, settings.wiring)]
+    folder, wiring = folder_of(options, settings), wiring_of(settings)
+    missing = [] if settings is None else missing_extras(settings)
+    if problems := policy_problems(folder, wiring):
+        return [*missing, *problems]
+    now = time.time() if options.at is None else options.at
+    config = None if settings is None else Text(_config(options), settings.file.read_bytes())
+    return [*missing, *find_drift(read_policies(folder, wiring), folder, now, wiring, config)]
+
+
+def _config(options: argparse.Namespace) -> str:
+    return options.config or CONFIG
+
+
+def _as_json(one: Found) -> dict[str, Any]:
+    told: dict[str, Any] = {"file": one.file, "line": one.line, "reason": one.reason}
+    if isinstance(one, Finding):
+        return {**told, "severity": "warning", "kind": one.kind, "remedy": one.remedy}
+    return {**told, "severity": "error"}
+
+
+def _summary(found: list[Found], options: argparse.Namespace) -> list[str]:
+    if any(isinstance(one, DocumentError) for one in found):
+        return []
+    alone = options.policies is not None and options.config is None
+    whole = f"{options.policies} is valid" if alone else f"{_config(options)} and its policies are valid"
+    return [f"{whole}{f'; warnings: {len(found)}' if found else ''}"]

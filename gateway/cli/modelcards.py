@@ -12,10 +12,9 @@ from gateway.catalogue.cards import Card, CardTarget
 from gateway.catalogue.lineage import Inherited
 from gateway.catalogue.loading import CardSet, life_of
 from gateway.catalogue.missing import missing_facts
-from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.arguments import Verbs, add_config, add_json, moment, verb
 from gateway.cli.output import print_json
 from gateway.config import read_config
-from gateway.core.days import begins
 from gateway.policyset import read_policies
 from gateway.stores.wording import nearest
 
@@ -27,7 +26,7 @@ def add_to(actions: Verbs) -> None:
     exporting = verb(actions, "bom", "export the cards as a CycloneDX bill of materials", "gateway models bom")
     exporting.add_argument("--output", metavar="FILE", help="default: standard output")
     exporting.add_argument(
-        "--at", type=_moment, metavar="TIME", help="as things stand then, for example 2026-11-01; default: now"
+        "--at", type=moment, metavar="TIME", help="as things stand then, for example 2026-11-01; default: now"
     )
     add_json(exporting)
     for action, function in ((showing, _show), (exporting, _bom)):
@@ -54,16 +53,9 @@ def find_card(cards: CardSet, name: str) -> Card | None:
     return None
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(begins(text), UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
-
-
 def _bom(options: argparse.Namespace) -> int:
     cards = declared_cards(options.config)
-    at = options.at or datetime.now(UTC).replace(microsecond=0)
+    at = datetime.fromtimestamp(int(time.time()) if options.at is None else options.at, UTC)
     try:
         text = bom(cards.cards, cards.inherited, at)
         if options.output:

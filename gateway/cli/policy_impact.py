@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.access.impact import impact_of
 from gateway.access.replaying import Side, Traffic
-from gateway.cli.arguments import Verbs, add_config, moment, since, verb
+from gateway.cli.arguments import Verbs, add_config, date_time, since, verb
 from gateway.cli.impact_markdown import comment
 from gateway.cli.impact_words import Told, as_json, print_impact
 from gateway.cli.output import print_json
@@ -34,7 +34,7 @@ def add_impact(actions: Verbs) -> None:
     )
     parser.add_argument("--policies", metavar="DIR", help="what it is compared with; default: the folder in force")
     parser.add_argument("--since", type=since, default="7d", metavar="WHEN", help="7d, 24h, or ISO; default: 7d")
-    parser.add_argument("--until", type=moment, metavar="WHEN", help="the moment after the last, ISO; default: now")
+    parser.add_argument("--until", type=date_time, metavar="WHEN", help="the moment after the last, ISO; default: now")
     parser.add_argument("--tenant", help="only calls of this tenant")
     parser.add_argument("--team", help="only calls of this team")
     form = parser.add_mutually_exclusive_group()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.access.cases import CasesFile
 from gateway.access.rules import AccessFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
@@ -29,6 +30,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: dict[str, Kind] = {
     "config": Kind("config.yaml", Config, references=True),
     "access": Kind("policies/access.yaml", AccessFile),
+    "policy-test": Kind("policies/tests/*.yaml", CasesFile),
     "model": Kind("policies/models/*.yaml", Card),
     "tenants": Kind("policies/tenants.yaml", TenantsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),

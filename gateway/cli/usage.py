@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from gateway.cli.arguments import Verbs, add_config, moment, verb
+from gateway.cli.arguments import Verbs, add_config, date_time, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import read_config
 from gateway.core.record import Outcome
@@ -25,8 +25,8 @@ def add_to(verbs: Verbs) -> None:
     form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     by = "tenant,team,model"
     parser.add_argument("--by", default=by, help=f"comma-separated: {', '.join(GROUPS)}; default: {by}")
-    parser.add_argument("--since", type=moment, metavar="WHEN", help="first moment: ISO date or time, UTC")
-    parser.add_argument("--until", type=moment, metavar="WHEN", help="the moment after the last: not in the report")
+    parser.add_argument("--since", type=date_time, metavar="WHEN", help="first moment: ISO date or time, UTC")
+    parser.add_argument("--until", type=date_time, metavar="WHEN", help="the moment after the last: not in the report")
     parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of; default: UTC")
     for name in FILTERS:
         if name != "outcome":

@@ -21,5 +21,10 @@ def is_glob(text: str) -> bool:
 
 
 def _regex(glob: str) -> str:
-    steps = {"*": ".*", "?": "."}
-    return "(?s:" + "".join(steps.get(character) or re.escape(character) for character in glob) + ")"
+    """Each part goes to the first place where it fits, and stays there (`(?>`): with `*` and `?` alone, no later place
+    would let more words in, and none is tried over and over."""
+    first, *parts = ["".join("." if one == "?" else re.escape(one) for one in part) for part in glob.split("*")]
+    if not parts:
+        return f"(?s:{first})"
+    *inner, last = parts
+    return "(?s:" + first + "".join(f"(?>.*?{part})" for part in inner if part) + ".*" + last + ")"

@@ -1,7 +1,7 @@
 """A model as policies see it: the facts of its card about one target, and how a decision about it ends."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -124,7 +124,7 @@ class Obligations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         require_prompt: only calls made from a prompt of the registry. guards: names of guards that must look at it.
     """
 
-    max_output_tokens: int | None = None
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     regions: tuple[str, ...] | None = None
     forbid_tools: bool = False
     no_content: bool = False

@@ -22,6 +22,7 @@ from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
 from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
 from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
+from gateway.edge.reading import headers_of
 from gateway.edge.stored import StoredResponses, stored_routes
 
 _log = logging.getLogger("gateway.edge")
@@ -125,7 +126,7 @@ def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     """What is below `/v1` besides calls. A caller is needed for all of it, even to hear that there is nothing."""
 
     async def caller(request: Request) -> Principal:
-        principal = await deps.identify(dict(request.scope["headers"]))
+        principal = await deps.identify(headers_of(request.scope))
         if principal is None:
             raise Unauthenticated("the API key is missing or not valid here", headers={"www-authenticate": "Bearer"})
         return principal

@@ -12,7 +12,7 @@ from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.inflight import ClientGone, InFlight
-from gateway.edge.reading import client_request_id, read_body, understand
+from gateway.edge.reading import client_request_id, headers_of, read_body, understand
 
 _log = logging.getLogger("gateway.edge")
 
@@ -60,7 +60,7 @@ async def _refuse(call: Call) -> Reply:  # noqa: ARG001  a Service's signature
 
 
 def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+    headers = headers_of(scope)
     started_ns = clock.now_ns()
     record = Record(
         id=uuid7(started_ns),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from gateway.core.conversation import DialectName
 from gateway.core.faults import NotFound
 from gateway.core.principal import Principal
+from gateway.edge.reading import headers_of
 
 Caller = Callable[[Request], Awaitable[Principal]]
 ListModels = Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, Any]]]
@@ -29,12 +30,12 @@ def model_routes(base: str, list_models: ListModels, caller: Caller) -> list[Rou
     """The routes; `caller` refuses who is not known."""
 
     async def models(request: Request) -> Response:
-        found = list_models(await caller(request), dict(request.scope["headers"]))
+        found = list_models(await caller(request), headers_of(request.scope))
         return _json(_LISTS[dialect_of(request)](found))
 
     async def model(request: Request) -> Response:
         name: str = request.path_params["name"]
-        for found in list_models(await caller(request), dict(request.scope["headers"])):
+        for found in list_models(await caller(request), headers_of(request.scope)):
             if found["id"] == name:
                 return _json(_ENTRIES[dialect_of(request)](found))
         raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use", code="model_not_found")

@@ -7,12 +7,23 @@ from gateway.core.call import Call
 from gateway.core.faults import BadRequest, TooLarge
 from gateway.dialects.openai.body import check_name, model_and_stream, read_json
 from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
-from gateway.edge.asgi import Receive
+from gateway.edge.asgi import Receive, Scope
 from gateway.edge.inflight import ClientGone
 
 # More digits than any length has: to turn thousands of them into a number takes long, or fails.
 MAX_DIGITS = 18
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """A request's headers; one that is sent several times is a list (RFC 9110, 5.3), so that no line hides another."""
+    pairs: list[tuple[bytes, bytes]] = scope["headers"]
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        headers.clear()
+        for name, value in pairs:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

@@ -45,7 +45,8 @@ def allowlist(parts: Parts) -> Layer:
 
 
 def classed(headers: Mapping[bytes, bytes], caller: Principal, tenants: Tenants) -> str:
-    """The class of what is sent: the caller's, or a higher one that the request names.
+    """The class of what is sent: the caller's, or a higher one that the request names. Of several (a proxy adds its own
+    to a client's) the highest counts.
 
     Raises:
         BadRequest: it names none of the declared classes.
@@ -53,8 +54,9 @@ def classed(headers: Mapping[bytes, bytes], caller: Principal, tenants: Tenants)
     said = headers.get(CLASS_HEADER)
     if not said:
         return caller.data_class
+    words = [word for one in said.decode("latin-1").split(",") if (word := one.strip())]
     try:
-        return tenants.highest(caller.data_class, said.decode("latin-1").strip())
+        return tenants.highest(caller.data_class, *words)
     except ValueError as error:
         raise BadRequest(str(error), code="unknown_data_class", param=CLASS_HEADER.decode()) from None
 

@@ -1,59 +1,86 @@
 """What decisions look at of a request: read from its fields, whatever dialect it is written in."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
 
 from gateway.core.call import Call, Fields
+from gateway.core.faults import BadRequest
 from gateway.core.model import Attributes
 from gateway.pipeline.estimate import most_output
 
 # Tools that the application itself runs; all other kinds are the provider's.
-_OWN_TOOLS = frozenset({"function", "custom", "functionDeclarations", "function_declarations"})
-# No answer is longer; what is told of one is kept within what JSON and CEL can hold.
-MOST = 2**53
-_DATED = re.compile(r"_\d{8}$")
+_OWN_TOOLS = frozenset({"function", "custom", "function_declarations"})
+# Fields that switch on what a provider runs, and what that is called: an empty list brings nothing, while an empty
+# object switches OpenAI's search on.
+LISTED: Mapping[str, str] = {"mcp_servers": "mcp", "plugins": "plugins", "data_sources": "data_sources"}
+SWITCHES: Mapping[str, str] = {
+    "web_search_options": "web_search",
+    "search_parameters": "web_search",
+    "enable_search": "web_search",
+}
+# Versions of a kind: Anthropic's and OpenAI's dates, and previews.
+_VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
+_HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_KIND = re.compile(r"[a-z0-9_.:/-]{1,64}")
+MAX_KINDS = 32
 _encode = msgspec.json.Encoder().encode
 
 
 def attributes_of(call: Call, data_class: str) -> Attributes:
-    """The request's attributes; `data_class` is what it counts as."""
+    """The request's attributes; `data_class` is what it counts as.
+
+    Raises:
+        BadRequest: they are no request's.
+    """
     fields = call.fields
     tools, hosted = False, ()
     if _brings_tools(fields):
-        tools, hosted = True, tuple(sorted(set(_hosted(fields))))
+        tools, hosted = True, tuple(sorted(_hosted(fields, google=call.operation.dialect == "gemini")))
     return Attributes(
         data_class=data_class,
         stream=call.stream,
-        max_output_tokens=min(most_output(call), MOST),
+        max_output_tokens=most_output(call),
         tools=tools,
         hosted_tools=hosted,
     )
 
 
 def _brings_tools(fields: Fields) -> bool:
-    """An empty list brings none; an empty object switches OpenAI's search on."""
-    listed = any(fields.get(name) for name in ("tools", "functions", "mcp_servers"))
-    return listed or fields.get("web_search_options") is not None
+    listed = any(fields.get(name) for name in ("tools", "functions", *LISTED))
+    return listed or any(fields.get(name) not in (None, False) for name in SWITCHES)
 
 
-def _hosted(fields: Fields) -> Iterator[str]:
-    if fields.get("mcp_servers"):
-        yield "mcp"
-    if fields.get("web_search_options") is not None:
-        yield "web_search"
-    found = fields.get("tools")
-    for tool in cast(list[Any], found) if isinstance(found, list) else ():
-        if not isinstance(tool, Mapping):
-            continue
-        words = cast(Mapping[str, Any], tool)
-        kind = words.get("type")
-        # OpenAI and Anthropic say a tool's kind, Google makes it the key; Anthropic's own tools have dates.
-        kinds = [kind] if isinstance(kind, str) else [] if "input_schema" in words else list(words)
-        yield from (_DATED.sub("", one) for one in kinds if one not in _OWN_TOOLS)
+def _hosted(fields: Fields, *, google: bool) -> set[str]:
+    """Raises:
+    BadRequest: more kinds than there are: what is remembered and recorded of a request is bounded.
+    """
+    found = {kind for name, kind in LISTED.items() if fields.get(name)}
+    found |= {kind for name, kind in SWITCHES.items() if fields.get(name) not in (None, False)}
+    tools = fields.get("tools")
+    for tool in cast(list[Any], tools) if isinstance(tools, list) else ():
+        if isinstance(tool, Mapping):
+            words = cast(Mapping[str, Any], tool)
+            kinds = {_plain(word) for word in (list(words) if google else _kinds(words))}
+            found |= kinds - _OWN_TOOLS
+        if len(found) > MAX_KINDS:
+            raise BadRequest(f"`tools` names more than {MAX_KINDS} kinds of hosted tools", param="tools")
+    return found
+
+
+def _kinds(tool: Mapping[str, Any]) -> list[str]:
+    """OpenAI and Anthropic say a tool's kind (Google makes it the key); those of one's own need not say it."""
+    kind = tool.get("type")
+    return [kind] if isinstance(kind, str) else [] if "input_schema" in tool else list(tool)
+
+
+def _plain(kind: str) -> str:
+    """One word for all spellings of a kind: `googleSearch`, `web_search_20250305`, `web_search_preview_2025_03_11`."""
+    word = _VERSION.sub("", _HUMP.sub(r"_\1", kind[:100]).lower(), count=1)
+    return word if _KIND.fullmatch(word) else "other"
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """What a call will use, from its own fields: for reservations, and for records of calls that were cut."""
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -10,8 +11,17 @@ from gateway.core.record import UsageSource
 from gateway.core.usage import Usage
 from gateway.limits.estimate import estimate_output, input_tokens
 
-OUTPUT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens")
-_CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
+# The dialects' own, and those by which engines that speak them are told besides (llama.cpp, TGI): there they count
+# before the dialect's.
+OUTPUT_FIELDS = (
+    *("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens"),
+    *("n_predict", "max_new_tokens"),
+)
+CONFIGS = ("generationConfig", "generation_config")
+# No answer is as long; larger numbers fit into nothing that keeps or compares them.
+MOST = 2**53
+MAX_DIGITS = 32
+CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -21,7 +31,7 @@ def all_tokens(call: Call, default_output: int) -> int:
     """Tokens of the request and of the longest answer it allows."""
     if call.operation.name in _WITHOUT_TEXT_OUTPUT:
         return input_tokens(call)
-    choices = _largest(call, _CHOICE_FIELDS)
+    choices = _largest(call, CHOICE_FIELDS)
     return input_tokens(call) + estimate_output(most_output(call), choices, default_output)
 
 
@@ -31,12 +41,28 @@ def most_output(call: Call) -> int:
     return _largest(call, OUTPUT_FIELDS)
 
 
+def most_choices(call: Call) -> int:
+    """How many answers to one question the request asks for; 1 if it does not say."""
+    return max(1, _largest(call, CHOICE_FIELDS))
+
+
 def _largest(call: Call, names: Iterable[str]) -> int:
-    """The largest whole number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
-    inner = [call.fields.get(name) for name in ("generationConfig", "generation_config")]
+    """The largest number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
+    inner = [call.fields.get(name) for name in CONFIGS]
     configs = [cast(dict[str, object], config) for config in inner if isinstance(config, dict)]
-    values = [place.get(name) for name in names for place in (call.fields, *configs)]
-    return max((value for value in values if isinstance(value, int) and value > 0), default=0)
+    return max(_number(place.get(name)) for name in names for place in (call.fields, *configs))
+
+
+def _number(value: object) -> int:
+    """What an upstream may take the value for: many read `"100"` and `100.0` as well. 0 for what is no number, and for
+    less, which some take for `no limit`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0
+    try:
+        found = value if isinstance(value, int) else float(value[:MAX_DIGITS] if isinstance(value, str) else value)
+        return min(MOST, max(0, math.ceil(found)))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def known_usage(call: Call) -> tuple[Usage | None, UsageSource]:

@@ -10,10 +10,9 @@ from gateway.catalogue.prices import PriceBook
 from gateway.core.call import Call, TraceContext
 from gateway.core.clock import Clock
 from gateway.core.live import Live
-from gateway.core.model import Catalogue
+from gateway.core.model import Catalogue, Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Record
-from gateway.core.target import Target
 from gateway.identity.tenants import Tenants
 from gateway.limits.counters import Counters, Refusal
 from gateway.limits.rules import LimitPolicy
@@ -40,8 +39,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
     verify: a key's principal at a time. others: whose credential it is if it is no key, by (headers, credential,
-        time); None where only keys are known. output_field: where a chat request to this target says how much it may
-        produce.
+        time); None where only keys are known. output_field: where a chat request that has these permits says how much
+        it may produce.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -51,7 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     ended: Callable[[Call], None]
     verify: Callable[[bytes, float], Principal | None]
     others: Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]] | None = None
-    output_field: Callable[[Target], str]
+    output_field: Callable[[Sequence[Permit]], str]
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]
     tenants: Live[Tenants]

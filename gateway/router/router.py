@@ -6,7 +6,6 @@ from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import NotConfigured
 from gateway.core.model import Permit
-from gateway.core.target import Target
 from gateway.providers.provider import Provider
 from gateway.router.lifecycle import lifecycle_headers
 
@@ -26,10 +25,14 @@ class Router:
         self.providers = providers
         self._now = clock.now
 
-    def output_field(self, target: Target) -> str:
-        """Where a chat completions request to this target says how much it may produce."""
-        provider = self.providers.get(target.provider)
-        return provider.output_field(target.model) if isinstance(provider, Provider) else "max_completion_tokens"
+    def output_field(self, permits: Sequence[Permit]) -> str:
+        """Where a chat completions request says how much it may produce, at the target it will go to."""
+        permit = choose(permits, self.providers)
+        target = None if permit is None else permit.model.target
+        provider = None if target is None else self.providers.get(target.provider)
+        if target is None or not isinstance(provider, Provider):
+            return "max_completion_tokens"
+        return provider.output_field(target.model)
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call to its target.

@@ -4,7 +4,9 @@ Errors name the file and the line, say what is wrong and, for an unknown word, t
 aliases are refused: they are how a small file becomes a gigabyte, and they hide from a reviewer what a rule says.
 """
 
+import os
 import re
+import stat
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -13,7 +15,7 @@ import msgspec
 
 from gateway.core.globs import is_glob
 from gateway.stores.wording import nearest, reworded
-from gateway.stores.yamltree import DocumentError, Lines, Path_, Unusual, build, build_plain
+from gateway.stores.yamltree import MAX_BYTES, DocumentError, Lines, Path_, Unusual, build, build_plain
 
 __all__ = ["Document", "DocumentError", "Known", "Text"]
 
@@ -40,11 +42,17 @@ class Document(Generic[T]):
         self.value = value
         self.file = file
         self.data = data
+        self._lines: Lines | None = None
+
+    def line(self, path: Path_) -> int:
+        """Where the value at `path`, such as `("rules", 0, "id")`, stands."""
+        if self._lines is None:
+            _, self._lines = build(self.data, self.file)
+        return self._lines.at(path)
 
     def error(self, path: Path_, reason: str) -> DocumentError:
-        """An error about the value at `path`, such as `("rules", 0, "id")`."""
-        _, lines = build(self.data, self.file)
-        return DocumentError(self.file, lines.at(path), reason)
+        """An error about the value at `path`."""
+        return DocumentError(self.file, self.line(path), reason)
 
 
 def read_document(path: Path, shape: type[T], substitute: Substitute | None = None) -> T:
@@ -57,15 +65,18 @@ def read_document(path: Path, shape: type[T], substitute: Substitute | None = No
 
 
 def read_text(path: Path) -> Text:
-    """The file's bytes.
+    """The file's bytes, but no more than a document may have.
 
     Raises:
-        DocumentError: it cannot be read.
+        DocumentError: it cannot be read, or is a pipe or a device, which would be waited for, maybe for ever.
     """
     try:
-        return Text(str(path), path.read_bytes())
-    except OSError as error:
-        raise DocumentError(str(path), 0, f"cannot be read: {error.strerror or error}") from None
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DocumentError(str(path), 0, "cannot be read: it is no regular file")
+            return Text(str(path), file.read(MAX_BYTES + 1))
+    except (OSError, ValueError) as error:
+        raise DocumentError(str(path), 0, f"cannot be read: {getattr(error, 'strerror', '') or error}") from None
 
 
 def load_document(source: Path | Text, shape: type[T], substitute: Substitute | None = None) -> Document[T]:

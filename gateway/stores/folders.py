@@ -1,12 +1,10 @@
 """A folder of declared files, read at once: so that what is checked, hashed and put in force are the same bytes."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.stores.documents import DocumentError, Text, read_text
-
-# What may stand beside declared files without being one.
-_BESIDE = ("README", ".")
 
 
 def read_folder(folder: Path, files: Sequence[str], folders: Sequence[str]) -> dict[str, Text]:
@@ -37,10 +35,17 @@ def select(texts: Mapping[str, Text], first: str, folder: str) -> list[Text]:
 
 
 def _declared(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
+    if not os.path.lexists(folder):
         return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(_BESIDE):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:  # a link that leads nowhere, say: what is not read there could be what denies
+        raise DocumentError(str(folder), 0, f"cannot be read as a folder: {error.strerror or error}") from None
+    for path in paths:
+        if not path.name.isprintable():
+            raise DocumentError(str(folder), 0, f"holds a file with an unprintable name, {path.name!a}")
+        # Those with a dot are an editor's, or half of a file that is being replaced.
+        if path.name.startswith(".") or (path.name.startswith("README") and path.suffix != ".yaml"):
             continue
         if path.suffix != ".yaml" or path.is_dir():
             raise DocumentError(str(path), 0, "is not a .yaml file, and nothing else may stand here")

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.access.asking import usable
 from gateway.access.policy import AccessPolicy
-from gateway.core.model import Catalogue, Decision, Obligations
+from gateway.core.model import Attributes, Catalogue, Decision, Life, Model, Obligations
 from gateway.core.principal import Principal
 from gateway.core.target import Target
 from gateway.core.wiring import Wiring
@@ -288,3 +288,15 @@ def test_a_condition_on_requests_hides_no_model_that_some_request_may_use() -> N
     assert listed(access_of(never), ONE) == []
     kept = catalogue_of(card("m", ", data: {retention_days: 7}"))
     assert listed(access_of(never), kept) == ["m"]
+
+
+def test_a_condition_that_takes_too_many_steps_denies() -> None:
+    """A token may bring 256 groups: three loops over them are more than CEL is given time for."""
+    loops = "subject.claims['g'].all(a, subject.claims['g'].all(b, subject.claims['g'].all(c, a + b + c != 'x')))"
+    policy = access_of("rules:\n" + allow() + f'  - {{id: d, effect: deny, owner: o, reason: r, when: "{loops}"}}\n')
+    groups = tuple(str(number) for number in range(256))
+    who = Principal(key_id="k", tenant="acme", team="red", claims={"g": groups})
+    model = Model(name="m", target=Target("p", "m"), place="p/m", life=Life(approved_from=0.0))
+    decision = policy.decide(who, model, "chat", Attributes(), NOW)
+    assert (decision.allowed, decision.basis, decision.rule_id) == (False, "condition", "d")
+    assert not policy.may_ever(who, model, ("chat",), "", NOW)

@@ -23,7 +23,7 @@ CHUNK = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "s
 ADMIN = (
     ("GET", "/admin/openapi.json"), ("GET", "/admin/keys"), ("POST", "/admin/keys"), ("GET", "/admin/keys/x"),
     ("POST", "/admin/keys/x/rotate"), ("POST", "/admin/keys/x/revoke"), ("GET", "/admin/tenants"), ("GET", "/admin/models"),
-    ("GET", "/admin/usage"), ("GET", "/admin/audit"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
+    ("GET", "/admin/usage"), ("GET", "/admin/audit"), ("POST", "/admin/policy/explain"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
     ("GET", "/admin/policy/history"), ("GET", "/admin/policy/at"),
     ("GET", "/admin/"), ("GET", "/admin/nothing"), ("DELETE", "/admin/keys"),
 )  # fmt: skip
@@ -205,8 +205,9 @@ async def test_an_explanation_is_not_given_for_words_that_mean_nothing(fresh: Si
     admin = {"authorization": f"Bearer {(fresh.gateway.state / 'admin.key').read_text().strip()}"}
     body = {"tenant": "acme", "team": "team-a", "model": "test-model"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=admin) as client:
-        assert (await client.post("/admin/access/explain", json=body)).json()["decision"]["allowed"] is True
-        refused = await client.post("/admin/access/explain", json={**body, **asked})
+        told = [await client.post(f"/admin/{word}/explain", json=body) for word in ("policy", "access")]
+        assert [one.json()["decision"]["allowed"] for one in told] == [True, True]
+        refused = await client.post("/admin/policy/explain", json={**body, **asked})
     assert refused.status_code == 400
     assert next(iter(asked.values())) in refused.text
 

@@ -30,7 +30,16 @@ MAY = {
     "viewer": VIEWER,
     "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
     "security": VIEWER
-    | {"list_keys", "get_key", "revoke_key", "list_audit", "explain_access", "list_policy_history", "policy_at"},
+    | {
+        "list_keys",
+        "get_key",
+        "revoke_key",
+        "list_audit",
+        "explain_policy",
+        "explain_access",
+        "list_policy_history",
+        "policy_at",
+    },
 }
 
 
@@ -68,6 +77,7 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 
 BODIES: dict[str, Any] = {
     "create_key": {"tenant": "acme", "team": "a", "owner": "o"},
+    "explain_policy": {"tenant": "acme", "team": "a", "model": "m"},
     "explain_access": {"tenant": "acme", "team": "a", "model": "m"},
 }
 

@@ -1,4 +1,4 @@
-"""What decisions look at of a request, and what policy changes of one, in every dialect."""
+"""What decisions see of a request, however it is written."""
 
 import json
 from typing import Any
@@ -7,101 +7,86 @@ import pytest
 
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest
-from gateway.core.model import Decision, Model, Obligations, Permit
+from gateway.core.model import Attributes
 from gateway.core.record import Record
-from gateway.core.target import Target
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
-from gateway.pipeline.attributes import attributes_of, attributes_text
-from gateway.pipeline.obliging import oblige
+from gateway.pipeline.attributes import MAX_KINDS, attributes_of, attributes_text
 
 
-def call_of(operation: str, **fields: Any) -> Call:
-    kind = next(one for one in OPERATIONS if one.name == operation)
-    record = Record(id="r", started_ns=0, tenant="t", team="a", key_id="k", operation=operation)
+async def unopened() -> None:
+    raise AssertionError("the body is open already")
 
-    async def opened() -> None:
-        raise AssertionError("already open")
 
-    return Call(
-        operation=kind,
-        headers={},
-        record=record,
-        open=opened,
-        fields=read_json(json.dumps(fields).encode()),
-        arrived=0.0,
+def seen(body: dict[str, Any], name: str = "chat") -> Attributes:
+    operation = next(one for one in OPERATIONS if one.name == name)
+    record = Record(id="r", started_ns=0, tenant="acme", team="web", key_id="k", operation=name)
+    fields = read_json(json.dumps(body).encode())
+    return attributes_of(
+        Call(operation=operation, headers={}, record=record, open=unopened, fields=fields, arrived=0), ""
     )
 
 
-@pytest.mark.parametrize(("operation", "fields", "hosted"), [
-    ("chat", {"tools": [{"type": "function", "function": {"name": "f"}}]}, []),
-    ("chat", {"functions": [{"name": "f"}]}, []),
-    ("chat", {"web_search_options": {}}, ["web_search"]),
-    ("responses", {"tools": [{"type": "web_search_preview"}, {"type": "mcp", "server_url": "https://x"}, {"type": "custom"}]}, ["mcp", "web_search_preview"]),
-    ("messages", {"tools": [{"name": "f", "input_schema": {}}]}, []),
-    ("messages", {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, ["web_search"]),
-    ("messages", {"mcp_servers": [{"type": "url", "url": "https://x"}]}, ["mcp"]),
-    ("generate", {"tools": [{"functionDeclarations": [{"name": "f"}]}]}, []),
-    ("generate", {"tools": [{"googleSearch": {}}, {"code_execution": {}}]}, ["code_execution", "googleSearch"]),
-])  # fmt: skip
-def test_tools_are_seen_in_every_dialect(operation: str, fields: dict[str, Any], hosted: list[str]) -> None:
-    found = attributes_of(call_of(operation, **fields), "internal")
-    assert found.tools
-    assert list(found.hosted_tools) == hosted
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [
+        (100, 100),
+        (100.0, 100),
+        (99.5, 100),
+        ("100", 100),
+        ("1e2", 100),
+        (10**30, 2**53),
+        ("9" * 5000, 2**53),
+        (-1, 0),
+        (True, 0),
+        ([100], 0),
+        ("x", 0),
+        ("nan", 0),
+    ],
+)
+def test_a_length_is_seen_as_a_lenient_upstream_would_read_it(value: object, tokens: int) -> None:
+    found = seen({"max_tokens": value}).max_output_tokens
+    assert (found, type(found)) == (tokens, int)
 
 
-@pytest.mark.parametrize("fields", [{}, {"tools": []}, {"tools": None}, {"tool_choice": "none"}])
-def test_no_tools_are_no_tools(fields: dict[str, Any]) -> None:
-    found = attributes_of(call_of("chat", **fields), "internal")
-    assert (found.tools, attributes_text(found)) == (False, "")
+@pytest.mark.parametrize("name", ["n_predict", "max_new_tokens"])
+def test_an_engines_own_name_for_the_length_is_seen(name: str) -> None:
+    assert seen({"max_tokens": 1, name: 9999}).max_output_tokens == 9999
 
 
-@pytest.mark.parametrize(("asked", "taken"), [(-1, 0), (0, 0), (7, 7), (10**30, 2**53), ("7", 0)])
-def test_a_length_is_taken_for_a_number_that_can_be_kept(asked: object, taken: int) -> None:
-    found = attributes_of(call_of("chat", max_tokens=asked), "internal")
-    assert found.max_output_tokens == taken
-    assert attributes_text(found) == (json.dumps({"max_output_tokens": taken}, separators=(",", ":")) if taken else "")
+@pytest.mark.parametrize(
+    ("name", "body", "kinds"),
+    [
+        ("responses", {"tools": [{"type": "web_search_preview_2025_03_11"}]}, ("web_search",)),
+        ("responses", {"tools": [{"type": "web_search_2025_08_26"}]}, ("web_search",)),
+        ("responses", {"tools": [{"type": "computer_use_preview"}]}, ("computer_use",)),
+        ("messages", {"tools": [{"type": "web_search_20250305", "name": "s"}]}, ("web_search",)),
+        ("messages", {"tools": [{"name": "own", "input_schema": {}}]}, ()),
+        ("generate", {"tools": [{"googleSearch": {}}]}, ("google_search",)),
+        ("generate", {"tools": [{"google_search": {}, "codeExecution": {}}]}, ("code_execution", "google_search")),
+        ("generate", {"tools": [{"functionDeclarations": []}, {"function_declarations": []}]}, ()),
+        ("generate", {"tools": [{"type": "function", "googleSearch": {}}]}, ("google_search", "type")),
+        ("chat", {"tools": [{"type": "function", "function": {}}]}, ()),
+        ("chat", {"web_search_options": {}}, ("web_search",)),
+        ("chat", {"search_parameters": {"mode": "on"}}, ("web_search",)),
+        ("chat", {"enable_search": True}, ("web_search",)),
+        ("chat", {"plugins": [{"id": "web"}]}, ("plugins",)),
+        ("chat", {"data_sources": [{"type": "azure_search"}]}, ("data_sources",)),
+        ("chat", {"tools": [{"type": "x" * 100_000}]}, ("other",)),
+    ],
+)
+def test_hosted_tools_have_one_name_each(name: str, body: dict[str, Any], kinds: tuple[str, ...]) -> None:
+    found = seen(body, name)
+    assert (found.tools, found.hosted_tools) == (True, kinds)
 
 
-CAPS = [
-    ("chat", {}, {"max_tokens": 50}),
-    ("chat", {"max_completion_tokens": 60, "max_tokens": 7}, {"max_completion_tokens": 50, "max_tokens": 7}),
-    ("chat", {"max_tokens": -1}, {"max_tokens": 50}),
-    ("completions", {}, {"max_tokens": 50}),
-    ("responses", {"max_output_tokens": 51}, {"max_output_tokens": 50}),
-    ("messages", {"max_tokens": 49}, {"max_tokens": 49}),
-    ("generate", {}, {"generationConfig": {"maxOutputTokens": 50}}),
-    ("generate", {"generationConfig": {"temperature": 1}}, {"generationConfig": {"temperature": 1, "maxOutputTokens": 50}}),
-    ("generate", {"generationConfig": {"maxOutputTokens": 99, "topK": 3}}, {"generationConfig": {"maxOutputTokens": 50, "topK": 3}}),
-    ("embeddings", {"input": "x"}, {"input": "x"}),
-]  # fmt: skip
+@pytest.mark.parametrize("body", [{}, {"tools": []}, {"plugins": []}, {"enable_search": False}])
+def test_what_brings_no_tools_is_seen_so(body: dict[str, Any]) -> None:
+    assert seen(body) == Attributes()
 
 
-def capped(call: Call, **obligations: Any) -> dict[str, Any]:
-    model = Model(name="m", target=Target("p", "m"), place="p/m")
-    decision = Decision(allowed=True, obligations=Obligations(max_output_tokens=50, **obligations))
-    oblige(call, [Permit(model, Decision(allowed=True)), Permit(model, decision)], lambda _target: "max_tokens")
-    return json.loads(call.fields.encode({}))
-
-
-@pytest.mark.parametrize(("operation", "fields", "sent"), CAPS)
-def test_a_cap_holds_in_every_dialect(operation: str, fields: dict[str, Any], sent: dict[str, Any]) -> None:
-    call = call_of(operation, **fields)
-    assert capped(call) == sent
-    assert call.fields.decoded() == sent, "translated calls read the same"
-    assert all(call.fields.get(name) == value for name, value in sent.items())
-
-
-@pytest.mark.parametrize("value", ["500", 500.5, True, [500]])
-def test_a_length_that_cannot_be_held_to_a_cap_is_refused(value: object) -> None:
-    with pytest.raises(BadRequest, match="must be a whole number"):
-        capped(call_of("chat", max_tokens=value))
-    with pytest.raises(BadRequest, match="must be a whole number"):
-        capped(call_of("generate", generationConfig={"maxOutputTokens": value}))
-
-
-def test_nothing_is_kept_if_one_target_wants_that() -> None:
-    call = call_of("chat")
-    capped(call, no_content=True)
-    assert not call.keep_content
-    assert call.reply_headers["x-gateway-obligations"] == "max_output_tokens=50, no_content"
+def test_what_is_remembered_and_recorded_of_a_request_is_bounded() -> None:
+    most = [{"type": f"{number}" + "k" * 40} for number in range(MAX_KINDS)]
+    assert len(attributes_text(seen({"tools": most, "max_tokens": 10**4000}))) < 4096
+    with pytest.raises(BadRequest, match="kinds"):
+        seen({"tools": [*most, {"type": "one-more"}]})

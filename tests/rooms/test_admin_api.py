@@ -81,6 +81,7 @@ IDS = (
     "list_models",
     "usage",
     "list_audit",
+    "explain_policy",
     "explain_access",
     "list_policy_history",
     "policy_at",

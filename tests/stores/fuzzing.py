@@ -100,10 +100,21 @@ limits:
 TENANTS = (
     "tenants:\n  - {id: demo, name: D, strict_params: true, teams: [{id: a, name: A}, {id: b}]}\n  - {id: other}\n"
 )
+POLICY_TESTS = """
+tests:
+  - {name: one, who: {tenant: demo, team: a, labels: {env: dev}, claims: {groups: [x, y]}, data_class: internal, key: k},
+     model: m, operation: responses, request: {stream: true, max_output_tokens: 100, tools: true, hosted_tools: [web_search],
+     prompt: p}, at: 2026-02-01T12:00:00Z, expect: allow, rule: r, basis: exception, target: local/m,
+     obligations: {max_output_tokens: 10, regions: ["eu-*"], forbid_tools: false, no_content: true, require_prompt: false,
+     guards: [g]}, would_deny: [s]}
+  - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
+  - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
+"""
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
     "access": ACCESS,
+    "policy-test": POLICY_TESTS,
     "model": CARD,
     "tenants": TENANTS,
     "limits": LIMITS,
@@ -114,12 +125,12 @@ DEEP = Raw("[" * 80 + "]" * 80)
 BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{level}: &a{level} [*a{level - 1}, *a{level - 1}]" for level in range(1, 60))])
 VALUES: list[Any] = [
     3, -1, 0, 10**29, True, "text", "", "*", "2026-02-30", "2026-13-01", "\x00", "\ud7ff€\U0001f600", "${nope:x}",
-    "a/b/c", [], [[]], {}, [{}], [3], ["x", "x"], {"a": 1}, Decimal("1.5"), Decimal("1e400"), Decimal("-0.0000000000001"),
-    Raw(".nan"), Raw("-.inf"), Raw("1e999999999999999999999"), Raw("1e500000"), Raw("0x1F"), Raw("0o17"), Raw("1:30"), Raw("yes"), Raw("1__0"), Raw("+1"), Raw("2026-01-01T00:00:00Z"),
+    "a/b/c", [], [[]], {}, [{}], [3], ["x", "x"], {"a": 1}, Decimal("1.5"), Decimal("-0.0000000000001"), Decimal("1.5e-250"), Raw("1e-6"),
+    Raw(".nan"), Raw("-.inf"), Raw("0x1F"), Raw("0o17"), Raw("1:30"), Raw("yes"), Raw("1__0"), Raw("+1"), Raw("2026-01-01T00:00:00Z"),
     Raw('"\\ud800"'), Raw("|2\n  x"),
 ]  # fmt: skip
 REFUSED: list[Any] = [
-    None, 10**40, Raw("~"), Raw("&x [1]\n&y b"), Raw("*nowhere"), Raw("!!python/object/apply:os.system x"),
+    None, 10**40, Decimal("1e400"), Raw("1e999999999999999999999"), Raw("1e500000"), Raw("-1.0e-999"), Raw("&x y"), Raw("&x {a: b}"), Raw("&x [b]"), Raw("{&x a: b}"), Raw("{!!binary a: b}"), Raw("!!seq [a]"), Raw("!!map {a: b}"), Raw("!!str a"), Raw("!!python/object/apply:os.system [x]"), Raw("~"), Raw("&x [1]\n&y b"), Raw("*nowhere"), Raw("!!python/object/apply:os.system x"),
     Raw("!!binary aGk="), Raw("!!set {a}"), Raw("!own x"), Raw("'not closed"), Raw('"not closed'), Raw("{a: 1"), Raw("[1, 2"), Raw("{? [a] : b}"), Raw("a: b: c"), Raw("@x"), Raw("`x`"), Raw("\tx: 1\n\ty: 2"), Raw('"\\q"'), Raw("{a: 1, a: 2}"),
     Raw("{<<: {a: 1}, <<: {b: 2}}"), DEEP,
 ]  # fmt: skip

@@ -38,6 +38,23 @@ def test_words_are_yaml_1_2s() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-6", Decimal("0.000001")), ("1E6", Decimal(1_000_000)), ("-2.5e3", Decimal(-2500)), ("+.5", Decimal("0.5")),
+        (".5e1", Decimal(5)), ("5.", Decimal(5)), ("1.0e+300", Decimal("1e300")), ("1e-300", Decimal("1e-300")),
+        ("0e5", Decimal(0)), ("08", "08"), ("012", "012"), ("0x1F", "0x1F"), ("0o17", "0o17"), ("1e", "1e"),
+        ("e5", "e5"), ("1e5.0", "1e5.0"), ("1.2.3", "1.2.3"), (".", "."), ("-e5", "-e5"), (".e5", ".e5"),
+        ("1e5f", "1e5f"), ("'1e5'", "1e5"), (".inf", ".inf"), ("-.inf", "-.inf"), (".nan", ".nan"), ("inf", "inf"),
+        ("1:30.5", "1:30.5"), ("١e٥", "١e٥"), ("2026-01-01", "2026-01-01"),
+    ],
+)  # fmt: skip
+def test_numbers_are_yaml_1_2s_both_ways(text: str, value: object) -> None:
+    source = f"- {text}\n".encode()
+    assert build_plain(source) == build(source, "f")[0] == [value]
+    assert type(build_plain(source)[0]) is type(value)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "f.yaml: is empty"),
@@ -57,8 +74,28 @@ def test_words_are_yaml_1_2s() -> None:
         ("rules:\n- models: [*]", 'f.yaml:2: is not valid YAML: did not find expected alphabetic or numeric character; '
                                   'write a text that begins with `*` or `&` in quotes: "*"'),
         ("rules:\n\t- id: a", "f.yaml:2: is not valid YAML: found character that cannot start any token; indent with spaces, not with tabs"),
-        ("rules: &a []\nnamed: *a", "f.yaml:1: uses a YAML alias; write the value out instead"),
+        ("rules: []\nnamed: *a", "f.yaml:2: uses a YAML alias; write the value out instead"),
+        ("rules: &a []\nnamed: *a", "f.yaml:1: uses the YAML anchor `&a`; write the value out wherever it is meant"),
+        ("rules:\n- &a {id: x}", "f.yaml:2: uses the YAML anchor `&a`"),
+        ("rules:\n- &a id: x", "f.yaml:2: uses the YAML anchor `&a`"),
+        ("rules:\n- id: &a x", "f.yaml:2: uses the YAML anchor `&a`"),
         ("rules: !!python/none x", "f.yaml:1: uses the YAML tag `python/none`, which is not allowed here"),
+        ("rules:\n- id: a\n  models: !!python/object/apply:os.system [x]",
+         "f.yaml:3: uses the YAML tag `python/object/apply:os.system`, which is not allowed here"),
+        ("rules:\n- !!set {id}", "f.yaml:2: uses the YAML tag `set`"),
+        ("rules:\n- !!map {id: a}", "f.yaml:2: uses the YAML tag `map`"),
+        ("rules: !!seq\n- id: a", "f.yaml:1: uses the YAML tag `seq`"),
+        ("rules:\n- !!binary id: a", "f.yaml:2: uses the YAML tag `binary`"),
+        ("rules:\n- id: !!str 3", "f.yaml:2: uses the YAML tag `str`"),
+        ("rules:\n- id: !own x", "f.yaml:2: uses the YAML tag `!own`"),
+        ("rules:\n- id: ! x", "f.yaml:2: uses the YAML tag `!`"),
+        ("rules: []\n---\nrules: []", "f.yaml:2: holds a second document; one file is one document"),
+        ("rules:\n- price: 1.0e+999", "f.yaml:2: a number beyond 1e300"),
+        ("rules:\n- price: -1e999", "f.yaml:2: a number beyond 1e300"),
+        ("rules:\n- price: 1.0e-999", "f.yaml:2: a number beyond 1e300"),
+        ("rules:\n- price: 1e999999999999999999999", "f.yaml:2: a number beyond 1e300"),
+        ("rules:\n- id: 1e999", "f.yaml:2: a number beyond 1e300"),
+        ("rules:\n- id: 7e12", "f.yaml:2: rules.0.id: expected a text, got a number"),
         ("rules:\n- count: " + "9" * 40, "f.yaml:2: a number of more than 30 digits"),
         ("[" * 100 + "]" * 100, "f.yaml:1: is nested deeper than 64 levels"),
         ("? [a]\n: b", "f.yaml:1: has a key that is not a word"),
@@ -105,7 +142,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert error.reason  # noqa: PT017  any reason will do
 
 
-@given(st.text(alphabet=st.sampled_from("ab:{}[]-&*!|>'\"\n #%@1.0_~?,ytnul="), max_size=60))
+@given(st.text(alphabet=st.sampled_from("ab:{}[]-&*!|>'\"\n #%@1.0_~?,ytnule+="), max_size=60))
 def test_the_quick_way_reads_what_the_careful_way_reads_or_leaves_it_alone(text: str) -> None:
     try:
         plain = build_plain(text.encode())

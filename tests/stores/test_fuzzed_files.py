@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.access.cases import Names, read_cases
 from gateway.access.loading import read_access
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
@@ -20,9 +21,14 @@ from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.stores.fuzzing import GOOD, Case, cases, written
 
 ENVIRONMENT = {"KEY": "k", "STATE": "state"}
+NAMES = Names(
+    teams={("demo", "a")}, data_classes=("public", "internal"), models=("m",), targets=("local/m",),
+    operations=("chat", "responses"), rules=("r", "s"),
+)  # fmt: skip
 READERS: dict[str, Callable[[Path], object]] = {
     "config": lambda path: read_config(path, ENVIRONMENT),
     "access": read_access,
+    "policy-test": lambda path: read_cases([read_text(path)], NAMES),
     "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
     "limits": read_limits,

@@ -2,8 +2,8 @@
 
 A JSON body becomes a map from field name to the field's *bytes*. Only `model`, `stream` and what a step asks for is
 decoded; on the way out those bytes are put together again, so a number keeps its digits and a 2 MB image is not
-parsed. A name that stands twice keeps its last value only, and names that differ in case alone, which some upstreams
-take for one, are refused: what was judged is what is sent.
+parsed. A name that stands twice keeps its last value only, and names that differ in case alone, from each other or from
+one that a call is judged by, are refused, for some upstreams take them for one: what was judged is what is sent.
 """
 
 import re
@@ -18,6 +18,19 @@ MAX_NAME = 256
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+# The fields, of any dialect, by which a call is judged. Upstreams that read names whatever their case (Go's
+# encoding/json does) would take `Tools` for `tools`, which nobody here has seen.
+JUDGED = frozenset(
+    {
+        *("model", "models", "route", "preset", "stream", "requests"),
+        *("tools", "functions", "mcp_servers", "plugins", "data_sources"),
+        *("web_search_options", "search_parameters", "enable_search"),
+        *("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens", "n_predict", "max_new_tokens"),
+        *("n", "best_of", "candidateCount", "candidate_count", "generationConfig", "generation_config"),
+        *("store", "background", "conversation", "previous_response_id", "input"),
+    }
+)
+_FOLDED = {name.casefold(): name for name in JUDGED}
 # The fields, of any dialect, that may hold images, files or sound.
 _WITH_DATA = ("messages", "input", "system", "contents")
 # A run of base64 as long as this is no text.
@@ -100,8 +113,12 @@ def read_json(body: bytes) -> JsonFields:
     except msgspec.DecodeError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise BadRequest(f"the body could not be parsed as JSON: {reason}", code="invalid_json") from None
-    if len({name.casefold() for name in raw}) != len(raw):
+    folded = {name.casefold() for name in raw}
+    if len(folded) != len(raw):
         raise BadRequest("two fields of the body differ in upper and lower case alone")
+    for name in folded & _FOLDED.keys():
+        if _FOLDED[name] not in raw:
+            raise BadRequest(f"`{_FOLDED[name]}` is to be written as it is here", param=_FOLDED[name])
     return JsonFields(raw)
 
 
