@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
+from gateway.edge.admin.policies import PastDeps, PastRequest
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
@@ -33,6 +35,7 @@ from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.parts import Parts
 from gateway.policyfeed import PolicyFeed
+from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain, list_models
 from gateway.processes import WorkerSpec
 from gateway.providers.building import build_provider
@@ -220,9 +223,16 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
+    history = PolicyHistory(settings.state_dir / "policy_history")
 
     def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
         return as_json(usage(ledger, groups, moment(since), moment(until), zone=zone))
+
+    def at(asked: PastRequest) -> dict[str, Any]:
+        at_ns = at_text(asked.time)
+        question = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "time"}
+        past = in_force_at(history, at_ns, settings.wiring)
+        return answer(past, ExplainRequest(**question), at_ns)
 
     return AdminDeps(
         keys=store,
@@ -231,6 +241,7 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=report,
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
+        past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         status=status.full,
     )
 

@@ -32,23 +32,31 @@ CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
 
-class PolicySet(msgspec.Struct, frozen=True):
-    """All policies, as they were at one moment.
+class Deciding(msgspec.Struct, frozen=True):
+    """What decisions are made of.
 
     Attributes:
         digest: SHA-256 over the files that decisions are made of; `access.version` is its beginning.
-        files: all files, by their path in the folder.
-        signed_by: id of the key that vouches for all files; empty where signatures are not asked for.
+        files: all files it was read from, by their path in the folder.
     """
 
     tenants: Tenants
     access: AccessPolicy
     catalogue: Catalogue
     cards: CardSet
-    limits: LimitPolicy
-    prices: PriceBook
     digest: str
     files: Mapping[str, bytes]
+
+
+class PolicySet(Deciding, frozen=True):
+    """All policies, as they were at one moment.
+
+    Attributes:
+        signed_by: id of the key that vouches for all files; empty where signatures are not asked for.
+    """
+
+    limits: LimitPolicy
+    prices: PriceBook
     signed_by: str = ""
 
     @property
@@ -114,6 +122,22 @@ def parse_policies(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Pol
     for name, _, read in _steps(texts, wiring, found):
         found[name] = read()
     return PolicySet(**found)
+
+
+def parse_deciding(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Deciding:
+    """The part of the set that decisions are made of, as the history keeps it.
+
+    Raises:
+        DocumentError: as `read_policies`; a set has a tenants.yaml and an access.yaml.
+    """
+    for name in deciding(dict.fromkeys(FILES, b"")):
+        if name not in texts:
+            raise DocumentError(name, 0, "is missing")
+    found: dict[str, Any] = {}
+    for name, _, read in _steps(texts, wiring, found):
+        if name in Deciding.__struct_fields__:
+            found[name] = read()
+    return Deciding(**found)
 
 
 def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentError]:

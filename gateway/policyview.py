@@ -16,7 +16,7 @@ from gateway.core.principal import Principal
 from gateway.edge.admin.api import ExplainRequest
 from gateway.identity.callers import admitted
 from gateway.policyfeed import PolicyFeed
-from gateway.policyset import CALLS, OPERATION_WORDS, PolicySet
+from gateway.policyset import CALLS, OPERATION_WORDS, Deciding
 
 MAX_RULES = 1000
 
@@ -75,14 +75,14 @@ def describe_models(catalogue: Catalogue, served: Container[str], now: float) ->
     ]
 
 
-def explain(asked: ExplainRequest, policies: PolicySet, now: float) -> dict[str, Any]:
+def explain(asked: ExplainRequest, policies: Deciding, now: float) -> dict[str, Any]:
     """The decision about every target that a name stands for, and rule by rule why. For operators: it shows the rules
     of all tenants.
 
     Raises:
         BadRequest: about nobody, nothing, or a class of data that is not declared.
     """
-    principal, attributes = _asked(asked, policies)
+    principal, attributes = asked_by(asked, policies)
     policy, catalogue = policies.access, policies.catalogue
     verdict = ask(policy, catalogue, principal, asked.model, asked.operation, attributes, now)
     targets: list[dict[str, Any]] = []
@@ -117,7 +117,12 @@ def _rules(policy: AccessPolicy, question: Question, *, every: bool) -> dict[str
     return {"rules": shown[:MAX_RULES], "rules_not_shown": len(rules) - len(shown[:MAX_RULES])}
 
 
-def _asked(asked: ExplainRequest, policies: PolicySet) -> tuple[Principal, Attributes]:
+def asked_by(asked: ExplainRequest, policies: Deciding) -> tuple[Principal, Attributes]:
+    """The caller that a question is about, and the request.
+
+    Raises:
+        BadRequest: as `explain`.
+    """
     tenants = policies.tenants
     if not tenants.declares(asked.tenant, asked.team):
         raise BadRequest(f"no team `{asked.team}` of a tenant `{asked.tenant}` is declared", param="team")

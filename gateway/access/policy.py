@@ -85,6 +85,12 @@ class AccessPolicy:
         self._operations: dict[str, int] = {}
         self._classes: dict[str, int] = {}
 
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The attributes of requests that decisions follow from, besides the class of data: what conditions read, and
+        what obligations forbid or ask for."""
+        return frozenset({*self._fields, "tools", "prompt"} - {"data_class"})
+
     def decide(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
     ) -> Decision:

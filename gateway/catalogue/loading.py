@@ -75,7 +75,8 @@ def build_catalogue(found: CardSet, wiring: Wiring = NO_WIRING) -> Catalogue:
         if own:
             names.update(dict.fromkeys((card.name, *card.aliases), tuple(model.target for model in own)))
     names.update(wiring.routes)
-    _check_successors(found, names)
+    if not wiring.past:
+        _check_successors(found, names)
     return Catalogue(names, models)
 
 

@@ -1,7 +1,11 @@
 """What several verbs share on the command line."""
 
 import argparse
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from gateway.core.days import begins
 
@@ -41,3 +45,37 @@ def moment(text: str) -> float:
         return begins(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
+
+
+def date_time(text: str) -> datetime:
+    """An ISO date or time, UTC if it names no zone, for argparse."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO date or time, such as 2026-11-01") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+class Since(msgspec.Struct, frozen=True):
+    """The beginning of a period that lasts until now, and the period in words."""
+
+    at: datetime
+    words: str
+
+
+_AGO = re.compile(r"([1-9]\d{0,3})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(text: str) -> Since:
+    """`24h`, `7d`, `4w`, or an ISO date or time, for argparse."""
+    if (ago := _AGO.fullmatch(text)) is not None:
+        count, unit = int(ago[1]), _UNITS[ago[2]]
+        at = datetime.now(UTC) - timedelta(**{unit: count})
+        return Since(at, f"in the last {unit[:-1] if count == 1 else f'{count} {unit}'}")
+    try:
+        at = date_time(text)
+    except argparse.ArgumentTypeError:
+        said = f"{text!r} is neither an ISO date or time, such as 2026-11-01, nor like 24h, 7d or 4w"
+        raise argparse.ArgumentTypeError(said) from None
+    return Since(at, f"since {at:%Y-%m-%d %H:%M} UTC" if at.tzinfo is UTC else f"since {at.isoformat()}")

@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from gateway.cli.arguments import Verbs, add_config, verb
+from gateway.cli.arguments import Verbs, add_config, date_time, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import read_config
 from gateway.core.record import Outcome
@@ -26,22 +25,14 @@ def add_to(verbs: Verbs) -> None:
     form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     by = "tenant,team,model"
     parser.add_argument("--by", default=by, help=f"comma-separated: {', '.join(GROUPS)}; default: {by}")
-    parser.add_argument("--since", type=_moment, metavar="WHEN", help="first moment: ISO date or time, UTC")
-    parser.add_argument("--until", type=_moment, metavar="WHEN", help="the moment after the last: not in the report")
+    parser.add_argument("--since", type=date_time, metavar="WHEN", help="first moment: ISO date or time, UTC")
+    parser.add_argument("--until", type=date_time, metavar="WHEN", help="the moment after the last: not in the report")
     parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of; default: UTC")
     for name in FILTERS:
         if name != "outcome":
             parser.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
     parser.add_argument("--outcome", choices=get_args(Outcome), help="only calls that ended so")
     parser.set_defaults(run=run)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO date or time, such as 2026-11-01") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def run(options: argparse.Namespace) -> int:

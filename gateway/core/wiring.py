@@ -12,12 +12,14 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     routes: names callers may ask for besides those of cards, with their targets, best first.
     providers: the names that targets may begin with; empty: not known.
     engines: providers whose models run on this machine → SHA-256 of the weights, empty if config.yaml does not say.
+    past: the policies are older than these routes, so that what cards say of routes is not held against them.
     signers: public keys (PEM); policies take force only if one of them vouches. Empty: signatures are not asked for.
     """
 
     routes: Mapping[str, tuple[Target, ...]] = {}
     providers: frozenset[str] = frozenset()
     engines: Mapping[str, str] = {}
+    past: bool = False
     signers: tuple[bytes, ...] = ()
 
 

@@ -1,8 +1,8 @@
 """Keys in SQLite: made, listed, rotated with overlap, revoked; every change leaves an audit line in its transaction."""
 
 import sqlite3
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ import msgspec
 from gateway.core.clock import Clock, uuid7
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.identity.keys import NewKey, make_key
-from gateway.stores.sqlite import named_queries, open_migrated
+from gateway.stores.sqlite import named_queries, open_database, open_migrated
 
 MAX_OVERLAP_S = 90 * 86_400
 _PACKAGE = "gateway.identity"
@@ -199,6 +199,17 @@ class KeyStore:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def known_keys(database: Path, ids: Iterable[str]) -> dict[str, KeyInfo]:
+    """Those of these keys that are there, by id. Only read; a database that cannot be read knows none."""
+    query = named_queries(_PACKAGE)["get_key"]
+    try:
+        with closing(open_database(database, read_only=True)) as connection:
+            rows = [connection.execute(query, {"id": key_id}).fetchone() for key_id in ids]
+            return {row["id"]: _info(row) for row in rows if row is not None}
+    except (sqlite3.Error, IndexError):
+        return {}
 
 
 def _info(row: sqlite3.Row) -> KeyInfo:

@@ -138,6 +138,9 @@ def _snapshot(database: Path) -> Generator[sqlite3.Connection | None]:
     try:
         with closing(open_database(database, read_only=True)) as connection:
             connection.execute("BEGIN")
+            if connection.execute(named_queries("gateway.ledger")["rolled_up"]).fetchone() is None:
+                reason = "an older version of the gateway wrote it; start this version of the gateway once"
+                raise LedgerUnavailable(f"the ledger {database} cannot be read: {reason}")
             yield connection
     except sqlite3.Error as error:
         raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error

@@ -93,6 +93,9 @@ FROM (
 ) AS sums JOIN decision_inputs ON decision_inputs.id = sums.inputs
 WHERE true {filters};
 
+-- name: rolled_up
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision_hours';
+
 -- name: inputs_of_calls
 SELECT
     tenant, team, key_id, facts, data_class, operation, model, attributes,

@@ -24,6 +24,7 @@ ADMIN = (
     ("GET", "/admin/openapi.json"), ("GET", "/admin/keys"), ("POST", "/admin/keys"), ("GET", "/admin/keys/x"),
     ("POST", "/admin/keys/x/rotate"), ("POST", "/admin/keys/x/revoke"), ("GET", "/admin/tenants"), ("GET", "/admin/models"),
     ("GET", "/admin/usage"), ("GET", "/admin/audit"), ("POST", "/admin/policy/explain"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
+    ("GET", "/admin/policy/history"), ("GET", "/admin/policy/at"),
     ("GET", "/admin/"), ("GET", "/admin/nothing"), ("DELETE", "/admin/keys"),
 )  # fmt: skip
 

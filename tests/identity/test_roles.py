@@ -15,6 +15,7 @@ from gateway.config import read_config
 from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.openapi import openapi
+from gateway.edge.admin.policies import PastDeps
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.identity.roles import ROLES, Operator, role_named, roles_with
@@ -28,7 +29,17 @@ VIEWER = {"list_tenants", "list_models", "usage", "status"}
 MAY = {
     "viewer": VIEWER,
     "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
-    "security": VIEWER | {"list_keys", "get_key", "revoke_key", "list_audit", "explain_policy", "explain_access"},
+    "security": VIEWER
+    | {
+        "list_keys",
+        "get_key",
+        "revoke_key",
+        "list_audit",
+        "explain_policy",
+        "explain_access",
+        "list_policy_history",
+        "policy_at",
+    },
 }
 
 
@@ -47,6 +58,7 @@ def deps(store: KeyStore) -> AdminDeps:
         models=list,
         usage=lambda *_: [],
         explain=lambda asked: {"asked": asked.model},
+        past=PastDeps(lambda before_seq, limit: [], lambda asked: {"asked": asked.model}),
         status=dict,
     )
 
@@ -82,6 +94,7 @@ async def test_every_row_answers_every_role_as_the_table_says(
         answer = await client.request(
             row.method,
             row.path.replace("{id}", info.id),
+            params={param.name: "x" for param in row.query if param.required},
             json=BODIES.get(row.id),
             headers={"authorization": f"Bearer {KEYS[role]}"},
         )

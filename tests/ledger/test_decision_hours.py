@@ -245,7 +245,7 @@ def test_the_calls_of_an_earlier_version_are_counted_when_it_is_opened(tmp_path:
     ]
     ledger = kept(tmp_path, *records)
     before_the_roll_up(ledger)
-    with pytest.raises(LedgerUnavailable, match="decision_hours"):
+    with pytest.raises(LedgerUnavailable, match="start this version of the gateway once"):
         decision_inputs(ledger, None)
     with ledger_at(tmp_path) as store:
         assert decision_inputs(ledger, None) == expected(records)

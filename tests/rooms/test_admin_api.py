@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import schemathesis
 import schemathesis.openapi
@@ -14,13 +15,18 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from gateway.access.activations import Activated, activations
+from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app, rows
 from gateway.edge.admin.openapi import openapi
+from gateway.edge.admin.policies import PastDeps, PastRequest
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
+from gateway.policypast import at_text
 
 ADMIN = {"Authorization": "Bearer gwa-secret"}
+ENTRY = Entry(seq=1, at=1, digest="d", files={"access.yaml": "a"}, actor="root", source="", prev="", hash="h")
 
 
 def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
@@ -32,6 +38,14 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
     def explain(asked: ExplainRequest) -> dict[str, Any]:
         return {"asked": asked.model}
 
+    def history(before_seq: int | None, limit: int) -> list[Activated]:
+        found = activations([ENTRY, *(msgspec.structs.replace(ENTRY, seq=seq) for seq in range(2, 8))])
+        return [one for one in reversed(found) if before_seq is None or one.seq < before_seq][:limit]
+
+    def at(asked: PastRequest) -> dict[str, Any]:
+        at_text(asked.time)
+        return {"asked": asked.model}
+
     deps = AdminDeps(
         keys=store,
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
@@ -39,6 +53,7 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         models=lambda: [{"model": "m", "targets": []}],
         usage=usage,
         explain=explain,
+        past=PastDeps(history, at),
         status=lambda: {"version": "0"},
     )
     app = admin_app(deps, OperatorCredentials("gwa-secret", "gwm-secret"))
@@ -68,6 +83,8 @@ IDS = (
     "list_audit",
     "explain_policy",
     "explain_access",
+    "list_policy_history",
+    "policy_at",
     "status",
 )
 
@@ -106,6 +123,17 @@ async def test_every_endpoint_needs_the_admin_credential(site: tuple[Starlette, 
                 assert answer.headers["www-authenticate"] == "Bearer"
 
 
+async def test_pages_cover_the_history_once_newest_first(client: httpx.AsyncClient) -> None:
+    seen: list[int] = []
+    cursor: str | None = None
+    while not seen or cursor:
+        asked = {"limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = (await client.get("/admin/policy/history", params=asked)).json()
+        seen += [one["seq"] for one in page["data"]]
+        cursor = page["next_cursor"]
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
 async def test_pages_cover_every_key_once(client: httpx.AsyncClient) -> None:
     for number in range(7):
         made = await client.post("/admin/keys", json={"tenant": "acme", "team": "a", "owner": f"o{number}"})
@@ -141,6 +169,10 @@ async def test_pages_cover_every_key_once(client: httpx.AsyncClient) -> None:
         ("GET", "/admin/keys?cursor=!!", None, 400, "invalid_request"),
         ("GET", "/admin/audit?cursor=Zm9v", None, 400, "invalid_request"),
         ("GET", "/admin/usage?group_by=colour", None, 400, "invalid_request"),
+        ("GET", "/admin/policy/history?cursor=Zm9v", None, 400, "invalid_request"),
+        ("GET", "/admin/policy/at?time=2026-01-01&tenant=acme", None, 400, "invalid_request"),
+        ("GET", "/admin/policy/at?time=soon&tenant=acme&team=a", None, 400, "invalid_request"),
+        ("GET", "/admin/policy/at?time=9999-01-01&tenant=acme&team=a", None, 400, "invalid_request"),
         ("GET", "/admin/keys/key_none", None, 404, "not_found"),
         ("POST", "/admin/keys/key_none/revoke", None, 404, "not_found"),
         ("DELETE", "/admin/keys", None, 405, "method_not_allowed"),

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
 from gateway.core.model import Attributes
 from gateway.edge.admin.openapi import openapi
+from gateway.edge.admin.policies import PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
 from gateway.identity.keys import OperatorCredentials
@@ -75,6 +76,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     models: Callable[[], list[dict[str, Any]]]
     usage: Callable[[Sequence[str], str | None, str | None, str], list[dict[str, Any]]]
     explain: Callable[[ExplainRequest], dict[str, Any]]
+    past: PastDeps
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -127,6 +129,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         Row(method="POST", path="/access/explain", id="explain_access", summary="The old name of /policy/explain",
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
+        *past_rows(deps.past, page),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip

@@ -42,7 +42,13 @@ def _operation(row: Row, by_type: Mapping[str, Any]) -> dict[str, Any]:
         for name in _PATH_PARAM.findall(row.path)
     ]
     parameters += [
-        {"name": param.name, "in": "query", "description": param.summary, "schema": by_type[repr(param.type)]}
+        {
+            "name": param.name,
+            "in": "query",
+            "description": param.summary,
+            "required": param.required,
+            "schema": by_type[repr(param.type)],
+        }
         for param in row.query
     ]
     errors = sorted({400, 401, 403, 405, *row.errors, *((413,) if row.body is not None else ())})

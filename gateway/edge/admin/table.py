@@ -21,6 +21,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     type: Any = str
     default: Any = None
+    required: bool = False
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -67,6 +68,9 @@ async def read(request: Request, row: Row, operator: Operator) -> Asked:
             values[name] = msgspec.convert(text, known[name].type, strict=False)
         except msgspec.ValidationError as error:
             raise BadRequest(f"`{name}`: {error}", param=name) from None
+    for param in row.query:
+        if param.required and values[param.name] is None:
+            raise BadRequest(f"the query parameter `{param.name}` is missing", param=param.name)
     return Asked(operator, request.path_params, values, await _body(request, row))
 
 

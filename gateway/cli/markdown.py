@@ -1,0 +1,47 @@
+"""GitHub's and GitLab's Markdown from texts that nobody has vouched for: names that callers and files chose.
+
+Whatever such a text holds, it stays in its place: it ends no cell, opens no tag, makes no link or picture, calls
+nobody's name (`@team`) and refers to nothing (`#1`).
+"""
+
+import re
+from collections.abc import Sequence
+
+from gateway.cli.output import printable
+
+# What a code span shows as it is: no backtick that would end it, no pipe that would end the cell, no blank at an end.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+,-]*(?<! )")
+# All punctuation of ASCII but `'`, `,`, `;` and, unless it is the first, `-`.
+_MEANS_SOMETHING = re.compile(r"[!-&(-+./:<-@\[-`{-~]|^-")
+_WIDTHLESS = "&#8203;"
+
+
+def code(text: str, most: int = 80) -> str:
+    """The text in the font of code; shortened if it is longer than `most`. A table cell may hold it."""
+    text = shortened(text, most)
+    if _PLAIN.fullmatch(text):
+        return f"`{text}`"
+    return f"<code>{_escaped(text)}</code>" if text else ""
+
+
+def prose(text: str, most: int = 300) -> str:
+    """The text as a part of a sentence."""
+    return _escaped(shortened(text, most))
+
+
+def shortened(text: str, most: int) -> str:
+    text = printable(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def table(headings: Sequence[str], right: int, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table of cells that are Markdown already; the columns from the `right`th to the last but one, which
+    hold numbers, stand to the right."""
+    rules = ["--:" if right <= index < len(headings) - 1 else "---" for index in range(len(headings))]
+    return [f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows)]
+
+
+def _escaped(text: str) -> str:
+    """Every mark that may mean something as its number. A name that is called, an address, and a number that is
+    referred to are found in what is shown, not in what is written: so a character without width stands between."""
+    return _MEANS_SOMETHING.sub(lambda one: f"&#{ord(one[0])};" + _WIDTHLESS * (one[0] in "@#"), text)

@@ -1,0 +1,152 @@
+"""The comment on a pull request: whatever callers and files call things, nothing leaves its place."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gateway.access.impact import Cause, Change, Group, Impact, KeyUse, Sums, Undecidable
+from gateway.cli.impact_markdown import MAX_CHARACTERS, comment
+from gateway.cli.impact_words import CHANGES, Told, as_json, print_impact, summary
+from gateway.cli.markdown import code, prose, shortened
+from gateway.cli.output import print_json
+from gateway.identity.keystore import KeyInfo
+
+HOSTILE = (
+    "a|b", "|\n| x | y |", "`", "``", "`a`", "\n\n# title", "<script>alert(1)</script>", "</details>", "<!--", "-->",
+    "![](https://example.com/x.png)", "[a](https://example.com)", "https://example.com", "www.example.com", "a@example.com",
+    "@security", "#1", "example/repo#1", "**a**", "__a__", "~~a~~", "&lt;b&gt;", "\\", "\\|", "$x$", ":smile:", "a\r\nb", "\x00", "\u202e",
+    "- a", "1. a", "1) a", "* a", "> a", "---", "===", "<https://example.com>", "[x]: https://example.com", "[^1]", " a ", "", "`|`", "a\u2028b",
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.sampled_from(HOSTILE), st.text(max_size=30), st.lists(st.sampled_from(HOSTILE), max_size=4).map("".join)
+)
+
+
+def told(name: str, count: int = 1, **fields: Any) -> Told:
+    def cause(allowed: bool) -> Cause:
+        return Cause(allowed, name, "rule", "" if allowed else "model_not_allowed")
+
+    def group(change: Change, number: int = 0) -> Group:
+        return Group(
+            change=change, tenant=name, team=name + str(number or ""), before=cause(True), after=cause(False), details=(name,) * (change not in ("refused", "allowed")),
+            sums=Sums(inputs=1, calls=3, recorded=1, cost_nano=5, last_ns=10**18), cut=1, models=(name, name, name, name, "z"),
+            operations=(name,), keys=(KeyUse(name, 3),), key_count=1, reasons_before=(name,), reasons_after=(name,),
+        )  # fmt: skip
+
+    sums = Sums(inputs=1, calls=3)
+    aside = (Undecidable(tenant=name, team=name, reason=name, sums=sums),)
+    impact = Impact(
+        looked_at=Sums(inputs=5, calls=1234), newly_refused=sums, newly_allowed=sums, still_allowed=sums, still_refused=sums,
+        undecidable=sums, watched=sums, obliged=sums, moved=sums, teams=1, teams_changed=1,
+        groups=tuple(group(change, number) for change in CHANGES for number in range(count)), undecidables=aside,
+    )  # fmt: skip
+    info = KeyInfo(id=name, shown="", name=name, owner=name or "o", tenant="", team="", labels={}, created_at=0)
+    known: dict[str, Any] = {
+        "keys": {name: info},
+        "elapsed_s": 0.5,
+        "period": "in the last 7 days",
+        "since": "s",
+        "until": None,
+    }
+    return Told(impact=impact, at="now", before="0" * 64, after="1" * 64, **{**known, **fields})
+
+
+class Page(HTMLParser):
+    """The tags in their order, and the text outside of `code`."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[Any] = []
+        self.outside, self.inside, self.comments = "", "", 0
+        self._depth = 0
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self._depth += tag == "code"
+        if tag != "code":
+            self.tags.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._depth -= tag == "code"
+        if tag != "code":
+            self.tags.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.inside += data
+        else:
+            self.outside += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments += 1
+
+
+def rendered(markdown: str) -> Page:
+    return Page(cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE))
+
+
+EXPECTED = rendered(comment(told("plain"))).tags
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+@example("|")
+def test_nothing_breaks_out_of_its_place(name: str) -> None:
+    page = rendered(comment(told(name)))
+    assert page.tags == EXPECTED
+    assert page.comments == 1
+    assert not re.search(r"[@#]\w", page.outside), "nobody is called, nothing is referred to"
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+def test_what_is_shown_is_what_there_was(text: str) -> None:
+    page = rendered(f"| a |\n| --- |\n| x{code(text)}x |\n")
+    assert page.inside.replace("\u200b", "") == shortened(text, 80)
+    said = rendered(f"* x {prose(text)} x\n").outside.strip().replace("\u200b", "")
+    assert said.split() == f"x {shortened(text, 300)} x".split()
+
+
+def test_a_plain_name_stands_as_it_is() -> None:
+    assert code("gpt-4.1-mini") == "`gpt-4.1-mini`"
+    assert code("a|b") == "<code>a&#124;b</code>"
+    assert code("x" * 200).count("x") == 79
+    assert prose("no rule allows it, yet") == "no rule allows it, yet"
+
+
+@pytest.mark.parametrize("name", ["plain", "|" * 300])
+def test_a_comment_is_never_longer_than_a_comment_may_be(name: str) -> None:
+    text = comment(told(name, count=200))
+    assert len(text) < MAX_CHARACTERS + 1000
+    page = rendered(text)
+    assert page.tags.count("/details") == sum(isinstance(tag, tuple) and tag[0] == "details" for tag in page.tags)
+    assert "more" in text
+    assert text.rstrip().endswith("to now.")
+
+
+def test_a_terminal_is_not_garbled(capsys: pytest.CaptureFixture[str]) -> None:
+    print_impact(told("\x1b[31mred\u202e\n", count=50))
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\\u001b[31mred\\u202e\\u000a" in said
+    assert "and 10 more; --json has them all" in said
+
+
+def test_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json(as_json(told("x", count=50)))
+    assert capsys.readouterr().out.count('"change": "refused"') == 50
+
+
+def test_a_summary_says_what_there_is() -> None:
+    assert summary(told("x")) == (
+        "1 of 1 teams' calls change: 3 calls (0.2 %) in the last 7 days would be newly refused, 3 newly allowed; "
+        "5 distinct inputs of 1,234 calls looked at in 0.5 s"
+    )
