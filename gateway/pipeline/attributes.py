@@ -22,6 +22,7 @@ SWITCHES: Mapping[str, str] = {
     "search_parameters": "web_search",
     "enable_search": "web_search",
 }
+_BRINGING = ("tools", "functions", *LISTED)
 # Versions of a kind: Anthropic's and OpenAI's dates, and previews.
 _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -68,8 +69,11 @@ def _refuse_unheld(fields: Fields) -> None:
 
 
 def _brings_tools(fields: Fields) -> bool:
-    listed = any(fields.get(name) for name in ("tools", "functions", *LISTED))
-    return listed or any(fields.get(name) not in (None, False) for name in SWITCHES)
+    get = fields.get  # every call passes here: loops cost less than generators
+    for name in _BRINGING:
+        if get(name):
+            return True
+    return any(get(name) not in (None, False) for name in SWITCHES)
 
 
 def _hosted(fields: Fields, *, google: bool) -> set[str]:
