@@ -29,6 +29,7 @@ class Activation:
         self._note = note
         self._clock = clock
         self._digest = ""
+        self._told = ""
 
     def reloaded(self, policies: PolicySet, problem: DocumentError | None) -> None:
         """A set that decides otherwise than the one before goes into the history and the audit log. That the disk does
@@ -42,23 +43,31 @@ class Activation:
         if policies.digest == self._digest:
             return
         actor = owner_of(self._folder / name for name in policies.files)
+        details: dict[str, object] = {"digest": policies.digest, "signed_by": policies.signed_by}
         try:
             before = self._history.head
             entry = self._history.append(deciding(policies.files), actor, sources(self._folder), self._clock.now_ns())
-            self._digest = policies.digest
-            if entry.hash == before:
-                return
-            details: dict[str, object] = {
-                "digest": entry.digest,
-                "seq": entry.seq,
-                "hash": entry.hash,
-                "source": entry.source,
-                "signed_by": policies.signed_by,
-            }
-            self._note(actor, "policy.activate", policies.access.version, details)
         except Exception as error:  # noqa: BLE001  the border: the watch over the policies must go on
             said = str(error) if isinstance(error, HistoryError | OSError) else repr(error)
             _log.error("the policies in force (%s) are not in their history: %s", policies.access.version, said)
+            details["history"] = said
+        else:
+            self._digest = policies.digest
+            if entry.hash == before:
+                return
+            details.update(seq=entry.seq, hash=entry.hash, source=entry.source)
+        self._tell(actor, policies, details)
+
+    def _tell(self, actor: str, policies: PolicySet, details: dict[str, object]) -> None:
+        """The audit log hears of it whatever became of the history: who breaks that must not go unseen here."""
+        if policies.digest == self._told:
+            return
+        try:
+            self._note(actor, "policy.activate", policies.access.version, details)
+        except Exception as error:  # noqa: BLE001  the same border
+            _log.error("the policies in force (%s) are not in the audit log: %r", policies.access.version, error)
+        else:
+            self._told = policies.digest
 
 
 def why_not_admitted(engine: str, digest: str, policies: PolicySet, engines: dict[str, str], now: float) -> str:

@@ -25,7 +25,13 @@ def list_models(
     principal: Principal, policies: PolicyFeed, data_class: str, served: Container[str], now: float
 ) -> list[dict[str, object]]:
     """What `/v1/models` shows this caller: every name that is served here and that a call of some kind may use."""
-    found = usable(policies.access.value, policies.catalogue.value, principal, CALLS, data_class, now, served)
+    policy = policies.access.value
+    found = usable(policy, policies.catalogue.value, principal, CALLS, data_class, now, served)
+    if policy.hide:  # a successor that the caller may not use is not there either
+        found = {
+            name: msgspec.structs.replace(model, successor=model.successor if model.successor in found else "")
+            for name, model in found.items()
+        }
     return [_shown(name, model, now) for name, model in found.items()]
 
 

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -164,9 +165,15 @@ class PolicyHistory:
         return problems
 
     def _lines(self) -> tuple[list[Entry | ValueError], bytes]:
-        """Each whole line's entry, or why it is none; and what there is of a line without an end."""
+        """Each whole line's entry, or why it is none; and what there is of a line without an end.
+
+        Raises:
+            HistoryError: it is no file. A pipe would be waited for.
+        """
         try:
-            with self._chain.open("rb") as chain:
+            with open(os.open(self._chain, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as chain:
+                if not stat.S_ISREG(os.fstat(chain.fileno()).st_mode):
+                    raise HistoryError(f"{self._chain} is no regular file")
                 fcntl.flock(chain, fcntl.LOCK_SH)
                 *lines, torn = chain.read().split(b"\n")
         except FileNotFoundError:

@@ -20,6 +20,7 @@ WEIGHT_SUFFIXES = PICKLE_SUFFIXES | {
     *(".ot", ".params", ".pb", ".pte", ".safetensors", ".t7", ".tflite", ".torch", ".weights"),
 }
 _NOT_THE_MODELS = frozenset({".git", ".cache"})
+_NAMES_CODE = "names Python code to run (`auto_map`, `trust_remote_code`), or cannot be read to see that it does not"
 MAX_CONFIG = 16 * 1024 * 1024
 
 Kind = Literal["missing", "differs", "unlisted", "pickle", "executes", "malformed", "signature", "unpinned"]
@@ -161,7 +162,7 @@ def _remote_code(present: Mapping[str, Path]) -> Iterator[Finding]:
     """`auto_map` in config.json names Python files that transformers runs when told to trust remote code."""
     naming = [path for path, file in present.items() if path.endswith("config.json") and names_code(file)]
     for path in naming:
-        yield Finding(kind="executes", path=path, reason="names Python code to run (`auto_map`, `trust_remote_code`)")
+        yield Finding(kind="executes", path=path, reason=_NAMES_CODE)
     for path in present:
         if path.endswith((".py", ".pyc")):
             reason = "is Python code beside the weights"
@@ -169,12 +170,13 @@ def _remote_code(present: Mapping[str, Path]) -> Iterator[Finding]:
 
 
 def names_code(config: Path) -> bool:
-    """Whether a JSON file has `auto_map`, `custom_pipelines` or `trust_remote_code` at its top level."""
+    """Whether a JSON file has `auto_map`, `custom_pipelines` or `trust_remote_code` at its top level, or cannot be read
+    here: Python reads more, such as `NaN`."""
     if config.stat().st_size > MAX_CONFIG:
         return True
     try:
         content = msgspec.json.decode(config.read_bytes(), type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
+        return True
     trusting = bytes(content.get("trust_remote_code", b"false")) == b"true"
     return trusting or bool({"auto_map", "custom_pipelines"} & set(content))

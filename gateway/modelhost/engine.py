@@ -93,7 +93,8 @@ class Engine:
             except WeightsError as error:
                 self._fail(str(error))
                 return
-            await self._admitted()
+            if await self._waited():
+                continue  # the file may be another one by now
             if self._stop.is_set():
                 break
             began = self._clock.monotonic()
@@ -122,11 +123,14 @@ class Engine:
         self._message = reason or self._message
         return bool(reason)
 
-    async def _admitted(self) -> None:
-        """Wait until the engine may run, or is asked to stop."""
+    async def _waited(self) -> bool:
+        """Wait until the engine may run, or is asked to stop; whether it had to."""
+        waited = False
         while not self._stop.is_set() and self._refused():
+            waited = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), ADMISSION_S)
+        return waited
 
     async def _live_once(self) -> int:
         """One process from start to end; its exit code."""

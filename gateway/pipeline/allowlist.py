@@ -1,13 +1,15 @@
 """May this caller use this model for this? A name is resolved to its targets, and each of them is judged; what comes
 after works with those that are permitted and no others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from gateway.access.asking import ask
+import msgspec
+
+from gateway.access.asking import Verdict, ask
 from gateway.access.policy import AccessPolicy
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import BadRequest, Fault, NotAllowed, NotFound
-from gateway.core.model import Decision
+from gateway.core.model import Decision, Permit
 from gateway.core.principal import Principal
 from gateway.identity.tenants import Tenants
 from gateway.pipeline.attributes import attributes_of, attributes_text
@@ -25,7 +27,11 @@ def allowlist(parts: Parts) -> Layer:
             policy, caller, record = access.value, call.caller, call.record
             data_class = classed(call.headers, caller, tenants.value)
             attributes = attributes_of(call, data_class)
-            verdict = ask(policy, catalogue.value, caller, call.model, call.operation.name, attributes, now())
+
+            def asked(name: str) -> Verdict:
+                return ask(policy, catalogue.value, caller, name, call.operation.name, attributes, now())
+
+            verdict = asked(call.model)
             record.policy_version = policy.version
             record.facts, record.data_class = caller.facts, data_class
             record.attributes = attributes_text(attributes)
@@ -35,7 +41,7 @@ def allowlist(parts: Parts) -> Layer:
             decision = verdict.permits[0].decision
             record.rule_id = decision.rule_id
             record.would_deny = " ".join(decision.would_deny)
-            call.permits = verdict.permits
+            call.permits = [discreet(one, asked) for one in verdict.permits] if policy.hide else verdict.permits
             oblige(call, verdict.permits, parts.output_field)
             return await service(call)
 
@@ -59,6 +65,14 @@ def classed(headers: Mapping[bytes, bytes], caller: Principal, tenants: Tenants)
         return tenants.highest(caller.data_class, *words)
     except ValueError as error:
         raise BadRequest(str(error), code="unknown_data_class", param=CLASS_HEADER.decode()) from None
+
+
+def discreet(permit: Permit, asked: Callable[[str], Verdict]) -> Permit:
+    """The permit without a successor that the caller may not use, and so may not hear of."""
+    model = permit.model
+    if not model.successor or asked(model.successor).permits:
+        return permit
+    return Permit(msgspec.structs.replace(model, successor=""), permit.decision)
 
 
 def refused(model: str, refusal: Decision, policy: AccessPolicy) -> Fault:

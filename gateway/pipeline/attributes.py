@@ -22,11 +22,14 @@ SWITCHES: Mapping[str, str] = {
     "search_parameters": "web_search",
     "enable_search": "web_search",
 }
+_BRINGING = ("tools", "functions", *LISTED)
 # Versions of a kind: Anthropic's and OpenAI's dates, and previews.
 _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _KIND = re.compile(r"[a-z0-9_.:/-]{1,64}")
 MAX_KINDS = 32
+# A prompt that OpenAI keeps: it brings tools of its own, and nobody here sees which.
+STORED_PROMPT = "stored_prompt"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,9 +40,13 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
         BadRequest: they are no request's.
     """
     fields = call.fields
+    if call.operation.dialect == "gemini":
+        _refuse_unheld(fields)
     tools, hosted = False, ()
     if _brings_tools(fields):
         tools, hosted = True, tuple(sorted(_hosted(fields, google=call.operation.dialect == "gemini")))
+    if call.operation.name == "responses" and fields.get("prompt") is not None:
+        tools, hosted = True, tuple(sorted({*hosted, STORED_PROMPT}))
     return Attributes(
         data_class=data_class,
         stream=call.stream,
@@ -49,9 +56,24 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     )
 
 
+def _refuse_unheld(fields: Fields) -> None:
+    """A cached content is not one tenant's but the whole account's, and its tools, instructions and files are seen by
+    nobody here.
+
+    Raises:
+        BadRequest: the request asks for one.
+    """
+    for name in ("cachedContent", "cached_content"):
+        if fields.get(name) is not None:
+            raise BadRequest(f"`{name}` is not offered here; send the content itself", param=name)
+
+
 def _brings_tools(fields: Fields) -> bool:
-    listed = any(fields.get(name) for name in ("tools", "functions", *LISTED))
-    return listed or any(fields.get(name) not in (None, False) for name in SWITCHES)
+    get = fields.get  # every call passes here: loops cost less than generators
+    for name in _BRINGING:
+        if get(name):
+            return True
+    return any(get(name) not in (None, False) for name in SWITCHES)
 
 
 def _hosted(fields: Fields, *, google: bool) -> set[str]:

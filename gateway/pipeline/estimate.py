@@ -1,7 +1,6 @@
 """What a call will use, from its own fields: for reservations, and for records of calls that were cut."""
 
 import math
-from collections.abc import Iterable
 from typing import cast
 
 import msgspec
@@ -46,11 +45,17 @@ def most_choices(call: Call) -> int:
     return max(1, _largest(call, CHOICE_FIELDS))
 
 
-def _largest(call: Call, names: Iterable[str]) -> int:
+def _largest(call: Call, names: tuple[str, ...]) -> int:
     """The largest number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
-    inner = [call.fields.get(name) for name in CONFIGS]
-    configs = [cast(dict[str, object], config) for config in inner if isinstance(config, dict)]
-    return max(_number(place.get(name)) for name in names for place in (call.fields, *configs))
+    found, get = 0, call.fields.get
+    for name in names:
+        if (value := get(name)) is not None:
+            found = max(found, _number(value))
+    for place in CONFIGS:
+        if isinstance(config := get(place), dict):
+            inner = cast(dict[str, object], config)
+            found = max(found, *(_number(inner.get(name)) for name in names))
+    return found
 
 
 def _number(value: object) -> int:

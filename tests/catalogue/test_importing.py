@@ -4,6 +4,8 @@ import hashlib
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -68,6 +70,17 @@ def folder(tmp_path: Path) -> Path:
     )
     write_safetensors(made / "model.safetensors")
     return made
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / ".eval_results" / "pipe.yaml")
+    importing = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "models", "import", str(folder)],
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert b"max_position" in importing.stdout or b"131072" in importing.stdout
 
 
 def reread(draft: Draft) -> tuple[str, Card]:

@@ -5,6 +5,7 @@ import datetime
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import pickle
 import shutil
@@ -218,6 +219,14 @@ def test_python_code_that_a_configuration_names_is_refused(folder: Path) -> None
         ("executes", "tokenizer_config.json", False),
         ("executes", "modeling.py", False),
     ]
+
+
+@pytest.mark.parametrize("other", ['"x": NaN', '"x": "\\ud800"', '"x": 1e999'])
+def test_a_configuration_that_only_python_reads_hides_no_code(folder: Path, other: str) -> None:
+    text = '{"auto_map": {"AutoTokenizer": "modeling.Tokenizer"}, ' + other + "}"
+    assert "auto_map" in json.loads(text)
+    (folder / "tokenizer_config.json").write_text(text)
+    assert ("executes", "tokenizer_config.json", False) in told(verify(card_of(folder, *NAMES), folder))
 
 
 def new_key(path: Path) -> ec.EllipticCurvePrivateKey:

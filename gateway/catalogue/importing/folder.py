@@ -46,6 +46,8 @@ def read_texts(facts: Facts, folder: Path, home: str) -> None:
     if (folder / "adapter_config.json").is_file():
         facts.remark("lineage", "adapter_config.json is there: this is an adapter, so its base model counts")
     for results in sorted((folder / ".eval_results").glob("*.yaml")):
+        if not results.is_file():  # a pipe would be waited for
+            continue
         read_results(facts, _head(results, MAX_README), f".eval_results/{results.name}")
 
 

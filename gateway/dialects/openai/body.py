@@ -27,7 +27,8 @@ JUDGED = frozenset(
         *("web_search_options", "search_parameters", "enable_search"),
         *("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens", "n_predict", "max_new_tokens"),
         *("n", "best_of", "candidateCount", "candidate_count", "generationConfig", "generation_config"),
-        *("store", "background", "conversation", "previous_response_id", "input"),
+        *("store", "background", "conversation", "previous_response_id", "input", "prompt"),
+        *("cachedContent", "cached_content"),
     }
 )
 _FOLDED = {name.casefold(): name for name in JUDGED}
