@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.access.cases import CasesFile
 from gateway.access.conditions import VARIABLES
 from gateway.access.loading import read_access
 from gateway.access.rules import AccessFile, Matching
@@ -49,7 +50,7 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "name": Card,
+    "limits": LimitsFile, "name": Card, "tests": CasesFile,
 }  # fmt: skip
 
 
