@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from gateway.access.replaying import Basis, Judged, Replay, Ruling, Side, Traffic
+from gateway.access.replaying import Basis, Judged, Replay, Ruling, Side
+from gateway.core.traffic import Traffic
 
 # Of a group's keys, the most used are told by id, and of its reasons the first.
 MAX_KEYS = 10

@@ -9,34 +9,9 @@ from gateway.access.asking import Verdict, ask
 from gateway.access.policy import AccessPolicy
 from gateway.core.model import NOTHING, Attributes, Catalogue
 from gateway.core.principal import Principal, principal_from_facts
+from gateway.core.traffic import Traffic
 
 Basis = Literal["rule", "exception", "no_rule", "card", "condition", "obligation", "undeclared"]
-
-
-class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls that were decided on the same inputs: who, with which facts, for what.
-
-    Attributes:
-        facts, attributes: canonical JSON, as records keep them; data_class: what was sent.
-        refused: calls that policy refused at the time. cost_nano: of priced calls; unpriced: calls without a price.
-        last_ns: when the last of them began, Unix nanoseconds.
-    """
-
-    tenant: str
-    team: str
-    key_id: str
-    facts: str
-    data_class: str
-    operation: str
-    model: str
-    attributes: str
-    calls: int
-    refused: int
-    cost_nano: int
-    unpriced: int
-    input_tokens: int
-    output_tokens: int
-    last_ns: int
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -78,8 +53,6 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 Rulings = tuple[Ruling, Ruling]
-
-
 _UNDECLARED = Ruling(allowed=False, basis="undeclared", code="team_not_declared", reason="the team is not declared")
 
 

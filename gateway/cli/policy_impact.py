@@ -7,10 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from gateway.access.impact import impact_of
-from gateway.access.replaying import Side, Traffic
+from gateway.access.replaying import Side
 from gateway.cli.arguments import Verbs, add_config, date_time, since, verb
 from gateway.cli.impact_markdown import comment
 from gateway.cli.impact_words import Told, as_json, print_impact
@@ -70,8 +68,7 @@ def _told(options: argparse.Namespace) -> Told:
     after = parse_policies(policy_texts(Path(options.proposed)), proposed)
     now, began = datetime.now(UTC), time.monotonic()
     database = settings.state_dir / "ledger.db"
-    rows = decision_inputs(database, options.since.at, options.until, tenant=options.tenant, team=options.team)
-    traffic = (Traffic(**msgspec.structs.asdict(row)) for row in rows)
+    traffic = decision_inputs(database, options.since.at, options.until, tenant=options.tenant, team=options.team)
     impact = impact_of(traffic, _side(before), _side(after), frozenset(CALLS), now.timestamp())
     elapsed_s = time.monotonic() - began
     ids = {use.id for group in impact.groups for use in group.keys}

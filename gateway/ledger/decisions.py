@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.traffic import Traffic
 from gateway.ledger.reports import period
 from gateway.ledger.rollup import HOUR_NS, INPUTS, Texts, inputs_digest
 from gateway.ledger.store import LedgerUnavailable
@@ -17,35 +18,7 @@ from gateway.stores.sqlite import named_queries, open_database
 
 # What `verify_decision_hours` names at most; a ledger that is wrong in more is wrong altogether.
 MAX_DIFFERENCES = 100
-
-
-class InputsRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls that were decided on the same inputs; see `Record` for what those are.
-
-    Attributes:
-        refused: calls that policy refused (403), limits aside. cost_nano: of priced calls; unpriced: calls that used
-            something without a known price. last_ns: when the last of them began, Unix nanoseconds.
-        input_tokens, output_tokens: everything that went in and came out.
-    """
-
-    tenant: str
-    team: str
-    key_id: str
-    facts: str
-    data_class: str
-    operation: str
-    model: str
-    attributes: str
-    calls: int
-    refused: int
-    cost_nano: int
-    unpriced: int
-    input_tokens: int
-    output_tokens: int
-    last_ns: int
-
-
-_SUMS = InputsRow.__struct_fields__[len(INPUTS) :]
+_SUMS = Traffic.__struct_fields__[len(INPUTS) :]
 
 
 def decision_inputs(
@@ -55,7 +28,7 @@ def decision_inputs(
     *,
     tenant: str | None = None,
     team: str | None = None,
-) -> list[InputsRow]:
+) -> list[Traffic]:
     """The distinct inputs of calls that started at or after `since` and before `until`, most calls first. A ledger
     that does not exist yet has no rows.
 
@@ -72,7 +45,7 @@ def decision_inputs(
     first, after = -(-since_ns // HOUR_NS), until_ns // HOUR_NS
     edges = [(since_ns, first * HOUR_NS), (after * HOUR_NS, until_ns)] if first <= after else [(since_ns, until_ns)]
     queries = named_queries("gateway.ledger")
-    found: dict[Texts, InputsRow] = {}
+    found: dict[Texts, Traffic] = {}
     with _snapshot(database) as connection:
         if connection is None:
             return []
@@ -146,21 +119,21 @@ def _snapshot(database: Path) -> Generator[sqlite3.Connection | None]:
         raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error
 
 
-def _add(found: dict[Texts, InputsRow], row: sqlite3.Row) -> None:
+def _add(found: dict[Texts, Traffic], row: sqlite3.Row) -> None:
     texts = _texts(row)
     sums: dict[str, Any] = _sums(row)
     known = found.get(texts)
     if known is not None:
         last_ns = max(known.last_ns, sums["last_ns"])
         sums = {name: getattr(known, name) + number for name, number in sums.items()} | {"last_ns": last_ns}
-    found[texts] = InputsRow(**dict(zip(INPUTS, texts, strict=True)), **sums)
+    found[texts] = Traffic(**dict(zip(INPUTS, texts, strict=True)), **sums)
 
 
 def _texts(row: sqlite3.Row) -> Texts:
     return tuple(row[name] for name in INPUTS)
 
 
-def _texts_of(row: InputsRow) -> Texts:
+def _texts_of(row: Traffic) -> Texts:
     return msgspec.structs.astuple(row)[: len(INPUTS)]
 
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.impact import MAX_KEYS, Impact, Sums, impact_of
-from gateway.access.replaying import Replay, Ruling, Side, Traffic
+from gateway.access.replaying import Replay, Ruling, Side
 from gateway.core.model import Attributes, Catalogue, Life, Model, Obligations
 from gateway.core.principal import Principal, facts_of
 from gateway.core.target import Target
+from gateway.core.traffic import Traffic
 from tests.access.worlds import CLASSES, NAMES, NOW, compiled, meaning, models, policies
 
 OPERATIONS = ("chat", "embeddings")

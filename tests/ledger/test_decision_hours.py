@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from ledger_parts import START_NS, Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
+from gateway.core.traffic import Traffic
 from gateway.core.usage import METERS, Usage
 from gateway.ledger import rollup
-from gateway.ledger.decisions import MAX_DIFFERENCES, InputsRow, decision_inputs, verify_decision_hours
+from gateway.ledger.decisions import MAX_DIFFERENCES, decision_inputs, verify_decision_hours
 from gateway.ledger.entries import LARGEST
 from gateway.ledger.rollup import HOUR_NS, INPUTS
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
@@ -32,14 +33,14 @@ def moment(ns: int) -> datetime:
     return EPOCH + timedelta(microseconds=ns // 1000)
 
 
-def expected(records: Iterable[Record], since_ns: int = 0, until_ns: int = 2**63) -> list[InputsRow]:
+def expected(records: Iterable[Record], since_ns: int = 0, until_ns: int = 2**63) -> list[Traffic]:
     """The same sums, plainly."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         if since_ns <= record.started_ns < until_ns:
             groups.setdefault(tuple(getattr(record, name) for name in INPUTS), []).append(record)
     rows = [
-        InputsRow(
+        Traffic(
             **dict(zip(INPUTS, texts, strict=True)),
             calls=len(group),
             refused=sum((r.outcome, r.blame, r.status) == ("refused", "policy", 403) for r in group),
