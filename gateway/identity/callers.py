@@ -10,25 +10,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from gateway.core.live import Live
-from gateway.core.principal import Principal, facts_of
+from gateway.core.principal import Principal
 from gateway.identity.keys import KeySnapshot
 from gateway.identity.tenants import Tenants
 
 CLASS_LABEL = "data_class"
-
-
 Others = Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]]
 
 
 class Callers:
     """Recognises callers. Belongs to one event loop.
 
-    Attributes:
-        others: who it is if the credential is no key, by (headers, credential, now); None where only keys are known.
+    `others`: who it is if the credential is no key, by (headers, credential, now); None where only keys are known.
     """
 
     def __init__(self, keys: Live[KeySnapshot], tenants: Live[Tenants], others: Others | None = None) -> None:
-        self.others = others
+        self._others = others
         self._keys = keys
         self._tenants = tenants
         self._snapshot: KeySnapshot = keys.value
@@ -50,8 +47,8 @@ class Callers:
         """The caller that a request's headers tell of, by whatever credential."""
         credential = credential_in(headers)
         found = self.verify(credential, now)
-        if found is None and self.others is not None:
-            found = await self.others(headers, credential, now)
+        if found is None and self._others is not None:
+            found = await self._others(headers, credential, now)
         return found
 
     def _admit(self, digest: bytes) -> Principal | None:
@@ -92,7 +89,6 @@ def admitted(principal: Principal, tenants: Tenants) -> Principal | None:
     return msgspec.structs.replace(
         principal,
         data_class=data_class,
-        facts=facts_of(principal.labels, principal.claims),
         strict=tenant in tenants.strict,
     )
 

@@ -7,22 +7,18 @@ from gateway.pipeline.parts import Parts
 
 # How the SDKs of a dialect send a key, where not as a bearer's.
 _WAYS = {"anthropic": "x-api-key: …", "gemini": "x-goog-api-key: …"}
-
-
 _INVALID = "the API key is not valid here; ask whoever runs this gateway for one"
 
 
 def authenticate(parts: Parts) -> Layer:
-    verify, others, now = parts.verify, parts.others, parts.clock.now
+    identify, now = parts.identify, parts.clock.now
 
     def layer(service: Service) -> Service:
         async def authenticated(call: Call) -> Reply:
-            key = credential_in(call.headers)
-            principal = verify(key, now()) if key else None
-            if principal is None and others is not None:
-                principal = await others(call.headers, key, now())
+            principal = await identify(call.headers, now())
             if principal is None:
-                raise Unauthenticated(_INVALID if key else _missing(call), headers={"www-authenticate": "Bearer"})
+                said = _INVALID if credential_in(call.headers) else _missing(call)
+                raise Unauthenticated(said, headers={"www-authenticate": "Bearer"})
             call.principal = principal
             record = call.record
             record.tenant, record.team, record.key_id = principal.tenant, principal.team, principal.key_id

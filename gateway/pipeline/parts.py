@@ -38,9 +38,8 @@ class ResponseMemory(Protocol):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
-    verify: a key's principal at a time. others: whose credential it is if it is no key, by (headers, credential,
-        time); None where only keys are known. output_field: where a chat request that has these permits says how much
-        it may produce.
+    identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
+        says how much it may produce.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -48,8 +47,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
-    verify: Callable[[bytes, float], Principal | None]
-    others: Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]] | None = None
+    identify: Callable[[Mapping[bytes, bytes], float], Awaitable[Principal | None]]
     output_field: Callable[[Sequence[Permit]], str]
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]
