@@ -12,8 +12,8 @@ from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app
-from gateway.edge.admin.policies import PastDeps, PastRequest
+from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
@@ -227,11 +227,9 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
     def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
         return as_json(usage(ledger, groups, moment(since), moment(until), zone=zone))
 
-    def at(asked: PastRequest) -> dict[str, Any]:
-        at_ns = at_text(asked.time)
-        question = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "time"}
-        past = in_force_at(history, at_ns, settings.wiring)
-        return answer(past, ExplainRequest(**question), at_ns)
+    def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
+        at_ns = at_text(time)
+        return answer(in_force_at(history, at_ns, settings.wiring), asked, at_ns)
 
     return AdminDeps(
         keys=store,

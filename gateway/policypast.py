@@ -16,7 +16,7 @@ from gateway.access.history import HistoryError, PolicyHistory
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.core.model import Catalogue
 from gateway.core.wiring import Wiring
-from gateway.edge.admin.api import ExplainRequest
+from gateway.edge.admin.policies import ExplainRequest
 from gateway.policyset import CALLS, Deciding, parse_deciding
 from gateway.policyview import asked_by, explain
 from gateway.stores.documents import DocumentError, Text

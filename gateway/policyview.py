@@ -13,7 +13,7 @@ from gateway.access.refusing import TOOLS
 from gateway.core.faults import BadRequest
 from gateway.core.model import Attributes, Catalogue, Model
 from gateway.core.principal import Principal
-from gateway.edge.admin.api import ExplainRequest
+from gateway.edge.admin.policies import ExplainRequest
 from gateway.identity.callers import admitted
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import CALLS, OPERATION_WORDS, Deciding

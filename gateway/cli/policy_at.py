@@ -13,7 +13,7 @@ from gateway.cli.output import print_json, print_table, printable
 from gateway.cli.policy_history import HISTORY, add_head
 from gateway.config import read_config
 from gateway.core.faults import Fault
-from gateway.edge.admin.api import ExplainRequest
+from gateway.edge.admin.policies import ExplainRequest
 from gateway.policypast import answer, at_text, in_force_at
 
 

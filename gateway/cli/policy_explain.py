@@ -16,7 +16,7 @@ from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.faults import Fault, NotFound
 from gateway.core.model import Attributes, Decision
-from gateway.edge.admin.api import ExplainRequest
+from gateway.edge.admin.policies import ExplainRequest
 from gateway.identity.keystore import KeyInfo, KeyStore
 from gateway.policyset import CALLS, PolicySet, read_policies
 from gateway.policyview import explain

@@ -18,9 +18,9 @@ from starlette.routing import Mount
 from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock
-from gateway.edge.admin.api import AdminDeps, ExplainRequest, admin_app, rows
+from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.openapi import openapi
-from gateway.edge.admin.policies import PastDeps, PastRequest
+from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
 from gateway.policypast import at_text
@@ -42,8 +42,8 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         found = activations([ENTRY, *(msgspec.structs.replace(ENTRY, seq=seq) for seq in range(2, 8))])
         return [one for one in reversed(found) if before_seq is None or one.seq < before_seq][:limit]
 
-    def at(asked: PastRequest) -> dict[str, Any]:
-        at_text(asked.time)
+    def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
+        at_text(time)
         return {"asked": asked.model}
 
     deps = AdminDeps(

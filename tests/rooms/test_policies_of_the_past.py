@@ -12,7 +12,7 @@ from gateway.access.history import PolicyHistory
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.core.target import Target
 from gateway.core.wiring import Wiring
-from gateway.edge.admin.api import ExplainRequest
+from gateway.edge.admin.policies import ExplainRequest
 from gateway.policypast import answer, at_text, in_force_at, moment_ns, page
 from gateway.policyset import deciding, parse_deciding, parse_policies, policy_texts
 from gateway.stores.documents import DocumentError, Text

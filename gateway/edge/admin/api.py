@@ -12,11 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
-from gateway.core.model import Attributes
 from gateway.edge.admin.openapi import openapi
-from gateway.edge.admin.policies import PastDeps, past_rows
+from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
-from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, read
+from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, number_from_cursor, read
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import AuditLine, KeyInfo, KeyRequest, KeyStore
 from gateway.identity.roles import Operator, Permission, roles_with
@@ -46,21 +45,6 @@ class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`overlap_s`: how long the old key goes on working; a day if left out."""
 
     overlap_s: Annotated[float, msgspec.Meta(ge=0, le=90 * DAY_S)] = DAY_S
-
-
-class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who, what and for what. `request`: what is asked for, as far as conditions look at it. `all_rules`: show those
-    too that miss by more than one condition."""
-
-    tenant: str
-    team: str
-    model: str
-    operation: str = "chat"
-    labels: dict[str, str] = {}
-    claims: dict[str, list[str]] = {}
-    data_class: str = ""
-    request: Attributes = Attributes()
-    all_rules: bool = False
 
 
 class AdminDeps(msgspec.Struct, frozen=True):
@@ -190,10 +174,8 @@ class _Handlers:
 
     async def list_audit(self, asked: Asked) -> AuditPage:
         limit: int = asked.query["limit"]
-        after = from_cursor(asked.query["cursor"])
-        if after and not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise BadRequest("the cursor is not one this API gave out", param="cursor")
-        data = await self._in_thread(self._deps.keys.audit, int(after or 0), limit)
+        after = number_from_cursor(asked.query["cursor"])
+        data = await self._in_thread(self._deps.keys.audit, after or 0, limit)
         return AuditPage(data, cursor(str(data[-1].id)) if len(data) == limit else None)
 
     async def explain(self, asked: Asked) -> Object:

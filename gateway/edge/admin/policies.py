@@ -7,27 +7,31 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.access.activations import Activated
-from gateway.core.faults import BadRequest
-from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor
+from gateway.core.model import Attributes
+from gateway.edge.admin.table import Asked, Param, Row, cursor, number_from_cursor
 
 
-class PastRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Who, when and for what. Without `model`: which models. `operation`: empty for chat, and for any of them."""
+class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who, what and for what. `request`: what is asked for, as far as conditions look at it. `all_rules`: show those
+    too that miss by more than one condition."""
 
-    time: str
     tenant: str
     team: str
-    model: str = ""
-    operation: str = ""
+    model: str
+    operation: str = "chat"
+    labels: dict[str, str] = {}
+    claims: dict[str, list[str]] = {}
     data_class: str = ""
+    request: Attributes = Attributes()
+    all_rules: bool = False
 
 
 class PastDeps(msgspec.Struct, frozen=True):
     """What the rest of the gateway lends, as plain blocking functions: entries older than a number, newest first, at
-    most so many; and an answer."""
+    most so many; and an answer about a moment: without a model about all, without an operation about chat, or any."""
 
     history: Callable[[int | None, int], list[Activated]]
-    at: Callable[[PastRequest], dict[str, Any]]
+    at: Callable[[str, ExplainRequest], dict[str, Any]]
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
@@ -36,6 +40,7 @@ class HistoryPage(msgspec.Struct, frozen=True):
 
 
 _TEXT = Annotated[str, msgspec.Meta(max_length=200)]
+_QUESTION = ("tenant", "team", "model", "operation", "data_class")
 
 
 def past_rows(deps: PastDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
@@ -44,17 +49,15 @@ def past_rows(deps: PastDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
 
     async def history(asked: Asked) -> HistoryPage:
         limit: int = asked.query["limit"]
-        before = from_cursor(asked.query["cursor"])
-        if before and not (before.isascii() and before.isdigit() and len(before) < 19):
-            raise BadRequest("the cursor is not one this API gave out", param="cursor")
+        before = number_from_cursor(asked.query["cursor"])
         async with lock:
-            data = await asyncio.to_thread(deps.history, int(before) if before else None, limit)
+            data = await asyncio.to_thread(deps.history, before, limit)
         return HistoryPage(data, cursor(str(data[-1].seq)) if len(data) == limit else None)
 
     async def at(asked: Asked) -> dict[str, Any]:
-        given = {name: value for name, value in asked.query.items() if value is not None}
+        words: dict[str, Any] = {name: asked.query[name] or "" for name in _QUESTION}
         async with lock:
-            return await asyncio.to_thread(deps.at, PastRequest(**given))
+            return await asyncio.to_thread(deps.at, asked.query["time"], ExplainRequest(**words))
 
     who = (
         Param(name="time", summary="the moment, ISO 8601; a day is its first moment", type=_TEXT, required=True),

@@ -88,6 +88,9 @@ async def _body(request: Request, row: Row) -> Any:
         raise BadRequest(f"the body does not fit: {error}") from None
 
 
+_FOREIGN = "the cursor is not one this API gave out"
+
+
 def cursor(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
@@ -103,4 +106,16 @@ def from_cursor(text: str | None) -> str:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise BadRequest("the cursor is not one this API gave out", param="cursor") from None
+        raise BadRequest(_FOREIGN, param="cursor") from None
+
+
+def number_from_cursor(text: str | None) -> int | None:
+    """The number a cursor stands for; None for none.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    key = from_cursor(text)
+    if key and not (key.isascii() and key.isdigit() and len(key) < 19):  # SQLite's integers have 19 digits
+        raise BadRequest(_FOREIGN, param="cursor")
+    return int(key) if key else None
