@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
+from gateway.core.days import date_time
 from gateway.edge.admin.api import AdminDeps, admin_app
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
@@ -222,10 +222,11 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
-    history = PolicyHistory(settings.state_dir / "policy_history")
+    history = PolicyHistory(settings.policy_history)
 
     def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
-        return as_json(usage(ledger, groups, moment(since), moment(until), zone=zone))
+        first, end = (None if text is None else date_time(text) for text in (since, until))
+        return as_json(usage(ledger, groups, first, end, zone=zone))
 
     def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
         at_ns = at_text(time)
@@ -241,18 +242,3 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         status=status.full,
     )
-
-
-def moment(text: str | None) -> datetime | None:
-    """An ISO 8601 date or time; UTC if it names no zone.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"`{text}` is not an ISO 8601 date or time, such as 2026-11-01") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.access.signing import SigningOptions, key_id_of
+from gateway.access.signing import SigningOptions, read_signers
 from gateway.core.target import Target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
@@ -105,6 +105,11 @@ class Settings(msgspec.Struct, frozen=True):
         return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
 
     @property
+    def policy_history(self) -> Path:
+        """What took force when; the parent appends to it."""
+        return self.state_dir / "policy_history"
+
+    @property
     def last_good_policies(self) -> Path:
         """Where the parent keeps the policies in force for its workers."""
         return self.run_dir / "policies.json"
@@ -151,7 +156,7 @@ def read_config(
         state_dir=folder / config.state_dir,
         policies_dir=folder / config.policies_dir,
         routes=routes,
-        signers=_signers(document, folder),
+        signers=read_signers(document, config.policy_signing, folder),
     )
 
 
@@ -260,19 +265,6 @@ def _check_operators(document: Document[Config], operators: OperatorOptions) -> 
             raise document.error((*path, "key"), said)
         names.add(operator.name)
         keys.add(operator.key)
-
-
-def _signers(document: Document[Config], folder: Path) -> tuple[bytes, ...]:
-    """The public keys that policies may be signed with."""
-    options, keys = document.value.policy_signing, list[bytes]()
-    for index, name in enumerate(options.public_keys if options is not None else ()):
-        try:
-            keys.append((folder / name).read_bytes())
-            key_id_of(keys[-1])
-        except (OSError, ValueError, ModuleNotFoundError) as error:
-            said = error.strerror if isinstance(error, OSError) else str(error)
-            raise document.error(("policy_signing", "public_keys", index), f"{name}: {said}") from None
-    return tuple(keys)
 
 
 def _check_words(

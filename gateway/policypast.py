@@ -13,6 +13,7 @@ from gateway.access.activations import Activated, activations, iso
 from gateway.access.asking import usable
 from gateway.access.chain import Entry
 from gateway.access.history import HistoryError, PolicyHistory
+from gateway.core.days import date_time
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.core.model import Catalogue
 from gateway.core.wiring import Wiring
@@ -127,8 +128,7 @@ def at_text(text: str) -> int:
         BadRequest: it is no ISO 8601 date or time, or has not come yet.
     """
     try:
-        found = datetime.fromisoformat(text)
-        at = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        at = date_time(text)
         ahead = at > datetime.now(UTC)
         at_ns = moment_ns(at) + 999
         iso(at_ns)

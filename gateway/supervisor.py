@@ -115,7 +115,7 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
 def _policies(settings: Settings, stack: contextlib.AsyncExitStack, clock: SystemClock) -> PolicyFeed:
     """The policies as the parent follows them: for their history, and for what the engines may serve."""
     keys = stack.enter_context(KeyStore(settings.state_dir / "identity.db", clock))
-    history = PolicyHistory(settings.state_dir / "policy_history")
+    history = PolicyHistory(settings.policy_history)
     activation = Activation(settings.policies_dir, history, keys.note, clock, settings.last_good_policies)
     return PolicyFeed(settings.policies_dir, activation.reloaded, settings.wiring)
 

@@ -10,11 +10,12 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gateway.access.chain import canonical, check_path, sha256
+from gateway.stores.documents import Document
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -45,6 +46,23 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     files: dict[str, str]
     signatures: tuple[Signature, ...]
+
+
+def read_signers(document: Document[Any], options: SigningOptions | None, folder: Path) -> tuple[bytes, ...]:
+    """The public keys, PEM, that policies may be signed with; `policy_signing` of config.yaml, which is in `folder`.
+
+    Raises:
+        DocumentError: one cannot be read or is none, or the extra is not installed.
+    """
+    keys: list[bytes] = []
+    for index, name in enumerate(options.public_keys if options is not None else ()):
+        try:
+            keys.append((folder / name).read_bytes())
+            key_id_of(keys[-1])
+        except (OSError, ValueError, ModuleNotFoundError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise document.error(("policy_signing", "public_keys", index), f"{name}: {said}") from None
+    return tuple(keys)
 
 
 def sign(folder: Path, private_key_pem: bytes, names: Sequence[str], bundle: bytes = b"") -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.days import begins
+from gateway.core import days
 
 Verbs = Any  # argparse keeps the type of what add_subparsers returns to itself
 
@@ -42,7 +42,7 @@ def label(text: str) -> tuple[str, str]:
 def moment(text: str) -> float:
     """A day or a moment as declared files write them, as Unix seconds, for argparse."""
     try:
-        return begins(text)
+        return days.begins(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day or moment such as 2026-11-01T12:00:00Z") from None
 
@@ -50,10 +50,9 @@ def moment(text: str) -> float:
 def date_time(text: str) -> datetime:
     """An ISO date or time, UTC if it names no zone, for argparse."""
     try:
-        found = datetime.fromisoformat(text)
+        return days.date_time(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not an ISO date or time, such as 2026-11-01") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 class Since(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from gateway.access.history import PolicyHistory
 from gateway.cli.arguments import Verbs, add_config, add_json, label, verb
 from gateway.cli.output import print_json, print_table, printable
-from gateway.cli.policy_history import HISTORY, add_head
+from gateway.cli.policy_history import add_head
 from gateway.config import read_config
 from gateway.core.faults import Fault
 from gateway.edge.admin.policies import ExplainRequest
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 def _told(options: argparse.Namespace) -> dict[str, Any]:
     settings = read_config(Path(options.config))
     at_ns = at_text(options.time)
-    past = in_force_at(PolicyHistory(settings.state_dir / HISTORY), at_ns, settings.wiring, options.head)
+    past = in_force_at(PolicyHistory(settings.policy_history), at_ns, settings.wiring, options.head)
     asked = ExplainRequest(
         tenant=options.tenant,
         team=options.team,

@@ -10,7 +10,6 @@ from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import read_config
 
-HISTORY = "policy_history"
 MAX_NAMED = 4
 
 
@@ -30,12 +29,8 @@ def add_head(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", metavar="HASH", default="", help="a hash written down elsewhere; the log tells each")
 
 
-def history_of(options: argparse.Namespace) -> PolicyHistory:
-    return PolicyHistory(read_config(Path(options.config)).state_dir / HISTORY)
-
-
 def run(options: argparse.Namespace) -> int:
-    history = history_of(options)
+    history = PolicyHistory(read_config(Path(options.config)).policy_history)
     if options.verify or options.head:
         return _verify(history, options.head, as_json=options.json)
     try:

@@ -14,6 +14,19 @@ Moment = Annotated[
 ]
 
 
+def date_time(text: str) -> datetime:
+    """An ISO 8601 date or time; UTC if it names no zone.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text[:100]}` is not an ISO 8601 date or time, such as 2026-11-01") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 def begins(moment: str) -> float:
     """Unix seconds at which it begins: a day begins at its first midnight.
 
@@ -21,10 +34,9 @@ def begins(moment: str) -> float:
         ValueError: there is no such day or moment.
     """
     try:
-        found = datetime.fromisoformat(moment)
+        return date_time(moment).timestamp()
     except ValueError:
         raise ValueError(f"`{moment}` is no day or moment of the calendar") from None
-    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
 def ends(moment: str) -> float:

@@ -1,6 +1,5 @@
 """What drift is reported as."""
 
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -53,11 +52,6 @@ class Page:
         if self._at is None:
             self._at = build(self._data, self.file)[1].at
         return Finding(kind=kind, file=self.file, line=self._at(path), reason=reason, remedy=remedy)
-
-
-def day(unix_s: float) -> str:
-    """The day (UTC) of a moment."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d")
 
 
 def days_until(unix_s: float, now: float) -> str:
