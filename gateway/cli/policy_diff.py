@@ -10,6 +10,7 @@ from gateway.access.comparing import Comparison, NameChange, compare
 from gateway.access.describing import SAID, Described, counted, described, few, rules_in_words
 from gateway.access.sides import Side
 from gateway.cli.arguments import Verbs, moment, verb
+from gateway.cli.markdown import prose
 from gateway.cli.output import print_json, print_table
 from gateway.cli.policy_folders import wiring_of
 from gateway.config import read_config
@@ -89,23 +90,17 @@ def _markdown(found: Comparison, rows: Sequence[Described]) -> Iterator[str]:
     yield "### Policy changes"
     yield ""
     for line in (*rules_in_words(found.rules), *_names(found.names), _asked(found)):
-        yield f"- {_escaped(line)}"
+        yield f"- {prose(line)}"
     for reason in found.left_out:
-        yield f"- not looked at: {_escaped(reason)}"
+        yield f"- not looked at: {prose(reason)}"
     if rows:
         yield ""
         yield f"| {' | '.join(HEADINGS)} |"
         yield f"|{'---|' * len(HEADINGS)}"
         for row in rows:
-            cells = [_escaped(cell) for cell in _cells(row, COMMENT_WORDS)]
+            cells = [prose(cell) for cell in _cells(row, COMMENT_WORDS)]
             mark = f"**{cells[0]}**" if row.change == "loses" else cells[0]
             yield f"| {' | '.join([mark, *cells[1:]])} |"
-
-
-def _escaped(text: str) -> str:
-    """A file under review may be a stranger's: what it says must not become markup or call somebody."""
-    plain = "".join(f"\\{character}" if character in "\\`*_[]<>|#~" else character for character in text)
-    return plain.replace("@", "@\u200b").replace("\n", " ")
 
 
 def _as_json(found: Comparison, rows: Sequence[Described]) -> dict[str, Any]:
