@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.access.cases import Case, Placed, read_cases
-from gateway.access.junit import Result, Suite, junit
 from gateway.access.rules import PolicyException
 from gateway.cli.arguments import Verbs, add_json, verb
+from gateway.cli.junit import Result, Suite, junit
 from gateway.cli.output import print_json
 from gateway.cli.policy_folders import add_folders, folder_of, settings_of, wiring_of
 from gateway.policyset import PolicySet, read_policies

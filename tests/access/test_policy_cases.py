@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.access.cases import read_cases
-from gateway.access.junit import Result, Suite, junit
+from gateway.cli.junit import Result, Suite, junit
 from gateway.policyset import policy_texts, read_policies
 from gateway.policytest import coverage, names_of, run_cases
 from gateway.stores.documents import DocumentError, Text
