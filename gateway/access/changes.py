@@ -29,11 +29,6 @@ class Change(msgspec.Struct, frozen=True, order=True):
     before: str = ""
     after: str = ""
 
-    def mirrored(self) -> "Change":
-        """The change the other way round."""
-        other: dict[Kind, Kind] = {"gains": "loses", "loses": "gains"}
-        return Change(other.get(self.kind, self.kind), self.cause, self.rule, self.after, self.before)
-
 
 class Answer(msgspec.Struct, frozen=True):
     """A decision; without one, `absent` says what there is not: `team` or `model`. `status`: of the model's card."""

@@ -106,10 +106,6 @@ class PolicyHistory:
             found.append(line)
         return found
 
-    def at(self, moment_ns: int) -> Entry | None:
-        """The entry that was in force at a moment (Unix nanoseconds); None before the first."""
-        return next((entry for entry in reversed(self.entries()) if entry.at <= moment_ns), None)
-
     def files(self, entry: Entry) -> dict[str, bytes]:
         """The snapshot's files: relative path → content.
 
@@ -124,20 +120,6 @@ class PolicyHistory:
             except (OSError, ValueError) as error:
                 raise HistoryError(f"{path} of entry {entry.seq}: {error}") from None
         return found
-
-    def restore(self, entry: Entry, folder: Path) -> None:
-        """Write the snapshot's files into a folder, which is made, or empty; it can then be loaded as policies are.
-
-        Raises:
-            HistoryError: a file is missing or has been altered, or the folder is not empty. Then nothing is written.
-        """
-        files = self.files(entry)
-        private_directory(folder)
-        if any(folder.iterdir()):
-            raise HistoryError(f"{folder} is not empty: what is in it would be mixed with what was in force")
-        for path, content in files.items():
-            private_directory((folder / path).parent)
-            write_private(folder / path, content)
 
     def verify(self, head: str = "") -> list[str]:
         """Everything that is wrong, named by line or file; empty if nothing is.

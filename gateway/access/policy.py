@@ -89,7 +89,7 @@ class AccessPolicy:
     def looks_at(self) -> frozenset[str]:
         """The attributes of requests that decisions follow from, besides the class of data: what conditions read, and
         what obligations forbid or ask for."""
-        return frozenset({*self._fields, "tools", "prompt"} - {"data_class"})
+        return frozenset({*self._fields, "tools", "prompt"})
 
     def decide(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from gateway.config import Settings, read_config
 from gateway.core.wiring import NO_WIRING, Wiring
-from gateway.policyset import PolicySet, read_policies
 
 CONFIG = "config.yaml"
 
@@ -36,13 +35,3 @@ def folder_of(options: argparse.Namespace, settings: Settings | None) -> Path:
 
 def wiring_of(settings: Settings | None) -> Wiring:
     return NO_WIRING if settings is None else settings.wiring
-
-
-def policies_of(options: argparse.Namespace) -> PolicySet:
-    """The policies that the options name.
-
-    Raises:
-        DocumentError: they do not validate.
-    """
-    settings = settings_of(options)
-    return read_policies(folder_of(options, settings), wiring_of(settings))

@@ -106,12 +106,8 @@ def _plain(kind: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _text(attributes: Attributes) -> str:
+def attributes_text(attributes: Attributes) -> str:
+    """The attributes as a record keeps them, beside the class of data; empty if there is nothing to tell."""
     plain = msgspec.structs.replace(attributes, data_class="")
     text = _encode(plain).decode()
     return "" if text == "{}" else text
-
-
-def attributes_text(attributes: Attributes) -> str:
-    """The attributes as a record keeps them, beside the class of data; empty if there is nothing to tell."""
-    return _text(attributes)

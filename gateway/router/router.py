@@ -28,11 +28,10 @@ class Router:
     def output_field(self, permits: Sequence[Permit]) -> str:
         """Where a chat completions request says how much it may produce, at the target it will go to."""
         permit = choose(permits, self.providers)
-        target = None if permit is None else permit.model.target
-        provider = None if target is None else self.providers.get(target.provider)
-        if target is None or not isinstance(provider, Provider):
+        provider = None if permit is None else self.providers[permit.model.target.provider]
+        if permit is None or not isinstance(provider, Provider):
             return "max_completion_tokens"
-        return provider.output_field(target.model)
+        return provider.output_field(permit.model.target.model)
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call to its target.

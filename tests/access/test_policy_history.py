@@ -52,28 +52,17 @@ def parts_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_what_took_force_can_be_read_again(pattern: Path, tmp_path: Path) -> None:
+def test_what_took_force_can_be_read_again(pattern: Path) -> None:
     history = PolicyHistory(pattern)
     assert [(one.seq, one.at, one.actor, one.source) for one in history.entries()] == [
         (seq, seq * DAY_NS, "root", "c0ffee") for seq in (1, 2, 3)
     ]
     assert [history.files(one) for one in history.entries()] == [FIRST, SECOND, THIRD]
-    for number, (entry, files) in enumerate(zip(history.entries(), (FIRST, SECOND, THIRD), strict=True)):
-        folder = tmp_path / str(number)
-        history.restore(entry, folder)
-        written = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.yaml")}
-        assert written == files
-
-
-def test_a_moment_finds_what_was_in_force_then(pattern: Path) -> None:
-    history = PolicyHistory(pattern)
-    found = [history.at(moment) for moment in (DAY_NS - 1, DAY_NS, 2 * DAY_NS - 1, 2 * DAY_NS, 99 * DAY_NS)]
-    assert [one and one.seq for one in found] == [None, 1, 1, 2, 3]
 
 
 def test_a_history_that_was_never_written_is_empty(tmp_path: Path) -> None:
     history = PolicyHistory(tmp_path / "none")
-    assert (history.entries(), history.at(1), history.head, history.verify()) == ([], None, "", [])
+    assert (history.entries(), history.head, history.verify()) == ([], "", [])
     assert history.verify(head="0" * 64) != []
     assert not (tmp_path / "none").exists()
 
@@ -200,24 +189,15 @@ def test_a_chain_written_anew_is_found_by_a_head_kept_elsewhere(copied: Path, tm
     assert forged.verify(head=PolicyHistory(copied).head) != []
 
 
-def test_a_snapshot_that_was_altered_is_not_restored(copied: Path, tmp_path: Path) -> None:
+def test_a_snapshot_that_was_altered_is_not_given(copied: Path) -> None:
     history = PolicyHistory(copied)
     entry = history.entries()[0]
     parts = [path for path in parts_of(copied / "objects") if path.name == entry.files["models/small.yaml"]]
     parts[0].write_bytes(b"name: smaller\n")
     with pytest.raises(HistoryError, match=r"models/small\.yaml of entry 1: .* has been altered"):
-        history.restore(entry, tmp_path / "restored")
-    assert not (tmp_path / "restored").exists()
+        history.files(entry)
     history.append(FIRST, "root", "", 9 * DAY_NS)
     assert history.verify() == [], "content that comes again heals what stands for it"
-
-
-def test_a_snapshot_is_not_mixed_with_what_is_there(pattern: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.yaml").write_text("x")
-    history = PolicyHistory(pattern)
-    with pytest.raises(HistoryError, match="is not empty"):
-        history.restore(history.entries()[0], tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["other.yaml"]
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a\\b", "a/.."])
@@ -227,7 +207,7 @@ def test_paths_that_lead_elsewhere_are_refused(path: str, tmp_path: Path) -> Non
         history.append({path: b""}, "root", "", 1)
     entry = Entry(seq=1, at=1, digest="", files={path: "0" * 64}, actor="", source="", prev="", hash="")
     with pytest.raises(HistoryError, match="is no path of a file below a folder"):
-        history.restore(entry, tmp_path / "out")
+        history.files(entry)
 
 
 def test_a_line_cut_off_at_any_byte_is_set_aside(
