@@ -5,6 +5,7 @@ limits.yaml   prices.yaml                                   how much, and for ho
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,23 @@ def policy_texts(folder: Path) -> dict[str, Text]:
         DocumentError: one cannot be read, is missing, or is none.
     """
     texts = read_folder(folder, FILES, FOLDERS)
+    _refuse_misnamed(folder)
     for name in FILES:
         if name not in texts:
             raise DocumentError(str(folder / name), 0, "cannot be read: No such file or directory")
     return texts
+
+
+def _refuse_misnamed(folder: Path) -> None:
+    """A file that was meant to be read, and is not: `access.yml` with a deny in it would open a door.
+
+    Raises:
+        DocumentError: there is one.
+    """
+    stems = [name.removesuffix(".yaml") for name in FILES]
+    for path in sorted(folder.glob("[!.]*.y*ml")):
+        if path.name not in FILES and (found := get_close_matches(path.stem, stems, n=1, cutoff=0.8)):
+            raise DocumentError(str(path), 0, f"is not read; the file is called {found[0]}.yaml")
 
 
 def _signer(folder: Path, texts: Mapping[str, Text], wiring: Wiring) -> str:

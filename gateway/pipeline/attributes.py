@@ -28,8 +28,10 @@ _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _KIND = re.compile(r"[a-z0-9_.:/-]{1,64}")
 MAX_KINDS = 32
-# A prompt that OpenAI keeps: it brings tools of its own, and nobody here sees which.
-STORED_PROMPT = "stored_prompt"
+# What the provider keeps and a request only names: a prompt at OpenAI, a cached content at Google. It brings tools of
+# its own, and nobody here sees which.
+STORED = "stored_context"
+_STORED: Mapping[str, tuple[str, ...]] = {"responses": ("prompt",), "generate": ("cachedContent", "cached_content")}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,13 +42,12 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
         BadRequest: they are no request's.
     """
     fields = call.fields
-    if call.operation.dialect == "gemini":
-        _refuse_unheld(fields)
     tools, hosted = False, ()
     if _brings_tools(fields):
         tools, hosted = True, tuple(sorted(_hosted(fields, google=call.operation.dialect == "gemini")))
-    if call.operation.name == "responses" and fields.get("prompt") is not None:
-        tools, hosted = True, tuple(sorted({*hosted, STORED_PROMPT}))
+    for name in _STORED.get(call.operation.name, ()):
+        if fields.get(name) is not None:
+            tools, hosted = True, tuple(sorted({*hosted, STORED}))
     return Attributes(
         data_class=data_class,
         stream=call.stream,
@@ -54,18 +55,6 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
         tools=tools,
         hosted_tools=hosted,
     )
-
-
-def _refuse_unheld(fields: Fields) -> None:
-    """A cached content is not one tenant's but the whole account's, and its tools, instructions and files are seen by
-    nobody here.
-
-    Raises:
-        BadRequest: the request asks for one.
-    """
-    for name in ("cachedContent", "cached_content"):
-        if fields.get(name) is not None:
-            raise BadRequest(f"`{name}` is not offered here; send the content itself", param=name)
 
 
 def _brings_tools(fields: Fields) -> bool:

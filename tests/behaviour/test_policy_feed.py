@@ -58,6 +58,13 @@ def test_nothing_that_looks_like_a_rule_is_left_out_silently(name: str, folder: 
         read_policies(folder)
 
 
+@pytest.mark.parametrize("name", ["access.yml", "acess.yaml", "tenant.yaml"])
+def test_a_file_of_another_name_is_told_not_ignored(name: str, folder: Path) -> None:
+    (folder / name).write_text("rules: []\n")
+    with pytest.raises(DocumentError, match="is not read; the file is called"):
+        read_policies(folder)
+
+
 @pytest.mark.parametrize("name", ["access/README.md", "models/.card.yaml.swp"])
 def test_notes_and_editors_files_may_stand_beside(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)

@@ -68,7 +68,13 @@ def test_an_engines_own_name_for_the_length_is_seen(name: str) -> None:
         ("generate", {"tools": [{"type": "function", "googleSearch": {}}]}, ("google_search", "type")),
         ("chat", {"tools": [{"type": "function", "function": {}}]}, ()),
         ("chat", {"web_search_options": {}}, ("web_search",)),
-        ("responses", {"prompt": {"id": "pmpt_1"}}, ("stored_prompt",)),
+        ("responses", {"prompt": {"id": "pmpt_1"}}, ("stored_context",)),
+        ("generate", {"cachedContent": "cachedContents/1"}, ("stored_context",)),
+        (
+            "generate",
+            {"cached_content": "cachedContents/1", "tools": [{"googleSearch": {}}]},
+            ("google_search", "stored_context"),
+        ),
         ("chat", {"search_parameters": {"mode": "on"}}, ("web_search",)),
         ("chat", {"enable_search": True}, ("web_search",)),
         ("chat", {"plugins": [{"id": "web"}]}, ("plugins",)),
@@ -91,9 +97,3 @@ def test_what_is_remembered_and_recorded_of_a_request_is_bounded() -> None:
     assert len(attributes_text(seen({"tools": most, "max_tokens": 10**4000}))) < 4096
     with pytest.raises(BadRequest, match="kinds"):
         seen({"tools": [*most, {"type": "one-more"}]})
-
-
-@pytest.mark.parametrize("name", ["cachedContent", "cached_content"])
-def test_what_another_tenant_may_have_cached_is_not_brought_in(name: str) -> None:
-    with pytest.raises(BadRequest):
-        seen({name: "cachedContents/1"}, "generate")
