@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.access.history import HistoryError, PolicyHistory
-from gateway.activation import Activation
+from gateway.activation import Activation, why_not_admitted
 from gateway.core.clock import SystemClock
+from gateway.core.model import Catalogue, Life
+from gateway.core.target import Target
 from gateway.policyset import read_policies
 from tests.conftest import ROOT
 
@@ -47,6 +50,27 @@ def test_a_broken_history_keeps_no_activation_from_the_audit_log(
     assert len(notes) == 2, "once"
     assert notes[1][3]["digest"] == policies.digest
     assert "chain.jsonl" in str(notes[1][3]["history"])
+
+
+def test_the_same_policies_after_a_restart_are_no_new_activation(tmp_path: Path) -> None:
+    policies, notes = read_policies(ROOT / "policies"), Notes()
+    activation(tmp_path, notes).reloaded(policies, None)
+    activation(tmp_path, notes).reloaded(policies, None)
+    assert len(notes) == len(PolicyHistory(tmp_path / "history").entries()) == 1
+
+
+def test_an_engine_runs_if_one_of_the_cards_that_it_serves_vouches_for_its_weights() -> None:
+    policies = read_policies(ROOT / "policies")
+    (model,) = [one for one in policies.catalogue.models.values() if one.hosting == "self-served"]
+    good = policies.cards.cards[model.name].provenance.files[0].sha256
+    draft = msgspec.structs.replace(model, target=Target(model.provider, "draft"), life=Life())
+    models = {draft.target: draft, **policies.catalogue.models}
+    both = msgspec.structs.replace(policies, catalogue=Catalogue(policies.catalogue.names, models))
+    engines, now = {model.provider: "engine"}, SystemClock.now()
+    assert why_not_admitted("engine", good, both, engines, now) == ""
+    assert "is not approved" in why_not_admitted("engine", "0" * 64, both, engines, now)
+    assert "not among the files" in why_not_admitted("engine", "0" * 64, policies, engines, now)
+    assert "no card" in why_not_admitted("another", good, both, engines, now)
 
 
 def test_a_pipe_is_no_history(tmp_path: Path) -> None:

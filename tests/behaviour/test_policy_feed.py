@@ -1,10 +1,13 @@
 """Files spoiled in every way while a feed follows them: each leaves the last good set in force, or is a good set."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from gateway.access.signing import BUNDLE, new_key, sign
+from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.policyfeed import PolicyFeed, keep
 from gateway.policyset import PolicySet, read_policies
 from gateway.stores.documents import DocumentError
@@ -82,3 +85,31 @@ def test_what_is_kept_is_what_a_worker_begins_with_while_a_file_is_wrong(folder:
     assert (feed.set.digest, feed.problem is None) == (good.digest, False)
     with pytest.raises(DocumentError):
         PolicyFeed(folder, lambda *_: None)
+
+
+REDUCED = "tenants:\n  - {id: demo, teams: [{id: other}]}\n"
+QUICKSTART = ("demo", "quickstart")
+
+
+async def after_removal(folder: Path, wiring: Wiring, kept: Path) -> Mapping[str, bool]:
+    """Whether the team is still declared once it is removed beside a file that is wrong: to a worker that was there,
+    and to one that begins then."""
+    feed = PolicyFeed(folder, lambda *_: None, wiring)
+    assert QUICKSTART in feed.tenants.value.teams
+    keep(feed.set, kept)
+    (folder / "tenants.yaml").write_text(REDUCED)
+    (folder / "access.yaml").write_text("rules: [")
+    await feed._reload()
+    begun = PolicyFeed(folder, lambda *_: None, wiring, last_good=kept)
+    return {"there": QUICKSTART in feed.tenants.value.teams, "begun": QUICKSTART in begun.tenants.value.teams}
+
+
+async def test_a_team_removed_beside_a_wrong_file_is_gone_at_once(folder: Path, tmp_path: Path) -> None:
+    assert await after_removal(folder, NO_WIRING, tmp_path / "kept.json") == {"there": False, "begun": False}
+
+
+async def test_where_policies_are_signed_a_file_nobody_vouches_for_removes_nobody(folder: Path, tmp_path: Path) -> None:
+    private, public = new_key()
+    (folder / BUNDLE).write_bytes(sign(folder, private, sorted(read_policies(folder).files)))
+    wiring = Wiring(signers=(public,))
+    assert await after_removal(folder, wiring, tmp_path / "kept.json") == {"there": True, "begun": True}
