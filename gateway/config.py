@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.access.signing import SigningOptions, read_signers
-from gateway.core.target import Target
+from gateway.core.target import Target, parse_target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
@@ -281,12 +281,13 @@ def _route(document: Document[Config], name: str, options: ModelOptions) -> tupl
         raise document.error(path, f"the model `{name}` has no targets")
     targets: list[Target] = []
     for index, text in enumerate(options.targets):
-        provider, slash, model = text.partition("/")
         where = (*path, "targets", index)
-        if not slash or not model:
-            raise document.error(where, f"a target is `provider/model`, not `{text}`")
-        if provider not in document.value.providers:
-            known = nearest(provider, list(document.value.providers))
-            raise document.error(where, f"unknown provider `{provider}`{known}")
-        targets.append(Target(provider, model))
+        try:
+            target = parse_target(text)
+        except ValueError as error:
+            raise document.error(where, str(error)) from None
+        if target.provider not in document.value.providers:
+            known = nearest(target.provider, list(document.value.providers))
+            raise document.error(where, f"unknown provider `{target.provider}`{known}")
+        targets.append(target)
     return tuple(targets)

@@ -1,7 +1,6 @@
 """Rules and exceptions compiled: each a bit, each condition a table from words to bits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -15,9 +14,18 @@ from gateway.core.principal import Principal
 # Facts that a card may not tell. What is not told counts against the model: a deny that asks for it matches, an allow
 # does not.
 MAY_BE_UNKNOWN = ("publishers", "regions", "licences", "licence_classes", "risks")
-_SUBJECT = ("tenants", "teams", "environments")
-_MODEL = ("models", "providers", "publishers", "hosting", "regions", "licences", "licence_classes", "risks")
-WORDS = (*_SUBJECT, *_MODEL, "statuses", "data_classes", "operations")
+# The conditions on what a card tells, and what it tells.
+MODEL_WORDS: Mapping[str, Callable[[Model], Sequence[str]]] = {
+    "models": lambda model: (model.name, *model.aliases),
+    "providers": lambda model: (model.provider,),
+    "publishers": lambda model: (model.publisher,),
+    "hosting": lambda model: (model.hosting,),
+    "regions": lambda model: (model.region,),
+    "licences": lambda model: (model.licence,),
+    "licence_classes": lambda model: (model.licence_class or "",),
+    "risks": lambda model: (model.risk or "",),
+}
+WORDS = ("tenants", "teams", "environments", *MODEL_WORDS, "statuses", "data_classes", "operations")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -115,8 +123,8 @@ class Entries:
         """The entries that may be about this model."""
         missed = self._trains[model.trains_on_inputs is False]
         missed |= self._words["statuses"].missed((model.life.status(now),))
-        for name in _MODEL:
-            words = MODEL_WORDS[name](model)
+        for name, words_of in MODEL_WORDS.items():
+            words = words_of(model)
             wrong = self._words[name].missed(words)
             missed |= wrong & ~self.denies if name in MAY_BE_UNKNOWN and not words[0] else wrong
         return self.every & ~missed
@@ -130,15 +138,3 @@ class Entries:
 
     def of_data_class(self, data_class: str) -> int:
         return self.every & ~self._words["data_classes"].missed((data_class,))
-
-
-MODEL_WORDS: Mapping[str, Callable[[Model], Sequence[Any]]] = {
-    "models": lambda model: (model.name, *model.aliases),
-    "providers": lambda model: (model.provider,),
-    "publishers": lambda model: (model.publisher,),
-    "hosting": lambda model: (model.hosting,),
-    "regions": lambda model: (model.region,),
-    "licences": lambda model: (model.licence,),
-    "licence_classes": lambda model: (model.licence_class or "",),
-    "risks": lambda model: (model.risk or "",),
-}

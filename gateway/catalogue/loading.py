@@ -9,7 +9,7 @@ from gateway.catalogue.lineage import Inherited, LineageError, inherited
 from gateway.catalogue.missing import FACTS, missing_facts
 from gateway.core.days import begins, ends
 from gateway.core.model import Catalogue, Life, Model
-from gateway.core.target import Target
+from gateway.core.target import Target, parse_target
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.wording import nearest
@@ -66,7 +66,7 @@ def build_catalogue(found: CardSet, wiring: Wiring = NO_WIRING) -> Catalogue:
     for card in found.cards.values():
         document = found.documents[card.name]
         for index, one in enumerate(card.targets):
-            provider = one.target.partition("/")[0]
+            provider = parse_target(one.target).provider
             if wiring.providers and provider not in wiring.providers:
                 reason = f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers))}"
                 raise document.error(("targets", index, "target"), reason)
@@ -81,9 +81,10 @@ def build_catalogue(found: CardSet, wiring: Wiring = NO_WIRING) -> Catalogue:
 
 
 def _check_target(document: Document[Card], where: tuple[str | int, ...], target: str) -> None:
-    provider, slash, model = target.partition("/")
-    if not (provider and slash and model):
-        raise document.error(where, f"a target is `provider/model`, not `{target}`")
+    try:
+        parse_target(target)
+    except ValueError as error:
+        raise document.error(where, str(error)) from None
     if "*" in target or "?" in target:
         raise document.error(where, "a card describes one target exactly: no wildcards")
 
@@ -138,10 +139,10 @@ def life_of(card: Card) -> Life:
 
 
 def _model(card: Card, one: CardTarget, inherits: Inherited, wiring: Wiring) -> Model:
-    provider, _, name = one.target.partition("/")
+    target = parse_target(one.target)
     return Model(
         name=card.name,
-        target=Target(provider, name),
+        target=target,
         place=one.target,
         aliases=card.aliases,
         title=card.title,
@@ -160,7 +161,7 @@ def _model(card: Card, one: CardTarget, inherits: Inherited, wiring: Wiring) -> 
         life=life_of(card),
         successor=card.life.deprecated.successor if card.life.deprecated is not None else "",
         revoked_reason=card.life.revoked.reason if card.life.revoked is not None else "",
-        unfit=_unfit(card, one, wiring.engines.get(provider)),
+        unfit=_unfit(card, one, wiring.engines.get(target.provider)),
         missing=missing_facts(card, one),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.access.activations import Activated, activations
 from gateway.access.history import HistoryError, PolicyHistory
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.impact_words import few
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import read_config
 
@@ -79,5 +80,4 @@ def what_changed(one: Activated) -> str:
     if one.seq == 1:
         return f"the first: {one.files} files"
     names = [*(f"+{name}" for name in one.added), *(f"-{name}" for name in one.removed), *one.changed]
-    rest = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return few(names, most=MAX_NAMED)

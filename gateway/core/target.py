@@ -11,3 +11,15 @@ class Target(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
+
+
+def parse_target(text: str) -> Target:
+    """A target as files write it.
+
+    Raises:
+        ValueError: it is not `provider/model`.
+    """
+    provider, _, model = text.partition("/")
+    if not provider or not model:
+        raise ValueError(f"a target is `provider/model`, not `{text}`")
+    return Target(provider, model)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PriceBook
 from gateway.core.model import USABLE, Model
-from gateway.core.target import Target
+from gateway.core.target import parse_target
 from gateway.core.usage import Usage
 from gateway.core.wiring import Wiring
 from gateway.drift.finding import DAY_S, Finding, Page, days_until
@@ -19,7 +19,7 @@ def card_drift(policies: PolicySet, now: float) -> Iterator[Finding]:
     for name, card in policies.cards.cards.items():
         document = policies.cards.documents[name]
         page = Page(document.file, document.data)
-        models = [policies.catalogue.models[_target(one.target)] for one in card.targets]
+        models = [policies.catalogue.models[parse_target(one.target)] for one in card.targets]
         yield from _life(card, page, models, now)
         yield from _gaps(card, page, models, now)
         for index, model in enumerate(models):
@@ -89,8 +89,3 @@ def _unpriced(prices: PriceBook, model: Model, now: float) -> str:
     plain = "text" in model.inputs and _TOKENS.issuperset(model.outputs)
     usage = Usage(input_tokens=1, output_tokens=int("text" in model.outputs)) if plain else Usage()
     return prices.cost(model.target.provider, model.target.model, usage, now).reason
-
-
-def _target(text: str) -> Target:
-    provider, _, model = text.partition("/")
-    return Target(provider, model)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from gateway.access.entries import Entry
+from gateway.access.entries import MODEL_WORDS, Entry
 from gateway.access.masks import positions
 from gateway.access.reach import Dimension, Reach, World
 from gateway.access.rules import AccessFile, PolicyException
@@ -17,17 +17,11 @@ from gateway.stores.wording import nearest
 from gateway.stores.yamltree import Path_
 
 EXCEPTION_NOTICE_S = 14 * DAY_S
-_NARROWING = (
-    *("tenants", "teams", "labels", "environments", "claims", "data_classes"),
-    *("models", "providers", "publishers", "hosting", "regions", "licences", "licence_classes", "risks"),
-)
+_NARROWING = ("tenants", "teams", "labels", "environments", "claims", "data_classes", *MODEL_WORDS)
 _ABOUT: Mapping[Dimension, tuple[str, ...]] = {
     "callers": ("tenants", "teams", "data_classes"),
     "operations": ("operations",),
-    "models": (
-        *("models", "providers", "publishers", "hosting", "regions", "licences", "licence_classes", "risks"),
-        *("statuses", "trains_on_inputs"),
-    ),
+    "models": (*MODEL_WORDS, "statuses", "trains_on_inputs"),
 }
 _THERE_IS_NO: Mapping[Dimension, str] = {
     "callers": "declared team",

@@ -100,10 +100,8 @@ class Tokens:
 
     async def caller(self, token: bytes, now: float) -> Principal | None:
         """The caller of a declared team whose token this is, or None."""
-        try:
-            found = await self._verified(token, now)
-        except Refused as refusal:
-            self._tell(refusal.issuer, refusal.reason)
+        found = await self._found(token, now)
+        if found is None:
             return None
         if found.tenants is not (tenants := self._tenants.value):
             found.tenants = tenants
@@ -114,16 +112,20 @@ class Tokens:
 
     async def operator(self, token: bytes) -> Operator | None:
         """The operator whose token this is now; None if it is nobody's, or of somebody without a role."""
-        if not looks_like_token(token):
-            return None
-        try:
-            found = await self._verified(token, self._clock.now())
-        except Refused as refusal:
-            self._tell(refusal.issuer, refusal.reason)
+        found = await self._found(token, self._clock.now()) if looks_like_token(token) else None
+        if found is None:
             return None
         if found.operator is None:
             self._tell(found.issuer, "role")
         return found.operator
+
+    async def _found(self, token: bytes, now: float) -> Verified | None:
+        """The token if it is good now; why it is not is told."""
+        try:
+            return await self._verified(token, now)
+        except Refused as refusal:
+            self._tell(refusal.issuer, refusal.reason)
+            return None
 
     async def _verified(self, text: bytes, now: float) -> Verified:
         digest = hashlib.sha256(text).digest()

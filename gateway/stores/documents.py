@@ -55,15 +55,6 @@ class Document(Generic[T]):
         return DocumentError(self.file, self.line(path), reason)
 
 
-def read_document(path: Path, shape: type[T], substitute: Substitute | None = None) -> T:
-    """The file's content as `shape` (a msgspec type).
-
-    Raises:
-        DocumentError: unreadable, not YAML, not of the shape, or an unknown key.
-    """
-    return load_document(path, shape, substitute).value
-
-
 def read_text(path: Path) -> Text:
     """The file's bytes, but no more than a document may have.
 
@@ -80,13 +71,17 @@ def read_text(path: Path) -> Text:
 
 
 def load_document(source: Path | Text, shape: type[T], substitute: Substitute | None = None) -> Document[T]:
-    """As `read_document`, for checks that the shape cannot express; they can tell the line."""
+    """The file's content as `shape` (a msgspec type). Checks that the shape cannot express can tell the line.
+
+    Raises:
+        DocumentError: unreadable, not YAML, not of the shape, or an unknown key.
+    """
     text = read_text(source) if isinstance(source, Path) else source
     return open_document(text.data, text.name, shape, substitute)
 
 
 def parse_document(text: bytes, name: str, shape: type[T]) -> T:
-    """As `read_document`, from bytes. `name` stands in errors."""
+    """The value alone, from bytes. `name` stands in errors."""
     return open_document(text, name, shape).value
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalogue.cards import Card
-from gateway.stores.documents import read_document
+from gateway.stores.documents import load_document
 from tests.catalogue.conftest import write_gguf
 from tests.catalogue.test_bom import valid
 from tests.conftest import Gateway, GatewayFactory
@@ -70,7 +70,7 @@ def test_an_imported_card_is_written_once_and_reads_back(tmp_path: Path) -> None
     written = tmp_path / "house-m-1.yaml"
     assert (done.returncode, done.stdout) == (0, "")
     assert f"{written}: a draft; " in done.stderr
-    assert read_document(written, Card).name == "house/m:1"
+    assert load_document(written, Card).value.name == "house/m:1"
     assert printed.stdout.replace("name: my-model", "name: house/m:1") == written.read_text()
     before = written.read_bytes()
     again = gateway_import(str(source), "--name", "house/m:1", "--write", str(tmp_path))

@@ -58,7 +58,7 @@ def deps(store: KeyStore) -> AdminDeps:
         models=list,
         usage=lambda *_: [],
         explain=lambda asked: {"asked": asked.model},
-        past=PastDeps(lambda before_seq, limit: [], lambda asked: {"asked": asked.model}),
+        past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
         status=dict,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stores.documents import DocumentError, load_document, parse_document, read_document
+from gateway.stores.documents import DocumentError, load_document, parse_document
 from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.conftest import ROOT
 
@@ -109,7 +109,7 @@ def test_a_slip_is_told_with_its_line_and_what_to_do(text: str, said: str) -> No
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"no\.yaml: cannot be read: No such file"):
-        read_document(tmp_path / "no.yaml", File)
+        load_document(tmp_path / "no.yaml", File)
 
 
 def test_what_a_shape_cannot_say_is_told_with_its_line_too(tmp_path: Path) -> None:
