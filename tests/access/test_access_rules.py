@@ -26,6 +26,13 @@ def test_what_no_rule_allows_is_refused_and_told_whom_to_ask() -> None:
     assert "policies/access.yaml" in found.remedy
 
 
+def test_of_several_targets_the_best_one_tells_why_none_may_be_used() -> None:
+    known, unknown = Target("p", "m"), Target("p", "without a card")
+    for targets, basis in (((known, unknown), "no_rule"), ((unknown, known), "card")):
+        catalogue = Catalogue({"m": targets}, ONE.models)
+        assert decision("rules: []\n", catalogue).basis == basis
+
+
 def test_a_deny_overrides_every_allow() -> None:
     found = decision("rules:\n" + allow("a") + deny("d", "teams: [red]"))
     assert (found.basis, found.rule_id) == ("rule", "d")
