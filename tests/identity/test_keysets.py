@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from gateway.core.clock import SystemClock
 from gateway.core.live import Live
@@ -16,23 +14,10 @@ from gateway.identity.refusing import Refused
 from gateway.identity.tokens import Tokens
 from gateway.testing import HandClock, Hangup, body_answer, json_answer, raw, status
 from gateway.transport.client import HttpClient
-from gateway.transport.options import ClientOptions
-from tests.identity.issuing import CONFIGURATION, JWKS, Provider, private_key, provider, public_jwk
+from tests.identity.issuing import CONFIGURATION, JWKS, Provider, private_key, public_jwk
 from tests.identity.test_tokens import TENANTS, eventually, options
 
 CLOCK = SystemClock()
-
-
-@pytest_asyncio.fixture
-async def idp() -> AsyncIterator[Provider]:
-    async with provider() as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    async with HttpClient(ClientOptions()) as made:
-        yield made
 
 
 def key_set(idp: Provider, client: HttpClient, clock: HandClock, changes: list[str]) -> KeySet:

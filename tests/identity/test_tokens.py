@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 import pytest_asyncio
+from jwt.algorithms import RSAAlgorithm
 
 from gateway.core.clock import SystemClock
 from gateway.core.live import Live
@@ -18,7 +19,6 @@ from gateway.identity.tenants import Tenants
 from gateway.identity.tokens import Tokens
 from gateway.stores.files import digest
 from gateway.transport.client import HttpClient
-from gateway.transport.options import ClientOptions
 from tests.identity.issuing import (
     AUDIENCE,
     JWKS,
@@ -26,7 +26,6 @@ from tests.identity.issuing import (
     packed,
     pem,
     private_key,
-    provider,
     public_jwk,
     signed_by_hand,
 )
@@ -70,18 +69,6 @@ class Site:
         assert await self.caller(token, now) is None
         (reason,) = self.reasons
         return reason
-
-
-@pytest_asyncio.fixture
-async def idp() -> AsyncIterator[Provider]:
-    async with provider() as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    async with HttpClient(ClientOptions()) as made:
-        yield made
 
 
 @pytest_asyncio.fixture
@@ -270,7 +257,7 @@ async def test_a_key_that_is_not_for_signing_here_verifies_nothing(site: Site) -
     rs, short, es = private_key("RS256", 5), private_key("short"), private_key("ES256")
     encryption = public_jwk(rs, "enc", use="enc")
     ops = public_jwk(rs, "ops", key_ops=["encrypt"])
-    leaked = {**public_jwk(rs, "leaked"), "d": "AQAB"}
+    leaked = {**RSAAlgorithm.to_jwk(rs, as_dict=True), "kid": "leaked", "key_ops": ["verify"]}
     other = public_jwk(rs, "other", alg="PS256")
     secret = {"kty": "oct", "kid": "oct", "k": packed(b"x" * 32)}
     broken = [{"kty": "RSA", "kid": "broken", "n": 5, "e": "AQAB"}, {"kty": "EC", "kid": "curve", "crv": "P-256"}, {}]
