@@ -43,6 +43,8 @@ VARIABLES: Mapping[str, str] = {
     "request.hosted_tools": "list(string)",
 }
 _VARIABLE = re.compile(r"\b(subject|model|request)\s*\.\s*(\w+)")
+# `request.data_class >= 'confidential'` would compare letters.
+_ORDERED = re.compile(r"request\s*\.\s*data_class\s*[<>]|[<>]=?\s*request\s*\.\s*data_class\b")
 _CEL_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 
 
@@ -93,6 +95,8 @@ class Compiler:
         return found
 
     def _evaluator(self, text: str) -> Evaluate:
+        if _ORDERED.search(text):
+            raise ConditionError("classes of data are words without an order; compare `request.data_level`")
         try:
             from cel_expr_python import cel
         except ImportError:

@@ -132,6 +132,8 @@ class _Reader:
             raise document.error((*where, "until"), f"an exception lasts {days} days at most (max_exception_days)")
         if source.tenants is None and source.teams is None and source.labels is None and source.claims is None:
             raise document.error(where, "an exception says whom it is for: tenants, teams, labels or claims")
+        if source.models is None:
+            raise document.error(where, "an exception allows what it matches, so it names its `models`")
 
     def check_lifts(self) -> None:
         """Raises:

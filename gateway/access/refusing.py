@@ -21,7 +21,8 @@ def card_refuses(model: Model, status: Status) -> Decision:
         reason = f"the approval of the model `{model.name}` has run out"
     else:
         reason = f"the model `{model.name}` is not approved yet"
-    remedy = f"use `{model.successor}` instead" if model.successor else "ask for an approval of its card"
+    ask = "use another model" if status in ("revoked", "retired") else "ask for an approval of its card"
+    remedy = f"use `{model.successor}` instead" if model.successor else ask
     return Decision(allowed=False, basis="card", reason=reason, code=CODE, remedy=f"{remedy}; {_LISTED}")
 
 

@@ -49,7 +49,7 @@ def summary(told: Told) -> str:
     looked = impact.looked_at
     if not looked.calls:
         return f"no calls {told.period}"
-    took = f"{looked.inputs:,} distinct inputs of {_many(looked.calls)} calls looked at in {told.elapsed_s:.1f} s"
+    took = f"{_many(looked.calls)} calls ({looked.inputs:,} different ones) decided again in {told.elapsed_s:.1f} s"
     refused, allowed = impact.newly_refused.calls, impact.newly_allowed.calls
     if not refused and not allowed:
         return f"no call {told.period} would be newly refused or newly allowed; {took}"

@@ -77,7 +77,7 @@ def _print(told: dict[str, Any]) -> None:
             print(f"  {printable(_target(target))}")
     policy, proof = told["policy"], told["proof"]
     print(f"\npolicy  entry {policy['seq']} of {proof['entries']}, in force since {policy['activated_at']}")
-    source = f", commit {policy['source']}" if policy["source"] else ""
+    source = f", checked out: {policy['source']}" if policy["source"] else ""
     print(printable(f"        digest {policy['digest']}, by {policy['actor'] or 'nobody known'}{source}"))
     print(f"        hash {policy['hash']}")
     print(f"proof   all {proof['entries']} entries and their files are as they were written; head {proof['head']}")

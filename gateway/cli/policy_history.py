@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     elif found:
-        headings = ["seq", "took force", "digest", "by", "commit", "what changed"]
+        headings = ["seq", "took force", "digest", "by", "checked out", "what changed"]
         print_table(headings, [_row(one) for one in reversed(found)])
     else:
         print("the history is empty: it begins when a gateway first serves")

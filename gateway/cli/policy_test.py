@@ -118,7 +118,7 @@ def _uncovered(policies: PolicySet, found: Coverage) -> Iterator[str]:
     for one in policies.access.entries.all:
         if one.id in found.uncovered:
             kind = "exception" if isinstance(one.source, PolicyException) else one.source.effect
-            yield f"no test depends on {one.id} ({kind}, {one.source.owner})"
+            yield f"no test meets {one.id} ({kind}, {one.source.owner})"
     yield f"{len(found.covered)} of {total} rules and exceptions are covered"
 
 
@@ -135,7 +135,7 @@ def _suites(outcomes: Sequence[Outcome]) -> list[Suite]:
 
 
 def _coverage_suite(policies: PolicySet, found: Coverage) -> Suite:
-    missing = "no test depends on it"
+    missing = "no test meets it"
     results = [
         Result(one.id, *(("", "") if one.id in found.covered else (missing, f"{one.id}: {missing}")))
         for one in policies.access.entries.all

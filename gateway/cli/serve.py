@@ -6,15 +6,16 @@ import logging
 import sys
 from pathlib import Path
 
+from gateway.access.asking import usable
 from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.config import Settings, missing_for_identity, read_config
 from gateway.core.clock import SystemClock
-from gateway.core.model import Catalogue
+from gateway.core.principal import Principal
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.ledger.segments import AlreadyDraining
 from gateway.ledger.store import LedgerUnavailable
 from gateway.modelhost.engine import EngineState
-from gateway.policyset import read_policies
+from gateway.policyset import PolicySet, read_policies
 from gateway.stores.files import write_private
 from gateway.supervisor import AlreadyRunning, supervise
 from gateway.telemetry.log import configure_logging
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]
     first = _first_key(settings, teams)
     try:
-        asyncio.run(supervise(settings, lambda engines: _welcome(settings, first, engines, policies.catalogue)))
+        asyncio.run(supervise(settings, lambda engines: _welcome(settings, first, engines, policies)))
     except AlreadyRunning as error:
         print(f"error: {error}; stop it first, or give this one another state_dir", file=sys.stderr)
         return 1
@@ -55,12 +56,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _welcome(
-    settings: Settings, first: tuple[Path, str] | None, engines: list[EngineState], catalogue: Catalogue
+    settings: Settings, first: tuple[Path, str] | None, engines: list[EngineState], policies: PolicySet
 ) -> None:
     """What somebody at a terminal wants to know. Logs go to stderr, this to stdout."""
     server = settings.config.server
     url = f"http{'s' if server.tls else ''}://{server.host}:{server.port}"
-    model = _first_model(settings, catalogue)
+    model = _first_model(settings, policies)
     lines = [f"\nThe gateway answers on {url}/v1", ""]
     if down := [f"  engine     {one.name} is {one.state}: {one.message}" for one in engines if one.state != "ready"]:
         lines += [*down, ""]
@@ -91,12 +92,19 @@ def _welcome(
     print("\n".join(lines), flush=True)
 
 
-def _first_model(settings: Settings, catalogue: Catalogue) -> str:
-    """A name to try: of a model that is served here, or else of any."""
-    served = {name for name, one in settings.config.providers.items() if one.engine}
-    names = list(catalogue.names)
-    own = [name for name, targets in catalogue.names.items() if any(one.provider in served for one in targets)]
-    return next(iter([*own, *names]), "MODEL")
+def _first_model(settings: Settings, policies: PolicySet) -> str:
+    """A name to try: one that the first team may use, of a model that is served here, or else of any."""
+    tenants, now = policies.tenants, SystemClock.now()
+    first = next(((tenant.id, team.id) for tenant in tenants.tenants for team in tenant.teams), None)
+    if first is None:
+        return "MODEL"
+    who = Principal(key_id="", tenant=first[0], team=first[1])
+    engines = {name for name, one in settings.config.providers.items() if one.engine}
+    for served in (engines, set(settings.config.providers)):
+        asked = (policies.access, policies.catalogue, who, ("chat",), tenants.class_of(*first), now, served)
+        for name in usable(*asked):
+            return name
+    return "MODEL"
 
 
 def _first_key(settings: Settings, teams: list[tuple[str, str]]) -> tuple[Path, str] | None:

@@ -41,6 +41,8 @@ def nearest(word: str, known: list[str]) -> str:
 
 def reworded(reason: str, shape: Any) -> str:
     """msgspec's message about a value that should have been of `shape`."""
+    if "matching regex" in reason and r"^\d{4}-\d\d-\d\d(" in reason:
+        return "is not a day such as 2026-11-01, or a moment such as 2026-11-01T12:00:00Z"
     if found := _WORD.match(reason):
         word = found["word"]
         return f"`{word}` is not a word for this{nearest(word, _words_of(shape))}"

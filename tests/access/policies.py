@@ -55,7 +55,7 @@ def deny(id: str = "d", more: str = "") -> str:
 
 
 def exception(id: str = "x", more: str = "") -> str:
-    period = "from: 2026-06-01, until: 2026-06-30"
+    period = "models: ['*'], from: 2026-06-01, until: 2026-06-30"
     return f"  - {{id: {id}, owner: jane@example.com, approver: ciso@example.com, reason: pilot, {period}, {more}}}\n"
 
 

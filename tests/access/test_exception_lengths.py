@@ -7,7 +7,7 @@ from gateway.stores.documents import DocumentError, Text
 
 EXCEPTION = """
 exceptions:
-  - {id: x, owner: a, approver: b, reason: r, teams: [t], from: 2026-01-01, until: 2125-12-01}
+  - {id: x, owner: a, approver: b, reason: r, teams: [t], models: ['*'], from: 2026-01-01, until: 2125-12-01}
 """
 
 

@@ -157,8 +157,8 @@ def test_a_failure_tells_a_reviewer_what_is_wrong(tmp_path: Path, capsys: pytest
         "  the rule pilot about far/big for chat does not match:",
         "    time: wanted 2026-01-01 to 2026-03-01, found now",
         "    claims.groups: wanted analysts, found interns",
-        "no test depends on pilot (exception, a)",
-        "no test depends on watch-images (deny, security)",
+        "no test meets pilot (exception, a)",
+        "no test meets watch-images (deny, security)",
         "2 of 6 rules and exceptions are covered",
         "1 passed, 1 failed",
     ):

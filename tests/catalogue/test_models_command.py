@@ -21,7 +21,7 @@ name: chat
 aliases: [chat-latest]
 title: A model to talk to
 publisher: example
-targets: [{{target: ours/chat, hosting: self-served, region: cellar}}]
+targets: [{{target: ours/chat, hosting: self-served, region: cellar, data: {{retention_days: 0, trains_on_inputs: false}}}}]
 licence: {{expression: MIT}}
 provenance: {{source: "https://example.com/chat", files: [{{path: chat.gguf, sha256: {digest}}}]}}
 use: {{intended: [talk], out_of_scope: [law], restrictions: [no spam]}}

@@ -27,7 +27,7 @@ CARD = """name: NAME
 aliases: [NAME-1]
 publisher: example-labs
 targets:
-  - {target: p/NAME, hosting: self-served, region: eu-west}
+  - {target: p/NAME, hosting: self-served, region: eu-west, data: {retention_days: 0, trains_on_inputs: true}}
 context: {tokens: 1000}
 modalities: {input: [text], output: [text]}
 licence: {expression: MIT}
@@ -159,7 +159,7 @@ def test_an_allow_that_a_deny_takes_back_is_told_where_it_stands(folder: Folder)
     assert folder.drift()[0].remedy == "narrow `no-eu`, or remove `red`"
 
 
-EXCEPTION = "  - {{id: x, {owner}, approver: p@example.com, teams: [red], from: 2026-05-01, until: {until}, lifts: [{lifts}]}}\n"
+EXCEPTION = "  - {{id: x, {owner}, approver: p@example.com, teams: [red], models: ['*'], from: 2026-05-01, until: {until}, lifts: [{lifts}]}}\n"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_of_gaps_in_cards_one_line_for_each_card(folder: Folder) -> None:
     folder.card(
         ("risk: low\n", ""),
         (", training_cutoff: 2025-06", ""),
-        ("hosting: self-served, region: eu-west", "hosting: hosted"),
+        ("hosting: self-served, region: eu-west, data: {retention_days: 0, trains_on_inputs: true}", "hosting: hosted"),
     )
     assert folder.told() == [
         "models/m.yaml:14 card_incomplete: the card `m` is approved, and does not tell: "
