@@ -148,5 +148,5 @@ def test_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_summary_says_what_there_is() -> None:
     assert summary(told("x")) == (
         "1 of 1 teams' calls change: 3 calls (0.2 %) in the last 7 days would be newly refused, 3 newly allowed; "
-        "5 distinct inputs of 1,234 calls looked at in 0.5 s"
+        "1,234 calls (5 different ones) decided again in 0.5 s"
     )
