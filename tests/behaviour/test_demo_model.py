@@ -9,8 +9,6 @@ import contextlib
 import os
 import shutil
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,18 +18,11 @@ import openai
 import pytest
 import pytest_asyncio
 
-from tests.conftest import ROOT, Gateway, free_port
+from tests.conftest import ROOT, Gateway, fetch_weights, free_port
 
 pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install '.[demo]'")
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 MESSAGES = [{"role": "user", "content": "Say hello."}]
-
-
-def fetch_weights() -> None:
-    command = [sys.executable, "-m", "gateway.cli", "models", "fetch", "--config", str(ROOT / "config.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    if done.returncode:
-        pytest.skip(f"SmolLM2's weights cannot be had here: {done.stderr.strip().splitlines()[-1]}")
 
 
 class Demo(Gateway):

@@ -19,7 +19,7 @@ import pytest
 
 from gateway.access.history import PolicyHistory
 from gateway.testing import ScriptedUpstream, json_answer
-from tests.conftest import ROOT, TENANTS, Gateway, GatewayFactory, within
+from tests.conftest import ROOT, TENANTS, Gateway, GatewayFactory, fetch_weights, within
 
 CHAT = "/v1/chat/completions"
 ANSWER = {
@@ -314,9 +314,9 @@ async def test_hidden_models_look_as_if_they_did_not_exist(make_gateway: Gateway
     assert len(said) == 1
 
 
-@pytest.mark.skipif(not (ROOT / ".gateway" / "weights").exists(), reason="the demo's weights are not here")
 async def test_an_engine_runs_only_while_a_card_vouches_for_its_weights(make_gateway: GatewayFactory) -> None:
     pytest.importorskip("xllamacpp")
+    await asyncio.to_thread(fetch_weights)
     weights = next((ROOT / ".gateway" / "weights").glob("*.gguf"))
     good = (ROOT / "policies" / "models" / "smollm2.yaml").read_text()
     gateway = make_gateway(
