@@ -5,11 +5,12 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from gateway.core.attempt import Terms, UsageSource
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
 from gateway.core.model import Permit
 from gateway.core.principal import Principal
-from gateway.core.record import Outcome, Record, UsageSource
+from gateway.core.record import Outcome, Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 
@@ -95,6 +96,8 @@ class Served(msgspec.Struct, kw_only=True):
     """What the upstream's answer said about itself; filled in as it passes.
 
     Attributes:
+        raw_usage: the provider's usage objects as they came, in order; of running totals the last.
+        terms: what its price depends on besides.
         asked: the request has gone out to the upstream.
         native: it went to the upstream in the client's own protocol.
         complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
@@ -102,6 +105,8 @@ class Served(msgspec.Struct, kw_only=True):
 
     usage: Usage | None = None
     usage_source: UsageSource = "none"
+    raw_usage: list[bytes] = []
+    terms: Terms = Terms()
     model: str = ""
     finish_reason: str = ""
     request_id: str = ""

@@ -4,11 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from gateway.core.attempt import Attempt, Pricing, UsageSource
 from gateway.core.usage import Usage
 
 Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
-UsageSource = Literal["none", "provider", "estimate"]
-Pricing = Literal["none", "priced", "unpriced"]
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -20,7 +19,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
         model: the name the client asked for; target: `provider/model` it was sent to; served_model: what answered.
         outcome: `completed` the whole answer was made; `refused` we or the policy said no; `failed` the upstream or
             we broke; `cancelled` the client hung up; `interrupted` the gateway died during the call.
-        usage_source: `provider` as reported; `estimate` counted from what had passed when a stream was cut; `none`.
+        usage, usage_source, pricing, cost_nano, list_nano: of what the team pays for, which is the attempt that served.
+            `provider` as reported; `estimate` counted from what had passed when a stream was cut; `none`.
+        attempts: every upstream call made for it, in order.
+        user: the end user that the request names, or the person behind a token: personal, and so kept apart by the
+            ledger. run_id, agent: of an agent's run. tags: what config.yaml says is noted, as canonical JSON.
         policy_version: digest of everything that decided (rules, cards, tenants). would_deny: rules in audit mode that
             would have refused it, with spaces between. data_class, facts, attributes: what was decided on besides
             tenant, team, model and operation: the request's classification, the caller's labels and claims
@@ -64,6 +67,12 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     upstream_request_id: str = ""
     client_request_id: str = ""
     trace_id: str = ""
+    list_nano: int | None = None
+    user: str = ""
+    run_id: str = ""
+    agent: str = ""
+    tags: str = ""
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def is_policy_refusal(self) -> bool:

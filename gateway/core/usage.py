@@ -11,7 +11,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Disjoint meters, all >= 0. Units are in the names; audio time is in milliseconds so that it stays whole.
 
     Attributes:
+        cached_input_tokens: read from a cache, sound excepted: cached_audio_tokens.
         cache_write_tokens: written for the usual few minutes. cache_write_1h_tokens: for an hour, at another price.
+        web_searches, file_searches, code_sessions: hosted tools that a provider bills by the piece.
     """
 
     input_tokens: int = 0
@@ -29,6 +31,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     characters: int = 0
     search_units: int = 0
     web_searches: int = 0
+    cached_audio_tokens: int = 0
+    file_searches: int = 0
+    code_sessions: int = 0
 
     @property
     def total_input(self) -> int:
@@ -40,6 +45,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             + self.cache_write_1h_tokens
             + self.input_audio_tokens
             + self.input_image_tokens
+            + self.cached_audio_tokens
         )
 
     @property

@@ -1,0 +1,101 @@
+"""What was asked of an upstream, what that used, and what it costs: the rows below a call's record."""
+
+from typing import Literal
+
+import msgspec
+
+from gateway.core.usage import Usage
+
+# Why an upstream was asked: the call's first target, the same again, another in its place, a second one beside it, a
+# copy that nobody waits for, a model that judges.
+Role = Literal["primary", "retry", "fallback", "hedge", "mirror", "judge"]
+AttemptOutcome = Literal["open", "completed", "failed", "cancelled", "interrupted"]
+# `inconsistent`: the provider's parts do not add up to its own totals. It is priced, counted and marked.
+UsageSource = Literal["none", "provider", "estimate", "inconsistent"]
+Pricing = Literal["none", "priced", "unpriced"]
+# Who pays what no team asked for.
+RETRIES, MIRRORS, JUDGES = "gateway:retries", "gateway:mirrors", "gateway:judges"
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a price depends on besides what was used. All as the answer says, not as the request asked.
+
+    Attributes:
+        tier: the service tier that served, in OpenAI's words (`default`, `flex`, `priority`, `batch`, …); empty:
+            not said.
+        region: where it was served, where a provider prices that (Anthropic's `inference_geo`, a cloud's region).
+        image_size, image_quality: of generated images, e.g. `1024x1024`, `high`.
+        reported_nano: what the provider itself says that it costs, in nano-USD; None where it says nothing.
+    """
+
+    tier: str = ""
+    region: str = ""
+    image_size: str = ""
+    image_quality: str = ""
+    reported_nano: int | None = None
+
+
+class Charge(msgspec.Struct, frozen=True, array_like=True):
+    """One meter of one attempt. An attempt's charges are disjoint: a token is in one of them.
+
+    Attributes:
+        meter: a field of Usage, or `requests` (a fee for each), `reported` (the provider's own figure for everything).
+        rate, list_rate: nano-units of the book's currency for `per` units: as contracted and as published; None
+            without a known price. A rate that is no whole number (an exchange rate, a discount) is rounded for showing;
+            the cost is not made from it.
+        nano, list_nano: what it costs. An attempt's sum is rounded once, half to even, and shared out among its
+            charges by largest remainder, so that they add up to it.
+    """
+
+    meter: str
+    quantity: int
+    per: int = 1
+    rate: int | None = None
+    list_rate: int | None = None
+    nano: int | None = None
+    list_nano: int | None = None
+
+
+class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One upstream call. With the id of its record and `n` it is named for ever: that is its idempotency key.
+
+    Attributes:
+        n: 1, 2, … in the order in which they were begun.
+        served: the answer that the client got came from this one; the team pays for it.
+        account: who pays instead of the team (`RETRIES`, …); empty: the team.
+        raw_usage: the provider's usage objects as they came, one JSON text: the object, or an array of several.
+        price_version: `<digest of the book>/<entry>`. unpriced: why there is no price.
+    """
+
+    n: int = 1
+    role: Role = "primary"
+    served: bool = False
+    started_ns: int = 0
+    provider: str = ""
+    target: str = ""
+    served_model: str = ""
+    outcome: AttemptOutcome = "open"
+    status: int = 0
+    error_code: str = ""
+    finish_reason: str = ""
+    upstream_request_id: str = ""
+    usage: Usage | None = None
+    usage_source: UsageSource = "none"
+    raw_usage: str = ""
+    terms: Terms = Terms()
+    ttfb_us: int | None = None
+    duration_us: int = 0
+    account: str = ""
+    pricing: Pricing = "none"
+    price_version: str = ""
+    unpriced: str = ""
+    charges: tuple[Charge, ...] = ()
+
+    @property
+    def cost_nano(self) -> int | None:
+        """What it costs, or None without a known price."""
+        return sum(charge.nano or 0 for charge in self.charges) if self.pricing == "priced" else None
+
+    @property
+    def list_nano(self) -> int | None:
+        return sum(charge.list_nano or 0 for charge in self.charges) if self.pricing == "priced" else None

@@ -1,0 +1,133 @@
+"""The words of limits: what one figure of one limit counts, and what a call needs of it.
+
+A limit of limits.yaml has figures (`requests_per_minute`, `usd_per_month`); applied to one call, each is a Bound with a
+counter of its own. What holds the counters (this process, Redis) knows bounds and nothing else.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+Dimension = Literal["requests", "input_tokens", "output_tokens", "tokens", "usd", "concurrent_requests"]
+DIMENSIONS: tuple[Dimension, ...] = (
+    *("requests", "input_tokens", "output_tokens", "tokens", "usd", "concurrent_requests"),
+)
+# What a limit does when it is reached: refuses; lets pass and says so; keeps the call waiting for a while first.
+OnExceeded = Literal["refuse", "warn", "queue"]
+# What holds while the store that replicas share is away: this process's part of the limit; nothing; anything.
+OnStoreFailure = Literal["local_share", "refuse", "allow"]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The time over which a bound counts.
+
+    Attributes:
+        kind: `sliding`: the last `seconds`, in `slices` buckets aligned to the epoch, of which the one that is leaving
+            counts by how much of it is still covered. `calendar`: the running day or month in `zone`. `now`: what is
+            under way (concurrent_requests).
+        unit: the word in the figure's name: second, minute, hour, day, month.
+        seconds, slices: of sliding spans. zone: of calendar spans, an IANA name.
+    """
+
+    kind: Literal["sliding", "calendar", "now"]
+    unit: str = ""
+    seconds: float = 0.0
+    slices: int = 1
+    zone: str = "UTC"
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """One figure of one limit as it applies to one call.
+
+    Attributes:
+        name: the figure's name, `tokens_per_minute`. maximum: in units of the dimension; of `usd`, nano-units.
+        scope: `(("tenant", "bank"), ("team", "bank/loans"))`: what has this counter to itself.
+        key: the counter's name: limit, figure and scope. tag: the part of the scope that all its counters share
+            (the tenant; empty for those of nobody in particular): counters with one tag live together in a cluster.
+        queue_s: how long a call may be kept waiting (`queue`).
+        raised_until: Unix seconds up to which `maximum` is a raised one; None: it is not.
+    """
+
+    limit_id: str
+    name: str
+    dimension: Dimension
+    span: Span
+    maximum: int
+    scope: tuple[tuple[str, str], ...]
+    key: str
+    tag: str = ""
+    on_exceeded: OnExceeded = "refuse"
+    on_store_failure: OnStoreFailure = "local_share"
+    queue_s: float = 0.0
+    raised_until: float | None = None
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a call takes of each dimension: before it an estimate on the high side, after it the truth. `nano`: of
+    money; None when nobody knows what it will cost."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    nano: int | None = 0
+    requests: int = 1
+
+    def of(self, dimension: Dimension) -> int:
+        """The amount in the dimension's unit; what is not known counts as nothing."""
+        if dimension == "tokens":
+            return self.input_tokens + self.output_tokens
+        if dimension == "usd":
+            return self.nano or 0
+        return 1 if dimension == "concurrent_requests" else getattr(self, dimension)
+
+
+NOTHING = Need(nano=0, requests=0)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Which bound said no, and how full it is. `current` includes reservations. `retry_after_s`: when it would say yes
+    if nothing else came; for concurrency, which nobody can foresee, one second. `store_away`: it said no because the
+    store is away, and the limit says `refuse` then."""
+
+    bound: Bound
+    current: int
+    retry_after_s: float
+    store_away: bool = False
+
+
+class Level(msgspec.Struct, frozen=True):
+    """How full a bound is after a call was counted. `reset_s`: when nothing would be counted any more (sliding), or
+    until the period ends (calendar)."""
+
+    bound: Bound
+    used: int
+    reset_s: float
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.bound.maximum - self.used)
+
+
+class Hold(Protocol):
+    """A reservation. Settle it exactly once; a second time changes nothing. One that is never settled (its worker
+    died) expires.
+
+    Attributes:
+        levels: after it was counted, in the order of the bounds. warned: bounds with `warn` that it goes over.
+    """
+
+    levels: Sequence[Level]
+    warned: Sequence[Bound]
+
+
+class Counters(Protocol):
+    """What the pipeline knows of whoever counts."""
+
+    async def reserve(self, bounds: Sequence[Bound], need: Need) -> Hold | Refusal:
+        """Count a call and its estimate against all bounds, or against none."""
+        ...
+
+    def settle(self, hold: Hold, used: Need) -> None:
+        """Replace the estimate by the truth and give the concurrency back. `used.requests` 0 gives the request back
+        too (nothing was asked of anybody). Plain and quick: it is one of a call's endings."""
+        ...
