@@ -75,7 +75,7 @@ def expected_usage(row: dict[str, Any]) -> tuple[int, int, int] | None:
     reasoning = out.get("reasoning_tokens") or 0
     if row["provider"] == "xai" and row["api"] == "chat.completions":
         completion += reasoning  # xAI's chat completions leave reasoning outside completion_tokens
-    elif usage.get("total_tokens") == prompt + completion + reasoning:
+    elif usage.get("total_tokens") == prompt + completion + reasoning or reasoning > completion:
         completion += reasoning
     names = ("cached_tokens", "num_cached_tokens")
     cached = (

@@ -6,7 +6,8 @@ What differs between them, and how it is told apart (from recorded traffic and t
   are sound stands in `cached_tokens_details`, and those are part of `audio_tokens` too;
 * reasoning tokens are part of `completion_tokens` with everybody but xAI's chat completions, where
   `total = prompt + completion + reasoning`, and Google's chat completions, which leave the thoughts out of everything
-  but the total: the sum itself says which, so no table of providers is needed;
+  but the total: the sum itself says which, so no table of providers is needed. More reasoning than completion is
+  beside it, whatever the total says: Vercel bills Gemini's thoughts so;
 * Perplexity's deep research puts `citation_tokens` (billed as input) and `reasoning_tokens` beside everything, the
   total included;
 * image answers report `output_tokens` that are all image tokens, speech such that are all sound; transcriptions report
@@ -55,12 +56,11 @@ def read_block(block: Json, *, images_out: bool = False, audio_out: bool = False
     into, out = _details(block)
     prompt, completion, total = _totals(block)
     reasoning = whole(out.get("reasoning_tokens"))
-    if total > prompt + completion and completion:
-        if not reasoning:
-            reasoning = total - prompt - completion
-            completion += reasoning
-        elif total == prompt + completion + reasoning:
-            completion += reasoning
+    if reasoning > completion or (reasoning and total == prompt + completion + reasoning):
+        completion += reasoning
+    elif not reasoning and completion and total > prompt + completion:
+        reasoning = total - prompt - completion
+        completion += reasoning
     claim = block.get("total_tokens")
     agrees = (type(claim) is not int or claim == prompt + completion) and _parts_fit(into, out, prompt, completion)
     cached = min(whole(into.get("cached_tokens")) or _cached_beside(block), prompt)
