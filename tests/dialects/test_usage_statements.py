@@ -204,7 +204,8 @@ def test_a_recorded_stream_is_metered_as_its_whole_twin() -> None:
     assert len(pairs) >= 12
     for pair in pairs:
         for streamed, whole in zip(noted(pair[True]), noted(pair[False]), strict=True):
-            assert streamed.usage is not None and whole.usage is not None, name_of(pair[True])
+            assert streamed.usage is not None, name_of(pair[True])
+            assert whole.usage is not None, name_of(pair[False])
             assert streamed.usage.total_input == whole.usage.total_input, name_of(pair[True])
             assert streamed.usage_source == whole.usage_source == "provider"
             assert (streamed.terms.tier, streamed.terms.region) == (whole.terms.tier, whole.terms.region)
