@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from gateway.core.attempt import Attempt
 from gateway.core.record import Record
 
 # Of one transaction: the fewer there are, the fewer times the same sums are written.
@@ -79,6 +80,20 @@ def _batch(lines: list[bytes]) -> Batch:
 def is_storable(record: Record) -> bool:
     """Whether every number of a record is one that a call can have."""
     numbers = (record.status, record.ttfb_us or 0, record.duration_us, record.queued_us, record.bytes_in)
-    if max(*numbers, record.bytes_out, abs(record.cost_nano or 0)) > LARGEST or record.started_ns >= 2**63:
+    money = (abs(record.cost_nano or 0), abs(record.list_nano or 0))
+    if max(*numbers, record.bytes_out, *money) > LARGEST or record.started_ns >= 2**63:
         return False
-    return record.usage is None or max(msgspec.structs.astuple(record.usage)) <= LARGEST
+    if record.usage is not None and max(msgspec.structs.astuple(record.usage)) > LARGEST:
+        return False
+    return all(_is_storable(attempt) for attempt in record.attempts)
+
+
+def _is_storable(attempt: Attempt) -> bool:
+    numbers = (attempt.n, attempt.status, attempt.ttfb_us or 0, attempt.duration_us, attempt.terms.reported_nano or 0)
+    if max(numbers) > LARGEST or attempt.started_ns >= 2**63:
+        return False
+    for charge in attempt.charges:
+        _, *figures = msgspec.structs.astuple(charge)
+        if max(abs(figure or 0) for figure in figures) > LARGEST:
+            return False
+    return True
