@@ -4,7 +4,6 @@ Counts can be read wrong, and prices change: with the very bytes of the JSON val
 again. They are bounded: an upstream must not fill the ledger, and no answer breaks because of them.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -62,9 +61,9 @@ def _value(raw: msgspec.Raw) -> bytes:
     return b"" if value in _EMPTY else value
 
 
-def kept(objects: Iterable[bytes]) -> tuple[bytes, ...]:
+def kept(*objects: bytes) -> tuple[bytes, ...]:
     """The objects that are any, within bounds: of larger ones only how large they were."""
-    found = tuple(filter(None, objects))
+    found = objects if len(objects) == 1 and objects[0] else tuple(filter(None, objects))
     size = sum(map(len, found))
     return found if size <= MAX_RAW else (b'{"too_large":%d}' % size,)
 

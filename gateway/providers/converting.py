@@ -77,7 +77,7 @@ def _from_openai_embeddings(call: Call, body: bytes) -> bytes:
     answer = answer_object(body)
     if block := part(answer, "usage"):
         usage, agrees = read_block(block)
-        note_usage(call.served, usage, Statement(kept([raw_usage(body)]), adds_up=agrees))
+        note_usage(call.served, usage, Statement(kept(raw_usage(body)), adds_up=agrees))
     return encode_embeddings_answer(answer, batch=call.operation.path.endswith("batchEmbedContents"))
 
 
@@ -115,7 +115,7 @@ def _count_told(call: Call, count: int) -> bytes:
 
 def _note_embeddings(served: Served, usage: Usage | None, body: bytes) -> None:
     if usage is not None:
-        note_usage(served, usage, Statement(kept([raw_usage(body)])))
+        note_usage(served, usage, Statement(kept(raw_usage(body))))
 
 
 # (operation, the client's dialect, the upstream's)

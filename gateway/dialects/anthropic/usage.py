@@ -66,7 +66,7 @@ def statement_of(block: Json, usage: Usage, raw: Iterable[bytes]) -> Statement:
     terms = Terms(
         tier="fast" if fast else tier_word(block.get("service_tier")), region="" if place in _ANYWHERE else place
     )
-    return Statement(kept(raw), terms, adds_up(block, usage))
+    return Statement(kept(*raw), terms, adds_up(block, usage))
 
 
 def _beside(block: Json) -> list[dict[str, Any]]:

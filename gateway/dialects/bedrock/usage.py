@@ -41,7 +41,7 @@ def adds_up(block: Json, usage: Usage) -> bool:
 
 def statement_of(block: Json, usage: Usage, tier: str, raw: Iterable[bytes]) -> Statement:
     """What a usage object says besides the counts."""
-    return Statement(kept(raw), tier_terms(tier), adds_up(block, usage))
+    return Statement(kept(*raw), tier_terms(tier), adds_up(block, usage))
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

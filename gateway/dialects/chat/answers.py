@@ -67,7 +67,7 @@ def decode_answer(body: bytes) -> Answer:
 def read_statement(said: Json, block: Json, raw: Iterable[bytes]) -> tuple[Usage, Statement]:
     """What an answer or a chunk used, and what it says of that besides. `block`: its usage; `raw`: that as it came."""
     used, agrees = read_block(block)
-    return used, Statement(kept(raw), terms_of(said, block), agrees)
+    return used, Statement(kept(*raw), terms_of(said, block), agrees)
 
 
 def _choice(block: Json) -> Choice:

@@ -91,7 +91,7 @@ def adds_up(block: Json, usage: Usage) -> bool:
 
 def statement_of(block: Json, usage: Usage, raw: Iterable[bytes]) -> Statement:
     """What a usage object says besides the counts."""
-    return Statement(kept(raw), tier_terms(service_tier(block)), adds_up(block, usage))
+    return Statement(kept(*raw), tier_terms(service_tier(block)), adds_up(block, usage))
 
 
 def _totals(block: Json) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from gateway.core.usage import Usage
 from gateway.dialects.openai.usage import read_block, used_units
 from gateway.dialects.reading import decoded, part
 from gateway.dialects.responses.usage import BILLED_ITEMS, statement_of, usage_of
-from gateway.dialects.statements import MAX_RAW, kept, note_usage, term, tier_terms
+from gateway.dialects.statements import kept, note_usage, term, tier_terms
 
 _open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
@@ -75,7 +75,7 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
         images = operation.name == "images"
         used, agrees = read_block(usage, images_out=images)
         terms = _image_terms(answer, request) if images else terms_of(answer, usage)
-        note_usage(served, used, Statement((raw,) if len(raw) <= MAX_RAW else kept((raw,)), terms, agrees))
+        note_usage(served, used, Statement(kept(raw), terms, agrees))
         if images and served.usage is None:  # it counts no tokens, but what it costs, say
             note_usage(served, used_units("images", answer, request) or Usage(), Statement())
         return
@@ -97,7 +97,7 @@ def _note_units(
     if used is None:
         return
     served.usage, served.usage_source = used, "provider"
-    raw = kept((bytes(fields["meta"]),)) if operation == "rerank" else ()
+    raw = kept(bytes(fields["meta"])) if operation == "rerank" else ()
     terms = _image_terms(answer, request) if operation == "images" else Terms()
     note_usage(served, used, Statement(raw, terms))
 

@@ -178,7 +178,7 @@ class StreamReader:
         raw = [raw_usage(self._data)]
         if not raw[0]:
             raw = raw_within(self._data, ("x_groq", "usage"))
-        note_usage(self._served, used, Statement(kept(raw), tier_terms(usage.get("service_tier")), agrees))
+        note_usage(self._served, used, Statement(kept(*raw), tier_terms(usage.get("service_tier")), agrees))
 
     def _add_usage(self, kind: str, said: Json) -> None:
         """Each of several images, and the end of a sound or a transcript, tells its own; they are added up."""
@@ -191,7 +191,7 @@ class StreamReader:
             used = Usage(**{name: getattr(served.usage, name) + getattr(used, name) for name in METERS})
         self._raw.append(raw_usage(self._data))
         terms = Terms(image_size=term(said, "size"), image_quality=term(said, "quality"))
-        note_usage(served, used, Statement(kept(self._raw), terms, agrees))
+        note_usage(served, used, Statement(kept(*self._raw), terms, agrees))
 
     def _note_output(self, characters: int) -> None:
         """Count output in case the stream is cut before its usage comes: a token is at least one event's share of

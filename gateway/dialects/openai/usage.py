@@ -56,26 +56,31 @@ def read_block(block: Json, *, images_out: bool = False, audio_out: bool = False
     into, out = _details(block)
     prompt, completion, total = _totals(block)
     reasoning = whole(out.get("reasoning_tokens"))
-    if reasoning > completion or (reasoning and total == prompt + completion + reasoning):
-        completion += reasoning
-    elif not reasoning and completion and total > prompt + completion:
-        reasoning = total - prompt - completion
-        completion += reasoning
+    if total != prompt + completion or reasoning > completion:
+        if reasoning > completion or (reasoning and total == prompt + completion + reasoning):
+            completion += reasoning
+        elif not reasoning and completion and total > prompt + completion:
+            reasoning = total - prompt - completion
+            completion += reasoning
     claim = block.get("total_tokens")
     agrees = (type(claim) is not int or claim == prompt + completion) and _parts_fit(into, out, prompt, completion)
     cached = min(whole(into.get("cached_tokens")) or _cached_beside(block), prompt)
     prompt -= cached
     sound = min(whole(part(into, "cached_tokens_details").get("audio_tokens")), cached) if cached else 0
-    written = min(whole(into.get("cache_write_tokens")), prompt)
+    # Nearly always most of these are 0, and not asked further: this is on every call's way.
+    written = min(whole(said), prompt) if (said := into.get("cache_write_tokens")) else 0
     prompt -= written
-    audio_in = min(max(0, whole(into.get("audio_tokens")) - sound), prompt)
+    audio_in = min(max(0, whole(said) - sound), prompt) if (said := into.get("audio_tokens")) else 0
     prompt -= audio_in
-    image_in = min(whole(into.get("image_tokens")), prompt)
-    reasoning = min(reasoning, completion)
+    image_in = min(whole(said), prompt) if (said := into.get("image_tokens")) else 0
     completion -= reasoning
-    audio = completion if audio_out else min(whole(out.get("audio_tokens")), completion)
+    audio = min(whole(said), completion) if (said := out.get("audio_tokens")) else 0
+    images = min(whole(said), completion - audio) if (said := out.get("image_tokens")) else 0
+    if audio_out:
+        audio, images = completion, 0
+    elif images_out and not out:
+        images = completion
     completion -= audio
-    images = completion if images_out and not out else min(whole(out.get("image_tokens")), completion)
     usage = Usage(
         input_tokens=prompt - image_in,
         cached_input_tokens=cached - sound,
@@ -141,20 +146,18 @@ def _details(block: Json) -> tuple[Json, Json]:
 
 def _totals(block: Json) -> tuple[int, int, int]:
     """What went in, what came out, and both, as said."""
-    prompt = whole(block.get("prompt_tokens")) or whole(block.get("input_tokens"))
-    completion = whole(block.get("completion_tokens")) or whole(block.get("output_tokens"))
-    total = whole(block.get("total_tokens"))
+    get = block.get
+    prompt = whole(get("prompt_tokens")) or whole(get("input_tokens"))
+    completion = whole(get("completion_tokens")) or whole(get("output_tokens"))
+    total = whole(get("total_tokens"))
     if not prompt and not completion:
         prompt = total
     return prompt, completion, total
 
 
 def _cached_beside(block: Json) -> int:
-    return (
-        whole(block.get("prompt_cache_hit_tokens"))
-        or whole(block.get("cached_tokens"))
-        or whole(block.get("num_cached_tokens"))
-    )
+    get = block.get
+    return whole(get("prompt_cache_hit_tokens") or get("cached_tokens") or get("num_cached_tokens"))
 
 
 def _hosted(block: Json) -> tuple[int, int, int]:

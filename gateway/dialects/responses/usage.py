@@ -55,7 +55,7 @@ def statement_of(response: Json, raw: Iterable[bytes], items: Sequence[Json] = (
     terms = tier_terms(response.get("service_tier"))
     for item in _of(rows(response, "output") or items, "image_generation_call"):
         terms = Terms(tier=terms.tier, image_size=term(item, "size"), image_quality=term(item, "quality"))
-    return Statement(kept(raw), terms, read_block(part(response, "usage"))[1])
+    return Statement(kept(*raw), terms, read_block(part(response, "usage"))[1])
 
 
 def _of(items: Iterable[Json], kind: str) -> Iterable[Json]:
