@@ -1,4 +1,4 @@
-"""Events without what usage objects say besides their counts: that is tested in `test_usage_statements.py`."""
+"""Events without what usage objects say besides their counts: that is tested in `test_usage_objects.py`."""
 
 from collections.abc import Iterable
 
