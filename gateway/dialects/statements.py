@@ -98,14 +98,17 @@ def note_usage(served: Served, usage: Usage, statement: Statement) -> None:
     Counts that are all zero are no counts: some upstreams write them where they do not know better. A price of zero
     must not come of it.
     """
-    if served.searches and not usage.web_searches:
-        usage = msgspec.structs.replace(usage, web_searches=served.searches)
     raw = statement.raw
+    nothing = not usage.input_tokens and usage == _NOTHING
+    if nothing and served.usage is not None:
+        return
     note_terms(served, statement.terms, _cost(served, raw) if served.reports_cost else None)
     if raw:
         served.raw_usage = [*raw]
-    if not usage.input_tokens and usage == _NOTHING:
+    if nothing:
         return
+    if served.searches and not usage.web_searches:
+        usage = msgspec.structs.replace(usage, web_searches=served.searches)
     served.usage = usage
     served.usage_source = "provider" if statement.adds_up else "inconsistent"
 
@@ -126,4 +129,6 @@ def note_terms(served: Served, said: Terms, cost: int | None = None) -> None:
 
 
 def _cost(served: Served, raw: tuple[bytes, ...]) -> int | None:
-    return reported_nano(served.reports_cost, raw[0]) if raw else None
+    """The sum of what the objects say; None if none says anything."""
+    found = [nano for one in raw if (nano := reported_nano(served.reports_cost, one)) is not None]
+    return sum(found) if found else None

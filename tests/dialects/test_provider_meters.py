@@ -224,6 +224,11 @@ def test_streamed_images_are_added_up() -> None:
     assert served.terms == Terms(image_size="1024x1024", image_quality="low")
     assert [json.loads(one) for one in served.raw_usage] == [usage, usage]
     served = Served()
+    served.reports_cost = "xai"
+    priced = event(b'{"type": "image_generation.completed", "usage": {"cost_in_usd_ticks": 200000000}}')
+    passed_stream(served, 2 * priced, images=True)
+    assert (served.usage, served.terms.reported_nano) == (Usage(images=2), 40_000_000)
+    served = Served()
     passed_stream(served, 3 * event(b'{"type": "image_edit.completed"}'), images=True)
     assert served.usage == Usage(images=3)
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.attempt import Terms
+from gateway.core.call import Served
 from gateway.core.usage import Usage
 from gateway.dialects.sse import event
 from gateway.dialects.statements import MAX_RAW
@@ -45,6 +46,17 @@ def test_usage_in_a_stream_wherever_it_stands(stream: bytes) -> None:
     for way in (passed_stream, read_stream("chat")):
         served = heard(way, stream)
         assert (served.usage, served.usage_source) == (Usage(input_tokens=9, output_tokens=4), "provider")
+        assert [json.loads(one) for one in served.raw_usage] == [ONCE]
+
+
+def test_a_search_alone_is_no_usage() -> None:
+    """A model that searches with every answer, and does not know how many tokens that took."""
+    served = Served()
+    served.searches = 1
+    passed_stream(served, chat_stream(ZERO))
+    assert served.usage is None
+    passed_stream(served, chat_stream(ONCE))
+    assert served.usage == Usage(input_tokens=9, output_tokens=4, web_searches=1)
 
 
 def test_a_stream_without_usage_or_with_zeros_has_none() -> None:
