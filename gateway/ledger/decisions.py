@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.traffic import Traffic
-from gateway.ledger.reports import period
+from gateway.ledger.slices import period
 from gateway.ledger.rollup import HOUR_NS, INPUTS, Texts, inputs_digest
 from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.sqlite import named_queries, open_database

@@ -178,43 +178,136 @@ SELECT segment, offset FROM journal_offsets;
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
 
--- name: usage
+-- name: usage_of_hours
 SELECT
-    {groups}
-    count(*)                                   AS calls,
-    sum(outcome = 'completed')                 AS completed,
-    sum(outcome = 'refused')                   AS refused,
-    sum(outcome = 'failed')                    AS failed,
-    sum(outcome = 'cancelled')                 AS cancelled,
-    sum(outcome = 'interrupted')               AS interrupted,
-    sum(would_deny <> '')                      AS would_refuse,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens)                  AS input_tokens,
-    sum(cached_input_tokens)                   AS cached_input_tokens,
-    sum(cache_write_tokens)                    AS cache_write_tokens,
-    sum(cache_write_1h_tokens)                 AS cache_write_1h_tokens,
-    sum(input_audio_tokens)                    AS input_audio_tokens,
-    sum(input_image_tokens)                    AS input_image_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)
-                                               AS output_tokens,
-    sum(reasoning_tokens)                      AS reasoning_tokens,
-    sum(output_audio_tokens)                   AS output_audio_tokens,
-    sum(output_image_tokens)                   AS output_image_tokens,
-    sum(images)                                AS images,
-    sum(audio_ms)                              AS audio_ms,
-    sum(characters)                            AS characters,
-    sum(search_units)                          AS search_units,
-    sum(web_searches)                          AS web_searches,
-    sum(cached_audio_tokens)                   AS cached_audio_tokens,
-    sum(file_searches)                         AS file_searches,
-    sum(code_sessions)                         AS code_sessions,
-    coalesce(sum(cost_nano), 0)                AS cost_nano,
-    sum(pricing = 'unpriced')                  AS unpriced,
-    sum(usage_source = 'estimate')             AS estimated,
-    sum(usage_source = 'inconsistent')         AS inconsistent
-FROM calls
-WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
+    {columns}
+    sum(calls)                 AS calls,
+    sum(completed)             AS completed,
+    sum(refused)               AS refused,
+    sum(failed)                AS failed,
+    sum(cancelled)             AS cancelled,
+    sum(interrupted)           AS interrupted,
+    sum(would_refuse)          AS would_refuse,
+    sum(input_tokens)          AS input_tokens,
+    sum(cached_input_tokens)   AS cached_input_tokens,
+    sum(cache_write_tokens)    AS cache_write_tokens,
+    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+    sum(input_audio_tokens)    AS input_audio_tokens,
+    sum(input_image_tokens)    AS input_image_tokens,
+    sum(output_tokens)         AS output_tokens,
+    sum(reasoning_tokens)      AS reasoning_tokens,
+    sum(output_audio_tokens)   AS output_audio_tokens,
+    sum(output_image_tokens)   AS output_image_tokens,
+    sum(images)                AS images,
+    sum(audio_ms)              AS audio_ms,
+    sum(characters)            AS characters,
+    sum(search_units)          AS search_units,
+    sum(web_searches)          AS web_searches,
+    sum(cached_audio_tokens)   AS cached_audio_tokens,
+    sum(file_searches)         AS file_searches,
+    sum(code_sessions)         AS code_sessions,
+    sum(cost_nano)             AS cost_nano,
+    sum(list_nano)             AS list_nano,
+    sum(unpriced)              AS unpriced,
+    sum(estimated)             AS estimated,
+    sum(inconsistent)          AS inconsistent
+FROM usage_hours {inputs}
+WHERE hour >= :first AND hour < :after {filters}
 {group_by};
+
+-- name: usage_of_days
+SELECT
+    {columns}
+    sum(calls)                 AS calls,
+    sum(completed)             AS completed,
+    sum(refused)               AS refused,
+    sum(failed)                AS failed,
+    sum(cancelled)             AS cancelled,
+    sum(interrupted)           AS interrupted,
+    sum(would_refuse)          AS would_refuse,
+    sum(input_tokens)          AS input_tokens,
+    sum(cached_input_tokens)   AS cached_input_tokens,
+    sum(cache_write_tokens)    AS cache_write_tokens,
+    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+    sum(input_audio_tokens)    AS input_audio_tokens,
+    sum(input_image_tokens)    AS input_image_tokens,
+    sum(output_tokens)         AS output_tokens,
+    sum(reasoning_tokens)      AS reasoning_tokens,
+    sum(output_audio_tokens)   AS output_audio_tokens,
+    sum(output_image_tokens)   AS output_image_tokens,
+    sum(images)                AS images,
+    sum(audio_ms)              AS audio_ms,
+    sum(characters)            AS characters,
+    sum(search_units)          AS search_units,
+    sum(web_searches)          AS web_searches,
+    sum(cached_audio_tokens)   AS cached_audio_tokens,
+    sum(file_searches)         AS file_searches,
+    sum(code_sessions)         AS code_sessions,
+    sum(cost_nano)             AS cost_nano,
+    sum(list_nano)             AS list_nano,
+    sum(unpriced)              AS unpriced,
+    sum(estimated)             AS estimated,
+    sum(inconsistent)          AS inconsistent
+FROM usage_days {inputs}
+WHERE day >= :first AND day < :after {filters}
+{group_by};
+
+-- name: usage_of_calls
+SELECT
+    {columns}
+    count(*)                                              AS calls,
+    count(*) FILTER (WHERE outcome = 'completed')         AS completed,
+    count(*) FILTER (WHERE outcome = 'refused')           AS refused,
+    count(*) FILTER (WHERE outcome = 'failed')            AS failed,
+    count(*) FILTER (WHERE outcome = 'cancelled')         AS cancelled,
+    count(*) FILTER (WHERE outcome = 'interrupted')       AS interrupted,
+    count(*) FILTER (WHERE would_deny <> '')              AS would_refuse,
+    sum(input_tokens)                                     AS input_tokens,
+    sum(cached_input_tokens)                              AS cached_input_tokens,
+    sum(cache_write_tokens)                               AS cache_write_tokens,
+    sum(cache_write_1h_tokens)                            AS cache_write_1h_tokens,
+    sum(input_audio_tokens)                               AS input_audio_tokens,
+    sum(input_image_tokens)                               AS input_image_tokens,
+    sum(output_tokens)                                    AS output_tokens,
+    sum(reasoning_tokens)                                 AS reasoning_tokens,
+    sum(output_audio_tokens)                              AS output_audio_tokens,
+    sum(output_image_tokens)                              AS output_image_tokens,
+    sum(images)                                           AS images,
+    sum(audio_ms)                                         AS audio_ms,
+    sum(characters)                                       AS characters,
+    sum(search_units)                                     AS search_units,
+    sum(web_searches)                                     AS web_searches,
+    sum(cached_audio_tokens)                              AS cached_audio_tokens,
+    sum(file_searches)                                    AS file_searches,
+    sum(code_sessions)                                    AS code_sessions,
+    coalesce(sum(cost_nano), 0)                           AS cost_nano,
+    coalesce(sum(list_nano), 0)                           AS list_nano,
+    count(*) FILTER (WHERE pricing = 'unpriced')          AS unpriced,
+    count(*) FILTER (WHERE usage_source = 'estimate')     AS estimated,
+    count(*) FILTER (WHERE usage_source = 'inconsistent') AS inconsistent
+FROM calls
+WHERE started_ns >= :first AND started_ns < :after {filters}
+{group_by};
+
+-- name: days_used
+WITH RECURSIVE days (day) AS (
+    SELECT min(day) FROM usage_days WHERE day >= :first
+    UNION ALL
+    SELECT (SELECT min(usage_days.day) FROM usage_days WHERE usage_days.day > days.day) FROM days WHERE days.day < :last
+)
+SELECT day FROM days WHERE day <= :last;
+
+-- name: call_seen
+SELECT 1 AS seen FROM calls WHERE 1 = 1 {filters} LIMIT 1;
+
+-- name: input_seen
+SELECT 1 AS seen FROM usage_inputs WHERE 1 = 1 {filters} LIMIT 1;
+
+-- name: people_all
+SELECT id, tenant, "user" FROM people;
+
+-- name: people_named
+SELECT id, tenant, "user" FROM people WHERE "user" = :name;
 
 -- name: inputs_of_hours
 SELECT
