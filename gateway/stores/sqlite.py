@@ -64,9 +64,9 @@ def open_migrated(
     return connection
 
 
-def named_queries(package: str) -> Mapping[str, str]:
+def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The queries of `package`'s queries.sql, by name."""
-    text = (files(package) / "queries.sql").read_text(encoding="utf-8")
+    text = (files(package) / file).read_text(encoding="utf-8")
     queries: dict[str, str] = {}
     for block in text.split("-- name: ")[1:]:
         name, _, query = block.partition("\n")
