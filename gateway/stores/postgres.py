@@ -7,7 +7,10 @@ would only bring a loop along; libpq knows every way to say where a server is an
 Nothing is kept in the session between transactions, so a pooler in transaction mode (PgBouncer) may stand in between.
 """
 
+import os
 import re
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,9 +18,9 @@ from typing import Annotated, Any, Self
 
 import msgspec
 import psycopg
-from psycopg import conninfo, pq, sql
+from psycopg import conninfo
 from psycopg.rows import dict_row
-from psycopg.types.numeric import IntLoader
+from psycopg.types.string import TextLoader
 
 from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import named_queries
@@ -85,7 +88,31 @@ def connect(url: str, options: PostgresOptions) -> Connection:
         if encoding != "UTF8":
             connection.close()
             raise StoreUnavailable(f"{place_of(url)} is in {encoding}; make the database with ENCODING 'UTF8'")
+    connection.adapters.register_loader("uuid", TextLoader)
     return connection
+
+
+@contextmanager
+def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
+    """End the connection if what is done inside takes longer. A server that is stopped, and not dead, still has its
+    kernel answer for it: neither keepalive nor the server's own timeouts end a wait for that one."""
+    lock, under_way = threading.Lock(), True
+
+    def give_up() -> None:
+        with lock:
+            if under_way:
+                with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+                    ours.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            under_way = False
+        timer.cancel()
 
 
 @contextmanager
