@@ -23,6 +23,7 @@ from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
+from gateway.ledger.options import LedgerPlace
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.building import missing_extra
@@ -103,6 +104,10 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+
+    @property
+    def ledger(self) -> LedgerPlace:
+        return LedgerPlace(self.state_dir / "ledger.db")
 
     @property
     def policy_history(self) -> Path:

@@ -36,6 +36,11 @@ class LedgerPlace(msgspec.Struct, frozen=True):
     file: Path
     options: LedgerOptions = LedgerOptions()
 
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "in PostgreSQL" if self.options.url is not None else str(self.file)
+
 
 def missing_extra(options: LedgerOptions) -> str:
     """The extra that these options need and that is not installed; empty if nothing is missing."""

@@ -6,7 +6,7 @@ filters that roll-ups do not know (`of_calls` in `words.py`), and hours and days
 hours from UTC, of which the hour in which they begin is read call by call.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import add, sub
 from typing import Any
@@ -17,7 +17,17 @@ from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.slices import DAY_NS, Part, parts, period, slices, zone_of
 from gateway.ledger.sums import USAGE_SUMS
-from gateway.ledger.words import FILTERS, GROUPS, TIMES, People, Word, check_words, conditions, word_of
+from gateway.ledger.words import (
+    FILTERS,
+    FORGOTTEN_PERSON,
+    GROUPS,
+    TIMES,
+    People,
+    Word,
+    check_words,
+    conditions,
+    word_of,
+)
 from gateway.stores.reading import Reader
 
 
@@ -185,11 +195,10 @@ def _people(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence
     """Names by the ids of persons: of everybody if a report shows users, of those it asks for otherwise."""
     queries = reader.queries
     asked = filters.get("user", ())
-    names: Callable[[], Iterable[dict[str, Any]]] = lambda: (  # noqa: E731
-        row for name in asked for row in reader.rows(queries["people_named"], {"name": name})
-    )
-    everybody = "user" in words or any(name.startswith("forgotten:") for name in asked)
-    rows = reader.rows(queries["people_all"]) if everybody else names()
+    if "user" in words or any(name.startswith(FORGOTTEN_PERSON) for name in asked):
+        rows = list(reader.rows(queries["people_all"]))
+    else:
+        rows = [row for name in asked for row in reader.rows(queries["people_named"], {"name": name})]
     return {row["id"]: (row["tenant"], row["user"]) for row in rows}
 
 

@@ -108,7 +108,7 @@ _LABELS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-def _hour_ends(at: datetime, zone: tzinfo) -> int:
+def _hour_ends(at: datetime, zone: tzinfo) -> int:  # noqa: ARG001  all ends have one shape
     # The hour that happens twice is two hours, so the next one begins when this one's minutes are over.
     left = timedelta(hours=1) - timedelta(minutes=at.minute, seconds=at.second)
     return nanoseconds(at.astimezone(UTC) + left)

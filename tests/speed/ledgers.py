@@ -18,7 +18,9 @@ class Size:
     """`groups`: distinct inputs in every hour; `calls`: what the roll-ups say; `rows`: calls stored, in the last
     hours."""
 
-    def __init__(self, groups: int = 1_000, hours: int = HOURS, calls: int = 100_000_000, rows: int = 1_000_000) -> None:
+    def __init__(
+        self, groups: int = 1_000, hours: int = HOURS, calls: int = 100_000_000, rows: int = 1_000_000
+    ) -> None:
         self.groups, self.hours, self.calls, self.rows = groups, hours, calls, rows
         self.each = max(1, calls // (groups * hours))
 

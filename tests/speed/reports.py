@@ -70,7 +70,9 @@ def plans(ledger: Path) -> list[str]:
     with SqliteReader(ledger, "gateway.ledger") as reader:
         for name in QUERIES:
             inputs = f"JOIN usage_inputs ON usage_inputs.id = {name.replace('_of', '')}.inputs"
-            query = reader.queries[name].format(columns="team AS c0, ", group_by="GROUP BY c0", filters="", inputs=inputs)
+            query = reader.queries[name].format(
+                columns="team AS c0, ", group_by="GROUP BY c0", filters="", inputs=inputs
+            )
             steps = reader.rows(f"EXPLAIN QUERY PLAN {query}", {"first": 1, "after": 2})
             found.append(f"{name}: {'; '.join(row['detail'] for row in steps)}")
     return found
