@@ -78,10 +78,10 @@ def verify_chain(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
         before = last if last is not None and _chain(last) == _chain(link) else _before(reader, link)
         tally.links += 1
         if before is None and link["seq"] & _IN_CHAIN != 1:
-            yield f"{_named(link)}: the link before it, {link['seq'] - 1}, is not there"
+            yield f"{_named(link)}: the link before it, {_number(link['seq'] - 1)}, is not there"
         elif before is not None and before["seq"] + 1 != link["seq"]:
             missing = range(before["seq"] + 1, link["seq"])
-            yield f"{_named(link)}: {len(missing)} links before it are not there, from {missing[0]} on"
+            yield f"{_named(link)}: {len(missing)} links before it are not there, from {_number(missing[0])} on"
         yield from _verify_link(reader, link, before, expired, tally)
         last = link
     yield from _outside(reader, since_ns, tally)
@@ -172,7 +172,7 @@ def _outside(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
     """Rows that no link holds, and rows below calls that are not there."""
     queries = reader.queries
     for row in reader.rows(queries["calls_without_link"], {"since_ns": since_ns}):
-        yield f"link {row['link']} is not there, but {row['calls']} calls are in it, such as {row['first_id']}"
+        yield f"link {_number(row['link'])} is not there, but {row['calls']} calls are in it, such as {row['first_id']}"
     began = (reader.one(queries["first_link_ns"]) or {}).get("made_ns")
     tally.before_chain = (reader.one(queries["calls_unsealed"]) or {"calls": 0})["calls"]
     known = (reader.one(queries["calls_before_chain"]) or {"calls": 0})["calls"] or 0
@@ -194,7 +194,12 @@ def _outside(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
 
 def _named(link: Row) -> str:
     at = datetime.fromtimestamp(link["made_ns"] // 1_000_000_000, UTC)
-    return f"link {link['seq']} of {at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"link {_number(link['seq'])} of {at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _number(seq: int) -> str:
+    chain = seq >> CHAIN_BITS
+    return f"{seq & _IN_CHAIN} of chain {chain}" if chain else str(seq)
 
 
 def said(findings: Iterable[str], most: int) -> tuple[list[str], bool]:

@@ -1,14 +1,18 @@
 """`verify` finds whatever was done to a ledger by hand, and names it; of one that nobody touched it says nothing."""
 
+import contextlib
+import re
+import sqlite3
 from pathlib import Path
 
 import pytest
-from keeping import PEOPLE, call, committed, edit, findings, opened
-from ledger_parts import Desk, closed_record
+from keeping import PEOPLE, all_findings, call, committed, edit, findings, opened
+from ledger_parts import Desk, PostgresPlace, closed_record
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.verifying import has_head, heads
+from gateway.ledger.store import SqliteLedger
+from gateway.ledger.verifying import CHAIN_BITS, has_head, heads
 
 KINDS = ("sqlite", "postgres")
 
@@ -20,6 +24,11 @@ def ids(number: int) -> str:
 def test_what_nobody_touched_is_as_it_was_written(desk: Desk) -> None:
     committed(desk)
     assert findings(desk) == []
+
+
+def link(desk: Desk, number: int) -> int:
+    """In PostgreSQL each gateway has a chain of its own, and this is the first."""
+    return number + (1 << CHAIN_BITS if isinstance(desk.place, PostgresPlace) else 0)
 
 
 TAMPERED = {
@@ -36,10 +45,10 @@ TAMPERED = {
         "UPDATE calls SET model = CASE model WHEN 'm1' THEN 'm2' ELSE 'm1' END WHERE id IN ('{1}', '{2}')",
         "call {1}: it, its attempts or its charges",
     ),
-    "a call in another link": ("UPDATE calls SET link = 2 WHERE id = '{2}'", "link 2 of .*: 1 calls more than the 4"),
-    "the last link is gone": ("DELETE FROM links WHERE seq = 2", "link 2 is not there, but 4 calls are in it"),
-    "the first link is gone": ("DELETE FROM links WHERE seq = 1", "link 2 of .*: the link before it, 1, is not there"),
-    "a changed link": ("UPDATE links SET writer = 'x' WHERE seq = 1", "link 1 of .*: it does not follow"),
+    "a call in another link": ("UPDATE calls SET link = {b} WHERE id = '{2}'", "link 2 of .*: 1 calls more than the 4"),
+    "the last link is gone": ("DELETE FROM links WHERE seq = {b}", "link 2 .*is not there, but 4 calls are in it"),
+    "the first link is gone": ("DELETE FROM links WHERE seq = {a}", "link 2 of .*: the link before it, 1.*, is not there"),
+    "a changed link": ("UPDATE links SET writer = 'x' WHERE seq = {a}", "link 1 of .*: it does not follow"),
     "a call sealed anew": ("UPDATE calls SET seal = '\\x00' WHERE id = '{2}'", "link 1 of .*: it does not follow"),
     "a call outside the chain": ("UPDATE calls SET link = 0 WHERE id = '{2}'", "calls that are in no link.*{2}"),
     "a forged hour": ("UPDATE usage_hours SET cost_nano = 1 WHERE inputs = 1", "usage of 2023-11-14 22:00 UTC: kept"),
@@ -59,13 +68,11 @@ def test_whatever_was_done_is_found_and_named(desk: Desk, what: str) -> None:
     committed(desk)
     statement, told = TAMPERED[what]
     names = [ids(number) for number in range(8)]
-    edit(desk, statement.format(*names))
+    edit(desk, statement.format(*names, a=link(desk, 1), b=link(desk, 2)))
     assert_told(findings(desk), told.format(*names))
 
 
 def assert_told(found: list[str], told: str) -> None:
-    import re
-
     assert any(re.search(told, one) for one in found), found
 
 
@@ -74,7 +81,7 @@ def test_who_makes_the_chain_anew_cannot_make_the_heads_that_were_noted(desk: De
     with opened(desk) as reader:
         (head,) = heads(reader)
         assert has_head(reader, head.digest)
-    edit(desk, "DELETE FROM links WHERE seq = 2", "DELETE FROM charges", "DELETE FROM attempts", "DELETE FROM calls")
+    edit(desk, f"DELETE FROM links WHERE seq = {link(desk, 2)}", "DELETE FROM charges", "DELETE FROM attempts", "DELETE FROM calls")
     with opened(desk) as reader:
         assert not has_head(reader, head.digest)
         with pytest.raises(ValueError, match="is no head"):
@@ -91,14 +98,9 @@ def test_only_what_came_since_is_looked_at(desk: Desk) -> None:
 
 
 def test_calls_from_before_the_chain_are_told_apart_from_calls_put_beside_it(tmp_path: Path) -> None:
-    from gateway.ledger.store import SqliteLedger
-
     with SqliteLedger(tmp_path / "ledger.db") as store:
         store.commit([closed_record(number, user=name) for number, name in enumerate(PEOPLE)], "w-1.jnl", 1)
     place = LedgerPlace(tmp_path / "ledger.db")
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(place.file, isolation_level=None)) as connection:
         connection.execute("UPDATE calls SET link = 0, seal = NULL")
         connection.execute("DELETE FROM links")
@@ -109,8 +111,6 @@ def test_calls_from_before_the_chain_are_told_apart_from_calls_put_beside_it(tmp
 
 
 def findings_at(place: LedgerPlace) -> list[str]:
-    from keeping import all_findings
-
     with ledger_reader(place) as reader:
         assert reader is not None
         return all_findings(reader)
