@@ -95,7 +95,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        files = (settings.run_dir / "engines.json", settings.ledger_state)
+        status = Status(policies, keys, flights, journal, *files, tokens)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:

@@ -65,4 +65,5 @@ def encode_rows(rows: Iterable[Row], fields: Fields, columns: int) -> bytes:
 
 def bigint_arrays(rows: Sequence[Sequence[int]]) -> str:
     """The columns of rows of whole numbers, each as the text of a SQL array: nothing but digits gets into a query."""
-    return ", ".join("'{%s}'::bigint[]" % ",".join(map(str, map(int, column))) for column in zip(*rows, strict=True))
+    columns = (",".join(map(str, map(int, column))) for column in zip(*rows, strict=True))
+    return ", ".join(f"'{{{column}}}'::bigint[]" for column in columns)

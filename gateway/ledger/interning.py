@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.rollup import inputs_digest
-from gateway.stores.postgres import Connection
+from gateway.stores.postgres import Connection, run
 
 REMEMBERED = 50_000
 _encode = msgspec.msgpack.Encoder().encode
@@ -49,8 +49,8 @@ class Interned:
     def _resolve(self, connection: Connection, unknown: Mapping[bytes, Values]) -> None:
         digests = sorted(unknown)
         columns = zip(*(unknown[digest] for digest in digests), strict=True)
-        connection.execute(self._add, {"digest": digests, **dict(zip(self._columns, map(list, columns), strict=True))})
-        for digest, found in connection.execute(self._find, {"digest": digests}):
+        run(connection, self._add, {"digest": digests, **dict(zip(self._columns, map(list, columns), strict=True))})
+        for digest, found in run(connection, self._find, {"digest": digests}):
             self._ids[_encode(unknown[digest])] = found
 
 
@@ -72,7 +72,7 @@ class People:
         unknown = sorted(asked - self._ids.keys())
         if unknown:
             named = {"tenant": [who[0] for who in unknown], "user": [who[1] for who in unknown]}
-            connection.execute(self._add, named)
-            for tenant, user, found in connection.execute(self._find, named):
+            run(connection, self._add, named)
+            for tenant, user, found in run(connection, self._find, named):
                 self._ids[tenant, user] = found
         return self._ids

@@ -2,9 +2,13 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+
+from gateway.stores.documents import Document
+
+SCHEMES = ("postgresql://", "postgres://")
 
 
 class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,7 +26,7 @@ class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     read_url: str | None = None
     retention_months: Annotated[int, msgspec.Meta(ge=1, le=1200)] | None = None
     connect_timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 5
-    statement_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    statement_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     silence_timeout_s: Annotated[int, msgspec.Meta(ge=2)] = 15
     report_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
 
@@ -40,6 +44,25 @@ class LedgerPlace(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """For people."""
         return "in PostgreSQL" if self.options.url is not None else str(self.file)
+
+
+def check_ledger(document: Document[Any], options: LedgerOptions) -> None:
+    """Raises:
+    DocumentError: a URL that cannot be one; the message does not show it, for it may hold a password.
+    """
+    if options.url is None and options.read_url is not None:
+        raise document.error(("ledger", "read_url"), "ledger.read_url is a replica of ledger.url, which is not given")
+    for name in ("url", "read_url"):
+        url: str | None = getattr(options, name)
+        if url is None:
+            continue
+        wrong = ""
+        if not url:
+            wrong = "is empty: the environment does not hold it; without the line, the ledger is SQLite"
+        elif not url.startswith(SCHEMES):
+            wrong = "must start with postgresql://"
+        if wrong:
+            raise document.error(("ledger", name), f"ledger.{name} {wrong}")
 
 
 def missing_extra(options: LedgerOptions) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from gateway.ledger.months import TABLES, Month
-from gateway.stores.postgres import Connection
+from gateway.stores.postgres import Connection, run
 
 # Another number than that of migrations: see `stores/postgres_migrating.py`.
 LOCK = 0x6C65_6467_6573
@@ -24,32 +24,27 @@ class Partitions:
         readers nor writers of the others."""
         for month in sorted(set(months) - self._known):
             with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+                run(connection, "SELECT pg_advisory_xact_lock(%s)", [LOCK])
                 for table in TABLES:
                     _make(connection, table, month)
             self._known.add(month)
 
-    def drop_before(self, connection: Connection, month: Month) -> list[Month]:
-        """Drop the months before this one, oldest first, each in a transaction; those that were dropped. Somebody who
-        reads a month keeps it until the next time."""
-        dropped: list[Month] = []
-        for old in months_of(connection):
-            if old >= month:
-                break
-            with connection.transaction():
-                connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-                for table in reversed(TABLES):
-                    connection.execute(f"DROP TABLE IF EXISTS {table}_{old.suffix}".encode())
-            self._known.discard(old)
-            dropped.append(old)
-        return dropped
+    def drop(self, connection: Connection, month: Month) -> None:
+        """In the transaction under way. Not for long: who reads the month, or writes, is not kept waiting; then it
+        is tried another time. In the order in which a commit asks for the tables, so that neither waits for the
+        other."""
+        self._known.discard(month)
+        run(connection, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        run(connection, "SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        for table in TABLES:
+            run(connection, f"DROP TABLE IF EXISTS {table}_{month.suffix}")
 
 
 def months_of(connection: Connection) -> list[Month]:
     """The months that there are partitions for, oldest first."""
-    rows = connection.execute(
-        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'calls'::regclass"
+    rows = run(
+        connection,
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'calls'::regclass",
     )
     names = (row[0].split("_")[-2:] for row in rows)
     return sorted(Month(int(year), int(month)) for year, month in names)
@@ -57,8 +52,8 @@ def months_of(connection: Connection) -> list[Month]:
 
 def _make(connection: Connection, table: str, month: Month) -> None:
     name = f"{table}_{month.suffix}"
-    if connection.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,):
+    if run(connection, "SELECT to_regclass(%s)", [name]).fetchone() != (None,):
         return
-    connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)".encode())
+    run(connection, f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
     bounds = f"FROM ('{month.first_id}') TO ('{month.after().first_id}')"
-    connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}".encode())
+    run(connection, f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}")

@@ -9,6 +9,7 @@ One commit:  people and interned inputs   by themselves: unused ones do no harm,
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -17,14 +18,13 @@ import psycopg
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
-from gateway.ledger.chain import link_digest
+from gateway.ledger.chain import CHAIN_BITS, link_digest
 from gateway.ledger.copying import HEADER, TRAILER, Fields, encode_rows
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.options import LedgerOptions
-from gateway.ledger.partitions import Partitions
-from gateway.ledger.rollup import decisions_of
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, Rows, rows_of
+from gateway.ledger.partitions import Partitions, months_of
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, Row, Rows, rows_of
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.totals import Totals
 from gateway.stores.postgres import (
@@ -34,20 +34,21 @@ from gateway.stores.postgres import (
     errors_named,
     place_of,
     postgres_queries,
+    run,
+    written,
 )
 from gateway.stores.postgres_migrating import connect_migrated
 from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import MigrationError
 
 _PACKAGE = "gateway.ledger"
-# A link's number is its chain's and its own; so it is the only one of its number in the whole ledger.
-CHAIN_BITS = 40
 CHUNK = 500  # records that are encoded while the server works on those before
 TRIES = 5
+HURRY_S = 5.0  # a commit is given up this much later than the server gives up its longest part
 _COPY = "COPY {} ({}) FROM STDIN (FORMAT BINARY)"
-_COPY_CALLS = _COPY.format("calls", ", ".join((*CALL_COLUMNS, "link", "seal")))
-_COPY_ATTEMPTS = _COPY.format("attempts", ", ".join(ATTEMPT_COLUMNS))
-_COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS))
+_COPY_CALLS = _COPY.format("calls", ", ".join((*CALL_COLUMNS, "link", "seal"))).encode()
+_COPY_ATTEMPTS = _COPY.format("attempts", ", ".join(ATTEMPT_COLUMNS)).encode()
+_COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS)).encode()
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ class PostgresLedger:
                 try:
                     self._commit(connection, fresh, segment, offset)
                 except psycopg.errors.UniqueViolation:
-                    connection.execute("ROLLBACK")
+                    run(connection, "ROLLBACK")
                     fresh = self._unrecorded(connection, fresh)
                 else:
                     return len(fresh)
@@ -109,26 +110,41 @@ class PostgresLedger:
     def offsets(self) -> dict[str, int]:
         with self._connected() as connection:
             self._begin(connection)
-            rows = connection.execute(self._queries["all_offsets"], {"writer": self._writer_id}).fetchall()
-            connection.execute("COMMIT")
+            rows = run(connection, self._queries["all_offsets"], {"writer": self._writer_id}).fetchall()
+            run(connection, "COMMIT")
         return dict(rows)
 
     def forget(self, segment: str) -> None:
         with self._connected() as connection:
-            connection.execute(self._queries["drop_offset"], {"writer": self._writer_id, "segment": segment})
+            run(connection, self._queries["drop_offset"], {"writer": self._writer_id, "segment": segment})
+
+    def tidy(self, now: Month, oldest: Month | None) -> bool:
+        with self._connected() as connection:
+            self._partitions.cover(connection, (now, now.after()))
+            months = months_of(connection)
+            old = [month for month in months if oldest is not None and month < oldest]
+            if not old:
+                return False
+            held = self._begin(connection)
+            self._partitions.drop(connection, old[0])
+            link = self._link(held, [], old[0].after().begin_ns)
+            run(connection, self._queries["add_link"], link)
+            run(connection, "COMMIT")
+        return len(old) > 1
 
     def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
         persons = self._people.ids_of(connection, records)
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
         said = self._totals.statements(connection, pairs)
         held = self._begin(connection)
-        cursor = psycopg.ClientCursor(connection)
         if pairs:
             seals = self._copy(connection, pairs, held.link)
-            said.append(cursor.mogrify(self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)])))
+            said.append(
+                written(connection, self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)]))
+            )
         at = {"writer": self._writer_id, "offset": offset, "segment": segment}
-        said += [cursor.mogrify(self._queries["put_offset"], at), "COMMIT"]
-        connection.execute(";\n".join(said).encode())
+        said += [written(connection, self._queries["put_offset"], at), "COMMIT"]
+        run(connection, ";\n".join(said))
 
     def _link(self, held: _Held, seals: Sequence[bytes], expired_before_ns: int | None = None) -> dict[str, Any]:
         return {
@@ -137,7 +153,7 @@ class PostgresLedger:
             "calls": len(seals),
             "expired_before_ns": expired_before_ns,
             "writer": self._writer,
-            "digest": link_digest(held.before, held.link, self._writer, seals),
+            "digest": link_digest(held.before, held.link, self._writer, seals, expired_before_ns),
         }
 
     def _begin(self, connection: Connection) -> _Held:
@@ -149,12 +165,12 @@ class PostgresLedger:
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             # Not set in the session, which a pooler may hand to somebody else.
             f"SET LOCAL statement_timeout = {timeout_ms}",
-            f"SET LOCAL idle_in_transaction_session_timeout = {2 * timeout_ms}",
+            f"SET LOCAL idle_in_transaction_session_timeout = {timeout_ms}",
             "SET LOCAL synchronous_commit = on",
             self._queries["hold_writer"].format_map(bounds),
             self._queries["last_link"].format_map(bounds),
         )
-        cursor = connection.execute("; ".join(statements).encode())
+        cursor = run(connection, "; ".join(statements))
         held, last = [result.fetchone() for result in cursor.results() if result.description is not None]
         if held is None:
             raise StoreUnavailable(f"{place_of(self._url)}: this gateway's chain is gone; was an older state restored?")
@@ -164,6 +180,7 @@ class PostgresLedger:
     def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
         """Insert calls and what is below them; their ids and seals."""
         fields = self._fields.bounded()
+        fields, columns = self._fields.bounded(), len(CALL_COLUMNS) + 2
         seals: list[tuple[str, bytes]] = []
         kept: list[Rows] = []
         with connection.cursor() as cursor:
@@ -171,28 +188,30 @@ class PostgresLedger:
                 copy.write(HEADER)
                 for chunk in _chunks(pairs):
                     made = [rows_of(record, person) for record, person in chunk]
-                    sealed = [(*one.call, link, one.seal()) for one in made]
-                    seals += [(row[0], row[-1]) for row in sealed]
-                    copy.write(encode_rows(sealed, fields, len(CALL_COLUMNS) + 2))
+                    sealed = [one.seal() for one in made]
+                    seals += zip((one.call[0] for one in made), sealed, strict=True)
+                    calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
+                    copy.write(encode_rows(calls, fields, columns))
                     kept += made
                 copy.write(TRAILER)
-            below = (
-                (_COPY_ATTEMPTS, len(ATTEMPT_COLUMNS), lambda one: one.attempts),
-                (_COPY_CHARGES, len(CHARGE_COLUMNS), lambda one: one.charges),
-            )
-            for statement, columns, rows in below:
-                if not any(map(rows, kept)):
-                    continue
-                with cursor.copy(statement) as copy:
-                    copy.write(HEADER)
-                    for chunk in _chunks(kept):
-                        copy.write(encode_rows((row for one in chunk for row in rows(one)), fields, columns))
-                    copy.write(TRAILER)
+            self._copy_below(cursor, _COPY_ATTEMPTS, len(ATTEMPT_COLUMNS), [one.attempts for one in kept])
+            self._copy_below(cursor, _COPY_CHARGES, len(CHARGE_COLUMNS), [one.charges for one in kept])
         return seals
+
+    def _copy_below(
+        self, cursor: psycopg.Cursor[Any], statement: bytes, columns: int, rows: Sequence[Sequence[Row]]
+    ) -> None:
+        if not any(rows):
+            return
+        with cursor.copy(statement) as copy:
+            copy.write(HEADER)
+            for chunk in _chunks(rows):
+                copy.write(encode_rows(chain.from_iterable(chunk), self._fields, columns))
+            copy.write(TRAILER)
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]
-        known = {row[0] for row in connection.execute(self._queries["recorded"], {"ids": ids})}
+        known = {row[0] for row in run(connection, self._queries["recorded"], {"ids": ids})}
         return [record for record in records if record.id not in known]
 
     @contextmanager
@@ -201,7 +220,7 @@ class PostgresLedger:
         try:
             with errors_named(self._url):
                 connection = self._connection or self._open()
-                with answering_within(connection, 2 * self._bounds.statement_timeout_s):
+                with answering_within(connection, self._bounds.statement_timeout_s + HURRY_S):
                     yield connection
         except (StoreUnavailable, MigrationError) as error:
             self._close()
@@ -213,8 +232,8 @@ class PostgresLedger:
     def _open(self) -> Connection:
         self._connection = connection = connect_migrated(self._url, self._bounds, _PACKAGE)
         name = {"name": self._writer}
-        connection.execute(self._queries["add_writer"], name)
-        found = connection.execute(self._queries["writer_id"], name).fetchone()
+        run(connection, self._queries["add_writer"], name)
+        found = run(connection, self._queries["writer_id"], name).fetchone()
         assert found is not None, "just added"
         self._writer_id = found[0]
         return connection

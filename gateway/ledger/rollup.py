@@ -106,7 +106,8 @@ class RollUp:
 
 
 def decisions_of(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
-    """The sums of `decision_hours` by hour, in the order of `add_decision_hour`. Written for speed: it runs for every call."""
+    """The sums of `decision_hours` by hour, in the order of `add_decision_hour`. Written for speed: it runs for every
+    call."""
     hours: dict[int, dict[Texts, list[int]]] = {}
     for record in records:
         started_ns, texts, usage = record.started_ns, _inputs_of(record), record.usage

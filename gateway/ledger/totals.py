@@ -36,9 +36,7 @@ class Totals:
         skus = self._skus.ids_of(connection, {sku for groups in charges.values() for _, sku in groups})
 
         def counted(times: Mapping[int, Mapping[Any, list[int]]], ids: Mapping[Any, int]) -> list[tuple[int, ...]]:
-            return [
-                (*bounded(sums), time, ids[key]) for time, groups in times.items() for key, sums in groups.items()
-            ]
+            return [(*bounded(sums), time, ids[key]) for time, groups in times.items() for key, sums in groups.items()]
 
         def charged(times: Mapping[int, Mapping[Any, list[int]]]) -> list[tuple[int, ...]]:
             return [

@@ -3,7 +3,7 @@
 Replicas that start together take turns by an advisory lock, so that each file is applied once.
 """
 
-from gateway.stores.postgres import Connection, PostgresOptions, connect, errors_named
+from gateway.stores.postgres import Connection, PostgresOptions, connect, errors_named, run
 from gateway.stores.sqlite import missing_migrations, read_migrations
 
 # Any number will do, as long as no other program locks the same one in this database.
@@ -31,18 +31,18 @@ def connect_migrated(url: str, options: PostgresOptions, package: str) -> Connec
 def _migrate(connection: Connection, package: str) -> None:
     migrations = read_migrations(package, "migrations_postgres")
     # Usually there is nothing to do, and then no lock is needed to see it.
-    if connection.execute("SELECT to_regclass('migrations')").fetchone() != (None,):
-        if not missing_migrations(migrations, _applied(connection)):
-            return
+    there = run(connection, "SELECT to_regclass('migrations')").fetchone() != (None,)
+    if there and not missing_migrations(migrations, _applied(connection)):
+        return
     with connection.transaction():
-        connection.execute(f"SET LOCAL statement_timeout = {TIMEOUT_S * 1000}")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        connection.execute(_TABLE)
+        run(connection, f"SET LOCAL statement_timeout = {TIMEOUT_S * 1000}")
+        run(connection, "SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        run(connection, _TABLE)
         for name, script, digest in missing_migrations(migrations, _applied(connection)):
             with connection.transaction():
-                connection.execute(script.encode())
-                connection.execute("INSERT INTO migrations VALUES (%s, %s)", [name, digest])
+                run(connection, script)
+                run(connection, "INSERT INTO migrations VALUES (%s, %s)", [name, digest])
 
 
 def _applied(connection: Connection) -> dict[str, str]:
-    return dict(connection.execute("SELECT name, digest FROM migrations").fetchall())
+    return dict(run(connection, "SELECT name, digest FROM migrations").fetchall())

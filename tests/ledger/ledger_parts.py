@@ -93,12 +93,18 @@ class PostgresPlace:
         return sorted(self.read(f"SELECT * FROM {name}"), key=lambda row: repr(list(row.values())))
 
     def read(self, query: str) -> list[dict[str, Any]]:
+        """Nothing while the store has not made its tables."""
         import psycopg
         from psycopg.rows import dict_row
 
-        with psycopg.connect(self.url, row_factory=dict_row) as connection:
-            found = connection.execute(query.encode()).fetchall()
-        return [{name: str(value) if isinstance(value, UUID) else value for name, value in row.items()} for row in found]
+        try:
+            with psycopg.connect(self.url, row_factory=dict_row) as connection:
+                found = connection.execute(query.encode()).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []
+        return [
+            {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()} for row in found
+        ]
 
     def execute(self, statement: str) -> None:
         import psycopg
@@ -110,9 +116,7 @@ class PostgresPlace:
 class Desk:
     """A state folder: its journal, its store, and a drainer that can be put in another's place at any time."""
 
-    def __init__(
-        self, state: Path, store: LedgerStore, folder: Path | None = None, place: Place | None = None
-    ) -> None:
+    def __init__(self, state: Path, store: LedgerStore, folder: Path | None = None, place: Place | None = None) -> None:
         self.state = state
         self.place = place or SqlitePlace(state)
         self.folder = folder or state / "journal"

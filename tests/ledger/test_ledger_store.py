@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_parts import Place, as_row, closed_record, ledger_at, own, rows
+from ledger_parts import Place, as_row, closed_record, ledger_at, own
 
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
