@@ -16,12 +16,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.ledger.chain import link_digest
+from gateway.ledger.chain import CHAIN_BITS, link_digest
 from gateway.ledger.months import first_id
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
 from gateway.stores.reading import Reader
 
-CHAIN_BITS = 40
 _IN_CHAIN = (1 << CHAIN_BITS) - 1
 SHOWN = 20  # ids of one finding
 Row = dict[str, Any]
@@ -89,8 +88,6 @@ def verify_chain(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
 
 def expired_before(reader: Reader) -> int:
     """Unix nanoseconds: calls that began before may have been dropped, because they were old enough. 0: none was."""
-    if "expired_before_ns" not in reader.queries:
-        return 0
     found = reader.one(reader.queries["expired_before_ns"])
     return (found or {}).get("expired_before_ns") or 0
 
@@ -134,8 +131,7 @@ def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, ta
     remade = [bytes(row["seal"]) for row in reader.rows(reader.queries["reseals_of_link"], {"link": link["seq"]})]
     seals = [bytes(call["seal"] or b"") for call in calls] + remade
     earlier = b"" if before is None else bytes(before["digest"])
-    told = {"expired_before_ns": link["expired_before_ns"]} if link.get("expired_before_ns") is not None else {}
-    if link_digest(earlier, link["seq"], link["writer"], seals, **told) != bytes(link["digest"]):
+    if link_digest(earlier, link["seq"], link["writer"], seals, link["expired_before_ns"]) != bytes(link["digest"]):
         yield f"{_named(link)}: it does not follow from the link before and from its {len(calls)} calls"
 
 

@@ -9,10 +9,11 @@ import pytest
 from keeping import PEOPLE, all_findings, call, committed, edit, findings, opened
 from ledger_parts import Desk, PostgresPlace, closed_record
 
+from gateway.ledger.chain import CHAIN_BITS
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.store import SqliteLedger
-from gateway.ledger.verifying import CHAIN_BITS, has_head, heads
+from gateway.ledger.verifying import has_head, heads
 
 KINDS = ("sqlite", "postgres")
 
