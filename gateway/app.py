@@ -29,7 +29,8 @@ from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
-from gateway.ledger.reports import as_json, usage
+from gateway.ledger.rendering import as_json
+from gateway.ledger.reports import usage
 from gateway.limits.counters import LocalCounters
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -94,7 +95,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        files = (settings.run_dir / "engines.json", settings.ledger_state)
+        status = Status(policies, keys, flights, journal, *files, tokens)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
         if otlp is not None:
@@ -223,7 +225,7 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
-    ledger = settings.state_dir / "ledger.db"
+    ledger = settings.ledger
     history = PolicyHistory(settings.policy_history)
 
     def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
