@@ -117,7 +117,7 @@ def their_model(provider: Provider, name: str) -> str | None:
 def test_names_mean_the_same_models(provider: str) -> None:
     names = {name for model in PROVIDERS[provider].models for name in model_names(model)}
     strange = {"", "gpt-5.2-20251211", "GPT-4o", "claude-sonnet-4-5@20250929", "no-such-model", "us.anthropic.claude"}
-    for name in {*names, *strange, *(f"{one}-x" for one in names)} - {""}:
+    for name in {*names, *strange, *(f"{one}-x" for one in sorted(names)[:50])} - {""}:
         found = builtin().find(provider, name)
         assert (found and found.name.partition("/")[2]) == their_model(PROVIDERS[provider], name), name
 
@@ -209,6 +209,8 @@ def test_every_model_costs_what_their_arithmetic_says(provider: str) -> None:
             for tier in TIERS if model.price_variants else ("",):
                 dear = tier in DEARER_TIERS and not has_own_price(model, tier, at)
                 for usage in usages(model):
+                    if tier and sum(map(bool, msgspec.structs.astuple(usage))) == 1:
+                        continue  # one by one they are compared on the usual terms
                     if dear:
                         asked = Priced(
                             provider=provider, model=name, usage=usage, at_s=at.timestamp(), terms=Terms(tier=tier)

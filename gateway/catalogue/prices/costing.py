@@ -5,8 +5,8 @@ from msgspec.structs import astuple
 from gateway.catalogue.prices.asking import Costed, Priced
 from gateway.catalogue.prices.meters import COUNTED_BY, PER, PRICE_OF
 from gateway.catalogue.prices.rates import Card, Row
-from gateway.catalogue.prices.sharing import shares
 from gateway.core.attempt import Charge
+from gateway.core.money import round_half_even, share_out
 from gateway.core.usage import METERS, Usage
 
 
@@ -40,10 +40,10 @@ def costed(card: Card, asked: Priced) -> Costed:
         rows.append(band.time)
         counts.append(asked.duration_us * card.gpus)
         numbers.append(counts[-1] * (band.time.number or 0))
-    costs = shares(numbers, card.scale)
+    costs = _shared(numbers, card.scale)
     listed = costs
     if not card.flat:
-        listed = shares([count * row.listed for row, count in zip(rows, counts, strict=True)], card.scale)
+        listed = _shared([count * row.listed for row, count in zip(rows, counts, strict=True)], card.scale)
     charges = [
         Charge(row.meter, count, row.per, row.rate, row.list_rate, nano, list_nano)
         for row, count, nano, list_nano in zip(rows, counts, costs, listed, strict=True)
@@ -54,6 +54,10 @@ def costed(card: Card, asked: Priced) -> Costed:
 def quantities(usage: Usage) -> tuple[Charge, ...]:
     """What was used, without a price."""
     return tuple(Charge(meter, count, PER[meter]) for meter, count in zip(METERS, astuple(usage), strict=True) if count)
+
+
+def _shared(numbers: list[int], scale: int) -> list[int]:
+    return share_out(round_half_even(sum(numbers), scale), numbers, scale)
 
 
 def _counted(meter: str, usage: Usage) -> bool:

@@ -14,9 +14,8 @@ import msgspec
 from gateway.catalogue.prices.asking import Costed
 from gateway.catalogue.prices.meters import REPORTED
 from gateway.catalogue.prices.rates import Card
-from gateway.catalogue.prices.sharing import shares
 from gateway.core.attempt import Charge
-from gateway.core.money import NANO, decimal_text
+from gateway.core.money import NANO, decimal_text, share_out
 
 # Providers round what they report to a millionth of a dollar.
 SLACK_NANO = 1_000
@@ -39,7 +38,7 @@ def by_report(dollars_nano: int, card: Card, own: Costed, ceiling: int | None, v
             return own
         if not priced:
             return _whole(own, cost, round(paid), version)
-        costs = shares([(charge.nano or 0) * cost for charge in own.charges], priced)
+        costs = share_out(cost, [(charge.nano or 0) * cost for charge in own.charges], priced)
         charges = tuple(_charged(charge, nano) for charge, nano in zip(own.charges, costs, strict=True))
         return Costed(charges, "priced", _reported(own.price_version or version))
     if cost <= 0:
