@@ -3,9 +3,10 @@
 The provider knows of fees and discounts that no book has, so its figure is what is charged: shared out among the meters
 in proportion to the book's prices. But a figure is only believed within bounds, for one in other units than dollars, or
 of a whole conversation, would use up every budget:
-* the book has a price: not more than twice and not less than half of it, or the book's price holds;
-* it has none: not more than twice what the dearest model of that provider would cost, and a tenth of a dollar for fees;
-  otherwise, or if it says 0, the call is unpriced.
+* the book has a price: at most twice that and a twentieth of a dollar (fees for searches and other tools that no meter
+  shows), at least a tenth of it; or the book's price holds;
+* it has none: the same of what the dearest model of that provider would cost. Beyond that, or if the provider says 0, the
+  call is unpriced.
 Where the figures differ, the published cost stays the book's, and the charged rate is not shown: there is none.
 """
 
@@ -19,7 +20,8 @@ from gateway.core.money import NANO, decimal_text, share_out
 
 # Providers round what they report to a millionth of a dollar.
 SLACK_NANO = 1_000
-FEES_NANO = NANO // 10
+FEES_NANO = NANO // 20
+MOST, LEAST = 2, 10
 
 
 def by_report(dollars_nano: int, card: Card, own: Costed, ceiling: int | None, version: str) -> Costed:
@@ -31,7 +33,7 @@ def by_report(dollars_nano: int, card: Card, own: Costed, ceiling: int | None, v
     cost = round(paid * card.markup)
     priced = own.nano
     if priced is not None:
-        if abs(cost - priced) > SLACK_NANO and not priced <= 2 * cost <= 4 * priced:
+        if abs(cost - priced) > SLACK_NANO and not (priced <= LEAST * cost and cost <= MOST * priced + FEES_NANO):
             said = f"the provider reports {decimal_text(cost)}, the book's price is {decimal_text(priced)}"
             return _doubted(own, said)
         if priced == cost:
@@ -43,7 +45,7 @@ def by_report(dollars_nano: int, card: Card, own: Costed, ceiling: int | None, v
         return Costed(charges, "priced", _reported(own.price_version or version))
     if cost <= 0:
         return _doubted(own, "the provider reports no cost, and there is no price to check that")
-    if ceiling is not None and cost > 2 * ceiling + FEES_NANO:
+    if ceiling is not None and cost > MOST * ceiling + FEES_NANO:
         said = f"the provider reports {decimal_text(cost)}, its dearest model would cost {decimal_text(ceiling)}"
         return _doubted(own, said)
     return _whole(own, cost, round(paid), version)
