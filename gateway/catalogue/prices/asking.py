@@ -1,7 +1,5 @@
 """What a price book is asked, and what it answers."""
 
-from typing import Protocol
-
 import msgspec
 
 from gateway.core.attempt import Charge, Pricing, Terms
@@ -59,12 +57,3 @@ class Cost(msgspec.Struct, frozen=True):
     nano: int | None
     version: str = ""
     reason: str = ""
-
-
-class Tokens(Protocol):
-    """What a call is expected to use."""
-
-    @property
-    def input_tokens(self) -> int: ...
-    @property
-    def output_tokens(self) -> int: ...

@@ -17,7 +17,7 @@ from fractions import Fraction
 import msgspec
 
 from gateway.catalogue.prices import adjusting, foreseeing
-from gateway.catalogue.prices.asking import Cost, Costed, Priced, Tokens
+from gateway.catalogue.prices.asking import Cost, Costed, Priced
 from gateway.catalogue.prices.choosing import chosen, in_force, prepared
 from gateway.catalogue.prices.costing import costed, quantities
 from gateway.catalogue.prices.declared import PricesFile
@@ -36,11 +36,6 @@ from gateway.core.attempt import Terms
 from gateway.core.usage import Usage
 
 MAX_REMEMBERED = 10_000
-
-
-class _Expected(msgspec.Struct, frozen=True):
-    input_tokens: int
-    output_tokens: int
 
 
 class PriceBook:
@@ -73,8 +68,7 @@ class PriceBook:
             return found
         ceiling = None
         if found.pricing != "priced":
-            used = _Expected(asked.usage.total_input, asked.usage.total_output)
-            ceiling = self.ceiling(asked.provider, used, asked.at_s)
+            ceiling = self.ceiling(asked.provider, asked.usage, asked.at_s)
         return by_report(reported, card, found, ceiling, self.version)
 
     def cost(self, provider: str, model: str, usage: Usage, at_s: float) -> Cost:
@@ -83,17 +77,17 @@ class PriceBook:
         return Cost(found.nano, found.price_version, found.unpriced)
 
     def estimate(
-        self, provider: str, model: str, need: Tokens, at_s: float, *, tenant: str = "", team: str = "", tier: str = ""
+        self, provider: str, model: str, usage: Usage, at_s: float, *, tenant: str = "", team: str = "", tier: str = ""
     ) -> int | None:
-        """Nano-units that a call of so many tokens may cost: input at the dearest rate that text can have (an hour's
-        cache, say), with the fee for a request. None without a price."""
+        """Nano-units that a call of this usage may cost: text at the dearest rate that it can have (an hour's cache,
+        say), with the fee for a request. None without a price."""
         terms = Terms(tier=tier)
-        asked = Priced(provider=provider, model=model, usage=_NOTHING, at_s=at_s, terms=terms, tenant=tenant, team=team)
-        return foreseeing.estimate(self.card(asked), need)
+        asked = Priced(provider=provider, model=model, usage=usage, at_s=at_s, terms=terms, tenant=tenant, team=team)
+        return foreseeing.estimate(self.card(asked), usage)
 
-    def ceiling(self, provider: str, need: Tokens, at_s: float) -> int | None:
-        """What so many tokens cost at the highest price known of any model of the provider, on any terms; None if none
-        is known."""
+    def ceiling(self, provider: str, usage: Usage, at_s: float) -> int | None:
+        """What this usage costs at the highest prices known of any model of the provider, on any terms; None if none
+        are known."""
         today = _day(at_s)
         dollar = adjusting.dollar(self._exchange_rates, self.currency, today)
         found: list[Prices] = []
@@ -107,7 +101,7 @@ class PriceBook:
         if self._published is not None and dollar is not None:
             highest = highest_prices(self._published.highest(self._providers.get(provider, "")))
             found.append({meter: price * dollar for meter, price in highest.items()})
-        return foreseeing.dearest(found, need)
+        return foreseeing.dearest(found, usage)
 
     def card(self, asked: Priced) -> Card:
         """What prices this call. Remembered for as long as it stands."""
@@ -183,9 +177,6 @@ class PriceBook:
                 if (found := self._published.find(provider, name)) is not None:
                     return published_tariff(found, name, asked.terms, asked.at_s)
         return None
-
-
-_NOTHING = Usage()
 
 
 def _day(at_s: float) -> date:

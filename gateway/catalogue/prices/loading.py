@@ -21,8 +21,9 @@ _TIMES = ("audio_second", "audio_minute", "audio_hour")
 Path_ = tuple[str | int, ...]
 
 
-def read_prices(source: Path | Text, wiring: Wiring = NO_WIRING) -> PriceBook:
-    """The price book in the file. `wiring` says whose published prices its providers have.
+def read_prices(source: Path | Text, wiring: Wiring = NO_WIRING, base: Published | None = None) -> PriceBook:
+    """The price book in the file. `wiring` says whose published prices its providers have; `base` takes the place of
+    the file's own.
 
     Raises:
         DocumentError: as every document, and for ids that stand twice, negative or too fine prices, two entries that
@@ -42,7 +43,7 @@ def read_prices(source: Path | Text, wiring: Wiring = NO_WIRING) -> PriceBook:
             if not getattr(adjustment.match, name):
                 raise document.error((*path, "match", name), f"an empty `{name}` matches nothing")
     _check_exchange_rates(document)
-    published = _base(document)
+    published = base or _base(document)
     version = digest(document.data if published is None else document.data + published.sha256.encode())
     return PriceBook(said, version, published, _providers(document, published, wiring))
 
@@ -70,7 +71,11 @@ def _providers(document: Document[PricesFile], published: Published | None, wiri
         if means not in known:
             reason = f"the base has no provider `{means}`{nearest(means, sorted(known))}"
             raise document.error(("providers", name), reason)
-    said = {**wiring.price_providers, **document.value.providers}
+    # Where nobody knows config.yaml (a folder of policies looked at by itself), a name is taken for what it says.
+    names = (
+        wiring.price_providers if wiring.providers else dict(zip(published.providers, published.providers, strict=True))
+    )
+    said = {**names, **document.value.providers}
     return {name: means for name, means in said.items() if means != "none"}
 
 

@@ -5,8 +5,8 @@ in proportion to the book's prices. But a figure is only believed within bounds,
 of a whole conversation, would use up every budget:
 * the book has a price: at most twice that and a twentieth of a dollar (fees for searches and other tools that no meter
   shows), at least a tenth of it; or the book's price holds;
-* it has none: the same of what the dearest model of that provider would cost. Beyond that, or if the provider says 0, the
-  call is unpriced.
+* it has none: the same of what the dearest model of that provider would cost. Beyond that, or if the provider says 0,
+  the call is unpriced.
 Where the figures differ, the published cost stays the book's, and the charged rate is not shown: there is none.
 """
 
