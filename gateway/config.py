@@ -29,7 +29,7 @@ from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
-from gateway.providers.profiles import OPENAI_PATHS, PROFILES
+from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
@@ -106,7 +106,14 @@ class Settings(msgspec.Struct, frozen=True):
         """What policies are read against."""
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
-        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+        priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
+        return Wiring(
+            routes=self.routes,
+            providers=frozenset(providers),
+            engines=served,
+            price_providers=priced,
+            signers=self.signers,
+        )
 
     @property
     def ledger(self) -> LedgerPlace:

@@ -17,6 +17,7 @@ from gateway.core.globs import compile_globs
 from gateway.core.money import decimal_text, nano_from_decimal, round_half_even
 from gateway.core.principal import Principal
 from gateway.core.usage import METERS, Usage
+from gateway.core.wiring import Wiring
 from gateway.limits.counters import Hold, LocalCounters, Refusal
 from gateway.limits.headers import duration, quota_headers
 from gateway.limits.rules import Limit, LimitPolicy, LimitsFile, read_limits
@@ -197,9 +198,10 @@ def test_what_a_usage_costs(book_file: Path, model: str, usage: Usage, day: str,
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_a_cost_is_rounded_once(into: int, cached: int, out: int) -> None:
-    book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml")
+    wiring = Wiring(providers=frozenset({"hosted"}), price_providers={"hosted": "openai"})
+    book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml", wiring)
     cost = book.cost(
-        "openai",
+        "hosted",
         "gpt-4o-mini",
         Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out),
         at("2026-01-01"),
