@@ -10,17 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-<<<<<<< HEAD
-from gateway.cli import check, keys, ledger, models, policy, schema, serve, usage
+from gateway.cli import check, keys, ledger, models, policy, prices, reconcile, schema, serve, usage
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, policy, usage, ledger, schema)
-=======
-from gateway.cli import check, keys, models, policy, prices, schema, serve, usage
-from gateway.stores.documents import DocumentError
-
-VERBS = (serve, check, keys, models, policy, prices, usage, schema)
->>>>>>> prices
+VERBS = (serve, check, keys, models, policy, prices, usage, ledger, reconcile, schema)
 
 
 def parser() -> argparse.ArgumentParser:
