@@ -1,13 +1,13 @@
-"""`gateway ledger`: verify it, take somebody out of it, close a month."""
+"""`gateway ledger`: verify it, correct its prices, take somebody out of it, close a month."""
 
-from gateway.cli import ledger_close, ledger_forget, ledger_verify
+from gateway.cli import ledger_close, ledger_forget, ledger_reprice, ledger_verify
 from gateway.cli.arguments import Verbs, verb
 
-ACTIONS = (ledger_verify, ledger_forget, ledger_close)
+ACTIONS = (ledger_verify, ledger_forget, ledger_reprice, ledger_close)
 
 
 def add_to(verbs: Verbs) -> None:
-    summary = "verify the ledger, take somebody out of it, close a month"
+    summary = "verify the ledger, correct its prices, take somebody out of it, close a month"
     parser = verb(verbs, "ledger", summary, "gateway ledger verify")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action in ACTIONS:

@@ -81,7 +81,8 @@ def _print(findings: list[str], more: bool, late: list[str], tally: Tally) -> No
         print(f"note: {tally.before_chain} calls are older than the chain; only what they add up to was checked")
     if tally.resealed:
         print(f"note: {tally.resealed} calls were sealed anew when their tags were taken out (gateway ledger forget)")
-    words = [f"{getattr(tally, name)} {name}" for name in ("links", "calls", "attempts", "charges", "hours")]
+    names = ("links", "calls", "attempts", "charges", "adjustments", "hours")
+    words = [f"{getattr(tally, name)} {name}" for name in names if name != "adjustments" or tally.adjustments]
     print(f"{'WRONG' if findings else 'as it was written'}: {', '.join(words)}")
 
 

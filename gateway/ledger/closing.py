@@ -51,12 +51,12 @@ def month_named(text: str) -> Month:
     return Month(at.year, at.month)
 
 
-def periods(reader: Reader) -> list[Period]:
+def periods(reader: Reader | Transaction) -> list[Period]:
     """Every closed month, the earliest first."""
     return [_period(row) for row in reader.rows(reader.queries["periods_closed"])]
 
 
-def closed_until(reader: Reader) -> int:
+def closed_until(reader: Reader | Transaction) -> int:
     """Unix nanoseconds of the first moment that is not in a closed month; 0 while none is closed. A correction of what
     began before is to be dated at this moment or later."""
     closed = periods(reader)

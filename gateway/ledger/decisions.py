@@ -14,6 +14,8 @@ from gateway.ledger.rollup import HOUR_NS, INPUTS, Texts, inputs_digest
 from gateway.ledger.slices import period
 from gateway.stores.reading import Reader
 
+# What single calls say, and what they were corrected by.
+_OF_CALLS = ("inputs_of_calls", "inputs_of_adjustments")
 _SUMS = Traffic.__struct_fields__[len(INPUTS) :]
 
 
@@ -47,9 +49,11 @@ def decision_inputs(
         whole = reader.rows(
             reader.queries["inputs_of_hours"].format(filters=filters), {"first": first, "after": after, **wanted}
         )
-        of_calls = reader.queries["inputs_of_calls"].format(filters=filters)
         parts = (
-            reader.rows(of_calls, {"since_ns": begin, "until_ns": end, **wanted}) for begin, end in edges if begin < end
+            reader.rows(reader.queries[name].format(filters=filters), {"since_ns": begin, "until_ns": end, **wanted})
+            for begin, end in edges
+            if begin < end
+            for name in _OF_CALLS
         )
         for row in chain(whole, *parts):
             _add(found, row)
@@ -68,10 +72,14 @@ def verify_decisions(reader: Reader, since_ns: int = 0) -> Iterator[str]:
     first = -(-since_ns // HOUR_NS)
     begin = {"first": first, "first_ns": first * HOUR_NS}
     hours = {row["hour"] for name in ("hours_counted", "hours_called") for row in reader.rows(queries[name], begin)}
-    of_calls = queries["inputs_of_calls"].format(filters="")
+    of_calls = [queries[name].format(filters="") for name in _OF_CALLS]
     for hour in sorted(hours):
         bounds = {"since_ns": hour * HOUR_NS, "until_ns": min((hour + 1) * HOUR_NS, 2**63 - 1)}
-        called = {_texts(row): _sums(row) for row in reader.rows(of_calls, bounds)}
+        called: dict[Texts, dict[str, int]] = {}
+        for query in of_calls:
+            for row in reader.rows(query, bounds):
+                known = called.get(_texts(row), {})
+                called[_texts(row)] = {name: known.get(name, 0) + number for name, number in _sums(row).items()}
         for row in reader.rows(queries["hour_counted"], {"hour": hour}):
             texts, counted = inputs.get(row["inputs"]), _sums(row)
             expected = called.pop(texts, None) if texts is not None else None

@@ -16,8 +16,8 @@ import msgspec
 
 from gateway.ledger.rollup import INPUTS, inputs_digest
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, FORGOTTEN, seal_of
-from gateway.ledger.sums import CHARGE_SUMS, MOST, USAGE_INPUTS, USAGE_SUMS
-from gateway.ledger.writing import Transaction, add_link, one
+from gateway.ledger.sums import CHARGE_SUMS, USAGE_INPUTS, USAGE_SUMS
+from gateway.ledger.writing import Transaction, add_link, added_sums, interned, one
 
 _DECISION_SUMS = ("calls", "refused", "cost_nano", "unpriced", "input_tokens", "output_tokens", "last_ns")
 # Tables of sums: the keys besides `inputs`, and the sums.
@@ -53,7 +53,12 @@ def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool
     names = {f"k{number}": key for number, key in enumerate(own)}
     of_keys = ", ".join(f":{name}" for name in names) or "NULL"
     affected = ledger.queries["affected_by_erasure"].format(persons=ids, keys=of_keys)
-    moved = list(ledger.rows(ledger.queries["decisions_affected"].format(affected=affected), names))
+    # Corrections first: the row of an hour goes when no call is left in it.
+    moved = [
+        row
+        for query in ("decisions_adjusted", "decisions_affected")
+        for row in ledger.rows(ledger.queries[query].format(affected=affected), names)
+    ]
     tagged = _forget_tags(ledger, ids, now_ns) if tags else 0
     calls = ledger.run(ledger.queries["forget_in_calls"].format(affected=affected), names)
     _forget_in_decisions(ledger, moved, own)
@@ -111,7 +116,7 @@ def _move(ledger: Transaction, sums: Values) -> None:
     old = one(ledger, ledger.queries["inputs_id"].format(table="decision_inputs"), {"digest": digest})
     if old is None:
         return
-    new = _interned(ledger, "decision_inputs", INPUTS, {**sums, **_WITHOUT_FACTS})
+    new = interned(ledger, "decision_inputs", INPUTS, {**sums, **_WITHOUT_FACTS})
     place = {"hour": sums["hour"], "inputs": old["id"]}
     taken = {name: sums[name] for name in _DECISION_SUMS if name != "last_ns"}
     ledger.run(ledger.queries["take_decisions"], {**place, **taken})
@@ -123,7 +128,7 @@ def _move(ledger: Transaction, sums: Values) -> None:
         columns=", ".join((*_DECISION_SUMS, "hour", "inputs")),
         source="VALUES (" + ", ".join(f":{name}" for name in (*_DECISION_SUMS, "hour", "inputs")) + ")",
         keys="hour, inputs",
-        sums=_added("decision_hours", _DECISION_SUMS),
+        sums=added_sums("decision_hours", _DECISION_SUMS),
     )
     ledger.run(text, {**added, "hour": sums["hour"], "inputs": new})
     ledger.run(ledger.queries["drop_decision_inputs_of_none"], {"id": old["id"]})
@@ -146,7 +151,7 @@ def _merge(
     sums: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]],
 ) -> None:
     """Add all sums of the inputs `old` to those of the inputs with these values, and drop the old ones."""
-    new = _interned(ledger, table, columns, values)
+    new = interned(ledger, table, columns, values)
     for name, keys, added in sums:
         every = (*keys, *added)
         text = ledger.queries[
@@ -156,31 +161,8 @@ def _merge(
             columns=", ".join((*every, "inputs")),
             source=f"SELECT {', '.join(every)}, :new FROM {name} WHERE inputs = :old",  # noqa: S608  our own names
             keys=", ".join((keys[0], "inputs", *keys[1:])),
-            sums=_added(name, added),
+            sums=added_sums(name, added),
         )
         ledger.run(text, {"new": new, "old": old})
         ledger.run(ledger.queries["drop_sums"].format(table=name), {"old": old})
     ledger.run(ledger.queries["drop_inputs"].format(table=table), {"old": old})
-
-
-def _added(table: str, sums: Sequence[str]) -> str:
-    """The sums of two rows, which stop at the largest that a store can hold; of moments, the later."""
-    return ", ".join(
-        f"{name} = CASE WHEN excluded.{name} > {table}.{name} THEN excluded.{name} ELSE {table}.{name} END"
-        if name == "last_ns"
-        else f"{name} = CASE WHEN {table}.{name} > {MOST} - excluded.{name} THEN {MOST} "
-        f"ELSE {table}.{name} + excluded.{name} END"
-        for name in sums
-    )
-
-
-def _interned(ledger: Transaction, table: str, columns: Sequence[str], values: Values) -> int:
-    digest = inputs_digest(*(values[name] for name in columns))
-    names = ", ".join(columns)
-    text = ledger.queries["add_inputs"].format(
-        table=table, columns=names, values=", ".join(f":{name}" for name in columns)
-    )
-    ledger.run(text, {**{name: values[name] for name in columns}, "digest": digest})
-    found = one(ledger, ledger.queries["inputs_id"].format(table=table), {"digest": digest})
-    assert found is not None, "just added"
-    return found["id"]

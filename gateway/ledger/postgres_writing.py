@@ -1,18 +1,19 @@
 """A keeper's transaction in PostgreSQL."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
-from gateway.ledger.options import LedgerOptions
 from gateway.ledger.chain import CHAIN_BITS
+from gateway.ledger.options import LedgerOptions
 from gateway.stores.postgres import Connection, PostgresOptions, errors_named, in_psycopg, postgres_queries
 from gateway.stores.postgres_migrating import connect_migrated
 
 _PACKAGE = "gateway.ledger"
+SENT_AT_ONCE = 500  # statements
 
 
 @contextmanager
@@ -57,6 +58,13 @@ class PostgresTransaction:
 
     def run(self, query: str, values: Mapping[str, Any] | None = None) -> int:
         return self._execute(query, values).rowcount
+
+    def run_all(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        text = in_psycopg(query).encode()
+        cursor = psycopg.ClientCursor(self._connection)
+        for first in range(0, len(rows), SENT_AT_ONCE):
+            said = [cursor.mogrify(text, row) for row in rows[first : first + SENT_AT_ONCE]]
+            self._connection.execute(";\n".join(said).encode())
 
     def link_place(self) -> tuple[int, bytes]:
         name = {"name": self._writer}

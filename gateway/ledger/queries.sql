@@ -585,7 +585,7 @@ UPDATE decision_hours SET
 WHERE hour = :hour AND inputs = :inputs;
 
 -- name: drop_decisions_of_none
-DELETE FROM decision_hours WHERE hour = :hour AND inputs = :inputs AND calls <= 0;
+DELETE FROM decision_hours WHERE hour = :hour AND inputs = :inputs AND calls <= 0 AND cost_nano = 0 AND unpriced = 0;
 
 -- name: last_of_decisions
 UPDATE decision_hours SET last_ns = coalesce((
@@ -659,3 +659,62 @@ JOIN attempts ON attempts.call = calls.id
 LEFT JOIN charges ON charges.call = attempts.call AND charges.n = attempts.n
 WHERE calls.started_ns >= :since_ns AND calls.started_ns < :until_ns AND attempts.pricing <> 'none'
 ORDER BY calls.started_ns, attempts.call, attempts.n, charges.seq;
+
+-- name: usage_of_adjustments
+SELECT
+    {columns}
+    0 AS calls, 0 AS completed, 0 AS refused, 0 AS failed, 0 AS cancelled, 0 AS interrupted, 0 AS would_refuse,
+    0 AS input_tokens, 0 AS cached_input_tokens, 0 AS cache_write_tokens, 0 AS cache_write_1h_tokens,
+    0 AS input_audio_tokens, 0 AS input_image_tokens, 0 AS output_tokens, 0 AS reasoning_tokens,
+    0 AS output_audio_tokens, 0 AS output_image_tokens, 0 AS images, 0 AS audio_ms, 0 AS characters, 0 AS search_units,
+    0 AS web_searches, 0 AS cached_audio_tokens, 0 AS file_searches, 0 AS code_sessions,
+    coalesce(sum(adjustments.nano), 0)      AS cost_nano,
+    coalesce(sum(adjustments.list_nano), 0) AS list_nano,
+    coalesce(sum(adjustments.unpriced), 0)  AS unpriced,
+    0 AS estimated, 0 AS inconsistent
+FROM adjustments JOIN calls ON calls.id = adjustments.call
+WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after {filters}
+{group_by};
+
+-- name: inputs_of_adjustments
+SELECT
+    tenant, team, key_id, facts, data_class, operation, model, attributes,
+    0 AS calls, 0 AS refused,
+    coalesce(sum(adjustments.nano), 0)     AS cost_nano,
+    coalesce(sum(adjustments.unpriced), 0) AS unpriced,
+    0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
+FROM adjustments JOIN calls ON calls.id = adjustments.call
+WHERE adjustments.served = 1 AND booked_ns >= :since_ns AND booked_ns < :until_ns {filters}
+GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
+
+-- name: decisions_adjusted
+SELECT
+    booked_ns / 3600000000000 AS hour,
+    tenant, team, key_id, facts, data_class, operation, model, attributes,
+    0 AS calls, 0 AS refused,
+    coalesce(sum(adjustments.nano), 0)     AS cost_nano,
+    coalesce(sum(adjustments.unpriced), 0) AS unpriced,
+    0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
+FROM adjustments JOIN calls ON calls.id = adjustments.call
+WHERE adjustments.served = 1 AND {affected}
+GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
+
+-- name: charges_of_adjustments
+SELECT
+    {columns}
+    sum(charges.sign)                   AS charges,
+    sum(charges.quantity)               AS quantity,
+    coalesce(sum(charges.nano), 0)      AS nano,
+    coalesce(sum(charges.list_nano), 0) AS list_nano,
+    coalesce(sum(charges.sign) FILTER (WHERE charges.nano IS NULL), 0) AS unpriced
+FROM adjustments
+    JOIN calls ON calls.id = adjustments.call
+    JOIN attempts ON attempts.call = adjustments.call AND attempts.n = adjustments.n
+    JOIN adjusted_charges AS charges ON charges.call = adjustments.call AND charges.n = adjustments.n
+        AND charges.repricing = adjustments.repricing
+WHERE booked_ns >= :first AND booked_ns < :after {filters}
+{group_by};
+
+-- name: hours_of_orphans
+SELECT DISTINCT booked_ns / 3600000000000 AS hour FROM adjustments
+WHERE late = 1 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = adjustments.call);

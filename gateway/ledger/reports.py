@@ -168,7 +168,7 @@ class _Reading:
             "filters": condition,
         }
         self._queries: dict[str, str] = {}
-        for unit in ("days", "hours", "calls"):
+        for unit in ("days", "hours", "calls", "adjustments"):
             needed = f"JOIN usage_inputs ON usage_inputs.id = usage_{unit}.inputs" if names or condition else ""
             self._queries[unit] = reader.queries[f"usage_of_{unit}"].format(inputs=needed, **shape)
 
@@ -176,11 +176,13 @@ class _Reading:
         found: dict[Key, list[int]] = {}
         for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
             bounds = {"first": part.first, "after": part.after, **self._values}
-            for row in self._reader.rows(self._queries[part.unit], bounds):
-                values = tuple(row.values())
-                if values[self._width]:
-                    _add(found, self._key(values[: self._width]), values[self._width :], part.sign)
-        return {key: sums for key, sums in found.items() if sums[0]}
+            # Roll-ups have in them what calls were corrected by.
+            for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
+                for row in self._reader.rows(self._queries[unit], bounds):
+                    values = tuple(row.values())
+                    if any(values[self._width :]):
+                        _add(found, self._key(values[: self._width]), values[self._width :], part.sign)
+        return {key: sums for key, sums in found.items() if any(sums)}
 
     def _key(self, values: tuple[Any, ...]) -> Key:
         key = self._keys.get(values)

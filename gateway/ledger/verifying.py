@@ -4,6 +4,7 @@
     links                      each follows from the one before and from the seals of its calls: what is missing or was
                                added is named by its link
     charges                    add up to their attempt, and what served to its call
+    adjustments                sealed together too; their charges add up to them
     roll-ups                   what the calls add up to: `recounting.py`
 
 One link's calls are in memory at a time, whatever the ledger's size.
@@ -16,9 +17,11 @@ from typing import Any
 
 import msgspec
 
+from gateway.ledger.adjusting.checking import corrections_of_link, corrections_outside
 from gateway.ledger.chain import CHAIN_BITS, link_digest
 from gateway.ledger.months import first_id
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
+from gateway.ledger.writing import WRITER
 from gateway.stores.reading import Reader
 
 _IN_CHAIN = (1 << CHAIN_BITS) - 1
@@ -46,6 +49,7 @@ class Tally(msgspec.Struct):
     hours: int = 0
     before_chain: int = 0
     resealed: int = 0
+    adjustments: int = 0
 
 
 def heads(reader: Reader) -> list[Head]:
@@ -84,6 +88,7 @@ def verify_chain(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
         yield from _verify_link(reader, link, before, expired, tally)
         last = link
     yield from _outside(reader, since_ns, tally)
+    yield from corrections_outside(reader, expired > 0)
 
 
 def expired_before(reader: Reader) -> int:
@@ -130,6 +135,8 @@ def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, ta
         return
     remade = [bytes(row["seal"]) for row in reader.rows(reader.queries["reseals_of_link"], {"link": link["seq"]})]
     seals = [bytes(call["seal"] or b"") for call in calls] + remade
+    if link["writer"] == WRITER:
+        seals += yield from corrections_of_link(reader, link["seq"], tally)
     earlier = b"" if before is None else bytes(before["digest"])
     if link_digest(earlier, link["seq"], link["writer"], seals, link["expired_before_ns"]) != bytes(link["digest"]):
         yield f"{_named(link)}: it does not follow from the link before and from its {len(calls)} calls"

@@ -1,4 +1,4 @@
-"""Changes to the ledger by its keepers (erasures, closed months), in one transaction that keeps every drainer out."""
+"""Changes to the ledger by its keepers (erasures, closed months, corrections), in one transaction without drainers."""
 
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from gateway.ledger.chain import link_digest
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.store import LedgerUnavailable
+from gateway.ledger.sums import MOST
 from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 
@@ -31,6 +32,10 @@ class Transaction(Protocol):
         """How many rows it changed."""
         ...
 
+    def run_all(self, query: str, rows: Sequence[Values]) -> None:
+        """The same query with the values of each row."""
+        ...
+
     def link_place(self) -> tuple[int, bytes]:
         """The number that a new link of keepers has, and the digest of the one before."""
         ...
@@ -47,6 +52,29 @@ def add_link(transaction: Transaction, seals: Sequence[bytes], now_ns: int) -> i
     values = {"seq": seq, "writer": WRITER, "made_ns": now_ns, "digest": digest}
     transaction.run(transaction.queries["add_keepers_link"], values)
     return seq
+
+
+def interned(transaction: Transaction, table: str, columns: Sequence[str], values: Values) -> int:
+    """The id of the inputs with these values, which are added if they are new. Named in `table` by their digest."""
+    digest = inputs_digest(*(values[name] for name in columns))
+    text = transaction.queries["add_inputs"].format(
+        table=table, columns=", ".join(columns), values=", ".join(f":{name}" for name in columns)
+    )
+    transaction.run(text, {**{name: values[name] for name in columns}, "digest": digest})
+    found = one(transaction, transaction.queries["inputs_id"].format(table=table), {"digest": digest})
+    assert found is not None, "just added"
+    return found["id"]
+
+
+def added_sums(table: str, sums: Sequence[str]) -> str:
+    """The sums of two rows, which stop at the largest that a store can hold; of moments, the later."""
+    return ", ".join(
+        f"{name} = CASE WHEN excluded.{name} > {table}.{name} THEN excluded.{name} ELSE {table}.{name} END"
+        if name == "last_ns"
+        else f"{name} = CASE WHEN excluded.{name} <= 0 THEN {table}.{name} + excluded.{name} "
+        f"WHEN {table}.{name} > {MOST} - excluded.{name} THEN {MOST} ELSE {table}.{name} + excluded.{name} END"
+        for name in sums
+    )
 
 
 @contextmanager
@@ -95,6 +123,9 @@ class _Sqlite:
 
     def run(self, query: str, values: Values | None = None) -> int:
         return self._connection.execute(query, values or {}).rowcount
+
+    def run_all(self, query: str, rows: Sequence[Values]) -> None:
+        self._connection.executemany(query, rows)
 
     def link_place(self) -> tuple[int, bytes]:
         seq, digest = self._connection.execute(self.queries["last_link"]).fetchone() or (0, b"")
