@@ -11,8 +11,7 @@ from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.core.days import date_time
-from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
@@ -29,8 +28,7 @@ from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
-from gateway.ledger.rendering import as_json
-from gateway.ledger.reports import usage
+from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.counters import LocalCounters
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -113,6 +111,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 CLOCK.now(),
             ),
             stored=_stored(memory, router),
+            organization=organization_deps(
+                settings.ledger, admitting(credentials, "usage.read"), CLOCK.now, lambda: policies.prices.value.currency
+            ),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
@@ -225,12 +226,7 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 
 def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
-    ledger = settings.ledger
     history = PolicyHistory(settings.policy_history)
-
-    def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
-        first, end = (None if text is None else date_time(text) for text in (since, until))
-        return as_json(usage(ledger, groups, first, end, zone=zone))
 
     def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
         at_ns = at_text(time)
@@ -241,7 +237,7 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
         tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
-        usage=report,
+        usage=usage_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         status=status.full,

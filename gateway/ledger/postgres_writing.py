@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from gateway.ledger.options import LedgerOptions
 from gateway.ledger.chain import CHAIN_BITS
+from gateway.ledger.options import LedgerOptions
 from gateway.stores.postgres import Connection, PostgresOptions, errors_named, in_psycopg, postgres_queries
 from gateway.stores.postgres_migrating import connect_migrated
 
