@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from gateway.core.days import date_time
@@ -25,13 +26,13 @@ def usage_deps(place: LedgerPlace) -> UsageDeps:
 
     def report(groups: Sequence[str], since: str | None, until: str | None, filters: Words, zone: str) -> list[Object]:
         with _readable():
-            return as_json(usage(place, groups, *_period(since, until), filters, zone))
+            return as_json(usage(place, groups, _moment(since), _moment(until), filters, zone))
 
     def page(
         since: str | None, until: str | None, filters: Words, before: tuple[int, str] | None, limit: int
     ) -> list[Object]:
         with _readable():
-            return calls_page(place, *_period(since, until), filters, before, limit)
+            return calls_page(place, _moment(since), _moment(until), filters, before, limit)
 
     def call(id: str) -> Object | None:
         with _readable():
@@ -78,5 +79,5 @@ def _readable() -> Generator[None]:
         ) from error
 
 
-def _period(since: str | None, until: str | None) -> list[Any]:
-    return [None if text is None else date_time(text) for text in (since, until)]
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else date_time(text)

@@ -41,9 +41,9 @@ def add_to(verbs: Verbs) -> None:
         if name != "outcome":
             option = name.replace("_", "-")
             parser.add_argument(
-                f"--{option}", dest=name, metavar=name.upper(), help=f"only this {name.replace('_', ' ')}"
+                f"--{option}", dest=f"only_{name}", metavar=name.upper(), help=f"only this {name.replace('_', ' ')}"
             )
-    parser.add_argument("--outcome", choices=get_args(Outcome), help="only calls that ended so")
+    parser.add_argument("--outcome", dest="only_outcome", choices=get_args(Outcome), help="only calls that ended so")
     parser.add_argument(
         "--tag", type=label, action="append", default=[], metavar="NAME=VALUE", help="only with this tag"
     )
@@ -53,7 +53,9 @@ def add_to(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     groups = list(dict.fromkeys(word.strip() for word in options.by.split(",") if word.strip()))
-    filters: dict[str, str] = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
+    filters: dict[str, str] = {
+        name: value for name in FILTERS if (value := getattr(options, f"only_{name}")) is not None
+    }
     filters |= {f"{TAG}{name}": value for name, value in options.tag}
     if options.format == "parquet" and not options.out:
         print("error: a Parquet file is not for a terminal; give --out FILE", file=sys.stderr)

@@ -282,7 +282,7 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
     currency = deps.currency().lower()
     found: list[list[Object]] = []
     for rows in deps.costs([(begin * _NS, end * _NS) for begin, end in spans], words, items, filters):
-        groups: dict[tuple[Any, ...], list[int]] = {}
+        groups: dict[tuple[Any, ...], tuple[int, int]] = {}
         units: dict[tuple[Any, ...], str | None] = {}
         for row in rows:
             item = f"{row['model']}, {row['meter'].replace('_', ' ')}" if items else None
@@ -295,10 +295,14 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
             }
             key = tuple(shown[name] for name in asked.group_by)
             units[key] = _unit(row["meter"])
-            sums = groups.setdefault(key, [0, 0])
-            sums[0] += row["nano"]
-            sums[1] += row["quantity"]
-        found.append([_cost_result(asked.group_by, key, *sums, units[key], currency) for key, sums in groups.items()])
+            nano, quantity = groups.get(key, (0, 0))
+            groups[key] = nano + row["nano"], quantity + row["quantity"]
+        found.append(
+            [
+                _cost_result(asked.group_by, key, nano, quantity, units[key], currency)
+                for key, (nano, quantity) in groups.items()
+            ]
+        )
     return found
 
 

@@ -38,7 +38,7 @@ def calls_page(
         if reader is None:
             return []
         condition, values = conditions(wanted, people_for(reader, (), wanted))
-        bounds = {"since_ns": since_ns, "until_ns": until_ns, "last_ns": last_ns, "limit": limit}
+        bounds: Row = {"since_ns": since_ns, "until_ns": until_ns, "last_ns": last_ns, "limit": limit}
         if before is not None:
             condition += " AND (started_ns < :last_ns OR id < :last_id)"
             bounds["last_id"] = last_id

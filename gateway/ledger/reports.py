@@ -150,7 +150,9 @@ def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
     """Which of these filters match no call of any time, so that a slip of the pen is not taken for no usage."""
     unseen: list[str] = []
     with ledger_reader(place) as reader:
-        for name, value in filters.items() if reader is not None else ():
+        if reader is None:
+            return unseen
+        for name, value in filters.items():
             wanted = {name: [value] if isinstance(value, str) else list(value)}
             condition, values = conditions(wanted, people_for(reader, (), wanted))
             query = reader.queries["call_seen" if word_of(name).of_calls else "input_seen"]

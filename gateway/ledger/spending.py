@@ -128,8 +128,8 @@ def used_since(
 def _pieces(since: float, until: float, cuts: Collection[float], fine_s: float) -> Iterator[tuple[int, int]]:
     first, last = int(since * NS), int(until * NS)
     hours = range(-(-max(first, last - int(fine_s * NS)) // HOUR_NS) * HOUR_NS, last, HOUR_NS)
-    inner = {int(cut * NS) for cut in cuts} | ({*hours} if fine_s else set())
-    bounds = sorted({first, last, *(at for at in inner if first < at < last)})
+    inner = [*(int(cut * NS) for cut in cuts), *(hours if fine_s else ())]
+    bounds: list[int] = sorted({first, last, *(at for at in inner if first < at < last)})
     yield from pairwise(bounds)
 
 
@@ -146,11 +146,7 @@ def _rows(
 
 
 def _used(at: float, key: Mapping[str, Any], sums: Sequence[int], people: Mapping[int, tuple[str, str]]) -> Used:
-    person = key.get("person", 0)
-    return Used(
-        at,
-        *(key[name] for name in _ALWAYS),
-        word_of("user").shown((person,), people),
-        *(key.get(_APART[word], "") for word in ("prompt", "agent", "run", "facts")),
-        *sums,
-    )
+    words = {word: key.get(_APART[word], "") for word in ("prompt", "agent", "run", "facts")}
+    user = word_of("user").shown((key.get("person", 0),), people)
+    always = {name: key[name] for name in _ALWAYS}
+    return Used(at=at, user=user, **always, **words, **dict(zip(_SUMS, sums, strict=True)))
