@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -187,7 +188,7 @@ def test_several_periods_at_once(desk: Desk) -> None:
     records = calls(20)
     desk.store.commit(records, "w-1.jnl", 1)
     bounds = [records[0].started_ns, records[7].started_ns, records[19].started_ns + 1]
-    spans = list(zip(bounds, bounds[1:], strict=False))
+    spans = list(pairwise(bounds))
     found = usage_of_spans(place_of(desk), spans, ["team"], {"provider": ["p0", "p1"]})
     assert [sum(row.calls for row in rows) for rows in found] == [5, 9]
 

@@ -11,13 +11,13 @@ import httpx
 import openai
 import pytest
 import pytest_asyncio
+from keeping import call
 
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.ledger.store import SqliteLedger
 from tests.conftest import Gateway, GatewayFactory, gateways
-from keeping import call
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -138,8 +138,8 @@ async def test_one_call_with_what_it_cost(admin: httpx.AsyncClient) -> None:
     ]
     assert mirror["account"] == "gateway:mirrors"
     assert not {"seal", "link", "person"} & {*found}
-    for id in ("nothing", "00000000-0000-7000-8000-000000000000"):
-        assert (await admin.get(f"/admin/calls/{id}")).status_code == 404
+    for other in ("nothing", "00000000-0000-7000-8000-000000000000"):
+        assert (await admin.get(f"/admin/calls/{other}")).status_code == 404
 
 
 async def test_openais_sdk_reads_completions(sdk: openai.AsyncOpenAI) -> None:
