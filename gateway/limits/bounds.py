@@ -92,12 +92,13 @@ NOTHING = Need(nano=0, requests=0)
 class Refusal(msgspec.Struct, frozen=True):
     """Which bound said no, and how full it is. `current` includes reservations. `retry_after_s`: when it would say yes
     if nothing else came; for concurrency, which nobody can foresee, one second. `store_away`: it said no because the
-    store is away, and the limit says `refuse` then."""
+    store is away, and the limit says `refuse` then. `levels`: of all bounds where whoever counts knows them anyway."""
 
     bound: Bound
     current: int
     retry_after_s: float
     store_away: bool = False
+    levels: "Sequence[Level]" = ()
 
 
 class Level(msgspec.Struct, frozen=True):
