@@ -107,7 +107,8 @@ def priced(
 def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:
     """What the call turned out to use. The record knows: it has been priced by the time this is asked."""
     record = call.record
-    if not call.served.asked and record.outcome != "completed":
+    asked = call.served.asked or len(call.attempts) > 1
+    if not asked and record.outcome != "completed":
         return NOTHING  # nothing was asked of anybody
     usage = record.usage
     if usage is None:
