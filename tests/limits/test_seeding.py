@@ -50,7 +50,9 @@ class Ledger:
         return [row for row in self.rows if since <= row.at < until]
 
 
-def levels(counters: LocalCounters, file: str, who: Principal, model: str, asked: Asked = NOTHING_ASKED) -> dict[str, int]:
+def levels(
+    counters: LocalCounters, file: str, who: Principal, model: str, asked: Asked = NOTHING_ASKED
+) -> dict[str, int]:
     bounds = policy_of(file).bounds(who, model, NOW, asked)
     return {level.bound.limit_id: level.used for level in asyncio.run(counters.levels(bounds))}
 
