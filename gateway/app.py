@@ -157,10 +157,10 @@ def _parts(
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),
-        estimate_cost=lambda target, usage, at: (
+        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
             policies.prices.value.cost(target.provider, target.model, usage, at).nano
         ),
-        ceiling_cost=lambda target, usage, at: None,  # noqa: ARG005
+        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
         counters=counters,
         limiting=reports,
         journal=journal,
