@@ -30,8 +30,10 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
+from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
+from gateway.limits.seeding import Seeding
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -95,7 +97,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
-        counters = LocalCounters(CLOCK)
+        counters, seeding = await _counting(settings, policies, reports)
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
         credentials = operator_credentials(settings, tokens)
@@ -119,12 +121,21 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
+    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
+    counters, state = LocalCounters(CLOCK), settings.state_dir
+    spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
+    seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
+    await seeding.seed(counters.time())
+    return counters, seeding
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -225,6 +225,7 @@ class LimitMetrics:
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
+        self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.limits.counters import LocalCounters
+
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
 from gateway.core.principal import Principal
@@ -24,7 +26,6 @@ from gateway.edge.operations import OPERATIONS
 from gateway.ledger.journal import Journal, JournalOptions
 from gateway.ledger.rounds import Rounds
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
-from gateway.limits.counters import LocalCounters
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
