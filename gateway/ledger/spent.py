@@ -13,6 +13,9 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.sqlite import open_database
 
 POLL_S = 0.02
+HOUR_S = 3600
+HOUR_NS = HOUR_S * 10**9
+_ONLY_IN_CALLS = {"run", "facts"}
 _INTO = (
     *("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "input_audio_tokens"),
     *("input_image_tokens", "cached_audio_tokens"),
@@ -22,11 +25,12 @@ _QUARTER_NS = 900_000_000_000
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What calls used that began within one hour (within one quarter of an hour, where runs or facts are kept apart).
+    """What calls used that began at about the same time.
 
     Attributes:
-        at: Unix seconds; when that time began, or the time asked for if that is later. calls: that were sent.
-        nano: of priced calls.
+        at: Unix seconds; the end of the hour in which they began, or of the quarter of an hour where calls themselves
+            are asked, but never after the time asked for: who limits by it limits rather too much than too little.
+        calls: that were sent. nano: of priced calls.
     """
 
     at: float
@@ -47,22 +51,30 @@ class Used(msgspec.Struct, frozen=True):
 
 
 def used_since(database: Path, since: float, until: float, by: Collection[str]) -> list[Used]:
-    """What calls used that began at or after `since` and before `until` (Unix seconds). A ledger that does not exist
-    yet has none. `by`: what is kept apart besides tenant, team, key and model: `user`, `prompt`, `agent`, `run`,
-    `facts`; the rest is empty.
+    """What calls used that began at or after `since` and before `until` (Unix seconds); from the hour on in which
+    `since` is, where the sums by the hour tell it. A ledger that does not exist yet has none.
+
+    Args:
+        by: what is kept apart besides tenant, team, key and model: `user`, `prompt`, `agent`, `run`, `facts`; the rest
+            is empty. Sums by the hour keep neither runs nor facts apart: for these every call is looked at.
 
     Raises:
         LedgerUnavailable: the ledger cannot be read.
     """
     if not database.exists():
         return []
-    values = {"since_ns": int(since * 1e9), "until_ns": int(until * 1e9)}
+    hour = int(until // HOUR_S)
+    first = int(since * 1e9) if _ONLY_IN_CALLS & {*by} else hour * HOUR_NS
     try:
         with closing(open_database(database, read_only=True)) as connection:
-            rows = connection.execute(_query(by), values).fetchall()
+            asked = {"since_ns": max(int(since * 1e9), first), "until_ns": int(until * 1e9)}
+            rows = connection.execute(_query("calls", by), asked).fetchall()
+            if not _ONLY_IN_CALLS & {*by}:
+                hours = {"first": int(since // HOUR_S), "after": hour}
+                rows += connection.execute(_query("usage_inputs", by), hours).fetchall()
     except sqlite3.Error as error:
         raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error
-    return [Used(max(since, row[0] / 1e9), *tuple(row)[1:]) for row in rows]
+    return [Used(min(row[0] / 1e9, until - 0.001), *tuple(row)[1:]) for row in rows]
 
 
 def wait_until_drained(folder: Path, seconds: float) -> bool:
@@ -85,16 +97,16 @@ def _left_behind(folder: Path) -> bool:
     return False
 
 
-def _query(by: Collection[str]) -> str:
-    """By the hour from the sums; what those do not keep apart, from the calls themselves, by the quarter of an hour."""
-    whole = {"run", "facts"} & {*by}
-    who, at, counts = ("calls", f"calls.started_ns / {_QUARTER_NS} * {_QUARTER_NS}", "calls")
-    source, number, times = "calls", "count(*)", "calls.started_ns >= :since_ns AND calls.started_ns < :until_ns"
-    if not whole:
-        who, at, counts = "usage_inputs", "usage_hours.hour * 3600000000000", "usage_hours"
+def _query(who: str, by: Collection[str]) -> str:
+    """From the calls, by the quarter of an hour, or from the sums by the hour (`usage_inputs`)."""
+    counts, number, source = "calls", "count(*)", "calls"
+    ends = f"(calls.started_ns / {_QUARTER_NS} + 1) * {_QUARTER_NS} - 1000000000"
+    times = "calls.started_ns >= :since_ns AND calls.started_ns < :until_ns"
+    if who != "calls":
+        counts, number = "usage_hours", "sum(usage_hours.calls)"
         source = "usage_hours JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs"
-        number = "sum(usage_hours.calls)"
-        times = "usage_hours.hour >= :since_ns / 3600000000000 AND usage_hours.hour * 3600000000000 < :until_ns"
+        ends = f"(usage_hours.hour + 1) * {HOUR_NS} - 1000000000"
+        times = "usage_hours.hour >= :first AND usage_hours.hour < :after"
     apart = {
         "user": "coalesce(people.user, '')",
         "prompt": f"{who}.prompt_id",
@@ -105,7 +117,7 @@ def _query(by: Collection[str]) -> str:
     kept = [column if word in by else "''" for word, column in apart.items()]
     into, out = (f"sum({' + '.join(f'{counts}.{name}' for name in names)})" for names in (_INTO, _OUT))
     return (
-        f"SELECT {at} AS at, {who}.tenant, {who}.team, {who}.key_id, {who}.model, {who}.target, {', '.join(kept)}, "  # noqa: S608
+        f"SELECT {ends} AS at, {who}.tenant, {who}.team, {who}.key_id, {who}.model, {who}.target, {', '.join(kept)}, "  # noqa: S608  words of this file alone
         f"{number}, {into}, {out}, coalesce(sum({counts}.cost_nano), 0) "
         f"FROM {source} LEFT JOIN people ON people.id = {who}.person "
         f"WHERE {times} AND {who}.target <> '' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"

@@ -27,7 +27,7 @@ class Spending(msgspec.Struct, frozen=True):
     """What one caller used of one model about one time.
 
     Attributes:
-        at: Unix seconds; of several calls added up, about when they began: to the hour.
+        at: Unix seconds; of several calls added up, about when they began: to the hour, and rather too late.
         model: the card's name, as limits match it. need: added up; `requests`: how many calls, of those that were
             sent or answered. nano: of priced calls.
     """
