@@ -57,8 +57,12 @@ def encode_rows(rows: Iterable[Row], fields: Fields, columns: int) -> bytes:
     """
     head, field = columns.to_bytes(2, "big"), fields.__getitem__
     parts: list[bytes] = []
+    name, first = "", b""
     for row in rows:
-        parts.append(head + uuid_field(row[0]))
+        if row[0] is not name:  # rows of one call come one after another
+            name = row[0]
+            first = head + uuid_field(name)
+        parts.append(first)
         parts += map(field, row[1:])
     return b"".join(parts)
 
