@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.core.record import Record
 from gateway.ledger.entries import Batch, parse
 
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 6 * 1024 * 1024
 
 
 class Tail:
