@@ -135,7 +135,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
 async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
     """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
     counters, state = LocalCounters(CLOCK), settings.state_dir
-    spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
+    spent = spent_by_ledger(settings.ledger, state / "journal", policies.catalogue, lambda: policies.limits.value.spans)
     seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
     await seeding.seed(counters.time())
     return counters, seeding

@@ -13,7 +13,7 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reports import Filters, people_for
-from gateway.ledger.slices import Part, parts
+from gateway.ledger.slices import QUARTER_NS, Part, parts
 from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.words import FILTERS, check_words, conditions, word_of
 from gateway.stores.reading import Reader
@@ -101,7 +101,7 @@ def used_since(
         by: what is kept apart besides tenant, team, key and model: `user`, `prompt`, `agent`, `run`, `facts`; the rest
             is empty.
         cuts: moments at which some limit's day or month begins: nothing is added up across one. fine_s: for how long
-            before `until` hours are kept apart as well; 0 where no limit slides.
+            before `until` hours are kept apart as well, and quarters of the running hour; 0 where no limit slides.
 
     Raises:
         LedgerUnavailable: the ledger cannot be read.
@@ -112,7 +112,7 @@ def used_since(
         people = people_for(reader, ("user",) if "user" in by else (), {})
         columns = [*_ALWAYS, *(_APART[word] for word in _APART if word in by)]
         for begin, end in _pieces(since, until, cuts, fine_s):
-            at = min(end / NS - 1.0, until - 0.001)
+            at = end / NS - 1.0 if end < int(until * NS) else until - 0.001
             of_calls = bool(_ONLY_IN_CALLS & {*by})
             found: dict[tuple[Any, ...], list[int]] = {}
             for part in [Part("calls", begin, end)] if of_calls else parts(begin, end):
@@ -128,7 +128,8 @@ def used_since(
 def _pieces(since: float, until: float, cuts: Collection[float], fine_s: float) -> Iterator[tuple[int, int]]:
     first, last = int(since * NS), int(until * NS)
     hours = range(-(-max(first, last - int(fine_s * NS)) // HOUR_NS) * HOUR_NS, last, HOUR_NS)
-    inner = [*(int(cut * NS) for cut in cuts), *(hours if fine_s else ())]
+    quarters = range(last // HOUR_NS * HOUR_NS, last, QUARTER_NS)
+    inner = [*(int(cut * NS) for cut in cuts), *((*hours, *quarters) if fine_s else ())]
     bounds: list[int] = sorted({first, last, *(at for at in inner if first < at < last)})
     yield from pairwise(bounds)
 
