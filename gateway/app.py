@@ -11,8 +11,7 @@ from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.core.days import date_time
-from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
@@ -29,9 +28,12 @@ from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
-from gateway.ledger.rendering import as_json
-from gateway.ledger.reports import usage
-from gateway.limits.counters import LocalCounters
+from gateway.ledgerview import organization_deps, usage_deps
+from gateway.limitpast import spent_by_ledger
+from gateway.limits.bounds import Counters
+from gateway.limits.local import LocalCounters
+from gateway.limits.seeding import Seeding
+from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.parts import Parts
@@ -46,7 +48,7 @@ from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
-from gateway.router.router import Router
+from gateway.router.router import Router, choose
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -94,11 +96,12 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
+        counters, seeding = await _counting(settings, policies, reports)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens)
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
             otlp.instrument(admin)
         memory = _memory(settings, stack)
@@ -113,17 +116,29 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 CLOCK.now(),
             ),
             stored=_stored(memory, router),
+            organization=organization_deps(
+                settings.ledger, admitting(credentials, "usage.read"), CLOCK.now, lambda: policies.prices.value.currency
+            ),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
+    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
+    counters, state = LocalCounters(CLOCK), settings.state_dir
+    spent = spent_by_ledger(settings.ledger, state / "journal", policies.catalogue, lambda: policies.limits.value.spans)
+    seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
+    await seeding.seed(counters.time())
+    return counters, seeding
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -140,6 +155,7 @@ def _parts(
     journal: Journal,
     memory: Memory | None,
     router: Router,
+    counters: Counters,
 ) -> Parts:
     config = settings.config
     return Parts(
@@ -154,8 +170,13 @@ def _parts(
         tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
-        counters=LocalCounters(),
-        limited=reports.limited,
+        choose=lambda permits: choose(permits, router.providers),
+        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
+            policies.prices.value.cost(target.provider, target.model, usage, at).nano
+        ),
+        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
+        counters=counters,
+        limiting=reports,
         journal=journal,
         journal_failed=reports.journal_failed,
         responses=memory,
@@ -224,13 +245,10 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
     return otlp
 
 
-def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
-    ledger = settings.ledger
+def _admin_deps(
+    settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
+) -> AdminDeps:
     history = PolicyHistory(settings.policy_history)
-
-    def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
-        first, end = (None if text is None else date_time(text) for text in (since, until))
-        return as_json(usage(ledger, groups, first, end, zone=zone))
 
     def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
         at_ns = at_text(time)
@@ -241,8 +259,9 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
         tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
-        usage=report,
+        usage=usage_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
+        limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,
     )

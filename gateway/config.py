@@ -23,7 +23,7 @@ from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
-from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger
+from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
 from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
@@ -213,7 +213,9 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
     """The part of it without which a gateway does not start: it would let nobody in, or keep no record."""
     config = settings.config
     needed = (("identity", identity_extra(config.identity)), ("ledger.url", ledger_extra(config.ledger)))
-    return [_missing(settings, who, extra) for who, extra in needed if extra]
+    missing = [_missing(settings, who, extra) for who, extra in needed if extra]
+    why = why_no_ledger(config.ledger)
+    return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:

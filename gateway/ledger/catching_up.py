@@ -1,5 +1,7 @@
-"""Having everything in the ledger that was recorded up to now, before its keepers change it."""
+"""Having everything in the ledger that was recorded up to now: before its keepers change it, and before limits go on
+from what it says."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +10,16 @@ from gateway.ledger.opening import open_ledger
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.rounds import Rounds
-from gateway.ledger.segments import AlreadyDraining, segments_by_writer, sole_drainer
+from gateway.ledger.segments import (
+    AlreadyDraining,
+    newer_exists,
+    segments_by_writer,
+    sole_drainer,
+    writer_is_dead,
+)
 
 STEP_S = 0.2
+POLL_S = 0.02
 
 
 def catch_up(place: LedgerPlace, folder: Path, wait_s: float, sleep: Callable[[float], None], clock: Clock) -> str:
@@ -43,3 +52,23 @@ def _left(place: LedgerPlace, folder: Path, wanted: dict[str, int]) -> int:
     # A segment that is gone has been consumed: that is why it went.
     there = {name: size for name, size in wanted.items() if (folder / name).exists()}
     return sum(max(0, size - reached.get(name, 0)) for name, size in there.items())
+
+
+def wait_until_drained(folder: Path, seconds: float) -> bool:
+    """Wait until what writers that are gone left behind is in the ledger; false if that takes longer. Blocks."""
+    until = time.monotonic() + seconds
+    while _left_behind(folder):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _left_behind(folder: Path) -> bool:
+    for path in folder.glob("*.jnl"):
+        try:
+            if writer_is_dead(path) and not newer_exists(path):
+                return True
+        except FileNotFoundError:
+            continue  # it has just been drained
+    return False

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 import msgspec
 
@@ -16,8 +19,19 @@ from gateway.ledger.segments import sole_drainer
 from gateway.ledger.store import LedgerStore, LedgerUnavailable
 
 _log = logging.getLogger("gateway.ledger")
+NICE = 10
 TIDY_EVERY_S = 3600.0
 TIDY_AGAIN_S = 60.0
+
+
+_T = TypeVar("_T")
+
+
+def _yield_to_workers() -> None:
+    """A backlog can wait, a call cannot: where both want the same core, workers go first. On Linux this is of the
+    thread that asks, and of those that it starts."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class DrainOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +67,7 @@ class Drainer:
         self._tidy_at = 0.0
         self._report = report
         self._stop = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "drainer", _yield_to_workers)
         self._running: asyncio.Task[None] | None = None
         self._sole = contextlib.ExitStack()
         self.last = Drained()
@@ -73,6 +88,7 @@ class Drainer:
             if self._running is not None:
                 await asyncio.shield(self._running)
         finally:
+            self._thread.shutdown()
             self._sole.close()
 
     async def _run(self) -> None:
@@ -86,7 +102,7 @@ class Drainer:
 
     async def _round(self) -> bool:
         try:
-            drained = await asyncio.to_thread(self._rounds.drain_once)
+            drained = await self._in_thread(self._rounds.drain_once)
             if drained.error:
                 _log.error("journals wait, nothing is lost: %s", drained.error)
             self._report(drained)
@@ -100,12 +116,15 @@ class Drainer:
             self._report(None)
         return not drained.error
 
+    def _in_thread(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def _tidy_up(self) -> None:
         now = self._clock.monotonic()
         if self._tidy is None or now < self._tidy_at:
             return
         try:
-            more = await asyncio.to_thread(self._tidy)
+            more = await self._in_thread(self._tidy)
         except LedgerUnavailable as error:
             _log.warning("old months are dropped another time: %s", error)
             more, now = False, now + TIDY_AGAIN_S - TIDY_EVERY_S

@@ -57,6 +57,6 @@ def month_of(ns: int) -> Month:
     """
     try:
         at = datetime.fromtimestamp(ns // 1_000_000_000, UTC)
-    except (OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"{ns} is no time") from error
     return Month(at.year, at.month)

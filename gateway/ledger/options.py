@@ -54,15 +54,17 @@ def check_ledger(document: Document[Any], options: LedgerOptions) -> None:
         raise document.error(("ledger", "read_url"), "ledger.read_url is a replica of ledger.url, which is not given")
     for name in ("url", "read_url"):
         url: str | None = getattr(options, name)
-        if url is None:
-            continue
-        wrong = ""
-        if not url:
-            wrong = "is empty: the environment does not hold it; without the line, the ledger is SQLite"
-        elif not url.startswith(SCHEMES):
-            wrong = "must start with postgresql://"
-        if wrong:
-            raise document.error(("ledger", name), f"ledger.{name} {wrong}")
+        if url and not url.startswith(SCHEMES):
+            raise document.error(("ledger", name), f"ledger.{name} must start with postgresql://")
+
+
+def why_no_ledger(options: LedgerOptions) -> str:
+    """What is missing to read or write it, in words; empty if nothing is. Whoever does neither needs no ledger, and so
+    no environment that names one."""
+    empty = [name for name in ("url", "read_url") if getattr(options, name) == ""]
+    if empty:
+        return f"ledger.{empty[0]} is empty: the environment does not hold it; without the line, the ledger is SQLite"
+    return ""
 
 
 def missing_extra(options: LedgerOptions) -> str:

@@ -19,7 +19,7 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import CHAIN_BITS, link_digest
-from gateway.ledger.copying import HEADER, TRAILER, Fields, encode_rows
+from gateway.ledger.copying import HEADER, TRAILER, Fields, Uuids, encode_rows
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.options import LedgerOptions
@@ -98,7 +98,7 @@ class PostgresLedger:
 
     def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
         with self._connected() as connection:
-            fresh = list(_first_of_each(records))
+            fresh = _first_of_each(records)
             self._partitions.cover(connection, _months(fresh))
             for _ in range(TRIES):
                 try:
@@ -192,7 +192,7 @@ class PostgresLedger:
     def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
         """Insert calls and what is below them; their ids and seals."""
         fields = self._fields.bounded()
-        fields, columns = self._fields.bounded(), len(CALL_COLUMNS) + 2
+        uuids, fields, columns = Uuids(), self._fields.bounded(), len(CALL_COLUMNS) + 2
         seals: list[tuple[str, bytes]] = []
         kept: list[Rows] = []
         with connection.cursor() as cursor:
@@ -203,22 +203,22 @@ class PostgresLedger:
                     sealed = [one.seal() for one in made]
                     seals += zip((one.call[0] for one in made), sealed, strict=True)
                     calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
-                    copy.write(encode_rows(calls, fields, columns))
+                    copy.write(encode_rows(calls, uuids, fields, columns))
                     kept += made
                 copy.write(TRAILER)
-            self._copy_below(cursor, _COPY_ATTEMPTS, len(ATTEMPT_COLUMNS), [one.attempts for one in kept])
-            self._copy_below(cursor, _COPY_CHARGES, len(CHARGE_COLUMNS), [one.charges for one in kept])
+            self._copy_below(cursor, uuids, _COPY_ATTEMPTS, len(ATTEMPT_COLUMNS), [one.attempts for one in kept])
+            self._copy_below(cursor, uuids, _COPY_CHARGES, len(CHARGE_COLUMNS), [one.charges for one in kept])
         return seals
 
     def _copy_below(
-        self, cursor: psycopg.Cursor[Any], statement: bytes, columns: int, rows: Sequence[Sequence[Row]]
+        self, cursor: psycopg.Cursor[Any], uuids: Uuids, statement: bytes, columns: int, rows: Sequence[Sequence[Row]]
     ) -> None:
         if not any(rows):
             return
         with cursor.copy(statement) as copy:
             copy.write(HEADER)
             for chunk in _chunks(rows):
-                copy.write(encode_rows(chain.from_iterable(chunk), self._fields, columns))
+                copy.write(encode_rows(chain.from_iterable(chunk), uuids, self._fields, columns))
             copy.write(TRAILER)
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
@@ -260,11 +260,13 @@ class PostgresLedger:
             self._connection = None
 
 
-def _first_of_each(records: Sequence[Record]) -> Iterable[Record]:
+def _first_of_each(records: Sequence[Record]) -> list[Record]:
+    if len({record.id for record in records}) == len(records):
+        return list(records)
     first: dict[str, Record] = {}
     for record in records:
         first.setdefault(record.id, record)
-    return first.values()
+    return list(first.values())
 
 
 def _months(records: Sequence[Record]) -> set[Month]:

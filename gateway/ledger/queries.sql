@@ -718,3 +718,50 @@ WHERE booked_ns >= :first AND booked_ns < :after {filters}
 -- name: hours_of_orphans
 SELECT DISTINCT booked_ns / 3600000000000 AS hour FROM adjustments
 WHERE late = 1 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = adjustments.call);
+
+-- name: calls_page
+SELECT * FROM calls
+WHERE started_ns >= :since_ns AND started_ns < :until_ns AND started_ns <= :last_ns {filters}
+ORDER BY started_ns DESC, id DESC LIMIT :limit;
+
+-- name: call_of_id
+SELECT * FROM calls WHERE id = :id;
+
+-- name: person_of_id
+SELECT "user" FROM people WHERE id = :id;
+
+-- name: spent_of_days
+SELECT
+    {columns}
+    sum(calls) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    sum(cost_nano) AS nano
+FROM usage_days JOIN usage_inputs ON usage_inputs.id = usage_days.inputs
+WHERE day >= :first AND day < :after AND target <> '' {filters}
+{group_by};
+
+-- name: spent_of_hours
+SELECT
+    {columns}
+    sum(calls) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    sum(cost_nano) AS nano
+FROM usage_hours JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs
+WHERE hour >= :first AND hour < :after AND target <> '' {filters}
+{group_by};
+
+-- name: spent_of_calls
+SELECT
+    {columns}
+    count(*) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    coalesce(sum(cost_nano), 0) AS nano
+FROM calls
+WHERE started_ns >= :first AND started_ns < :after AND target <> '' {filters}
+{group_by};

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
 
@@ -69,27 +70,26 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
     """
     if find_spec("pyarrow") is None:
         raise MissingParquet("Parquet needs pyarrow; install it with: pip install 'llm-gateway[parquet]'")
-    from decimal import Decimal
+    import pyarrow  # an extra: not everybody has it
+    from pyarrow import parquet
 
-    import pyarrow as pa  # an extra: not everybody has it
-    import pyarrow.parquet as pq
-
+    pa: Any = pyarrow  # it has no types of its own
+    write: Any = parquet
     money, count = pa.decimal128(38, 9), pa.int64()
     # Sums that no 64 bits hold come of an upstream's nonsense only; decimals hold them all the same.
     large = {name for name in NUMBERS if any(getattr(row, name) >= 2**63 for row in rows)}
-    fields = [(name, pa.string()) for name in group_by]
-    for name in NUMBERS:
-        kind = money if name in _MONEY else pa.decimal128(38, 0) if name in large else count
-        fields.append((_MONEY.get(name, name), kind))
+    fields: list[Any] = [(name, pa.string()) for name in group_by]
     columns: dict[str, list[Any]] = {name: [row.group[name] for row in rows] for name in group_by}
     for name in NUMBERS:
         if name in _MONEY:
             texts = [_money(row, None)[_MONEY[name]] for row in rows]
+            fields.append((_MONEY[name], money))
             columns[_MONEY[name]] = [None if text is None else Decimal(text) for text in texts]
         else:
+            fields.append((name, pa.decimal128(38, 0) if name in large else count))
             columns[name] = [getattr(row, name) for row in rows]
     out = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=pa.schema(fields)), out)
+    write.write_table(pa.table(columns, schema=pa.schema(fields)), out)
     return out.getvalue()
 
 

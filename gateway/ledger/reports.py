@@ -127,13 +127,34 @@ def usage(
     return [_row(key, found[key], group_by) for key in sorted(found)]
 
 
+def usage_of_spans(
+    place: LedgerPlace, spans: Sequence[tuple[int, int]], group_by: Sequence[str], filters: Filters
+) -> list[list[UsageRow]]:
+    """The same for several periods at once (Unix nanoseconds, the end exclusive), by words that are not of time.
+
+    Raises:
+        ValueError: an unknown word. LedgerUnavailable: the ledger cannot be read.
+    """
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in filters.items()}
+    check_words(group_by, FILTERS, "group")
+    check_words(wanted, FILTERS, "filter")
+    with ledger_reader(place) as reader:
+        if reader is None:
+            return [[] for _ in spans]
+        read = _Reading(reader, group_by, wanted)
+        found = (read.sums(*span) for span in spans)
+        return [[_row(key, sums[key], group_by) for key in sorted(sums)] for sums in found]
+
+
 def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
     """Which of these filters match no call of any time, so that a slip of the pen is not taken for no usage."""
     unseen: list[str] = []
     with ledger_reader(place) as reader:
-        for name, value in filters.items() if reader is not None else ():
+        if reader is None:
+            return unseen
+        for name, value in filters.items():
             wanted = {name: [value] if isinstance(value, str) else list(value)}
-            condition, values = conditions(wanted, _people(reader, (), wanted))
+            condition, values = conditions(wanted, people_for(reader, (), wanted))
             query = reader.queries["call_seen" if word_of(name).of_calls else "input_seen"]
             if reader.one(query.format(filters=condition), values) is None:
                 unseen.append(name)
@@ -152,7 +173,7 @@ class _Reading:
     def __init__(self, reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
         self._reader = reader
         self._words: list[Word] = [word_of(name) for name in words]
-        self._people = _people(reader, words, filters)
+        self._people = people_for(reader, words, filters)
         self._of_calls = any(word_of(name).of_calls for name in (*words, *filters))
         columns = list(dict.fromkeys(column for word in self._words for column in word.columns))
         self._width = len(columns)
@@ -193,7 +214,7 @@ class _Reading:
         return key
 
 
-def _people(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
+def people_for(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
     """Names by the ids of persons: of everybody if a report shows users, of those it asks for otherwise."""
     queries = reader.queries
     asked = filters.get("user", ())

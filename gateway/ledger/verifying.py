@@ -180,7 +180,7 @@ def _outside(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
     tally.before_chain = (reader.one(queries["calls_unsealed"]) or {"calls": 0})["calls"]
     known = (reader.one(queries["calls_before_chain"]) or {"calls": 0})["calls"] or 0
     if began is not None or tally.before_chain > known:
-        first = 0 if tally.before_chain > known else began
+        first: int = 0 if tally.before_chain > known else began or 0
         outside = [
             row["id"]
             for row in reader.rows(queries["calls_outside"], {"since_ns": max(first, since_ns), "limit": SHOWN})

@@ -91,7 +91,8 @@ def tags_of(text: str) -> Mapping[str, str]:
 
 def conditions(filters: Mapping[str, Sequence[str]], people: People) -> Condition:
     """` AND …` for each filter (any of its values), and the values that the SQL names."""
-    sql, values = "", {}
+    sql = ""
+    values: dict[str, Any] = {}
     for place, (name, wanted) in enumerate(filters.items()):
         texts: list[str] = []
         for number, value in enumerate(wanted):

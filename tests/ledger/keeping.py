@@ -31,8 +31,15 @@ def call(number: int, **fields: Any) -> Record:
         Attempt(n=2, role="mirror", account="gateway:mirrors", charges=charges[:1], **served),
     )
     known = {
-        **{"model": f"m{number % 3}", "target": "p/m", "served_model": "m-1", "cost_nano": 1_500, "list_nano": 1_600},
-        **{"user": PEOPLE[number % 3], "attempts": attempts, "tags": '{"env":"dev"}', "facts": ""},
+        "model": f"m{number % 3}",
+        "target": "p/m",
+        "served_model": "m-1",
+        "cost_nano": 1_500,
+        "list_nano": 1_600,
+        "user": PEOPLE[number % 3],
+        "attempts": attempts,
+        "tags": '{"env":"dev"}',
+        "facts": "",
     }
     return closed_record(number, **{**known, **fields})
 

@@ -18,10 +18,9 @@ from ledger_parts import START_NS, Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
 from gateway.core.traffic import Traffic
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger import decisions, rollup
 from gateway.ledger.decisions import verify_decisions
-from gateway.ledger.entries import LARGEST
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.rollup import HOUR_NS, INPUTS

@@ -48,19 +48,28 @@ TAMPERED = {
     ),
     "a call in another link": ("UPDATE calls SET link = {b} WHERE id = '{2}'", "link 2 of .*: 1 calls more than the 4"),
     "the last link is gone": ("DELETE FROM links WHERE seq = {b}", "link 2 .*is not there, but 4 calls are in it"),
-    "the first link is gone": ("DELETE FROM links WHERE seq = {a}", "link 2 of .*: the link before it, 1.*, is not there"),
+    "the first link is gone": (
+        "DELETE FROM links WHERE seq = {a}",
+        "link 2 of .*: the link before it, 1.*, is not there",
+    ),
     "a changed link": ("UPDATE links SET writer = 'x' WHERE seq = {a}", "link 1 of .*: it does not follow"),
     "a call sealed anew": ("UPDATE calls SET seal = '\\x00' WHERE id = '{2}'", "link 1 of .*: it does not follow"),
     "a call outside the chain": ("UPDATE calls SET link = 0 WHERE id = '{2}'", "calls that are in no link.*{2}"),
     "a forged hour": ("UPDATE usage_hours SET cost_nano = 1 WHERE inputs = 1", "usage of 2023-11-14 22:00 UTC: kept"),
     "an hour that is gone": ("DELETE FROM usage_hours WHERE inputs = 1", "usage of 2023-11-14 22:00 UTC: kept none"),
-    "a forged day": ("UPDATE usage_days SET calls = calls + 1 WHERE inputs = 1", "usage of 2023-11-14 UTC: .*its hours"),
+    "a forged day": (
+        "UPDATE usage_days SET calls = calls + 1 WHERE inputs = 1",
+        "usage of 2023-11-14 UTC: .*its hours",
+    ),
     "forged charges": ("UPDATE charge_hours SET nano = 0 WHERE inputs = 1", "charges of 2023-11-14 22:00 UTC: kept"),
     "forged charges of a day": ("DELETE FROM charge_days WHERE inputs = 1", "charge of 2023-11-14 UTC: kept none"),
     "forged inputs": ("UPDATE usage_inputs SET team = 'x' WHERE id = 1", "usage_inputs 1: its digest"),
     "inputs that are gone": ("DELETE FROM usage_inputs WHERE id = 1", "22:00 UTC: its inputs 1 are not there"),
     "a forged SKU": ("UPDATE skus SET rate = 1 WHERE id = 1", "skus 1: its digest"),
-    "forged decisions": ("UPDATE decision_hours SET refused = 1 WHERE inputs = 1", "decisions of hour 472222, inputs 1"),
+    "forged decisions": (
+        "UPDATE decision_hours SET refused = 1 WHERE inputs = 1",
+        "decisions of hour 472222, inputs 1",
+    ),
 }
 
 
@@ -82,7 +91,13 @@ def test_who_makes_the_chain_anew_cannot_make_the_heads_that_were_noted(desk: De
     with opened(desk) as reader:
         (head,) = heads(reader)
         assert has_head(reader, head.digest)
-    edit(desk, f"DELETE FROM links WHERE seq = {link(desk, 2)}", "DELETE FROM charges", "DELETE FROM attempts", "DELETE FROM calls")
+    edit(
+        desk,
+        f"DELETE FROM links WHERE seq = {link(desk, 2)}",
+        "DELETE FROM charges",
+        "DELETE FROM attempts",
+        "DELETE FROM calls",
+    )
     with opened(desk) as reader:
         assert not has_head(reader, head.digest)
         with pytest.raises(ValueError, match="is no head"):

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from ledger_parts import Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
-from gateway.core.usage import METERS, Usage
-from gateway.ledger.entries import LARGEST
+from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_csv, as_json, cells, table
 from gateway.ledger.reports import never_seen, usage
