@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from gateway.ledger.adjusting.finding import PACKAGE
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reports import Filters, people_for
 from gateway.ledger.slices import LAST_NS, period
 from gateway.ledger.words import FILTERS, FORGOTTEN_PERSON, check_words, conditions
 from gateway.stores.reading import Reader
+from gateway.stores.sqlite import named_queries
 
 # What stands for the store itself: nobody else's business.
 _OWN = ("seal", "link", "person")
@@ -47,7 +49,8 @@ def calls_page(
 
 
 def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
-    """One call with `attempts`, each with its `charges`; None if the ledger has none of this id.
+    """One call with `attempts`, each with its `charges`, and with `adjustments` of what those cost; None if the ledger
+    has none of this id.
 
     Raises:
         LedgerUnavailable: the ledger cannot be read.
@@ -58,7 +61,10 @@ def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
             return None
         attempts = list(reader.rows(reader.queries["attempts_of_call"], {"call": id}))
         charges = list(reader.rows(reader.queries["charges_of_call"], {"call": id}))
-        return {**_shown(reader, call), "attempts": [_attempt(row, charges) for row in attempts]}
+        adjusted = reader.rows(named_queries(PACKAGE)["adjustments_of_call"], {"call": id})
+        adjustments = [{name: value for name, value in row.items() if name not in ("call", "seal")} for row in adjusted]
+        shown = {"attempts": [_attempt(row, charges) for row in attempts], "adjustments": adjustments}
+        return {**_shown(reader, call), **shown}
 
 
 def _is_id(text: str) -> bool:

@@ -1,6 +1,6 @@
 """What was bought, by line items: a model and a meter, at what cost. From the charges' roll-ups, exact at the edges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -72,18 +72,20 @@ class _Costs:
                     sums = found.setdefault(key, [0, 0, 0, 0])
                     for place, name in enumerate(("charges", "quantity", "nano", "unpriced")):
                         sums[place] += part.sign * row[name]
-        return [self._cost(key, sums) for key, sums in sorted(found.items()) if sums[0]]
+        return [self._cost(key, sums) for key, sums in sorted(found.items()) if any(sums)]
 
-    def _rows(self, part: Part) -> Any:
+    def _rows(self, part: Part) -> Iterator[Mapping[str, Any]]:
         sku, charges = ("attempts", "charges") if part.unit == "calls" else ("skus", "skus")
         columns = [*self._columns, f"{sku}.account"]
         columns += [f"{sku}.served_model", f"{charges}.meter"] if self._items else []
-        query = self._reader.queries[f"charges_of_{part.unit}"].format(
-            columns="".join(f"{name} AS c{place}, " for place, name in enumerate(columns)),
-            group_by="GROUP BY " + ", ".join(f"c{place}" for place in range(len(columns))),
-            filters=self._filter,
-        )
-        return self._reader.rows(query, {"first": part.first, "after": part.after, **self._values})
+        # Roll-ups have in them what calls were corrected by.
+        for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
+            query = self._reader.queries[f"charges_of_{unit}"].format(
+                columns="".join(f"{name} AS c{place}, " for place, name in enumerate(columns)),
+                group_by="GROUP BY " + ", ".join(f"c{place}" for place in range(len(columns))),
+                filters=self._filter,
+            )
+            yield from self._reader.rows(query, {"first": part.first, "after": part.after, **self._values})
 
     def _key(self, row: Mapping[str, Any]) -> tuple[str, ...] | None:
         tenant, team, key_id, person, account = (row[f"c{place}"] for place in range(5))

@@ -676,6 +676,14 @@ FROM adjustments JOIN calls ON calls.id = adjustments.call
 WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after {filters}
 {group_by};
 
+-- name: spent_of_adjustments
+SELECT
+    {columns}
+    0 AS calls, 0 AS input_tokens, 0 AS output_tokens, coalesce(sum(adjustments.nano), 0) AS nano
+FROM adjustments JOIN calls ON calls.id = adjustments.call
+WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after AND target <> '' {filters}
+{group_by};
+
 -- name: inputs_of_adjustments
 SELECT
     tenant, team, key_id, facts, data_class, operation, model, attributes,

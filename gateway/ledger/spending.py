@@ -138,12 +138,15 @@ def _rows(
     reader: Reader, part: Part, columns: Sequence[str], condition: str, values: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     names = ", ".join(f"c{number}" for number in range(len(columns)))
-    query = reader.queries[f"spent_of_{part.unit}"].format(
-        columns="".join(f"{column} AS c{number}, " for number, column in enumerate(columns)),
-        group_by=f"GROUP BY {names}" if names else "",
-        filters=condition,
-    )
-    return reader.rows(query, {"first": part.first, "after": part.after, **values})
+    shape = {
+        "columns": "".join(f"{column} AS c{number}, " for number, column in enumerate(columns)),
+        "group_by": f"GROUP BY {names}" if names else "",
+        "filters": condition,
+    }
+    # Roll-ups have in them what calls were corrected by.
+    for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
+        query = reader.queries[f"spent_of_{unit}"].format(**shape)
+        yield from reader.rows(query, {"first": part.first, "after": part.after, **values})
 
 
 def _used(at: float, key: Mapping[str, Any], sums: Sequence[int], people: Mapping[int, tuple[str, str]]) -> Used:

@@ -14,10 +14,13 @@ from pricing_parts import NOW_NS, Rates, book_of, bought, expected, money, repri
 from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.ledger.adjusting import repricing as running
+from gateway.ledger.calls import call_with_attempts
 from gateway.ledger.closing import came_late, close_month, month_named
+from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.decisions import decision_inputs
 from gateway.ledger.forgetting import forget_person
 from gateway.ledger.reading import ledger_reader
+from gateway.ledger.spending import spent
 from gateway.ledger.writing import ledger_transaction
 
 KINDS = ("sqlite", "postgres")
@@ -59,6 +62,21 @@ def test_every_report_of_the_roll_ups_has_the_difference_and_so_has_one_of_singl
     edge = datetime.fromtimestamp((START_NS + 3 * 60_000_000_000) / 1e9, UTC)
     assert money(desk, until=edge) == {(): expected(records[:2], right)}
     assert sum(row.cost_nano for row in decision_inputs(place_of(desk), None)) == expected(records, right)[0]
+    span = (0, records[2].started_ns)
+    (costs,) = costs_of_spans(place_of(desk), [span], ["project"], False, {})
+    teams = sum(one.nano for one in costs if not one.group["project"].startswith("gateway:"))
+    assert teams == expected(records[:2], right)[0] == spent(place_of(desk), *span, {}).nano
+
+
+def test_a_call_is_shown_with_what_it_was_corrected_by(desk: Desk) -> None:
+    (record,) = committed(desk, CHEAP, 1)
+    repriced(desk, book_of(DEAR))
+    shown = call_with_attempts(place_of(desk), record.id)
+    assert shown is not None
+    assert shown["cost_nano"] == record.cost_nano
+    corrected = sum(row["nano"] for row in shown["adjustments"] if row["served"])
+    assert shown["cost_nano"] + corrected == expected([record], book_of(DEAR))[0]
+    assert {row["made_by"] for row in shown["adjustments"]} == {"cli:tests"}
 
 
 def test_twice_the_same_adds_nothing_and_a_later_one_is_against_what_stands(desk: Desk) -> None:
