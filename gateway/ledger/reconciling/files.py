@@ -10,7 +10,7 @@ from hashlib import blake2b
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gateway.ledger.reconciling import anthropic, aws, focus_rows, openai
 from gateway.ledger.reconciling.stated import At, Export, ExportError
@@ -106,7 +106,7 @@ def _pages(name: str, text: str) -> list[Row]:
             found = [json.loads(line, parse_float=Decimal) for line in text.splitlines() if line.strip()]
         except ValueError:
             raise ExportError(f"{name}: it is not JSON: {error}") from None
-    pages: list[Any] = found if isinstance(found, list) else [found]
+    pages = cast(list[Any], found) if isinstance(found, list) else [found]
     for page in pages:
         _check_page(name, page)
     return pages
@@ -123,8 +123,8 @@ def _check_page(name: str, page: Any) -> None:
 
 
 def _listed(value: Any, name: str) -> list[Any] | None:
-    found: Any = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, list) else None
+    found: Any = cast(dict[str, Any], value).get(name) if isinstance(value, dict) else None
+    return cast(list[Any], found) if isinstance(found, list) else None
 
 
 def _table(text: str) -> tuple[list[str], list[tuple[int, Row]]]:
@@ -163,6 +163,5 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, list | dict):
-        pairs: Any = value
-        return json.dumps(dict(pairs), default=str)
+        return json.dumps(dict(cast(Any, value)), default=str)
     return value

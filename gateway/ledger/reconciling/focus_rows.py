@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from gateway.ledger.reconciling.aws import usage_type
 from gateway.ledger.reconciling.stated import At, Export, Stated, day_of, number, quantities, span, text_of
@@ -69,8 +69,7 @@ def _details(row: Row, at: At) -> Mapping[str, Any]:
         found: Any = json.loads(text, parse_float=Decimal)
     except ValueError:
         raise at.error("SkuPriceDetails is not JSON") from None
-    details: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    return details
+    return cast(Mapping[str, Any], found) if isinstance(found, dict) else {}
 
 
 def _what(row: Row, details: Mapping[str, Any]) -> tuple[str, str, str]:
