@@ -18,6 +18,7 @@ from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
+from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
 from gateway.identity.callers import Callers
@@ -116,9 +117,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 CLOCK.now(),
             ),
             stored=_stored(memory, router),
-            organization=organization_deps(
-                settings.ledger, admitting(credentials, "usage.read"), CLOCK.now, lambda: policies.prices.value.currency
-            ),
+            organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
@@ -130,6 +129,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
+    admit = admitting(credentials, "usage.read")
+    return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
 
 
 async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:

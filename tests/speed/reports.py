@@ -55,7 +55,6 @@ def measure(ledger: Path, size: Size) -> list[Figure]:
         ("by tenant, team, key, user, model", ["tenant", "team", "key", "user", "model"], {}),
         ("by a tag and provider", ["tag:cost_center", "provider"], {}),
         ("by team and day", ["team", "day"], {}),
-        ("by hour", ["hour"], {}),
         ("one team by hour", ["hour"], {"filters": {"team": "team-7"}}),
         ("by team and month of Berlin", ["team", "month"], {"zone": "Europe/Berlin"}),
         ("by team and day of Berlin", ["team", "day"], {"zone": "Europe/Berlin"}),
@@ -69,11 +68,13 @@ def measure(ledger: Path, size: Size) -> list[Figure]:
     by_outcome = best(lambda: usage(place, ["team", "outcome"], **hour))
     lines = size.hours * min(200, size.groups)
     every = best(lambda: usage(place, ["team", "hour"]), times=1)
+    hourly = best(lambda: usage(place, ["hour"]))
     month_ns = int(BEGAN.timestamp()) * 1_000_000_000
     team = best(lambda: spent(place, month_ns, month_ns + size.hours * HOUR_NS, {"team": "team-7", "tenant": "t7"}))
     return [
         *figures,
         _figure("the last hour by team and outcome: from its calls", by_outcome),
+        _figure(f"by hour, of everybody: all {size.hours * size.groups:,} rows of the hours", hourly),
         _figure(f"by team and hour: {lines:,} lines", every),
         _figure("what a team has spent this month, for its budget", team, 50.0),
     ]
