@@ -30,7 +30,7 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
-from gateway.limits.counters import LocalCounters
+from gateway.limits.local import LocalCounters
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.parts import Parts
@@ -44,7 +44,7 @@ from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
-from gateway.router.router import Router
+from gateway.router.router import Router, choose
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -150,8 +150,13 @@ def _parts(
         tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
-        counters=LocalCounters(),
-        limited=reports.limited,
+        choose=lambda permits: choose(permits, router.providers),
+        estimate_cost=lambda target, usage, at: (
+            policies.prices.value.cost(target.provider, target.model, usage, at).nano
+        ),
+        ceiling_cost=lambda target, usage, at: None,  # noqa: ARG005
+        counters=LocalCounters(CLOCK),
+        limiting=reports,
         journal=journal,
         journal_failed=reports.journal_failed,
         responses=memory,

@@ -1,17 +1,88 @@
-"""Quotas in the headers of OpenAI's API, which its SDKs and many tools read."""
+"""Quotas in the headers that clients read: OpenAI's, and Anthropic's on answers in its dialect.
 
-from gateway.limits.counters import Quota
+Sources: OpenAI's page "Rate limits" (resets as durations, `6m0s`), Anthropic's page "Rate limits" (resets as RFC 3339
+times). Of several bounds of one dimension the one that has least left is told. Money has headers of our own.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from gateway.core.money import decimal_text
+from gateway.limits.bounds import Bound, Dimension, Level, Refusal
+
+Tightest = Mapping[Dimension, Level]
+_OPENAI: tuple[tuple[Dimension, str], ...] = (("requests", "requests"), ("tokens", "tokens"))
+_ANTHROPIC: tuple[tuple[Dimension, str], ...] = (
+    *(("requests", "requests"), ("tokens", "tokens")),
+    *(("input_tokens", "input-tokens"), ("output_tokens", "output-tokens")),
+)
 
 
-def quota_headers(requests: Quota | None, tokens: Quota | None) -> dict[str, str]:
-    """`x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; a dimension without a limit has none."""
+def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str, str]:
+    """What is left; a dimension without a limit has no headers.
+
+    Args:
+        now: Unix seconds.
+    """
+    found = tightest(levels)
     headers: dict[str, str] = {}
-    for name, quota in (("requests", requests), ("tokens", tokens)):
-        if quota is not None:
-            headers[f"x-ratelimit-limit-{name}"] = str(quota.limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(quota.remaining)
-            headers[f"x-ratelimit-reset-{name}"] = duration(quota.reset_s)
+    if dialect == "anthropic":
+        for dimension, name in _ANTHROPIC:
+            if (level := found.get(dimension)) is not None:
+                headers[f"anthropic-ratelimit-{name}-limit"] = str(level.bound.maximum)
+                headers[f"anthropic-ratelimit-{name}-remaining"] = str(level.remaining)
+                headers[f"anthropic-ratelimit-{name}-reset"] = moment(now + level.reset_s)
+    else:
+        for dimension, name in _OPENAI:
+            if (level := found.get(dimension)) is not None:
+                headers[f"x-ratelimit-limit-{name}"] = str(level.bound.maximum)
+                headers[f"x-ratelimit-remaining-{name}"] = str(level.remaining)
+                headers[f"x-ratelimit-reset-{name}"] = duration(level.reset_s)
+    if (level := found.get("cost")) is not None:
+        headers["x-gateway-budget-limit"] = decimal_text(level.bound.maximum)
+        headers["x-gateway-budget-remaining"] = decimal_text(level.remaining)
+        headers["x-gateway-budget-reset"] = moment(now + level.reset_s)
     return headers
+
+
+def tightest(levels: Sequence[Level]) -> Tightest:
+    """By dimension, the bound that has least left."""
+    found: dict[Dimension, Level] = {}
+    for level in levels:
+        dimension = level.bound.dimension
+        if dimension not in found or level.remaining < found[dimension].remaining:
+            found[dimension] = level
+    return found
+
+
+def refused_level(refusal: Refusal) -> Level:
+    """How full the bound is that said no, where no more is known."""
+    return Level(refusal.bound, min(refusal.current, refusal.bound.maximum), refusal.retry_after_s)
+
+
+def warning(bounds: Sequence[Bound]) -> str:
+    """What `x-gateway-warning` says of limits that a call goes over and that only warn."""
+    return "; ".join(f"limit {bound.limit_id} exceeded: {shown(bound)} {words(bound)}" for bound in bounds)
+
+
+def words(bound: Bound) -> str:
+    return bound.name.replace("_", " ")
+
+
+def shown(bound: Bound, amount: int | None = None) -> str:
+    """An amount of the bound's dimension, its maximum if none is given, as people write it."""
+    amount = bound.maximum if amount is None else amount
+    return decimal_text(amount) if bound.dimension == "cost" else str(amount)
+
+
+def scope_text(bound: Bound) -> str:
+    return ", ".join(f"{word} {value or '(none)'}" for word, value in bound.scope) or "everybody"
+
+
+def moment(unix_s: float) -> str:
+    """RFC 3339, in whole seconds, not before it is so."""
+    return datetime.fromtimestamp(math.ceil(unix_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:

@@ -42,17 +42,38 @@ def metering(parts: Parts) -> Layer:
 
 def close(call: Call, parts: Parts) -> None:
     """Put usage and cost on the record and write it."""
+    record = call.record
+    account(call, parts)
+    try:
+        parts.journal.closed(record)
+    except OSError as error:
+        parts.journal_failed(error)
+
+
+def pricing(parts: Parts) -> Layer:
+    """Innermost: its ending runs first, so that whatever settles afterwards finds usage and cost on the record."""
+
+    def layer(service: Service) -> Service:
+        async def priced(call: Call) -> Reply:
+            call.on_end(lambda: account(call, parts))
+            return await service(call)
+
+        return priced
+
+    return layer
+
+
+def account(call: Call, parts: Parts) -> None:
+    """Put usage and cost on the record; a second time changes nothing."""
     record, served = call.record, call.served
+    if record.usage_source != "none" or record.pricing != "none":
+        return
     record.served_model = served.model
     record.finish_reason = served.finish_reason
     record.upstream_request_id = served.request_id
     record.usage, record.usage_source = known_usage(call)
     if call.target is not None and (record.usage is not None or record.outcome == "completed"):
         price(call, parts)
-    try:
-        parts.journal.closed(record)
-    except OSError as error:
-        parts.journal_failed(error)
 
 
 def price(call: Call, parts: Parts) -> None:

@@ -61,6 +61,11 @@ class Metrics:
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
         self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
+        self.limit_warnings = counter("limit_warnings", "Calls over a limit that only warns.", "rule", "dimension")
+        self.limit_wait = histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, "rule", "dimension")
+        self.budget_used = gauge(
+            "budget_used_ratio", "Fullest budget among the last calls.", "rule", "dimension", mode="livemax"
+        )
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
