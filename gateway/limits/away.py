@@ -71,7 +71,10 @@ class LocalShare:
         self._local.settle(hold.local, used)
         for bound in hold.owed:
             if amount := used.of(bound.dimension):
-                self.owed[bound.key] = (bound, self.owed.get(bound.key, (bound, 0))[1] + amount)
+                self.owe(bound, amount)
+
+    def owe(self, bound: Bound, amount: int) -> None:
+        self.owed[bound.key] = (bound, self.owed.get(bound.key, (bound, 0))[1] + amount)
 
     def take_owed(self) -> Sequence[tuple[Bound, int]]:
         """What Redis has not heard of, once."""

@@ -8,6 +8,7 @@ on one server. There one script decides over one tag; on a single server it deci
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from importlib.resources import files
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -68,7 +69,12 @@ class Group(msgspec.Struct, frozen=True):
     calendar: Mapping[int, tuple[int, int, int, int]]
 
     def needs(self, need: Need) -> list[int]:
+        """What a call takes of each bound."""
         return [need.of(bound.dimension) for bound in self.bounds]
+
+    def used(self, used: Need) -> list[int]:
+        """What it has used of each when it has ended: nothing is under way any more."""
+        return [0 if bound.span.kind == "now" else used.of(bound.dimension) for bound in self.bounds]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -103,7 +109,12 @@ class Plans:
         return b"%b:{%b}:%b" % (self._prefix, _tag(bound), bound.key.encode())
 
     def holds_key(self, tag: bytes) -> bytes:
-        return b"%b:{%b}:holds" % (self._prefix, tag)
+        """Of a tag's reservations."""
+        return self.own_key(tag, b"holds")
+
+    def own_key(self, tag: bytes, name: bytes) -> bytes:
+        """A key that is no counter: no limit's id is empty, so none is called like it."""
+        return b"%b:{%b}:|%b" % (self._prefix, tag, name)
 
     def tag(self, bound: Bound) -> bytes:
         """What its counter is kept by: without a Cluster there is one place for all."""
@@ -122,7 +133,7 @@ class Plans:
         bounds = tuple(all_bounds[place] for place in places)
         calendar = {n: starts_ms(bound.span, now) for n, bound in enumerate(bounds) if bound.span.kind == "calendar"}
         keys = tuple(map(self.key, bounds))
-        fixed = _encode([_described(bound, calendar.get(n)) for n, bound in enumerate(bounds)])
+        fixed = _encode([described(bound, now) for bound in bounds])
         holds = self.holds_key(tag)
         return Group(
             tag=tag,
@@ -140,13 +151,11 @@ def _tag(bound: Bound) -> bytes:
     return quote(bound.tag, safe="").encode() or _NOBODYS
 
 
-def _described(bound: Bound, starts: tuple[int, int, int, int] | None) -> list[object]:
-    """As reserve.lua reads it."""
-    fixed: list[object] = [0, _STRICTNESS[bound.on_exceeded], bound.maximum]
+def described(bound: Bound, now: float) -> list[Any]:
+    """As reserve.lua reads it: kind, strictness, maximum, and of a span slice in ms and slices, or starts."""
+    fixed = [_STRICTNESS[bound.on_exceeded], bound.maximum]
     if bound.span.kind == "sliding":
-        fixed[0] = 1
-        fixed += [bound.span.seconds * 1000 / bound.span.slices, bound.span.slices]
-    elif starts is not None:
-        fixed[0] = 2
-        fixed.append(starts)
-    return fixed
+        return [1, *fixed, bound.span.seconds * 1000 / bound.span.slices, bound.span.slices]
+    if bound.span.kind == "calendar":
+        return [2, *fixed, starts_ms(bound.span, now)]
+    return [0, *fixed]

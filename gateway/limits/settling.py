@@ -41,7 +41,7 @@ class Settling:
     """Belongs to one event loop.
 
     Args:
-        holds_key: of a tag. unscripted: told when a server does not know the scripts (any more).
+        holds_key: of a tag.
 
     Attributes:
         dropped: endings that could not be kept any longer; their holds expire.
@@ -52,12 +52,11 @@ class Settling:
         store: RedisStore,
         scripts: Mapping[str, Script],
         holds_key: Callable[[bytes], bytes],
-        unscripted: Callable[[Link], None],
     ) -> None:
         self._store = store
         self._settle, self._adjust = scripts["settle"], scripts["adjust"]
         self._holds_key = holds_key
-        self._unscripted = unscripted
+        self._loading: asyncio.Task[bool] | None = None
         self._endings: dict[bytes, list[Ending]] = {}
         # (key, field, slices or starts) → by how much, for each tag.
         self._changes: dict[bytes, dict[tuple[str, Any, Any], int]] = {}
@@ -120,7 +119,7 @@ class Settling:
                     self._keep(tag, ending)
             elif isinstance(answer, Exception):
                 # A script that was refused has not begun.
-                self._failed(link, answer)
+                self.failed(link, answer)
                 for ending in endings:
                     ending.tries += 1
                     if ending.tries < MAX_TRIES:
@@ -134,17 +133,18 @@ class Settling:
         def done(answer: Any) -> None:
             """Without an answer they are not sent again: they may have been made, and twice would be wrong too."""
             if isinstance(answer, Exception):
-                self._failed(link, answer)
+                self.failed(link, answer)
 
         words = [packed_word(_encode([key, field, by, slices])) for (key, field, slices), by in changes.items() if by]
         for first in range(0, len(words), AT_ONCE):
             chunk = words[first : first + AT_ONCE]
             link.send(evalsha(self._adjust, (self._holds_key(tag),), more=len(chunk)) + b"".join(chunk), done)
 
-    def _failed(self, link: Link, error: Exception) -> None:
+    def failed(self, link: Link, error: Exception) -> None:
+        """A server answered with an error: do what helps against it."""
         said = str(error)
         if said.startswith("NOSCRIPT"):
-            self._unscripted(link)
+            self._loading = asyncio.create_task(link.load())
         elif said.startswith(("MOVED", "ASK ", "TRYAGAIN")):
             self._store.moved()
         else:

@@ -39,7 +39,11 @@ class Wire(asyncio.Protocol):
     """
 
     def __init__(
-        self, patience_s: float, lost: Callable[[str], None], answered: Callable[[float], None], now: Callable[[], float]
+        self,
+        patience_s: float,
+        lost: Callable[[str], None],
+        answered: Callable[[float], None],
+        now: Callable[[], float],
     ) -> None:
         import hiredis
 

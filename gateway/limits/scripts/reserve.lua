@@ -95,7 +95,7 @@ for n, bound in ipairs(bounds) do
   if kind == 1 then look_sliding(n, key, bound[4], bound[5])
   elseif kind == 2 then look_calendar(n, key, bound[4])
   else
-    field[n], reset[n], left[n] = 'u', 0, ttl
+    field[n], reset[n], left[n] = 'u', 1000, ttl
     used[n] = tonumber(redis.call('HGET', key, 'u') or 0)
   end
   if bound[2] > 0 and needs[n] > 0 and used[n] + needs[n] > bound[3] then
