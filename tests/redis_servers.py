@@ -27,7 +27,12 @@ class RedisServer:
         self.folder = folder
         self.port = port or free_port()
         self.file = folder / "redis.conf"
-        ours = [f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", *(() if sentinel else ('save ""', "appendonly no"))]
+        ours = [
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f"dir {folder}",
+            *(() if sentinel else ('save ""', "appendonly no")),
+        ]
         lines = [*ours, *options]
         # Later lines win where an option is given twice.
         self.file.write_text("\n".join(lines) + "\n")
@@ -91,7 +96,9 @@ def cluster(folder: Path) -> Iterator[Sequence[RedisServer]]:
         for server in servers[1:]:
             servers[0].client.execute_command("CLUSTER MEET", "127.0.0.1", server.port)
         deadline = time.monotonic() + 15
-        while not all(b"cluster_known_nodes:3" in _info(server) and b"slots_ok:16384" in _info(server) for server in servers):
+        while not all(
+            b"cluster_known_nodes:3" in _info(server) and b"slots_ok:16384" in _info(server) for server in servers
+        ):
             assert time.monotonic() < deadline, "the cluster does not form"
             time.sleep(0.05)
         yield servers

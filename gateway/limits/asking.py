@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -54,8 +54,10 @@ class Question:
             self.reply.set_result(answer)
 
     def _unwanted(self, answer: Any) -> None:
-        if isinstance(answer, list) and answer[0] == 1 and answer[1]:
-            self._give_back(self.group, answer[1])
+        if isinstance(answer, list):
+            said = cast("list[Any]", answer)
+            if said[0] == 1 and said[1]:
+                self._give_back(self.group, said[1])
 
 
 class Asking:
@@ -99,7 +101,7 @@ class Asking:
             question.send()
             answer = await question.reply
         if isinstance(answer, list):
-            return read(question.group, answer)
+            return read(question.group, cast("list[Any]", answer))
         if isinstance(answer, Exception):
             question.link.refused(answer)
         return None
@@ -119,8 +121,8 @@ def read(group: Group, answer: list[Any]) -> Admitted | Refusal:
     count = len(group.bounds)
     if answer[0] == 0:
         levels = _levels(group.bounds, answer, 3)
-        place = answer[1] - 1
-        return Refusal(group.bounds[place], levels[place].used, answer[2] / 1000, levels=levels)
+        level = levels[int(answer[1]) - 1]
+        return Refusal(level.bound, level.used, answer[2] / 1000, levels=levels)
     levels = _levels(group.bounds, answer, 2)
     if len(answer) == 2 + 2 * count:
         return Admitted(answer[1], levels)
@@ -130,6 +132,6 @@ def read(group: Group, answer: list[Any]) -> Admitted | Refusal:
 
 def _levels(bounds: Sequence[Bound], answer: list[Any], first: int) -> list[Level]:
     return [
-        Level(bound, used, reset / 1000)
-        for bound, used, reset in zip(bounds, answer[first::2], answer[first + 1 :: 2], strict=False)
+        Level(bound, answer[place], answer[place + 1] / 1000)
+        for bound, place in zip(bounds, range(first, len(answer), 2), strict=False)
     ]

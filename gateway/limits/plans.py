@@ -1,8 +1,8 @@
 """How the bounds of a call are asked for in Redis: which script decides which, with everything packed that does not
 change from call to call.
 
-Keys: `prefix:{tag}:counter`. What stands in braces decides where a Cluster keeps a key, so all counters of one tenant are
-on one server. There one script decides over one tag; on a single server it decides over all bounds at once.
+Keys: `prefix:{tag}:counter`. What stands in braces decides where a Cluster keeps a key, so all counters of one tenant
+are on one server. There one script decides over one tag; on a single server it decides over all bounds at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`until`: Unix seconds; the period that it names is over then. `leasable`: nothing in it must be exact."""
+    """`until`: Unix seconds; a period that it names is over then. `leasable`: nothing but rates, one script's all."""
 
     bounds: Sequence[Bound]
     groups: tuple[Group, ...]
@@ -126,8 +126,8 @@ class Plans:
             tags.setdefault(self.tag(bound), []).append(place)
         groups = tuple(self._group(tag, bounds, places, now) for tag, places in tags.items())
         ends = [starts[2] / 1000 for group in groups for starts in group.calendar.values()]
-        leasable = all(bound.span.kind == "sliding" for bound in bounds)
-        return Plan(bounds, groups, min(ends, default=float("inf")), leasable)
+        rates = all(bound.span.kind == "sliding" and bound.dimension != "cost" for bound in bounds)
+        return Plan(bounds, groups, min(ends, default=float("inf")), rates and len(groups) == 1)
 
     def _group(self, tag: bytes, all_bounds: tuple[Bound, ...], places: Sequence[int], now: float) -> Group:
         bounds = tuple(all_bounds[place] for place in places)

@@ -7,9 +7,9 @@
 How far a limit can be overshot: not at all by what is reserved, from however many workers, because a script is the only
 thing that runs in the server. As in one process, by what calls under way turn out to use beyond their estimates.
 
-In a Cluster the bounds of a call may lie on two servers (the tenant's, and those of nobody in particular). Both are asked
-at the same time, and where one refuses the other's hold is given back a round trip later: until then it counts, so that
-another call may be refused that would have had room. None is admitted that has none.
+In a Cluster the bounds of a call may lie on two servers (the tenant's, and those of nobody in particular). Both are
+asked at the same time, and where one refuses the other's hold is given back a round trip later: until then it counts,
+so that another call may be refused that would have had room. None is admitted that has none.
 
 While a server is away, `away.py` says what holds. What is lost with a server's memory is what `tending.py` cannot seed:
 spans shorter than an hour, and what a replica that took over had not yet been told.
@@ -24,6 +24,7 @@ from gateway.core.clock import Clock
 from gateway.limits.asking import Admitted, Asking, Question
 from gateway.limits.away import AwayHold, LocalShare
 from gateway.limits.bounds import NOTHING, Bound, Level, Need, Refusal
+from gateway.limits.leases import Leased, Leases
 from gateway.limits.local import LocalCounters, weightier
 from gateway.limits.plans import Group, Plan, Plans, load_scripts
 from gateway.limits.settling import Settling
@@ -95,6 +96,9 @@ class RedisCounters:
             seeds=seeds,
             ledger=ledger,
         )
+        self._leases = None
+        if options.mode == "lease":
+            self._leases = Leases(self._asking, self._settling, options.lease_ms / 1000, clock.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._up = False
 
@@ -104,10 +108,19 @@ class RedisCounters:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._leases is not None:
+            self._leases.close()
         await self._stack.aclose()
 
-    async def reserve(self, bounds: Sequence[Bound], need: Need) -> RedisHold | Refusal:
+    async def reserve(self, bounds: Sequence[Bound], need: Need) -> RedisHold | Leased | Refusal:
         plan = self._plans.plan(bounds, self._clock.now())
+        if self._leases is not None and plan.leasable:
+            leased = await self._leases.reserve(plan.groups[0], need)
+            if leased is not None:
+                return leased
+        return await self._reserve(plan, need)
+
+    async def _reserve(self, plan: Plan, need: Need) -> RedisHold | Refusal:
         questions: list[Question] = []
         away: list[Group] = []
         for group in plan.groups:
@@ -132,11 +145,13 @@ class RedisCounters:
                 refused = weightier(refused, found)
             else:
                 admitted.append((question.group, found))
-        instead: AwayHold | Refusal | None = None
+        instead: AwayHold | None = None
         if refused is None and away:
-            instead = self._share.decide([bound for group in away for bound in group.bounds], need)
-        if refused is None and isinstance(instead, Refusal):
-            refused = instead
+            decided = self._share.decide([bound for group in away for bound in group.bounds], need)
+            if isinstance(decided, Refusal):
+                refused = decided
+            else:
+                instead = decided
         if refused is not None:
             self._undo(admitted)
             return refused
@@ -144,9 +159,13 @@ class RedisCounters:
 
     def settle(self, hold: Any, used: Need) -> None:
         """Replace the estimate by the truth. A second time changes nothing."""
-        if not isinstance(hold, RedisHold) or hold.settled:
+        if hold.settled:
             return
         hold.settled = True
+        if isinstance(hold, Leased):
+            assert self._leases is not None, "leased by somebody else"
+            self._leases.settle(hold, used)
+            return
         for part in hold.parts:
             self._tending.open.pop(part.member, None)
             self._settling.settle(part.group.tag, part.member, part.group.used(used))

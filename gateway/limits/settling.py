@@ -1,5 +1,5 @@
-"""Endings on their way to Redis: holds to settle, amounts to correct. They are collected for a moment and sent together;
-what Redis did not answer is kept and sent again."""
+"""Endings on their way to Redis: holds to settle, amounts to correct. They are collected for a moment and sent
+together; what Redis did not answer is kept and sent again."""
 
 import asyncio
 import logging

@@ -1,10 +1,10 @@
-"""What keeps counters in Redis right between calls: holds of long calls are renewed, workers say that they live, counters
-of a server that began empty are told what the ledger knows, and what was counted here while it was away."""
+"""What keeps counters in Redis right between calls: holds of long calls are renewed, workers say that they live,
+counters of a server that began empty are told what the ledger knows, and what was counted here while it was away."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -86,7 +86,7 @@ class Tending:
                 await self._beat(link, 0)
 
     async def connected(self, link: Link) -> None:
-        """A server was connected to. If it began empty, it is told what the ledger knows, before anybody counts there."""
+        """A server was connected to. If it began empty, it hears what the ledger knows before anybody counts there."""
         tag = self._store.tag_for(link)
         incarnation = await self._beat(link, WORKER_TTL_MS)
         if self._seeds is None or not incarnation or self._seeded.get(tag) == incarnation:
@@ -127,7 +127,7 @@ class Tending:
         if not isinstance(answer, list):
             self._failed(link, answer)
             return b""
-        workers, incarnation = answer
+        workers, incarnation = cast("list[Any]", answer)
         self._share.workers = max(1, workers)
         return incarnation
 

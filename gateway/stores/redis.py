@@ -156,15 +156,15 @@ class RedisServers:
             return _url_address(self._options.url)
         nodes = [(address.host, address.port) for address in map(address_of, options.nodes)]
         own = {**self._settings(), **_credentials(options.username, options.password)}
-        sentinel = Sentinel(nodes, sentinel_kwargs={**own, **_ssl_flag(own)})
+        sentinel: Any = Sentinel(nodes, sentinel_kwargs={**own, **_ssl_flag(own)})
         try:
-            host, port = await sentinel.discover_master(options.master)
+            found = await sentinel.discover_master(options.master)
         except (RedisError, OSError) as error:
             raise RedisUnreachable(f"no Sentinel knows the master `{options.master}`: {_said(error)}") from None
         finally:
             for client in sentinel.sentinels:
                 await client.aclose()
-        return Address(str(host), int(port))
+        return Address(str(found[0]), int(found[1]))
 
     async def slots(self) -> Sequence[tuple[int, int, Address]]:
         """Of a Cluster: (first slot, last slot, the master that has them).

@@ -1,4 +1,4 @@
-"""A server kept connected: up, or away. Who asks while it is away hears so at once; nobody waits for it to come back."""
+"""A server kept connected: up, or away. Who asks while it is away hears so at once; nobody waits until it is back."""
 
 import asyncio
 import logging

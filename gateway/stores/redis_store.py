@@ -1,5 +1,5 @@
-"""Whatever Redis there is, as links: one to a standalone server or to the master that Sentinels name, one to each master
-of a Cluster."""
+"""Whatever Redis there is, as links: one to a standalone server or to the master that Sentinels name, one to each
+master of a Cluster."""
 
 import asyncio
 import binascii
@@ -52,6 +52,7 @@ class RedisStore:
         self._slots: list[Link | None] = []
         self._following: asyncio.Task[None] | None = None
         self._stale = asyncio.Event()
+        self._looked = asyncio.Event()
         self._only: Link | None = None
         self._problem = ""
 
@@ -99,8 +100,7 @@ class RedisStore:
             self._following = asyncio.create_task(self._follow())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_TRY_S):
-                    while not self._links and not self._problem:
-                        await asyncio.sleep(0.01)
+                    await self._looked.wait()
         else:
             self._only = self._add(None)
         with contextlib.suppress(TimeoutError):
@@ -136,6 +136,7 @@ class RedisStore:
                     _log.warning("redis is away: %s", error)
                 self._problem = str(error)
                 self._reports.failed("connect")
+            self._looked.set()
             self._stale.clear()
             await self._look_again()
 

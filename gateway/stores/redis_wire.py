@@ -2,7 +2,6 @@
 write, and answers come back in order. Nothing waits longer than the connection's patience: then all of it is lost."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -158,11 +157,3 @@ class Wire(asyncio.Protocol):
         self._tell_lost(reason)
         for done in waiting:
             done(LOST)
-
-    async def drained(self, within_s: float) -> bool:
-        """Whether all that was sent is answered, in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self.open and (self._writes or self._out):
-                    await asyncio.sleep(0.001)
-        return not self._waiting
