@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -86,7 +87,7 @@ def running(folder: Path, *options: str) -> Iterator[RedisServer]:
 def cluster(folder: Path) -> Iterator[Sequence[RedisServer]]:
     """Three masters that share the slots."""
     options = ("cluster-enabled yes", "cluster-node-timeout 1000", "cluster-require-full-coverage no")
-    servers = [RedisServer(folder / str(number), *options) for number in range(3)]
+    servers = [RedisServer(folder / str(number), *options, port=_port_with_bus()) for number in range(3)]
     try:
         for number, server in enumerate(servers):
             server.start()
@@ -107,16 +108,27 @@ def cluster(folder: Path) -> Iterator[Sequence[RedisServer]]:
             server.kill()
 
 
+def _port_with_bus() -> int:
+    """A free port; so is the one 10,000 above, on which nodes speak to each other."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", port + 10_000))
+            return port
+
+
 def _info(server: RedisServer) -> bytes:
     answer = server.client.execute_command("CLUSTER INFO")
     return answer if isinstance(answer, bytes) else "\n".join(f"{k}:{v}" for k, v in answer.items()).encode()
 
 
 class Road:
-    """A TCP proxy to a server. `cut`: connections are reset and new ones refused, until `mend`."""
+    """A TCP proxy to a server, with TLS if it is given a context. `cut`: connections are reset and new ones refused,
+    until `mend`."""
 
-    def __init__(self, to_port: int) -> None:
+    def __init__(self, to_port: int, tls: ssl.SSLContext | None = None) -> None:
         self._to_port = to_port
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._is_cut = False
@@ -159,7 +171,7 @@ class Road:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["Road"]:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
         try:
             yield self
         finally:

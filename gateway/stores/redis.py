@@ -181,8 +181,8 @@ class RedisServers:
             own = {**self._settings(), **self._login()}
             client: Any = Redis(host=address.host, port=address.port, **own, **_ssl_flag(own))
             try:
-                found = _slot_table(await client.execute_command("CLUSTER SLOTS"), address)
-            except (RedisError, OSError) as error:
+                found = _slot_table(await client.execute_command("CLUSTER", "SLOTS"), address)
+            except (RedisError, OSError, ValueError) as error:
                 reasons.append(f"{address}: {_said(error)}")
             else:
                 self._known = tuple(dict.fromkeys(owner for _, _, owner in found))
@@ -283,11 +283,16 @@ def _said(error: BaseException) -> str:
 
 
 def _slot_table(answer: Any, asked: Address) -> Sequence[tuple[int, int, Address]]:
-    """CLUSTER SLOTS as redis-py gives it: {(first, last): {"primary": (host, port, …)}}. A node that does not know its
-    own name gives none: it is the one that was asked."""
-    table: list[tuple[int, int, Address]] = []
-    for (first, last), nodes in answer.items():
-        host, port = nodes["primary"][:2]
-        host = host.decode() if isinstance(host, bytes) else host
-        table.append((int(first), int(last), Address(host or asked.host, int(port))))
-    return table
+    """CLUSTER SLOTS: [first slot, last slot, [host, port, …] of the master, … of its replicas] each. A node that does
+    not know its own name gives none: it is the one that was asked.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        return [
+            (int(first), int(last), Address(master[0].decode() or asked.host, int(master[1])))
+            for first, last, master, *_ in answer
+        ]
+    except (AttributeError, LookupError, TypeError):
+        raise ValueError("does not say which slots there are") from None
