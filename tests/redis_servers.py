@@ -97,9 +97,8 @@ def cluster(folder: Path) -> Iterator[Sequence[RedisServer]]:
         for server in servers[1:]:
             servers[0].client.execute_command("CLUSTER MEET", "127.0.0.1", server.port)
         deadline = time.monotonic() + 15
-        while not all(
-            b"cluster_known_nodes:3" in _info(server) and b"slots_ok:16384" in _info(server) for server in servers
-        ):
+        formed = (b"cluster_known_nodes:3", b"cluster_slots_ok:16384", b"cluster_state:ok")
+        while not all(word in _info(server) for server in servers for word in formed):
             assert time.monotonic() < deadline, "the cluster does not form"
             time.sleep(0.05)
         yield servers
