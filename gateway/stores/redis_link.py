@@ -73,6 +73,7 @@ class Link:
         self._wire: Wire | None = None
         self._gone = asyncio.Event()
         self._first_try = asyncio.Event()
+        self._ended = False
         self.up = False
         self.address: Address | None = None
         self.problem = "not connected yet"
@@ -106,10 +107,14 @@ class Link:
         """Until the first attempt to connect has ended, either way."""
         await self._first_try.wait()
 
+    def end(self) -> None:
+        """Not to connect again. `run` ends when it is cancelled; should that get lost, after this try."""
+        self._ended = True
+
     async def run(self) -> None:
         failures = 0
         try:
-            while True:
+            while not self._ended:
                 self._gone.clear()
                 try:
                     await self._connect()
@@ -119,6 +124,8 @@ class Link:
                     failures += 1
                     await asyncio.sleep(retry_s(failures, random.random()))  # noqa: S311  no secret
                     continue
+                if self._ended:
+                    return
                 failures = 0
                 self._first_try.set()
                 await self._gone.wait()

@@ -17,6 +17,7 @@ SLOTS = 16_384
 LOOK_AGAIN_S = 30.0
 LOOK_AGAIN_AWAY_S = 0.5
 FIRST_TRY_S = 1.0
+CANCEL_AGAIN_S = 0.1
 
 
 def slot_of(tag: bytes) -> int:
@@ -110,10 +111,12 @@ class RedisStore:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = [*self._tasks.values(), *([self._following] if self._following else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {*self._tasks.values(), *([self._following] if self._following else [])}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # redis-py loses a cancellation that comes at certain moments of connecting: once is not enough.
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
 
     def _add(self, address: Address | None) -> Link:
         async def find() -> Address:
@@ -158,8 +161,8 @@ class RedisStore:
         for address in owners - set(self._links):
             self._add(address)
         for address in [address for address in self._links if address not in owners]:
+            self._links.pop(address).end()
             self._tasks.pop(address).cancel()
-            del self._links[address]
         slots: list[Link | None] = [None] * SLOTS
         for first, last, address in table:
             slots[first : last + 1] = [self._links[address]] * (last + 1 - first)
