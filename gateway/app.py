@@ -30,10 +30,13 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
+from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
+from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.parts import Parts
+from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain, list_models
@@ -92,10 +95,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
+        counters = LocalCounters(CLOCK)
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
             otlp.instrument(admin)
         memory = _memory(settings, stack)
@@ -114,7 +118,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
@@ -137,10 +141,12 @@ def _parts(
     journal: Journal,
     memory: Memory | None,
     router: Router,
+    counters: Counters,
 ) -> Parts:
     config = settings.config
     return Parts(
         clock=CLOCK,
+        note=tagging(config.metering.noted),
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         identify=callers.identify,
@@ -155,7 +161,7 @@ def _parts(
             policies.prices.value.cost(target.provider, target.model, usage, at).nano
         ),
         ceiling_cost=lambda target, usage, at: None,  # noqa: ARG005
-        counters=LocalCounters(CLOCK),
+        counters=counters,
         limiting=reports,
         journal=journal,
         journal_failed=reports.journal_failed,
@@ -225,7 +231,9 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
     return otlp
 
 
-def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
+def _admin_deps(
+    settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
+) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
     history = PolicyHistory(settings.policy_history)
 
@@ -245,5 +253,6 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         usage=report,
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
+        limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,
     )

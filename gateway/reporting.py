@@ -49,14 +49,14 @@ class Reports:
             self._otlp.ended(call)
 
     def limited(self, refusal: Refusal) -> None:
-        self._metrics.limited.labels(refusal.bound.limit_id, refusal.bound.name).inc()
+        self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
 
     def warned(self, bounds: Sequence[Bound]) -> None:
         for bound in bounds:
-            self._metrics.limit_warnings.labels(bound.limit_id, bound.name).inc()
+            self._metrics.limits.warned.labels(bound.limit_id, bound.name).inc()
 
     def waited(self, bound: Bound, seconds: float) -> None:
-        self._metrics.limit_wait.labels(bound.limit_id, bound.name).observe(seconds)
+        self._metrics.limits.waited.labels(bound.limit_id, bound.name).observe(seconds)
 
     def counted(self, levels: Sequence[Level]) -> None:
         """Limits are bounded by their file, what has a counter of its own is not: of each the fullest is shown."""
@@ -94,7 +94,7 @@ class Reports:
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
             for (rule, dimension), ratio in self._budgets.items():
-                self._metrics.budget_used.labels(rule, dimension).set(ratio)
+                self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
             self._metrics.flush()
             if journal.pending:

@@ -9,9 +9,6 @@ import msgspec
 from gateway.core.days import Moment
 from gateway.limits.bounds import Dimension, OnExceeded, OnStoreFailure, OnUnpriced
 
-# The bound is checked by hand, so that the error can say what to do instead.
-Amount = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
-
 # Sliding spans by the unit in a figure's name: (seconds, slices).
 SLIDING: Mapping[str, tuple[float, int]] = {
     "second": (1.0, 1),
@@ -66,10 +63,11 @@ class Raise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One limit. `per`: one counter for each distinct combination of these; empty: one counter for all.
+    """One limit.
 
     Attributes:
-        per: of tenant, team, key, user, model, model_group, prompt, agent, run, `claim:<name>`.
+        per: one counter for each distinct combination of these: tenant, team, key, user, model, model_group, prompt,
+            agent, run, `claim:<name>`; empty: one counter for all.
         zone: the IANA time zone whose days and months are counted; the file's if left out.
         rolling: the last 24 hours and 30 days instead of the calendar's.
         on_exceeded: `refuse`, `warn` in a header and a metric, or `queue`: keep waiting up to `queue_ms`, then refuse.
@@ -81,32 +79,32 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     id: str
     match: Match = Match()
     per: tuple[str, ...] = ()
-    requests_per_second: Amount | None = None
-    requests_per_minute: Amount | None = None
-    requests_per_hour: Amount | None = None
-    requests_per_day: Amount | None = None
-    requests_per_month: Amount | None = None
-    input_tokens_per_second: Amount | None = None
-    input_tokens_per_minute: Amount | None = None
-    input_tokens_per_hour: Amount | None = None
-    input_tokens_per_day: Amount | None = None
-    input_tokens_per_month: Amount | None = None
-    output_tokens_per_second: Amount | None = None
-    output_tokens_per_minute: Amount | None = None
-    output_tokens_per_hour: Amount | None = None
-    output_tokens_per_day: Amount | None = None
-    output_tokens_per_month: Amount | None = None
-    tokens_per_second: Amount | None = None
-    tokens_per_minute: Amount | None = None
-    tokens_per_hour: Amount | None = None
-    tokens_per_day: Amount | None = None
-    tokens_per_month: Amount | None = None
+    requests_per_second: int | None = None
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+    requests_per_day: int | None = None
+    requests_per_month: int | None = None
+    input_tokens_per_second: int | None = None
+    input_tokens_per_minute: int | None = None
+    input_tokens_per_hour: int | None = None
+    input_tokens_per_day: int | None = None
+    input_tokens_per_month: int | None = None
+    output_tokens_per_second: int | None = None
+    output_tokens_per_minute: int | None = None
+    output_tokens_per_hour: int | None = None
+    output_tokens_per_day: int | None = None
+    output_tokens_per_month: int | None = None
+    tokens_per_second: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_hour: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
     cost_per_second: Decimal | None = None
     cost_per_minute: Decimal | None = None
     cost_per_hour: Decimal | None = None
     cost_per_day: Decimal | None = None
     cost_per_month: Decimal | None = None
-    concurrent_requests: Amount | None = None
+    concurrent_requests: int | None = None
     zone: str | None = None
     rolling: bool = False
     on_exceeded: OnExceeded = "refuse"
@@ -121,7 +119,7 @@ class LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patterns of cards' names. `zone`: of limits that name none."""
 
     limits: tuple[Limit, ...] = ()
-    default_output_tokens: Amount = 1024
+    default_output_tokens: int = 1024
     model_groups: dict[str, tuple[str, ...]] = {}
     zone: str = "UTC"
 

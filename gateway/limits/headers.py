@@ -4,7 +4,6 @@ Sources: OpenAI's page "Rate limits" (resets as durations, `6m0s`), Anthropic's 
 times). Of several bounds of one dimension the one that has least left is told. Money has headers of our own.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -81,8 +80,8 @@ def scope_text(bound: Bound) -> str:
 
 
 def moment(unix_s: float) -> str:
-    """RFC 3339, in whole seconds, not before it is so."""
-    return datetime.fromtimestamp(math.ceil(unix_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """RFC 3339, in whole seconds: the nearest, so that a period's end is its end however long the sum took."""
+    return datetime.fromtimestamp(round(unix_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:

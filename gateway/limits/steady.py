@@ -14,9 +14,7 @@ class SteadyTime:
         self._last, self._ticked = clock.now(), clock.monotonic()
 
     def __call__(self) -> float:
-        now = self._now()
         ticked = self._monotonic()
-        if now < self._last:
-            now = self._last + (ticked - self._ticked) / 2
+        now = max(self._now(), self._last + (ticked - self._ticked) / 2)
         self._last, self._ticked = now, ticked
         return now

@@ -21,6 +21,9 @@ CONFIGS = ("generationConfig", "generation_config")
 # No answer is as long; larger numbers fit into nothing that keeps or compares them.
 MOST = 2**53
 MAX_DIGITS = 32
+IMAGE_TOKENS = 6_240  # OpenAI's for 1024x1536 in high quality
+AUDIO_MS_PER_TOKEN = 50  # twice as many as OpenAI's models make of sound
+AUDIO_TOKENS_PER_CHARACTER = 2
 SOUND_BYTES_PER_MS = 2  # 16 kbit/s
 CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
@@ -52,6 +55,16 @@ _MEASURED: Mapping[str, Callable[[Call], dict[str, int]]] = {
     "translations": lambda call: {"audio_ms": call.record.bytes_in // SOUND_BYTES_PER_MS},
     "rerank": lambda call: {"search_units": 1},  # noqa: ARG005
 }
+
+
+def counted_in_tokens(usage: Usage) -> Usage:
+    """The same for a model whose images and sound are priced by their tokens: as many as they ever are."""
+    return Usage(
+        input_tokens=usage.input_tokens,
+        input_audio_tokens=usage.audio_ms // AUDIO_MS_PER_TOKEN,
+        output_audio_tokens=usage.characters * AUDIO_TOKENS_PER_CHARACTER,
+        output_image_tokens=usage.images * IMAGE_TOKENS,
+    )
 
 
 def most_output(call: Call) -> int:

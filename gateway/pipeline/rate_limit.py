@@ -9,7 +9,7 @@ from gateway.limits.bounds import NOTHING, Bound, Need, Refusal
 from gateway.limits.headers import quota_headers, refused_level, warning
 from gateway.limits.matching import NOTHING_ASKED, Asked
 from gateway.limits.waiting import Waiting
-from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.estimate import counted_in_tokens, estimated_usage
 from gateway.pipeline.limit_refusals import refuse_what_never_fits, refused, unpriced
 from gateway.pipeline.parts import Parts
 
@@ -90,6 +90,8 @@ def priced(
     if not any(bound.dimension == "cost" for bound in bounds):
         return bounds, 0
     nano = parts.estimate_cost(target, usage, at)
+    if nano is None and not usage.total_output:
+        nano = parts.estimate_cost(target, counted_in_tokens(usage), at)
     if nano is not None:
         return bounds, nano
     bounds = [bound for bound in bounds if bound.dimension != "cost" or bound.on_unpriced != "allow"]
@@ -107,7 +109,8 @@ def priced(
 def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:
     """What the call turned out to use. The record knows: it has been priced by the time this is asked."""
     record = call.record
-    if not call.served.asked and record.outcome != "completed":
+    asked = call.served.asked or len(call.attempts) > 1
+    if not asked and record.outcome != "completed":
         return NOTHING  # nothing was asked of anybody
     usage = record.usage
     if usage is None:
