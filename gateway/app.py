@@ -32,6 +32,7 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
+from gateway.limits.redis_counters import RedisCounters
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -95,9 +96,10 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
-        counters = LocalCounters(CLOCK)
+        counters = await _counters(settings, spec, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        store_up = (lambda: counters.store.up) if isinstance(counters, RedisCounters) else None
+        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, store_up)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -168,6 +170,17 @@ def _parts(
         responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
+
+
+async def _counters(
+    settings: Settings, spec: WorkerSpec, reports: Reports, stack: contextlib.AsyncExitStack
+) -> Counters:
+    options, redis = settings.config.limits_store, settings.config.redis
+    if options.kind == "process" or redis is None:
+        return LocalCounters(CLOCK)
+    worker = f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-"
+    counters = RedisCounters(options, redis, CLOCK, reports, worker=worker, workers=spec.workers)
+    return await stack.enter_async_context(counters)
 
 
 def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,6 +67,15 @@ class Reports:
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 
+    def limit_store_up(self, up: bool) -> None:
+        self._metrics.limits.store_up.set(up)
+
+    def limit_store_failed(self, reason: str) -> None:
+        self._metrics.limits.store_errors.labels(reason).inc()
+
+    def limit_store_answered(self, seconds: float) -> None:
+        self._metrics.limits.store_seconds.observe(seconds)
+
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
 
@@ -119,7 +128,10 @@ class Status:
         journal: Journal,
         engines_file: Path,
         tokens: Tokens | None = None,
+        store_up: Callable[[], bool] | None = None,
     ) -> None:
+        """`store_up`: whether what replicas share their limits in is there; None: they share none."""
+        self._store_up = store_up
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -137,6 +149,8 @@ class Status:
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
+        if self._store_up is not None:
+            details["limits_store"] = "ok" if self._store_up() else "away"
         return not self._flights.draining, details
 
     def engines(self) -> list[dict[str, object]]:

@@ -69,7 +69,7 @@ class RedisServer:
             self.process.wait(timeout=10)
             self.process = None
 
-    def keys(self) -> set[str]:
+    def key_names(self) -> set[str]:
         return {key.decode() for key in self.client.keys("*")}
 
 

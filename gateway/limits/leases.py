@@ -84,7 +84,7 @@ class Leased:
         self.loan = loan
         self.amounts = amounts
         self.settled = False
-        self.levels = [
+        self.levels: Sequence[Level] = [
             Level(level.bound, level.used - granted + taken, level.reset_s)
             for level, granted, taken in zip(loan.levels, loan.granted, loan.taken, strict=True)
         ]

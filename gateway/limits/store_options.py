@@ -1,8 +1,12 @@
 """What config.yaml says about where limits are counted."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from gateway.stores.documents import Document
+from gateway.stores.redis import RedisOptions
+from gateway.stores.redis import why_invalid as why_redis_invalid
 
 
 class LimitsStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,7 +28,32 @@ class LimitsStoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     prefix: str = "gateway"
 
 
-def why_invalid(options: LimitsStoreOptions) -> tuple[str, str] | None:
+def check_limits_store(
+    document: Document[Any], options: LimitsStoreOptions, redis: RedisOptions | None, workers: int, accepted: bool
+) -> None:
+    """Whether `limits_store:`, `redis:` and the number of workers can be meant as they stand. `accepted`: that each
+    worker counts for itself.
+
+    Raises:
+        DocumentError: with the line of what is wrong.
+    """
+    if redis is not None and (wrong := why_redis_invalid(redis)) is not None:
+        raise document.error(("redis", wrong[0]) if wrong[0] else ("redis",), wrong[1])
+    if (wrong := _why_invalid(options)) is not None:
+        raise document.error(("limits_store", wrong[0]), wrong[1])
+    if options.kind == "redis" and redis is None:
+        raise document.error(
+            ("limits_store", "kind"), "limits_store.kind `redis` needs `redis:`, which says where it is"
+        )
+    if options.kind == "process" and workers > 1 and not accepted:
+        raise document.error(
+            ("server", "workers"),
+            "with more than one worker, limits count in each worker for itself; set `limits_store: {kind: redis}` to "
+            "count them together, or `limits_per_worker: true` beside it to accept that",
+        )
+
+
+def _why_invalid(options: LimitsStoreOptions) -> tuple[str, str] | None:
     """(field, reason) if the options cannot work."""
     if not 1 <= options.timeout_ms <= 10_000:
         return "timeout_ms", "timeout_ms goes from 1 to 10000"

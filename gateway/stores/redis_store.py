@@ -116,7 +116,7 @@ class RedisStore:
             for task in tasks:
                 task.cancel()
             # redis-py loses a cancellation that comes at certain moments of connecting: once is not enough.
-            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+            tasks = (await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S))[1]
 
     def _add(self, address: Address | None) -> Link:
         async def find() -> Address:

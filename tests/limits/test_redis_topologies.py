@@ -117,7 +117,7 @@ async def test_each_tenants_counters_live_together(
     for tenant in tenants(fresh_nodes):
         bounds = (bound("requests", MINUTE, 10, scope=tenant), bound("cost", MONTH, 10, scope=tenant))
         assert not isinstance(await counters.reserve(bounds, Need(0, 0, 1)), Refusal)
-        here = {key for key in owner(fresh_nodes, tenant).keys() if f"{{{tenant}}}" in key}
+        here = {key for key in owner(fresh_nodes, tenant).key_names() if f"{{{tenant}}}" in key}
         assert here == {
             *(f"gateway:{{{tenant}}}:{one.key}" for one in bounds),
             f"gateway:{{{tenant}}}:|holds",
@@ -202,7 +202,7 @@ async def test_a_slot_that_moves_is_followed(fresh_nodes: Sequence[RedisServer],
         for node in (target, source):
             node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", ids[target])
         await eventually_admitted(counters, limit)
-        assert f"gateway:{{{tenant}}}:{limit.key}" in target.keys()
+        assert f"gateway:{{{tenant}}}:{limit.key}" in target.key_names()
     finally:
         target.client.flushall()
         for node in (source, target):
