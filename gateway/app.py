@@ -98,8 +98,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = Router(build_providers(settings, spec, client), CLOCK)
         counters = await _counters(settings, spec, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        store_up = (lambda: counters.store.up) if isinstance(counters, RedisCounters) else None
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, store_up)
+        store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
+        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, store_problem)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:

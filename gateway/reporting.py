@@ -128,10 +128,10 @@ class Status:
         journal: Journal,
         engines_file: Path,
         tokens: Tokens | None = None,
-        store_up: Callable[[], bool] | None = None,
+        store_problem: Callable[[], str] | None = None,
     ) -> None:
-        """`store_up`: whether what replicas share their limits in is there; None: they share none."""
-        self._store_up = store_up
+        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
+        self._store_problem = store_problem
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -149,8 +149,8 @@ class Status:
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
-        if self._store_up is not None:
-            details["limits_store"] = "ok" if self._store_up() else "away"
+        if self._store_problem is not None:
+            details["limits_store"] = "away" if self._store_problem() else "ok"
         return not self._flights.draining, details
 
     def engines(self) -> list[dict[str, object]]:
@@ -165,7 +165,8 @@ class Status:
             "version": __version__,
             **details,
             "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem]
-            + (self._tokens.problems if self._tokens is not None else []),
+            + (self._tokens.problems if self._tokens is not None else [])
+            + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,

@@ -59,6 +59,8 @@ def _why_invalid(options: LimitsStoreOptions) -> tuple[str, str] | None:
         return "timeout_ms", "timeout_ms goes from 1 to 10000"
     if not 10 <= options.lease_ms <= 10_000:
         return "lease_ms", "lease_ms goes from 10 to 10000"
+    if options.lease_ms / 1000 > options.hold_s / 2:
+        return "lease_ms", "lease_ms is at most half of hold_s, or what is lent would count as a dead worker's"
     if not 3 <= options.hold_s <= 3600:
         return "hold_s", "hold_s goes from 3 to 3600"
     if not options.prefix or any(letter in options.prefix for letter in "{}* "):

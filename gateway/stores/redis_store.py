@@ -74,7 +74,9 @@ class RedisStore:
     @property
     def problem(self) -> str:
         """What is wrong, for operators; empty: nothing."""
-        said = [link.problem for link in self._links.values() if not link.up]
+        said = [link.problem or "redis is away" for link in self._links.values() if not link.up]
+        if not self._links and not self._problem:
+            return "redis is not connected yet"
         return "; ".join([self._problem, *said] if self._problem else said)
 
     def link(self, tag: bytes) -> Link | None:
