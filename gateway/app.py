@@ -30,9 +30,11 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
+from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
 from gateway.limits.redis_counters import RedisCounters
+from gateway.limits.seeding import Seeding, seeds_of
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -96,7 +98,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
-        counters = await _counters(settings, spec, reports, stack)
+        counters, seeding = await _counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, store_problem)
@@ -121,12 +123,35 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal)]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+async def _counting(
+    settings: Settings, spec: WorkerSpec, policies: PolicyFeed, reports: Reports, stack: contextlib.AsyncExitStack
+) -> tuple[LocalCounters | RedisCounters, Seeding]:
+    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
+    state, options, redis = settings.state_dir, settings.config.limits_store, settings.config.redis
+    spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
+    if options.kind == "process" or redis is None:
+        local = LocalCounters(CLOCK)
+        seeding = Seeding(local, policies.limits, spent, reports.unseeded)
+        await seeding.seed(local.time())
+        return local, seeding
+    counters = RedisCounters(
+        *(options, redis, CLOCK, reports),
+        worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
+        workers=spec.workers,
+        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
+        # Each replica has a ledger of its own, and tells what it knows.
+        ledger=read_or_create_secret(state / "replica.id", "r-"),
+    )
+    await stack.enter_async_context(counters)
+    return counters, Seeding(counters, policies.limits, spent, reports.unseeded)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -159,10 +184,10 @@ def _parts(
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),
-        estimate_cost=lambda target, usage, at: (
+        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
             policies.prices.value.cost(target.provider, target.model, usage, at).nano
         ),
-        ceiling_cost=lambda target, usage, at: None,  # noqa: ARG005
+        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
         counters=counters,
         limiting=reports,
         journal=journal,
@@ -170,17 +195,6 @@ def _parts(
         responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
-
-
-async def _counters(
-    settings: Settings, spec: WorkerSpec, reports: Reports, stack: contextlib.AsyncExitStack
-) -> Counters:
-    options, redis = settings.config.limits_store, settings.config.redis
-    if options.kind == "process" or redis is None:
-        return LocalCounters(CLOCK)
-    worker = f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-"
-    counters = RedisCounters(options, redis, CLOCK, reports, worker=worker, workers=spec.workers)
-    return await stack.enter_async_context(counters)
 
 
 def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:

@@ -54,6 +54,9 @@ class Reports:
     def limited(self, refusal: Refusal) -> None:
         self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
 
+    def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
+        self._metrics.limits.unseeded.inc()
+
     def warned(self, bounds: Sequence[Bound]) -> None:
         for bound in bounds:
             self._metrics.limits.warned.labels(bound.limit_id, bound.name).inc()

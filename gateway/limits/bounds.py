@@ -85,6 +85,18 @@ class Need(msgspec.Struct, frozen=True):
             return self.nano or 0
         return 1 if dimension == "concurrent_requests" else getattr(self, dimension)
 
+    def amounts(self) -> dict[Dimension, int]:
+        """All of them."""
+        into, out = self.input_tokens, self.output_tokens
+        return {
+            "requests": self.requests,
+            "input_tokens": into,
+            "output_tokens": out,
+            "tokens": into + out,
+            "cost": self.nano or 0,
+            "concurrent_requests": 1,
+        }
+
 
 NOTHING = Need(nano=0, requests=0)
 

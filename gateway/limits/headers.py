@@ -6,16 +6,25 @@ times). Of several bounds of one dimension the one that has least left is told. 
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from gateway.core.money import decimal_text
-from gateway.limits.bounds import Bound, Dimension, Level, Refusal
+from gateway.limits.bounds import Bound, Level, Refusal
 
-Tightest = Mapping[Dimension, Level]
-_OPENAI: tuple[tuple[Dimension, str], ...] = (("requests", "requests"), ("tokens", "tokens"))
-_ANTHROPIC: tuple[tuple[Dimension, str], ...] = (
-    *(("requests", "requests"), ("tokens", "tokens")),
-    *(("input_tokens", "input-tokens"), ("output_tokens", "output-tokens")),
+# (dimension, limit, remaining, reset) by whose they are.
+_Names = tuple[str, str, str, str]
+_OPENAI: tuple[_Names, ...] = (
+    ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
 )
+
+
+def _of_anthropic(dimension: str) -> _Names:
+    name = f"anthropic-ratelimit-{dimension.replace('_', '-')}"
+    return dimension, f"{name}-limit", f"{name}-remaining", f"{name}-reset"
+
+
+_ANTHROPIC: tuple[_Names, ...] = tuple(map(_of_anthropic, ("requests", "tokens", "input_tokens", "output_tokens")))
 
 
 def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str, str]:
@@ -26,18 +35,12 @@ def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str
     """
     found = tightest(levels)
     headers: dict[str, str] = {}
-    if dialect == "anthropic":
-        for dimension, name in _ANTHROPIC:
-            if (level := found.get(dimension)) is not None:
-                headers[f"anthropic-ratelimit-{name}-limit"] = str(level.bound.maximum)
-                headers[f"anthropic-ratelimit-{name}-remaining"] = str(level.remaining)
-                headers[f"anthropic-ratelimit-{name}-reset"] = moment(now + level.reset_s)
-    else:
-        for dimension, name in _OPENAI:
-            if (level := found.get(dimension)) is not None:
-                headers[f"x-ratelimit-limit-{name}"] = str(level.bound.maximum)
-                headers[f"x-ratelimit-remaining-{name}"] = str(level.remaining)
-                headers[f"x-ratelimit-reset-{name}"] = duration(level.reset_s)
+    anthropic = dialect == "anthropic"
+    for dimension, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
+        if (level := found.get(dimension)) is not None:
+            headers[limit] = str(level.bound.maximum)
+            headers[remaining] = str(level.remaining)
+            headers[reset] = moment(now + level.reset_s) if anthropic else duration(level.reset_s)
     if (level := found.get("cost")) is not None:
         headers["x-gateway-budget-limit"] = decimal_text(level.bound.maximum)
         headers["x-gateway-budget-remaining"] = decimal_text(level.remaining)
@@ -45,9 +48,9 @@ def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str
     return headers
 
 
-def tightest(levels: Sequence[Level]) -> Tightest:
+def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
     """By dimension, the bound that has least left."""
-    found: dict[Dimension, Level] = {}
+    found: dict[str, Level] = {}
     for level in levels:
         dimension = level.bound.dimension
         if dimension not in found or level.remaining < found[dimension].remaining:
@@ -81,7 +84,13 @@ def scope_text(bound: Bound) -> str:
 
 def moment(unix_s: float) -> str:
     """RFC 3339, in whole seconds: the nearest, so that a period's end is its end however long the sum took."""
-    return datetime.fromtimestamp(round(unix_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(round(unix_s))
+
+
+@lru_cache(maxsize=1_000)
+def _second(unix_s: int) -> str:
+    """Remembered: the same few come in every answer."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:

@@ -104,9 +104,15 @@ class LocalCounters:
         amounts: list[int] = []
         warned: list[Bound] = []
         refused: Refusal | None = None
+        known, amount_of = self._counters.get, need.amounts()
         for bound in bounds:
-            counter = self._counter(bound, now)
-            amount = need.of(bound.dimension)
+            counter = known(bound.key)
+            # The common case, without a call: this runs several times for every call.
+            if counter is None or (here := counter.counted).span is not bound.span or now >= here.ends:
+                counter = self._counter(bound, now)
+            else:
+                counter.touched = now
+            amount = amount_of[bound.dimension]
             if amount and (used := counter.counted.used(now)) + amount > bound.maximum:
                 if bound.on_exceeded == "warn":
                     warned.append(bound)
@@ -174,8 +180,10 @@ class LocalCounters:
         return counter
 
     def _correct(self, hold: LocalHold, used: Need, *, ended: bool) -> None:
+        amounts = used.amounts()
+        amounts["concurrent_requests"] = 0
         for bound, counter, place, taken in zip(hold.bounds, hold.counters, hold.places, hold.amounts, strict=True):
-            truth = 0 if bound.dimension == "concurrent_requests" else used.of(bound.dimension)
+            truth = amounts[bound.dimension]
             if truth != taken:
                 counter.counted.add(place, truth - taken)
             counter.open -= ended

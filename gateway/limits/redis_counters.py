@@ -17,7 +17,7 @@ spans shorter than an hour, and what a replica that took over had not yet been t
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self
 
 from gateway.core.clock import Clock
@@ -82,6 +82,7 @@ class RedisCounters:
         ledger: str = "ledger",
     ) -> None:
         scripts = load_scripts()
+        self.time = clock.now
         self._clock = clock
         self._reports = reports
         self._share = LocalShare(LocalCounters(clock), workers, clock.now)
@@ -171,6 +172,10 @@ class RedisCounters:
             self._settling.settle(part.group.tag, part.member, part.group.used(used))
         if hold.away is not None:
             self._share.settle(hold.away, used)
+
+    def seed(self, seeds: Iterable[tuple[Bound, float, int]], since: float) -> None:  # noqa: ARG002
+        """Tell counters in Redis what was used before. Each knows itself since when it counts, and hears it once."""
+        self._tending.tell(list(seeds))
 
     async def levels(self, bounds: Sequence[Bound]) -> Sequence[Level]:
         plan = self._plans.plan(bounds, self._clock.now())

@@ -3,7 +3,7 @@ counters of a server that began empty are told what the ledger knows, and what w
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Self, cast
 
 import msgspec
@@ -70,6 +70,7 @@ class Tending:
         self._ledger = ledger
         self._seeded: dict[bytes, bytes] = {}
         self._task: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
         self.open: dict[bytes, Part] = {}
 
     async def __aenter__(self) -> Self:
@@ -79,7 +80,9 @@ class Tending:
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None, "left before it was entered"
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(self._task, *self._telling, return_exceptions=True)
         self._settling.flush()
         for link in self._store.links:
             if link.up:
@@ -87,16 +90,9 @@ class Tending:
 
     async def connected(self, link: Link) -> None:
         """A server was connected to. If it began empty, it hears what the ledger knows before anybody counts there."""
-        tag = self._store.tag_for(link)
-        incarnation = await self._beat(link, WORKER_TTL_MS)
-        if self._seeds is None or not incarnation or self._seeded.get(tag) == incarnation:
-            return
-        try:
-            async with asyncio.timeout(SEEDING_S):
-                await self._seed(link, self._seeds)
-        except TimeoutError:
-            _log.error("the ledger does not say in time what was used before; limits in Redis start from what is there")
-        self._seeded[tag] = incarnation
+        tag, incarnation = await self._beat(link, WORKER_TTL_MS)
+        if incarnation and self._seeded.get(tag) != incarnation:
+            await self._seed(link, tag, incarnation)
 
     async def _run(self) -> None:
         while True:
@@ -108,28 +104,26 @@ class Tending:
             self._settling.flush()
 
     async def _tend(self, link: Link) -> None:
-        tag = self._store.tag_for(link)
-        incarnation = await self._beat(link, WORKER_TTL_MS)
-        if incarnation and self._seeds is not None and self._seeded.get(tag, incarnation) != incarnation:
-            _log.warning("redis at %s has lost its keys; limits are seeded from the ledger", link.address)
-            self._seeded[tag] = incarnation
-            await self._seed(link, self._seeds)
+        tag, incarnation = await self._beat(link, WORKER_TTL_MS)
+        if incarnation and self._seeded.get(tag) != incarnation and not self._telling:
+            # Its keys were lost under way, or the ledger could not be read before.
+            self._soon(self._seed(link, tag, incarnation))
         await self._renew(link)
 
-    async def _beat(self, link: Link, ttl_ms: int) -> bytes:
-        """→ the incarnation; empty: not known."""
+    async def _beat(self, link: Link, ttl_ms: int) -> tuple[bytes, bytes]:
+        """→ the link's tag and its incarnation; empty: not known."""
         tag = self._store.tag_for(link)
         if not tag:
-            return b""
+            return b"", b""
         keys = (self._plans.own_key(tag, b"workers"), self._plans.own_key(tag, b"incarnation"))
         word = f"{self._clock.now_ns():x}".encode()
         answer = await link.ask(evalsha(self._scripts["beat"], keys, self._worker, b"%d" % ttl_ms, word))
         if not isinstance(answer, list):
             self._failed(link, answer)
-            return b""
+            return tag, b""
         workers, incarnation = cast("list[Any]", answer)
         self._share.workers = max(1, workers)
-        return incarnation
+        return tag, incarnation
 
     async def _renew(self, link: Link) -> None:
         now = self._clock.monotonic()
@@ -148,10 +142,33 @@ class Tending:
                 for part in some:
                     part.renewed = now
 
-    async def _seed(self, link: Link, seeds: Seeds) -> None:
+    def tell(self, seeds: Sequence[tuple[Bound, float, int]]) -> None:
+        """Tell all servers that are up; the others ask when they are."""
+        for link in self._store.links:
+            if link.up:
+                self._soon(self._tell(link, seeds))
+
+    def _soon(self, telling: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _seed(self, link: Link, tag: bytes, incarnation: bytes) -> None:
+        if self._seeds is None:
+            return
+        try:
+            async with asyncio.timeout(SEEDING_S):
+                seeds = await self._seeds(self._clock.now())
+        except Exception as error:  # noqa: BLE001  a border: a ledger that cannot be read must not stop calls
+            _log.error("what was used before cannot be read from the ledger; limits in Redis go on without: %s", error)
+            return
+        await self._tell(link, seeds)
+        self._seeded[tag] = incarnation
+
+    async def _tell(self, link: Link, seeds: Sequence[tuple[Bound, float, int]]) -> None:
         now = self._clock.now()
         spent: dict[bytes, tuple[Bound, list[int]]] = {}
-        for bound, at, amount in await seeds(now):
+        for bound, at, amount in seeds:
             if bound.span.kind != "now" and self._store.link(self._plans.tag(bound)) is link:
                 spent.setdefault(self._plans.key(bound), (bound, []))[1].extend((int(at * 1000), amount))
         words: dict[bytes, list[bytes]] = {}

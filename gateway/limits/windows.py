@@ -25,10 +25,12 @@ class Counted(Protocol):
 
     Attributes:
         place: where what is counted now goes; to be handed to `add` when it is corrected later.
+        ends: before that `roll` changes nothing.
     """
 
     span: Span
     place: float
+    ends: float
 
     def roll(self, now: float) -> None:
         """Move to `now`. Comes before everything else."""
@@ -56,12 +58,13 @@ class Counted(Protocol):
 class Sliding:
     """The last `span.seconds`. `buckets`: the one that is leaving first, the newest last."""
 
-    __slots__ = ("_newest", "buckets", "place", "slice_s", "span")
+    __slots__ = ("_newest", "buckets", "ends", "place", "slice_s", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.slice_s = span.seconds / span.slices
         self.place: float = -1
+        self.ends = float("-inf")
         self.buckets = [0] * (span.slices + 1)
         self._newest = 0  # the sum of all buckets but the first
 
@@ -74,6 +77,7 @@ class Sliding:
         self.buckets = kept + [0] * (length - len(kept))
         self._newest = sum(self.buckets) - self.buckets[0]
         self.place = index
+        self.ends = (index + 1) * self.slice_s
 
     def used(self, now: float) -> float:
         leaving = self.buckets[0]
@@ -145,11 +149,12 @@ class Calendar:
 class UnderWay:
     """What is under way now. Nobody can foresee when it ends: one second is what is told."""
 
-    __slots__ = ("amount", "place", "span")
+    __slots__ = ("amount", "ends", "place", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
+        self.ends = float("inf")
         self.amount = 0
 
     def roll(self, now: float) -> None:

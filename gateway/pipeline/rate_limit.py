@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.principal import Principal
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 from gateway.limits.bounds import NOTHING, Bound, Need, Refusal
@@ -31,7 +32,7 @@ def rate_limit(parts: Parts) -> Layer:
             usage = estimated_usage(call, policy.default_output_tokens)
             nano: int | None = 0
             if policy.counts_money and call.operation.billed:
-                bounds, nano = priced(bounds, permit.model.target, usage, at, parts)
+                bounds, nano = priced(bounds, permit.model.target, usage, call.caller, at, parts)
             need = Need(usage.total_input, usage.total_output, nano)
             refuse_what_never_fits(bounds, need)
             await _admit(call, bounds, need, parts, waiting)
@@ -80,7 +81,7 @@ def asked_of(call: Call) -> Asked:
 
 
 def priced(
-    bounds: Sequence[Bound], target: Target, usage: Usage, at: float, parts: Parts
+    bounds: Sequence[Bound], target: Target, usage: Usage, caller: Principal, at: float, parts: Parts
 ) -> tuple[Sequence[Bound], int | None]:
     """What the call may cost, and the bounds that count it: without a known price, each limit on money says what then.
 
@@ -89,9 +90,9 @@ def priced(
     """
     if not any(bound.dimension == "cost" for bound in bounds):
         return bounds, 0
-    nano = parts.estimate_cost(target, usage, at)
+    nano = parts.estimate_cost(target, usage, caller, at)
     if nano is None and not usage.total_output:
-        nano = parts.estimate_cost(target, counted_in_tokens(usage), at)
+        nano = parts.estimate_cost(target, counted_in_tokens(usage), caller, at)
     if nano is not None:
         return bounds, nano
     bounds = [bound for bound in bounds if bound.dimension != "cost" or bound.on_unpriced != "allow"]
@@ -100,7 +101,7 @@ def priced(
         return bounds, None
     ceiling = None
     if all(bound.on_unpriced == "charge_ceiling" for bound in counting):
-        ceiling = parts.ceiling_cost(target, usage, at)
+        ceiling = parts.ceiling_cost(target, usage, caller, at)
     if ceiling is None:
         raise unpriced(next((one for one in counting if one.on_unpriced == "deny"), counting[0]), target)
     return bounds, ceiling
@@ -120,6 +121,6 @@ def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:
     if nano is None and record.pricing == "unpriced" and any(bound.dimension == "cost" for bound in bounds):
         nano = need.nano
         if call.target is not None:
-            ceiling = parts.ceiling_cost(call.target, usage, record.started_ns / 1e9)
+            ceiling = parts.ceiling_cost(call.target, usage, call.caller, record.started_ns / 1e9)
             nano = need.nano if ceiling is None else ceiling
     return Need(usage.total_input, usage.total_output, nano)

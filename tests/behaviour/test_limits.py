@@ -321,3 +321,33 @@ limits:
         assert {row["limit"] for row in await ask(tenant="acme", team="team-b")} == {"company", "team", "model", "user"}
         for query in ({"team": "nobody"}, {"tenant": "nobody"}, {"key": "nobody"}):
             assert (await client.get("/admin/limits", params=query)).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_a_budget_holds_across_a_restart(make_gateway: GatewayFactory, fresh: Site, how: str) -> None:
+    limits = """
+limits:
+  - {id: budget, per: [tenant, team], cost_per_month: 0.00022}
+  - {id: user, per: [user], requests_per_day: 100}
+  - {id: run, per: [run], tokens_per_hour: 10000}
+"""
+    gateway = await started(make_gateway, fresh, limits)
+    async with client_of(gateway) as client:
+        for _ in range(10):
+            answer = await client.post(
+                "/chat/completions",
+                json={"model": "test-model", "messages": [], "max_tokens": 2, "user": "ada"},
+                headers={"x-run-id": "r1"},
+            )
+            assert answer.status_code == 200
+        before = await levels(gateway, user="ada", run="r1")
+        await asyncio.to_thread(gateway.kill if how == "kill" else gateway.stop)
+        await asyncio.to_thread(gateway.start)
+        after = await levels(gateway, user="ada", run="r1")
+        names = ("budget.cost_per_month", "user.requests_per_day", "run.tokens_per_hour")
+        assert [after[name]["used"] for name in names] == [before[name]["used"] for name in names]
+        assert [after[name]["used"] for name in names] == [f"0.{10 * COST:09d}", 10, 90]
+        left = 0
+        while (await chat(client)).status_code == 200:
+            left += 1
+        assert left <= 10
