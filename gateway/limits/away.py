@@ -76,6 +76,10 @@ class LocalShare:
     def owe(self, bound: Bound, amount: int) -> None:
         self.owed[bound.key] = (bound, self.owed.get(bound.key, (bound, 0))[1] + amount)
 
+    def forget_owed(self, heard: Callable[[Bound], bool]) -> None:
+        """Redis has heard of these bounds from somebody who knows it all."""
+        self.owed = {key: owed for key, owed in self.owed.items() if not heard(owed[0])}
+
     def take_owed(self) -> Sequence[tuple[Bound, int]]:
         """What Redis has not heard of, once."""
         owed, self.owed = list(self.owed.values()), {}

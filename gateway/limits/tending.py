@@ -70,7 +70,7 @@ class Tending:
         self._ledger = ledger
         self._seeded: dict[bytes, bytes] = {}
         self._task: asyncio.Task[None] | None = None
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[object]] = set()
         self.open: dict[bytes, Part] = {}
 
     async def __aenter__(self) -> Self:
@@ -91,8 +91,9 @@ class Tending:
     async def connected(self, link: Link) -> None:
         """A server was connected to. If it began empty, it hears what the ledger knows before anybody counts there."""
         tag, incarnation = await self._beat(link, WORKER_TTL_MS)
-        if incarnation and self._seeded.get(tag) != incarnation:
-            await self._seed(link, tag, incarnation)
+        if incarnation and self._seeded.get(tag) != incarnation and await self._seed(link, tag, incarnation):
+            # The ledger knows what was used while this server was away as well: it must not be told twice.
+            self._share.forget_owed(lambda bound: self._store.link(self._plans.tag(bound)) is link)
 
     async def _run(self) -> None:
         while True:
@@ -148,22 +149,24 @@ class Tending:
             if link.up:
                 self._soon(self._tell(link, seeds))
 
-    def _soon(self, telling: Coroutine[Any, Any, None]) -> None:
+    def _soon(self, telling: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(telling)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _seed(self, link: Link, tag: bytes, incarnation: bytes) -> None:
+    async def _seed(self, link: Link, tag: bytes, incarnation: bytes) -> bool:
+        """→ whether the server has been told."""
         if self._seeds is None:
-            return
+            return False
         try:
             async with asyncio.timeout(SEEDING_S):
                 seeds = await self._seeds(self._clock.now())
         except Exception as error:  # noqa: BLE001  a border: a ledger that cannot be read must not stop calls
             _log.error("what was used before cannot be read from the ledger; limits in Redis go on without: %s", error)
-            return
+            return False
         await self._tell(link, seeds)
         self._seeded[tag] = incarnation
+        return True
 
     async def _tell(self, link: Link, seeds: Sequence[tuple[Bound, float, int]]) -> None:
         now = self._clock.now()

@@ -164,6 +164,22 @@ async def test_a_limit_may_refuse_while_redis_is_away(
     assert (await callers.chat()).status_code == 200
 
 
+async def test_a_budget_survives_a_redis_that_comes_back_empty(
+    make_gateway: GatewayFactory, upstream: ScriptedUpstream, redis_server: RedisServer, call: Any
+) -> None:
+    gateway = make_gateway(
+        upstream.base_url, policies=limits(requests_per_month=3), **options(redis_server, timeout_ms=200)
+    )
+    callers = await call(gateway)
+    assert [(await callers.chat()).status_code for _ in range(2)] == [200, 200]
+    await asyncio.to_thread(gateway.records, 2)
+    redis_server.kill()
+    await callers.wait_until_store_is("away")
+    redis_server.start()
+    await callers.wait_until_store_is("ok")
+    assert [(await callers.chat()).status_code for _ in range(2)] == [200, 429]
+
+
 async def test_a_gateway_that_was_killed_leaves_no_call_under_way(
     make_gateway: GatewayFactory, upstream: ScriptedUpstream, redis_server: RedisServer, call: Any
 ) -> None:

@@ -173,6 +173,53 @@ async def test_a_redis_that_comes_back_empty_is_told_what_the_ledger_knows(
     assert len(asked) >= 3
 
 
+async def test_what_was_spent_while_it_was_away_is_told_to_an_empty_redis_once(
+    own_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    budget = bound("cost", MONTH, 100)
+    ledger: list[tuple[object, float, int]] = []
+
+    async def seeds(until: float) -> list[tuple[object, float, int]]:
+        return [one for one in ledger if one[1] < until]
+
+    counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS, seeds=seeds)
+    own_redis.kill()
+    await eventually(lambda: not counters.store.up)
+    counters.settle(await counters.reserve((budget,), Need(0, 0, 30)), Need(0, 0, 25))
+    ledger.append((budget, time.time(), 25))
+    own_redis.start()
+    await eventually(lambda: counters.store.up)
+    await asyncio.sleep(1.2)
+    assert await used(counters, budget) == [25]
+
+
+async def test_a_ledger_that_cannot_be_read_does_not_stop_limits(
+    own_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    budget, asked = bound("cost", MONTH, 100), 0
+
+    async def seeds(until: float) -> list[tuple[object, float, int]]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise OSError("no such ledger")
+        return [(budget, until - 1, 40)]
+
+    counters = await redis_counters(own_redis.url, seeds=seeds)
+    assert counters.store.up
+    assert not isinstance(await counters.reserve((bound("requests", MINUTE, 1),), ONE), Refusal)
+    await eventually(lambda: asked >= 3)
+    await eventually_used(counters, budget, 40)
+
+
+async def eventually_used(counters: RedisCounters, limit: object, amount: int) -> None:
+    """It is asked for again and again, so this may take as long as a beat or two."""
+    for _ in range(60):
+        if await used(counters, limit) == [amount]:
+            return
+    raise AssertionError(f"not {amount}, but {await used(counters, limit)}")
+
+
 async def test_keys_that_are_lost_under_way_are_noticed(own_redis: RedisServer, redis_counters: MakeCounters) -> None:
     budget = bound("cost", MONTH, 100)
 
@@ -184,13 +231,7 @@ async def test_keys_that_are_lost_under_way_are_noticed(own_redis: RedisServer, 
     counters.settle(await counters.reserve((budget,), Need(0, 0, 10)), Need(0, 0, 10))
     assert await used(counters, budget) == [80], "what was counted since is not told again"
     own_redis.client.flushall()
-    seen: list[int] = []
-    for _ in range(60):
-        seen = await used(counters, budget)
-        if seen == [70]:
-            break
-        await asyncio.sleep(0.1)
-    assert seen == [70]
+    await eventually_used(counters, budget, 70)
 
 
 async def test_a_server_that_forgot_the_scripts_is_given_them_again(

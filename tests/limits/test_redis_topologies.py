@@ -12,8 +12,8 @@ from gateway.stores.redis import ClusterOptions, RedisOptions, SentinelOptions
 from gateway.stores.redis_store import slot_of
 from tests.conftest import free_port
 from tests.limits.bounding import MINUTE, MONTH, NOW, ONE, bound
-from tests.limits.conftest import MakeCounters
-from tests.redis_servers import RedisServer, cluster, eventually
+from tests.limits.conftest import MakeCounters, Told
+from tests.redis_servers import RedisServer, cluster, eventually, running
 
 SENTINEL_PASSWORD = "of-the-sentinel"
 SERVER_PASSWORD = "of-the-servers"
@@ -76,6 +76,35 @@ async def test_after_a_failover_limits_go_on_where_they_were(
     counters.settle(hold, Need(0, 0, 5))
     await asyncio.sleep(0.05)
     assert [level.used for level in await counters.levels((limit,))] == [5]
+
+
+# What README.md tells operators to allow.
+ALLOWED = (
+    "~gateway:* +evalsha +script|load +time +get +setnx +del +hget +hset +hmget +hsetnx +hdel +hexists +hgetall +hkeys "
+    "+hincrby +pexpire +pexpireat +pttl +zadd +zrem +zcard +zrangebyscore +zremrangebyscore +client +select"
+)
+
+
+async def test_a_user_that_may_do_what_is_needed_and_no_more(tmp_path: Path, redis_counters: MakeCounters) -> None:
+    acl = ("user default off", f"user limits on >{SERVER_PASSWORD} {ALLOWED}")
+    bounds = (bound("requests", MINUTE, 10), bound("cost", MONTH, 10), bound("concurrent_requests", NOW, 2))
+
+    async def seeds(until: float) -> list[tuple[object, float, int]]:
+        return [(bounds[0], until - 1, 1), (bounds[1], until - 1, 1)]
+
+    with running(tmp_path / "redis", *acl) as server:
+        told = Told()
+        counters = await redis_counters(
+            RedisOptions(url=server.url, username="limits", password=SERVER_PASSWORD, connect_s=5),
+            told=told,
+            seeds=seeds,
+            hold_s=3,
+        )
+        hold = await counters.reserve(bounds, Need(0, 0, 1))
+        await asyncio.sleep(2.2)
+        counters.settle(hold, Need(0, 0, 2))
+        assert await used(counters, *bounds) == [2, 3, 0]
+        assert told.reasons == []
 
 
 @pytest.fixture(scope="module")
