@@ -159,6 +159,11 @@ async def kept(stage: Stage, mode: str, seconds: float) -> Kept:
 def told(mode: str, one: Kept) -> list[Figure]:
     """A lease may leave unused what it lends, so its bar below is wider; above the limit nothing may be, but for the
     last answers, which end a moment after the time is over."""
+    if one.asked < 1.2 * LIMIT_PER_S * one.seconds:
+        asked = (
+            f"only {one.asked / one.seconds:,.0f} calls/s could be made here, which says nothing of {LIMIT_PER_S:,}/s"
+        )
+        return [Figure(f"{mode}: {asked}", float("inf"), "%", 1.0)]
     off = (one.of_limit - 1) * 100
     bar = 1.0 if mode == "exact" or off > 0 else MORE_THAN_LAST * LEASE_MS / 1000 * 100
     asked = f"{one.asked / one.seconds:,.0f} calls/s for {LIMIT_PER_S:,}/s"
