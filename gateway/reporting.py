@@ -138,12 +138,9 @@ class Status:
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
     ) -> None:
-<<<<<<< HEAD
-        self._ledger_state = ledger_state
-=======
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
->>>>>>> main
+        self._ledger_state = ledger_state
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -181,14 +178,9 @@ class Status:
         return {
             "version": __version__,
             **details,
-<<<<<<< HEAD
             "problems": [str(problem) for problem in problems if problem]
-            + (self._tokens.problems if self._tokens is not None else []),
-=======
-            "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem]
             + (self._tokens.problems if self._tokens is not None else [])
             + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
->>>>>>> main
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,
