@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -101,8 +101,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         counters, seeding = await _counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem)
+        status = Status(policies, keys, flights, journal, *files, tokens, _store_problem(counters))
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -131,6 +130,10 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _store_problem(counters: Counters) -> Callable[[], str] | None:
+    return (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
