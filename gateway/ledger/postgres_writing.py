@@ -4,12 +4,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
 from gateway.ledger.chain import CHAIN_BITS
 from gateway.ledger.options import LedgerOptions
-from gateway.stores.postgres import Connection, PostgresOptions, errors_named, in_psycopg, postgres_queries
+from gateway.stores.postgres import Connection, PostgresOptions, changed, errors_named, postgres_queries
 from gateway.stores.postgres_migrating import connect_migrated
 
 _PACKAGE = "gateway.ledger"
@@ -46,18 +43,11 @@ class PostgresTransaction:
         self._writer = writer
         self.queries: Mapping[str, str] = postgres_queries(_PACKAGE)
 
-    def _execute(self, query: str, values: Mapping[str, Any] | None) -> psycopg.ClientCursor[Any]:
-        cursor: psycopg.ClientCursor[Any] = psycopg.ClientCursor(self._connection, row_factory=dict_row)
-        # Values are written into the query's text by libpq's rules: none needs a type then.
-        cursor.execute(in_psycopg(query).encode(), values or {})
-        return cursor
-
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-        found = self._execute(query, values).fetchall()
-        return iter([{name: _whole(value) for name, value in row.items()} for row in found])
+        return iter(changed(self._connection, query, values)[0])
 
     def run(self, query: str, values: Mapping[str, Any] | None = None) -> int:
-        return self._execute(query, values).rowcount
+        return changed(self._connection, query, values)[1]
 
     def run_all(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         text = in_psycopg(query).encode()
@@ -76,8 +66,3 @@ class PostgresTransaction:
         last = self._connection.execute(query.encode()).fetchone()
         seq, digest = last or (first, b"")
         return seq + 1, digest
-
-
-def _whole(value: Any) -> Any:
-    """Sums of 64-bit numbers come as decimals with nothing after the point."""
-    return int(value) if type(value).__name__ == "Decimal" else value
