@@ -43,6 +43,9 @@ class Reports:
         if call.target is not None:
             result = str(record.status) if record.blame != "upstream" else record.error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
+        for attempt in record.attempts:
+            if attempt.usage_source == "inconsistent":
+                self._metrics.inconsistent.labels(attempt.provider).inc()
         self._log.ended(record)
         if self._otlp is not None:
             self._otlp.ended(call)

@@ -79,7 +79,7 @@ def known_usage(call: Call) -> tuple[Usage | None, UsageSource]:
         # Some upstreams say at the start what went in: when the answer is cut, what had come out is still counted.
         if cut and not served.complete and used.total_output < served.estimated_output_tokens:
             return msgspec.structs.replace(used, output_tokens=served.estimated_output_tokens), "estimate"
-        return used, "provider"
+        return used, served.usage_source
     if served.estimated_output_tokens or (served.asked and call.record.outcome == "cancelled"):
         return Usage(input_tokens=input_tokens(call), output_tokens=served.estimated_output_tokens), "estimate"
     return None, "none"

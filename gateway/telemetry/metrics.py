@@ -70,6 +70,7 @@ class Metrics:
             "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
         )
         self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
+        self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")

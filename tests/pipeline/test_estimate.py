@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.core.call import Call, Recalled
-from gateway.core.record import Record
+from gateway.core.record import Outcome, Record
+from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
 from gateway.pipeline.estimate import all_tokens, known_usage
@@ -72,3 +73,20 @@ def test_an_earlier_conversation_is_input_too() -> None:
     made.served.asked, made.record.outcome = True, "cancelled"
     usage, source = known_usage(made)
     assert (usage and usage.input_tokens, source) == (alone - 1 + 12_000, "estimate")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "complete", "source", "output"),
+    [
+        ("completed", True, "inconsistent", 5),
+        ("cancelled", True, "inconsistent", 5),
+        ("cancelled", False, "estimate", 9),
+    ],
+)
+def test_usage_that_does_not_add_up_stays_marked(outcome: Outcome, complete: bool, source: str, output: int) -> None:
+    """Unless more had come than it tells of: then nobody's count is complete."""
+    made = call({"messages": []})
+    made.record.outcome, served = outcome, made.served
+    served.usage, served.usage_source = Usage(input_tokens=7, output_tokens=5), "inconsistent"
+    served.complete, served.estimated_output_tokens = complete, 9
+    assert known_usage(made) == (Usage(input_tokens=7, output_tokens=output), source)
