@@ -194,10 +194,12 @@ def _parts(
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),
-        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
-            policies.prices.value.cost(target.provider, target.model, usage, at).nano
+        estimate_cost=lambda target, usage, caller, at: policies.prices.value.estimate(
+            target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team
         ),
-        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
+        ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
+            target.provider, usage, at
+        ),
         counters=counters,
         limiting=reports,
         journal=journal,

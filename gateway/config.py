@@ -112,13 +112,8 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
-        return Wiring(
-            routes=self.routes,
-            providers=frozenset(providers),
-            engines=served,
-            price_providers=priced,
-            signers=self.signers,
-        )
+        routes, known = self.routes, frozenset(providers)
+        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:

@@ -458,6 +458,9 @@ def test_what_is_remembered_is_bounded_and_changes_nothing(monkeypatch: pytest.M
     prices = book_of(entry(models=["m*"], per_million_tokens=TEXT))
     assert {ask(prices, f"m{number}", input_tokens=1_000).nano for number in range(50)} == {1_000_000}
     assert len(prices._remembered) <= 3
+    pictures = book_of(entry(images=[{"size": "small", "price": 1}, {"price": 2}]))
+    assert {ask(pictures, images=1, image_size=f"{size}").nano for size in range(9)} == {2 * 10**9}
+    assert len(pictures._remembered) == 1, "sizes that callers make up are one"
 
 
 # The file

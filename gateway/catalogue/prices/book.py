@@ -54,6 +54,10 @@ class PriceBook:
         self._exchange_rates = said.exchange_rates
         self._published = published
         self._providers = providers
+        # Sizes that no entry speaks of are one size: callers choose them, and they must not fill the memory.
+        images = [image for entry in said.prices for image in entry.images]
+        self._sizes = {image.size for image in images}
+        self._qualities = {image.quality for image in images}
         self._remembered: dict[tuple[object, ...], Card] = {}
 
     def charges(self, asked: Priced) -> Costed:
@@ -107,8 +111,10 @@ class PriceBook:
         """What prices this call. Remembered for as long as it stands."""
         terms, adjusted = asked.terms, self._adjustments
         key = (
-            *(asked.provider, asked.model, asked.served_model, terms.tier, terms.region, terms.image_size),
-            *(terms.image_quality, asked.tenant if adjusted else "", asked.team if adjusted else "", asked.paid),
+            *(asked.provider, asked.model, asked.served_model, terms.tier, terms.region, asked.paid),
+            *(asked.tenant if adjusted else "", asked.team if adjusted else ""),
+            terms.image_size if terms.image_size in self._sizes else "",
+            terms.image_quality if terms.image_quality in self._qualities else "",
         )
         card = self._remembered.get(key)
         if card is not None and card.from_s <= asked.at_s < card.until_s:
