@@ -18,7 +18,7 @@ from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.ledger.catching_up import catch_up
 from gateway.ledger.reconciling.booked import Doubtful
-from gateway.ledger.reconciling.comparing import Cell, Difference
+from gateway.ledger.reconciling.differences import Cell, Difference
 from gateway.ledger.reconciling.files import read_export
 from gateway.ledger.reconciling.reconcile import Asked, Result, reconcile
 from gateway.ledger.store import LedgerUnavailable

@@ -6,7 +6,15 @@ from typing import Any
 
 from gateway.ledger.chain import CHAIN_BITS
 from gateway.ledger.options import LedgerOptions
-from gateway.stores.postgres import Connection, PostgresOptions, changed, errors_named, postgres_queries
+from gateway.stores.postgres import (
+    Connection,
+    PostgresOptions,
+    changed,
+    errors_named,
+    in_psycopg,
+    postgres_queries,
+    written,
+)
 from gateway.stores.postgres_migrating import connect_migrated
 
 _PACKAGE = "gateway.ledger"
@@ -50,10 +58,9 @@ class PostgresTransaction:
         return changed(self._connection, query, values)[1]
 
     def run_all(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        text = in_psycopg(query).encode()
-        cursor = psycopg.ClientCursor(self._connection)
+        text = in_psycopg(query)
         for first in range(0, len(rows), SENT_AT_ONCE):
-            said = [cursor.mogrify(text, row) for row in rows[first : first + SENT_AT_ONCE]]
+            said = [written(self._connection, text, row) for row in rows[first : first + SENT_AT_ONCE]]
             self._connection.execute(";\n".join(said).encode())
 
     def link_place(self) -> tuple[int, bytes]:

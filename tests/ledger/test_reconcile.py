@@ -25,7 +25,7 @@ from provider_exports import (
 )
 
 from gateway.core.usage import Usage
-from gateway.ledger.reconciling.comparing import Cell
+from gateway.ledger.reconciling.differences import Cell
 from gateway.ledger.reconciling.files import read_export
 from gateway.ledger.reconciling.reconcile import Asked, Result, reconcile
 from gateway.ledger.reconciling.stated import ExportError
@@ -224,8 +224,13 @@ def test_the_dashboard_s_own_tables_of_a_real_day_are_exact_by_published_prices(
         "end_time_iso": "2025-10-08T00:00:00+00:00",
     }
     usage = {
-        "num_model_requests": "21.0", "model": MINI, "batch": "FALSE", "service_tier": "default",
-        "input_tokens": "80992.0", "output_tokens": "274770.0", "input_cached_tokens": "0.0",
+        "num_model_requests": "21.0",
+        "model": MINI,
+        "batch": "FALSE",
+        "service_tier": "default",
+        "input_tokens": "80992.0",
+        "output_tokens": "274770.0",
+        "input_cached_tokens": "0.0",
     }
     empty = {"start_time": "1759881600", "end_time": "1759968000"}
     costs = {**times, "amount_value": "0.569788", "amount_currency": "usd", "line_item": "", "organization_id": "org"}
@@ -307,8 +312,13 @@ def test_focus_of_any_cloud_by_its_details_its_usage_type_or_its_words(
     used = Usage(input_tokens=2_000, cached_input_tokens=1_000, output_tokens=500)
     hold(desk, [Bought(model="gpt-4o-mini", served="gpt-4o-mini-2024-07-18", usage=used)])
     base = {
-        "ChargeCategory": "Usage", "BilledCost": "0", "EffectiveCost": "0.000075", "BillingCurrency": "USD",
-        "ChargePeriodStart": "2025-10-07T00:00:00Z", "ResourceName": "gpt-4o-mini", "x_UsageType": "",
+        "ChargeCategory": "Usage",
+        "BilledCost": "0",
+        "EffectiveCost": "0.000075",
+        "BillingCurrency": "USD",
+        "ChargePeriodStart": "2025-10-07T00:00:00Z",
+        "ResourceName": "gpt-4o-mini",
+        "x_UsageType": "",
     }
     rows = [
         {**base, "ConsumedQuantity": "2000", "ConsumedUnit": "Tokens", "SkuMeter": "", "SkuPriceDetails": json.dumps({"x_TokenDirection": "Input", "x_TokenCacheAction": "Uncached", "x_ModelId": "gpt-4o-mini"}), "EffectiveCost": "0.0003"},

@@ -1,15 +1,4 @@
-"""Differences between what was stated and what was booked, each with a word for what it is: pure.
-
-exact            the same
-rounding         within the tolerance
-quantity drift   other amounts, of as many calls: our metering is wrong
-price drift      the same amounts cost something else: our price table is wrong
-bypass           the provider served what never came through the gateway
-missing there    the ledger holds what the provider does not state
-estimated        other amounts, and calls that were cut short or estimated are enough to explain them
-midnight         other amounts, which the neighbouring day has too much or too little of
-unpriced         amounts that the ledger has no price for
-"""
+"""Finding what differs between what was stated and what was booked, and its word (`differences.py`): pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,65 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from gateway.ledger.reconciling.booked import REASONS, Booked, Doubtful, Sum
-from gateway.ledger.reconciling.stated import EXACT, METERS, TOKENS, TOOLS, Export, Stated
-
-DRIFTS = ("quantity drift", "price drift", "bypass", "missing there", "unpriced")
-EXPLAINED = ("estimated", "midnight")
-NANO = Decimal(1_000_000_000)
-# Amounts of money are stated in parts of a cent at best; less than that is no difference.
-CENT = Decimal("0.01")
-ZERO = Decimal(0)
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """Of one meter (of METERS, `requests` or `cost`): what the provider states and what the ledger holds."""
-
-    meter: str
-    theirs: Decimal
-    ours: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        return EXACT.subtract(self.theirs, self.ours)
-
-    @property
-    def ratio(self) -> Decimal | None:
-        """Of ours; None if that is nothing."""
-        return EXACT.divide(self.difference, abs(self.ours)) if self.ours else None
-
-    def is_beyond(self, tolerance: Decimal, least: Decimal = ZERO) -> bool:
-        bound = EXACT.multiply(max(abs(self.theirs), abs(self.ours)), tolerance)
-        return abs(self.difference) > max(bound, least)
-
-
-class Cell(msgspec.Struct, kw_only=True):
-    """A day and a model (empty: what is stated of no model).
-
-    Attributes:
-        findings: words for what differs, the gravest first; `exact` alone if nothing does.
-        by_quantity, by_price: the parts of the difference in cost; None where it cannot be told.
-        calls: that may explain it, the likeliest first. notes: what cannot be told apart, and why.
-    """
-
-    day: date
-    model: str
-    quantities: list[Difference] = []
-    requests: Difference | None = None
-    cost: Difference | None = None
-    by_quantity: Decimal | None = None
-    by_price: Decimal | None = None
-    findings: list[str] = []
-    calls: list[Doubtful] = []
-    notes: list[str] = []
-
-    @property
-    def has_drift(self) -> bool:
-        return any(finding in DRIFTS for finding in self.findings)
-
-    @property
-    def tokens(self) -> Difference:
-        known = [one for one in self.quantities if one.meter in TOKENS]
-        return Difference("tokens", _sum(one.theirs for one in known), _sum(one.ours for one in known))
+from gateway.ledger.reconciling.differences import CENT, ZERO, Cell, Difference, added
+from gateway.ledger.reconciling.stated import EXACT, METERS, TOOLS, Export, Stated
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -175,7 +107,7 @@ class Comparison:
         ours = sum(
             sums.nano for one in booked for meter, sums in one.meters.items() if meters is None or meter in meters
         )
-        stated = _sum(line.cost for line in lines if line.cost is not None)
+        stated = added(line.cost for line in lines if line.cost is not None)
         found = Difference("cost", stated, Decimal(ours).scaleb(-9))
         return found if found.theirs or found.ours else None
 
@@ -274,7 +206,7 @@ _LEDGER_TOOLS = tuple(meter for tool in TOOLS for meter in METERS[tool])
 
 def _quantity(meter: str, lines: Iterable[Stated], booked: Sequence[Booked]) -> Difference:
     # An export that tells five-minute writes apart, beside one that does not, is of the same meters.
-    stated = _sum(line.quantity for line in lines if line.quantity is not None and line.meter == meter)
+    stated = added(line.quantity for line in lines if line.quantity is not None and line.meter == meter)
     return Difference(meter, stated, Decimal(_summed(meter, booked).quantity))
 
 
@@ -296,14 +228,6 @@ def _explainable(calls: Sequence[Doubtful], booked: Sequence[Booked]) -> Decimal
     usual = Decimal(tokens) / requests if requests else ZERO
     doubted = [one for one in calls if one.why != "midnight"]
     return sum((Decimal(one.tokens) if one.tokens else usual for one in doubted), ZERO)
-
-
-def _sum(numbers: Iterable[Decimal | None]) -> Decimal:
-    found = ZERO
-    for one in numbers:
-        if one is not None:
-            found = EXACT.add(found, one)
-    return found
 
 
 def _some(one: Difference | None) -> tuple[Difference, ...]:

@@ -9,7 +9,8 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reconciling.booked import Booked, Doubtful, booked, doubtful
-from gateway.ledger.reconciling.comparing import Cell, Comparison, Told, told
+from gateway.ledger.reconciling.comparing import Comparison, Told, told
+from gateway.ledger.reconciling.differences import Cell
 from gateway.ledger.reconciling.files import check_pages
 from gateway.ledger.reconciling.models import cells as names_of
 from gateway.ledger.reconciling.stated import Export, Stated
