@@ -125,7 +125,7 @@ async def test_a_price_that_was_wrong_is_found_corrected_and_then_agrees(gateway
     assert code == 0
     assert (gateway.ask_ledger("SELECT * FROM calls"), gateway.ask_ledger("SELECT * FROM charges")) == rows
     code, said = await run(gateway, "usage", "--by", "team", "--json")
-    assert [Decimal(row["cost"]) for row in json.loads(said)] == [CALLS * right]
+    assert [Decimal(row["cost_usd"]) for row in json.loads(said)] == [CALLS * right]
     code, said = await run(gateway, "ledger", "verify")
     assert code == 0, said
     assert f"{CALLS} adjustments" in said
@@ -138,4 +138,4 @@ async def test_a_slip_of_the_pen_is_told(gateway: Gateway) -> None:
     done = await asyncio.to_thread(
         gateway.cli, "reconcile", str(gateway.config_file), "--provider", "mock", check=False
     )
-    assert (done.returncode, "is no export that is known" in done.stderr) == (2, True)
+    assert (done.returncode, "known: OpenAI usage and costs" in done.stderr) == (2, True)
