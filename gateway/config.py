@@ -22,6 +22,7 @@ from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
+from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
@@ -80,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metering: MeteringOptions = MeteringOptions()
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
+    focus: FocusOptions = FocusOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
@@ -136,6 +138,8 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    for name in config.focus.providers:
+        _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}

@@ -1,0 +1,7 @@
+"""placeholder"""
+
+from gateway.cli.arguments import Verbs
+
+
+def add_to(actions: Verbs) -> None:
+    pass
