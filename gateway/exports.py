@@ -1,7 +1,8 @@
 """Exports of the ledger as config.yaml and the policies name things: used by the command line and by the admin API."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -24,9 +25,14 @@ def focus_maker(settings: Settings, tenants: Tenants, currency: str) -> Maker:
     """Rows with the providers' names as config.yaml has them, and the teams' as tenants.yaml has them."""
     config = settings.config
     provided = {name: Provided(one.kind, one.region or one.location) for name, one in config.providers.items()}
-    teams = {(tenant.id, team.id): team.name for tenant in tenants.tenants for team in tenant.teams}
+    teams = team_names(tenants)
     naming = namer(config.focus, provided)
     return Maker(naming, currency, lambda tenant, team: teams.get((tenant, team), ""))
+
+
+def team_names(tenants: Tenants) -> dict[tuple[str, str], str]:
+    """What people call a (tenant, team); empty: nothing."""
+    return {(tenant.id, team.id): team.name for tenant in tenants.tenants for team in tenant.teams}
 
 
 def currency_of(settings: Settings) -> str:
@@ -66,10 +72,19 @@ def focus_export(place: LedgerPlace, maker: Maker, period: Period) -> Generator[
             yield Export(map(maker.row, lines(reader, period)), left_out(reader, period))
 
 
-def focus_csv(
-    place: LedgerPlace, maker: Maker, period: Period, version: Version, told: Callable[[list[LeftOut]], None]
-) -> Iterator[bytes]:
-    """The same as pieces of CSV. `told`: what is left out, before the first piece."""
-    with focus_export(place, maker, period) as export:
-        told(export.left_out)
-        yield from csv_pieces(export.rows, version)
+def focus_csv(place: LedgerPlace, maker: Maker, period: Period, version: Version) -> tuple[Iterator[bytes], int]:
+    """The same as pieces of CSV, and how many charges are left out. Closing the pieces ends the reading."""
+
+    def made() -> Generator[bytes]:
+        with focus_export(place, maker, period) as export:
+            yield str(sum(one.charges for one in export.left_out)).encode()
+            yield from csv_pieces(export.rows, version)
+
+    pieces = made()
+    return pieces, int(next(pieces))
+
+
+def last_whole(bucket: str, now: datetime) -> datetime:
+    """The end of the last hour or day of UTC that is over."""
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour if bucket == "hour" else hour.replace(hour=0)

@@ -3,14 +3,14 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from gateway.cli.arguments import Verbs, add_config, date_time, month, verb
 from gateway.cli.output import printable
 from gateway.config import read_config
-from gateway.exports import Row, currency_of, focus_export, focus_maker
+from gateway.exports import Row, currency_of, focus_export, focus_maker, last_whole
 from gateway.identity.tenants import read_tenants
 from gateway.ledger.focus.columns import NEWEST, VERSIONS, Version
 from gateway.ledger.focus.lines import LeftOut, Period
@@ -33,9 +33,7 @@ def add_to(actions: Verbs) -> None:
     parser.add_argument("--month", type=month, metavar="YYYY-MM", help="a calendar month of UTC")
     parser.add_argument("--since", type=date_time, metavar="WHEN", help="first moment: ISO date or time, UTC")
     parser.add_argument("--until", type=date_time, metavar="WHEN", help="the moment after the last")
-    parser.add_argument(
-        "--by", choices=("hour", "day"), default="hour", help="a charge period; default: hour"
-    )
+    parser.add_argument("--by", choices=("hour", "day"), default="hour", help="a charge period; default: hour")
     parser.add_argument("--tenant", help="only this tenant")
     parser.add_argument("--team", help="only this team of the tenant")
     parser.add_argument("--out", type=Path, metavar="FILE", help=".csv or .parquet; default: CSV to standard output")
@@ -74,13 +72,7 @@ def _period(options: argparse.Namespace) -> Period:
     if options.team is not None and options.tenant is None:
         raise ValueError("a team is one of a tenant: give --tenant too")
     scope = {word: value for word in ("tenant", "team") if (value := getattr(options, word)) is not None}
-    return Period(since, until or _last_whole(options.by), options.by, scope)
-
-
-def _last_whole(bucket: str) -> datetime:
-    """The end of the last hour or day that is over."""
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return now if bucket == "hour" else now - timedelta(hours=now.hour)
+    return Period(since, until or last_whole(options.by, datetime.now(UTC)), options.by, scope)
 
 
 def _write(rows: Iterable[Row], version: Version, out: Path | None, parquet: bool) -> None:

@@ -16,10 +16,29 @@ Row = Mapping[str, str]
 # Columns that every Cost and Usage dataset has.
 MANDATORY = {
     "1.2": frozenset(
-        """BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd BillingPeriodStart
-        ChargeCategory ChargeClass ChargeDescription ChargePeriodEnd ChargePeriodStart ContractedCost EffectiveCost
-        InvoiceIssuerName ListCost PricingQuantity PricingUnit ProviderName PublisherName ServiceCategory
-        ServiceName""".split()
+        [
+            "BilledCost",
+            "BillingAccountId",
+            "BillingAccountName",
+            "BillingCurrency",
+            "BillingPeriodEnd",
+            "BillingPeriodStart",
+            "ChargeCategory",
+            "ChargeClass",
+            "ChargeDescription",
+            "ChargePeriodEnd",
+            "ChargePeriodStart",
+            "ContractedCost",
+            "EffectiveCost",
+            "InvoiceIssuerName",
+            "ListCost",
+            "PricingQuantity",
+            "PricingUnit",
+            "ProviderName",
+            "PublisherName",
+            "ServiceCategory",
+            "ServiceName",
+        ]
     )
 }
 MANDATORY["1.3"] = MANDATORY["1.2"] | {"ServiceProviderName", "HostProviderName"}
@@ -27,10 +46,30 @@ MANDATORY["1.4"] = (MANDATORY["1.3"] - {"ProviderName", "PublisherName"}) | {"In
 # Columns with a condition that holds here: sub accounts of more than one type, measured usage, published and
 # negotiated unit prices, regions, resources with types, tags, pricing categories.
 CONDITIONAL = frozenset(
-    """ConsumedQuantity ConsumedUnit ContractedUnitPrice ListUnitPrice PricingCategory PricingCurrency
-    PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice RegionId RegionName
-    ResourceId ResourceName ResourceType SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName SubAccountType
-    Tags""".split()
+    [
+        "ConsumedQuantity",
+        "ConsumedUnit",
+        "ContractedUnitPrice",
+        "ListUnitPrice",
+        "PricingCategory",
+        "PricingCurrency",
+        "PricingCurrencyContractedUnitPrice",
+        "PricingCurrencyEffectiveCost",
+        "PricingCurrencyListUnitPrice",
+        "RegionId",
+        "RegionName",
+        "ResourceId",
+        "ResourceName",
+        "ResourceType",
+        "SkuId",
+        "SkuMeter",
+        "SkuPriceDetails",
+        "SkuPriceId",
+        "SubAccountId",
+        "SubAccountName",
+        "SubAccountType",
+        "Tags",
+    ]
 )
 RECOMMENDED = frozenset({"ChargeFrequency", "InvoiceId", "ServiceSubcategory"})
 REMOVED = {"1.2": frozenset[str](), "1.3": frozenset[str](), "1.4": frozenset({"ProviderName", "PublisherName"})}
@@ -41,20 +80,65 @@ NOT_YET = {
 }
 
 DECIMALS = frozenset(
-    """BilledCost ConsumedQuantity ContractedCost ContractedUnitPrice EffectiveCost ListCost ListUnitPrice
-    PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice PricingQuantity
-    x_AttemptCount""".split()
+    [
+        "BilledCost",
+        "ConsumedQuantity",
+        "ContractedCost",
+        "ContractedUnitPrice",
+        "EffectiveCost",
+        "ListCost",
+        "ListUnitPrice",
+        "PricingCurrencyContractedUnitPrice",
+        "PricingCurrencyEffectiveCost",
+        "PricingCurrencyListUnitPrice",
+        "PricingQuantity",
+        "x_AttemptCount",
+    ]
 )
 TIMES = frozenset({"BillingPeriodEnd", "BillingPeriodStart", "ChargePeriodEnd", "ChargePeriodStart"})
 KEY_VALUES = frozenset({"SkuPriceDetails", "Tags"})
 # Null only where a rule below says so: these never are, for a usage row that is no correction.
 NOT_NULL = frozenset(
-    """BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd BillingPeriodStart ChargeCategory
-    ChargeDescription PricingCurrency
-    ChargeFrequency ChargePeriodEnd ChargePeriodStart ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice
-    EffectiveCost HostProviderName InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingQuantity PricingUnit
-    ProviderName PublisherName ResourceId ResourceType ServiceCategory ServiceName ServiceProviderName
-    ServiceSubcategory SkuId SkuMeter SkuPriceId SubAccountId SubAccountName SubAccountType""".split()
+    [
+        "BilledCost",
+        "BillingAccountId",
+        "BillingAccountName",
+        "BillingCurrency",
+        "BillingPeriodEnd",
+        "BillingPeriodStart",
+        "ChargeCategory",
+        "ChargeDescription",
+        "PricingCurrency",
+        "ChargeFrequency",
+        "ChargePeriodEnd",
+        "ChargePeriodStart",
+        "ConsumedQuantity",
+        "ConsumedUnit",
+        "ContractedCost",
+        "ContractedUnitPrice",
+        "EffectiveCost",
+        "HostProviderName",
+        "InvoiceIssuerName",
+        "ListCost",
+        "ListUnitPrice",
+        "PricingCategory",
+        "PricingQuantity",
+        "PricingUnit",
+        "ProviderName",
+        "PublisherName",
+        "ResourceId",
+        "ResourceType",
+        "ServiceCategory",
+        "ServiceName",
+        "ServiceProviderName",
+        "ServiceSubcategory",
+        "SkuId",
+        "SkuMeter",
+        "SkuPriceId",
+        "SubAccountId",
+        "SubAccountName",
+        "SubAccountType",
+    ]
 )
 ALLOWED = {
     "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
@@ -178,7 +262,10 @@ TIES: tuple[tuple[str, Callable[[Row], bool]], ...] = (
         "a correction is billed in a later month than it is of",
         lambda r: not r["ChargeClass"] or _time(r["ChargePeriodEnd"]) <= _time(r["BillingPeriodStart"]),
     ),
-    ("unit prices are not negative", lambda r: min(Decimal(r["ListUnitPrice"]), Decimal(r["ContractedUnitPrice"])) >= 0),
+    (
+        "unit prices are not negative",
+        lambda r: min(Decimal(r["ListUnitPrice"]), Decimal(r["ContractedUnitPrice"])) >= 0,
+    ),
     ("RegionName is null if and only if RegionId is", lambda r: bool(r["RegionId"]) == bool(r["RegionName"])),
     ("ResourceName does not repeat ResourceId", lambda r: r["ResourceName"] != r["ResourceId"]),
     ("PricingUnit goes with PricingQuantity", lambda r: bool(r["PricingUnit"]) == bool(r["PricingQuantity"])),
@@ -187,10 +274,18 @@ TIES: tuple[tuple[str, Callable[[Row], bool]], ...] = (
 )
 PRODUCTS: tuple[tuple[str, Callable[[Row], bool]], ...] = (
     ("ListUnitPrice x PricingQuantity = ListCost", lambda r: _matches(r, "ListUnitPrice", "ListCost")),
-    ("ContractedUnitPrice x PricingQuantity = ContractedCost", lambda r: _matches(r, "ContractedUnitPrice", "ContractedCost")),
+    (
+        "ContractedUnitPrice x PricingQuantity = ContractedCost",
+        lambda r: _matches(r, "ContractedUnitPrice", "ContractedCost"),
+    ),
 )
 # Every value of the first has one value of the second, over the whole dataset.
-FUNCTIONAL = (("SkuPriceId", "SkuId"), ("SkuPriceId", "SkuPriceDetails"), ("SkuId", "SkuMeter"), ("ServiceName", "ServiceCategory"))
+FUNCTIONAL = (
+    ("SkuPriceId", "SkuId"),
+    ("SkuPriceId", "SkuPriceDetails"),
+    ("SkuId", "SkuMeter"),
+    ("ServiceName", "ServiceCategory"),
+)
 # What no two rows have in common: rows are disjoint.
 KEY = (
     *("ChargePeriodStart", "SubAccountId", "ResourceId", "SkuPriceId", "Tags", "ChargeClass"),

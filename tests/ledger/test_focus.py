@@ -82,7 +82,11 @@ def test_costs_differ_by_no_more_than_what_was_rounded_once_a_call(state: Path, 
 def test_a_discount_shows_between_list_and_contract(state: Path, records: list) -> None:
     found = next(row for row in exported(state) if row["SkuId"] == "openai/gpt-x-2026/input_tokens")
     assert (found["ListUnitPrice"], found["ContractedUnitPrice"]) == ("2.5", "2.375")
-    assert (found["PricingUnit"], found["ConsumedUnit"], found["SkuMeter"]) == ("1000000 Tokens", "Tokens", "Input Tokens")
+    assert (found["PricingUnit"], found["ConsumedUnit"], found["SkuMeter"]) == (
+        "1000000 Tokens",
+        "Tokens",
+        "Input Tokens",
+    )
 
 
 def test_a_rate_of_one_s_own_is_its_list_price(state: Path, records: list) -> None:
@@ -94,7 +98,11 @@ def test_a_rate_of_one_s_own_is_its_list_price(state: Path, records: list) -> No
 def test_names_come_from_the_kind_and_from_config(state: Path, records: list) -> None:
     named = {row["ResourceId"]: row for row in exported(state, "1.3")}
     openai, azure = named["openai/gpt-x"], named["azure/gpt-x"]
-    assert (openai["ProviderName"], openai["ServiceName"], openai["BillingAccountId"]) == ("OpenAI", "OpenAI API", "openai")
+    assert (openai["ProviderName"], openai["ServiceName"], openai["BillingAccountId"]) == (
+        "OpenAI",
+        "OpenAI API",
+        "openai",
+    )
     assert (openai["RegionId"], openai["RegionName"]) == ("", "")
     assert (azure["BillingAccountId"], azure["InvoiceIssuerName"]) == ("sub-1", "A Reseller")
     assert (azure["RegionId"], azure["RegionName"]) == ("swedencentral", "Sweden Central")
@@ -149,7 +157,9 @@ def test_a_team_gets_its_own_rows_only(state: Path, records: list) -> None:
         (WINTER, OCTOBER, "hour", "before it begins"),
     ],
 )
-def test_a_period_that_is_none_is_refused(state: Path, since: datetime, until: datetime, bucket: str, said: str) -> None:
+def test_a_period_that_is_none_is_refused(
+    state: Path, since: datetime, until: datetime, bucket: str, said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         exported(state, period=Period(since, until, bucket))
 
@@ -163,7 +173,9 @@ def test_parquet_holds_the_same_as_csv(state: Path, records: list, tmp_path: Pat
     assert (table.num_rows, count) == (len(rows), len(rows))
     assert table.column_names == list(rows[0])
     assert sum(table["BilledCost"].to_pylist()) == billed(records)
-    assert [one.strftime("%Y-%m-%dT%H:%M:%SZ") for one in table["ChargePeriodStart"].to_pylist()] == [row["ChargePeriodStart"] for row in rows]
+    assert [one.strftime("%Y-%m-%dT%H:%M:%SZ") for one in table["ChargePeriodStart"].to_pylist()] == [
+        row["ChargePeriodStart"] for row in rows
+    ]
     assert [one or "" for one in table["Tags"].to_pylist()] == [row["Tags"] for row in rows]
     assert table.schema.metadata[b"focus_version"] == b"1.4"
 

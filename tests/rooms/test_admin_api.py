@@ -18,7 +18,9 @@ from starlette.routing import Mount
 from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock
+from gateway.core.days import date_time
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
@@ -46,6 +48,10 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         at_text(time)
         return {"asked": asked.model}
 
+    def focus(asked: FocusAsked) -> FocusCsv:
+        date_time(asked.since)
+        return FocusCsv(iter([b"BilledCost\n", b"0.5\n"]), 3)
+
     deps = AdminDeps(
         keys=store,
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
@@ -53,6 +59,7 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         models=lambda: [{"model": "m", "targets": []}],
         usage=usage,
         explain=explain,
+        focus=focus,
         past=PastDeps(history, at),
         status=lambda: {"version": "0"},
     )
@@ -80,6 +87,7 @@ IDS = (
     "list_tenants",
     "list_models",
     "usage",
+    "usage_focus",
     "list_audit",
     "explain_policy",
     "explain_access",
