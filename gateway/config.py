@@ -21,6 +21,7 @@ from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
+from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
@@ -82,6 +83,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
     focus: FocusOptions = FocusOptions()
+    alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()

@@ -82,6 +82,10 @@ class Metrics:
         self.drain_errors = counter("ledger_drain_errors", "Rounds in which the ledger could not be written.")
         self.quarantined = counter("ledger_quarantined_lines", "Journal lines that could not be read.")
         self.drain_lag = gauge("ledger_lag_bytes", "Journal bytes not yet in the ledger.", mode="livemax")
+        # Alerts
+        self.alerts = counter("alerts", "What was told, once each.", "kind")
+        self.alert_deliveries = counter("alert_deliveries", "Attempts to tell a webhook.", "result")
+        self.budget_used = gauge("budget_used_ratio", "Of whoever used most of a limit.", "limit", mode="livemax")
         # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
         self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
