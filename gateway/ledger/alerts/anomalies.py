@@ -40,7 +40,7 @@ class Unusual(msgspec.Struct, frozen=True):
 
 
 def sample_hours(hour: int, first: int, options: AnomalyOptions) -> list[list[int]]:
-    """The hours that `hour` is compared with, since the epoch: the same of each week, and each neighbour's. `first`: the
+    """The hours that `hour` is compared with, since the epoch: itself and each neighbour in each week. `first`: the
     ledger's first; what is before it is not nothing, it is not known. Empty if there is too little."""
     weeks = [hour - WEEK_HOURS * week for week in range(1, options.weeks + 1)]
     known = [at for at in weeks if at + min(NEIGHBOURS) >= first]
