@@ -25,7 +25,6 @@ from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
 from gateway.identity.keystore import KeyStore
-from gateway.ledger.alerts.budgets import no_budgets
 from gateway.ledger.drain import Drained, Drainer
 from gateway.ledger.store import SqliteLedger
 from gateway.modelhost.engine import EngineState
@@ -93,7 +92,7 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         await stack.enter_async_context(drainer)
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
         client = await stack.enter_async_context(HttpClient(settings.config.http_client))
-        await stack.enter_async_context(alerts_of(settings, policies, no_budgets, metrics, client, clock))
+        await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock))
         engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
 
         def admit(engine: str, weights: str) -> str:

@@ -3,18 +3,25 @@
 import argparse
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.alerting import spent_of
+from gateway.budgets import budget_levels, of_team
 from gateway.cli.arguments import Verbs, add_config, month, verb
 from gateway.config import Settings, read_config
+from gateway.core.live import Live
 from gateway.exports import currency_of, team_names
 from gateway.identity.tenants import read_tenants
+from gateway.ledger.alerts.budgets import BudgetLevel
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.statement.figures import NOTHING, Month, TeamLine, figures, teams
 from gateway.ledger.statement.index import file_of, index
 from gateway.ledger.statement.page import Statement, page
 from gateway.ledger.store import LedgerUnavailable
+from gateway.policyset import read_policies
+from gateway.stores.documents import DocumentError
 from gateway.stores.reading import Reader
 
 
@@ -65,6 +72,7 @@ class Writing:
         self._currency = currency_of(settings)
         self._names = names
         self._made_at = time.time()
+        self._budgets = _budgets(settings, month, self._made_at)
 
     def one(self, reader: Reader | None, tenant: str, team: str, out: Path) -> None:
         found = NOTHING if reader is None else figures(reader, tenant, team, self.month)
@@ -75,6 +83,7 @@ class Writing:
             month=self.month,
             currency=self._currency,
             figures=found,
+            budgets=of_team(self._budgets, tenant, team),
             made_at=self._made_at,
         )
         out.write_text(page(said), encoding="utf-8")
@@ -86,6 +95,18 @@ class Writing:
             out.parent.mkdir(exist_ok=True)
             self.one(reader, one.tenant, one.team, out)
         (folder / "index.html").write_text(index(found, self.month, self._currency), encoding="utf-8")
+
+
+def _budgets(settings: Settings, month: Month, now: float) -> list[BudgetLevel]:
+    """As they stand, or as they stood when the month ended, by the limits of today. Policies that do not validate take
+    nothing from the rest of a statement."""
+    ended = datetime.combine(month.after, datetime.min.time(), UTC).timestamp()
+    try:
+        policies = read_policies(settings.policies_dir, settings.wiring)
+        return budget_levels(policies.limits, spent_of(settings, Live(policies.catalogue)), min(now, ended - 1))
+    except DocumentError as error:
+        print(f"warning: budgets are left out: {error}", file=sys.stderr)
+        return []
 
 
 def _wrong(said: str) -> int:

@@ -60,7 +60,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
-        self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
+        self.limits = LimitMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
@@ -70,6 +70,7 @@ class Metrics:
             "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
         )
         self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
+        self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -82,10 +83,7 @@ class Metrics:
         self.drain_errors = counter("ledger_drain_errors", "Rounds in which the ledger could not be written.")
         self.quarantined = counter("ledger_quarantined_lines", "Journal lines that could not be read.")
         self.drain_lag = gauge("ledger_lag_bytes", "Journal bytes not yet in the ledger.", mode="livemax")
-        # Alerts
-        self.alerts = counter("alerts", "What was told, once each.", "kind")
-        self.alert_deliveries = counter("alert_deliveries", "Attempts to tell a webhook.", "result")
-        self.budget_used = gauge("budget_used_ratio", "Of whoever used most of a limit.", "limit", mode="livemax")
+        self.alerts = AlertMetrics(kinds)
         # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
         self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
@@ -220,6 +218,19 @@ class _Kinds:
         return self._library.Histogram(f"gateway_{name}", text, labels, registry=self.registry, buckets=buckets)
 
 
+class LimitMetrics:
+    """What limits do, by their ids and figures: a file has so many and no more."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        labels = ("rule", "dimension")
+        counter, gauge = kinds.counter, kinds.gauge
+        self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
+        self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
+        self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
+        self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
+        self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
+
+
 class Mirrored:
     """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
 
@@ -235,3 +246,11 @@ class Mirrored:
         last = self._seen.get(self._key, 0)
         self._seen[self._key] = total
         self._counter.inc(total - last if total >= last else total)
+
+
+class AlertMetrics:
+    """What was told about money, and to whom it was tried to tell it."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        self.told = kinds.counter("alerts", "What was told, once each.", "kind")
+        self.deliveries = kinds.counter("alert_deliveries", "Attempts to tell a webhook.", "result")

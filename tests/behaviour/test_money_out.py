@@ -33,6 +33,11 @@ currency: USD
 prices:
   - {id: known, provider: mock, models: [real-model], from: "2020-01-01", per_million_tokens: {input: 1.00, output: 2.00}}
 """
+LIMITS = """
+limits:
+  - {id: team-budget, per: [tenant, team], cost_per_month: 0.0025, on_exceeded: warn, on_unpriced: allow}
+  - {id: key-budget, per: [key], cost_per_day: 100, on_exceeded: warn, on_unpriced: allow}
+"""
 COST = Decimal("0.002")  # 1,000 tokens in at 1 a million, 500 out at 2
 
 
@@ -58,7 +63,7 @@ async def place(tmp_path_factory) -> AsyncIterator[Place]:
         with gateways(tmp_path_factory.mktemp("money")) as make:
             hook = {"name": "ops", "url": f"{receiver.base_url}/hook", "secret": "${env:HOOK_SECRET}"}
             models = {"test-model": {"targets": ["mock/real-model"]}, "new-model": {"targets": ["mock/new-model"]}}
-            gateway = make(upstream.base_url, policies={"prices": PRICES}, models=models, alerts={"webhooks": [hook], "interval_s": 0.2})  # fmt: skip
+            gateway = make(upstream.base_url, policies={"prices": PRICES, "limits": LIMITS}, models=models, alerts={"webhooks": [hook], "interval_s": 0.2})  # fmt: skip
             await asyncio.to_thread(gateway.start, HOOK_SECRET=SECRET)
             headers = {"authorization": f"Bearer {gateway.key}"}
             async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
@@ -137,6 +142,26 @@ async def test_a_statement_of_a_team_that_is_not_there_is_refused(place: Place, 
     assert "not declared" in done.stderr
 
 
+async def test_a_budget_that_fills_up_reaches_the_receiver_once(place: Place) -> None:
+    async with asyncio.timeout(15):
+        while not place.events("budget.threshold_reached"):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.6)  # three more looks
+    (told,) = place.events("budget.threshold_reached")
+    assert (told["limit"], told["threshold_percent"], told["used"]) == ("team-budget", 80, "0.002000000")
+    assert told["scope"] == {"tenant": "acme", "team": "acme/team-a"}
+
+
+async def test_a_statement_has_the_team_s_budgets(place: Place, tmp_path: Path) -> None:
+    out = tmp_path / "a.html"
+    command = ("ledger", "statement", "--tenant", "acme", "--team", "team-a", "--month", place.month, "--out", str(out))
+    await asyncio.to_thread(place.gateway.cli, *command)
+    page = out.read_text()
+    assert "team-budget: tenant acme, team acme/team-a, a month" in page
+    assert "80 % used" in page
+    assert "key-budget" not in page
+
+
 async def test_a_missing_price_reaches_the_receiver_once(place: Place) -> None:
     async with asyncio.timeout(15):
         while not place.events("price.missing"):
@@ -144,18 +169,19 @@ async def test_a_missing_price_reaches_the_receiver_once(place: Place) -> None:
     await asyncio.sleep(0.6)  # three more looks
     assert place.events("price.missing") == [{"target": "mock/new-model", "calls_today": 1}]
     done = await asyncio.to_thread(place.gateway.cli, "alerts", "list", "--json")
-    (told,) = json.loads(done.stdout)
-    assert (told["kind"], told["deliveries"][0]["state"]) == ("price.missing", "delivered")
+    listed = {told["kind"]: told["deliveries"][0]["state"] for told in json.loads(done.stdout)}
+    assert listed["price.missing"] == "delivered"
 
 
 async def test_the_log_and_the_metrics_tell_it_too(place: Place) -> None:
+    await test_a_budget_that_fills_up_reaches_the_receiver_once(place)
     await test_a_missing_price_reaches_the_receiver_once(place)
     assert "price.missing: mock/new-model is used and has no price" in place.gateway.log()
     key = (place.gateway.state / "metrics.key").read_text().strip()
     async with httpx.AsyncClient(timeout=20) as client:
         text = (await client.get(f"{place.gateway.url}/metrics", headers={"authorization": f"Bearer {key}"})).text
     assert 'gateway_alerts_total{kind="price.missing"} 1.0' in text
-    assert 'gateway_alert_deliveries_total{result="delivered"} 1.0' in text
+    assert 'gateway_alert_deliveries_total{result="delivered"} 2.0' in text
     assert SECRET not in place.gateway.log()
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from gateway.config import read_config
 from gateway.core.clock import uuid7
 from gateway.ledger.alerts.anomalies import HOUR_S, WEEK_HOURS
-from gateway.ledger.alerts.budgets import BudgetLevel, no_budgets, ratios, reached
+from gateway.ledger.alerts.budgets import BudgetLevel, reached
 from gateway.ledger.alerts.events import Event
 from gateway.ledger.alerts.options import AlertOptions, WebhookOptions
 from gateway.ledger.alerts.outbox import Outbox, OutboxUnavailable
@@ -43,22 +43,22 @@ QUICK = Timeouts(connect_s=0.5, first_byte_s=0.2, idle_s=0.2, total_s=0.5)
 MONTH = {"since": 1_790_812_800.0, "until": 1_793_491_200.0}
 
 
+def no_budgets(now: float) -> list[BudgetLevel]:
+    return []
+
+
 class Heard:
     """What the metrics were told."""
 
     def __init__(self) -> None:
         self.alerts: list[str] = []
         self.results: list[str] = []
-        self.ratios: Mapping[str, float] = {}
 
     def alerted(self, kind: str) -> None:
         self.alerts.append(kind)
 
     def delivered(self, result: str) -> None:
         self.results.append(result)
-
-    def budgets(self, ratios: Mapping[str, float]) -> None:
-        self.ratios = ratios
 
 
 class Bench:
@@ -342,7 +342,6 @@ async def test_each_threshold_is_told_once_a_period(bench: Bench, tmp_path: Path
     assert await alerts.look() == 1, "the next month begins anew"
     used[0] = 600
     assert await alerts.look() == 0, "and what was passed over is not told later"
-    assert bench.heard.ratios == {"loans": 0.6, "other": 0.01}
 
 
 async def test_people_are_told_whose_budget_and_how_much(
@@ -370,13 +369,6 @@ def test_a_threshold_is_never_told_twice_however_the_use_moves(uses: list[int]) 
             seen |= {found.key, *found.supersedes}
             told.append(found.data["threshold_percent"])
     assert told == sorted(set(told))
-
-
-def test_a_limit_is_as_full_as_for_whoever_used_most() -> None:
-    assert ratios([level(100), level(700, scope=(("team", "b"),)), level(5, maximum_nano=0, limit="zero")]) == {
-        "loans": 0.7,
-        "zero": 1.0,
-    }
 
 
 # What the ledger tells

@@ -19,8 +19,10 @@ from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock
 from gateway.core.days import date_time
+from gateway.core.faults import BadRequest
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
+from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
@@ -52,6 +54,21 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         date_time(asked.since)
         return FocusCsv(iter([b"BilledCost\n", b"0.5\n"]), 3)
 
+    async def limits(asked: LimitsQuestion) -> list[LimitLevel]:
+        if asked.tenant not in ("", "acme"):
+            raise BadRequest("there is no such tenant", param="tenant")
+        level = LimitLevel(
+            limit="a",
+            dimension="requests_per_day",
+            scope={},
+            maximum=2,
+            used=1,
+            remaining=1,
+            share=0.5,
+            on_exceeded="refuse",
+        )
+        return [level]
+
     deps = AdminDeps(
         keys=store,
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
@@ -61,6 +78,7 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         explain=explain,
         focus=focus,
         past=PastDeps(history, at),
+        limits=limits,
         status=lambda: {"version": "0"},
     )
     app = admin_app(deps, OperatorCredentials("gwa-secret", "gwm-secret"))
@@ -93,6 +111,7 @@ IDS = (
     "explain_access",
     "list_policy_history",
     "policy_at",
+    "list_limits",
     "status",
 )
 

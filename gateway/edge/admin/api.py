@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
 from gateway.edge.admin.focus import Focus, focus_rows
+from gateway.edge.admin.limits import Levels, limit_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
@@ -53,6 +54,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
 
     Attributes:
         declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until, zone).
+        limits: how full those are that a question is about.
     """
 
     keys: KeyStore
@@ -63,6 +65,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     explain: Callable[[ExplainRequest], dict[str, Any]]
     past: PastDeps
     focus: Focus
+    limits: Levels
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -117,6 +120,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         *focus_rows(deps.focus),
         *past_rows(deps.past, page),
+        *limit_rows(deps.limits),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip

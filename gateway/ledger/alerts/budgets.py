@@ -25,18 +25,9 @@ class BudgetLevel(msgspec.Struct, frozen=True, kw_only=True):
     used_nano: int
     maximum_nano: int
 
-    @property
-    def ratio(self) -> float:
-        return self.used_nano / self.maximum_nano if self.maximum_nano else float(self.used_nano > 0)
-
 
 # What the limits say at a moment (Unix seconds). It blocks, and is asked in a thread.
 Budgets = Callable[[float], Iterable[BudgetLevel]]
-
-
-def no_budgets(now: float) -> tuple[BudgetLevel, ...]:  # noqa: ARG001  the shape of Budgets
-    """There is no limit on money."""
-    return ()
 
 
 def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: float) -> Event | None:
@@ -70,11 +61,3 @@ def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: f
 def _key(level: BudgetLevel, threshold: int) -> str:
     scope = msgspec.json.encode(level.scope).decode()
     return f"budget|{level.limit}|{level.figure}|{scope}|{int(level.since)}|{threshold}"
-
-
-def ratios(levels: Iterable[BudgetLevel]) -> dict[str, float]:
-    """Of each limit, how full it is for whoever has used most of it."""
-    found: dict[str, float] = {}
-    for level in levels:
-        found[level.limit] = max(found.get(level.limit, 0.0), level.ratio)
-    return found

@@ -7,7 +7,7 @@ what it has already.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -40,8 +40,6 @@ class Reported(Protocol):
     def delivered(self, result: str) -> None:
         """`delivered`, `failed` (it is tried again) or `given_up`."""
         ...
-
-    def budgets(self, ratios: Mapping[str, float]) -> None: ...
 
 
 class Webhook(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.ledger.alerts.anomalies import HOUR_S, Team, anomalies, sample_hours
-from gateway.ledger.alerts.budgets import Budgets, ratios, reached
+from gateway.ledger.alerts.budgets import Budgets, reached
 from gateway.ledger.alerts.events import Event
 from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.alerts.outbox import Outbox, OutboxUnavailable
@@ -104,10 +104,8 @@ class Alerts:
         return new
 
     def _budgets(self, now: float) -> int:
-        levels = list(self._around.budgets(now))
-        self._around.reported.budgets(ratios(levels))
         currency = self._around.currency()
-        found = (reached(level, self._options.thresholds, currency, now) for level in levels)
+        found = (reached(level, self._options.thresholds, currency, now) for level in self._around.budgets(now))
         return self._tell(event for event in found if event is not None)
 
     def _prices(self, now: float) -> int:
