@@ -7,7 +7,6 @@ from gateway.core.live import Live
 from gateway.core.model import Catalogue
 from gateway.ledger.alerts.outbox import Outbox
 from gateway.ledger.alerts.watch import Alerts, Surroundings
-from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.limitpast import spent_by_ledger
 from gateway.limits.seeding import Spent
@@ -18,7 +17,7 @@ from gateway.transport.client import HttpClient
 
 def alerts_of(settings: Settings, policies: PolicyFeed, metrics: Metrics, client: HttpClient, clock: Clock) -> Alerts:
     spent = spent_of(settings, policies.catalogue)
-    place = LedgerPlace(settings.state_dir / "ledger.db")
+    place = settings.ledger
     around = Surroundings(
         ledger=lambda: ledger_reader(place),
         budgets=lambda now: budget_levels(policies.limits.value, spent, now),

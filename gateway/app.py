@@ -33,7 +33,6 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
-from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reports import as_json, usage
 from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
@@ -104,7 +103,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = Router(build_providers(settings, spec, client), CLOCK)
         counters, seeding = await _counting(settings, policies, reports)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens)
+        files = (settings.run_dir / "engines.json", settings.ledger_state)
+        status = Status(policies, keys, flights, journal, *files, tokens)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -265,7 +265,7 @@ def _admin_deps(
         maker = focus_maker(settings, policies.tenants.value, policies.prices.value.currency)
         until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
         return FocusCsv(
-            *focus_csv(LedgerPlace(ledger), maker, Period(date_time(asked.since), until, asked.by), asked.version)
+            *focus_csv(settings.ledger, maker, Period(date_time(asked.since), until, asked.by), asked.version)
         )
 
     return AdminDeps(

@@ -25,6 +25,8 @@ from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
+from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
+from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.building import missing_extra
@@ -33,6 +35,7 @@ from gateway.providers.profiles import OPENAI_PATHS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
+from gateway.stores.references import substitute
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
@@ -82,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metering: MeteringOptions = MeteringOptions()
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
+    ledger: LedgerOptions = LedgerOptions()
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
@@ -107,6 +111,15 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+
+    @property
+    def ledger(self) -> LedgerPlace:
+        return LedgerPlace(self.state_dir / "ledger.db", self.config.ledger)
+
+    @property
+    def ledger_state(self) -> Path:
+        """What the parent's drainer tells its workers (`/health/ready`)."""
+        return self.run_dir / "ledger.json"
 
     @property
     def policy_history(self) -> Path:
@@ -144,6 +157,7 @@ def read_config(
         _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
+    check_ledger(document, config.ledger)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -164,35 +178,6 @@ def read_config(
         routes=routes,
         signers=read_signers(document, config.policy_signing, folder),
     )
-
-
-_REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
-# What a shell would take for a variable, and this file does not.
-_LIKE_REFERENCE = re.compile(r"\$(?:\w|\{)")
-
-
-def substitute(text: str, environment: Mapping[str, str]) -> str:
-    """`${env:NAME}` by the variable (empty if unset), `${file:/path}` by the file's text without its last line break.
-
-    Raises:
-        ValueError: an unknown kind of reference, or an unreadable file.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        kind, name = found.groups()
-        if kind == "env":
-            return environment.get(name, "")
-        if kind == "file":
-            try:
-                return Path(name).read_text(encoding="utf-8").rstrip("\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
-        raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
-
-    found = _LIKE_REFERENCE.search(_REFERENCE.sub("", text))
-    if found is not None:
-        raise ValueError(f"`{text[:40]}` is no reference; write ${{env:NAME}} or ${{file:/path}}")
-    return _REFERENCE.sub(value, text)
 
 
 def child_environment(metrics_dir: Path) -> dict[str, str]:
@@ -220,13 +205,16 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
         for name, provider in settings.config.providers.items()
         if (extra := missing_extra(provider))
     ]
-    return [*providers, *missing_for_identity(settings)]
+    return [*providers, *missing_to_start(settings)]
 
 
-def missing_for_identity(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in."""
-    extra = identity_extra(settings.config.identity)
-    return [_missing(settings, "identity", extra)] if extra else []
+def missing_to_start(settings: Settings) -> list[DocumentError]:
+    """The part of it without which a gateway does not start: it would let nobody in, or keep no record."""
+    config = settings.config
+    needed = (("identity", identity_extra(config.identity)), ("ledger.url", ledger_extra(config.ledger)))
+    missing = [_missing(settings, who, extra) for who, extra in needed if extra]
+    why = why_no_ledger(config.ledger)
+    return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:

@@ -26,7 +26,8 @@ from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.drain import Drained, Drainer
-from gateway.ledger.store import SqliteLedger
+from gateway.ledger.opening import open_ledger, retention
+from gateway.ledger.state import LedgerState, write_state
 from gateway.modelhost.engine import EngineState
 from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
@@ -86,9 +87,10 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
     metrics = Metrics(metrics_dir)
     stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
-        ledger = stack.enter_context(SqliteLedger(settings.state_dir / "ledger.db"))
-        reports = DrainReports(metrics)
-        drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained)
+        ledger = stack.enter_context(open_ledger(settings.ledger, clock))
+        reports = DrainReports(metrics, settings.ledger_state)
+        tidy = retention(settings.ledger, ledger, clock)
+        drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained, clock, tidy)
         await stack.enter_async_context(drainer)
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
         client = await stack.enter_async_context(HttpClient(settings.config.http_client))
@@ -176,10 +178,12 @@ async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None
 
 
 class DrainReports:
-    """What the drainer's rounds change in the metrics."""
+    """What the drainer's rounds change in the metrics, and in what workers say of the ledger."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, state_file: Path) -> None:
         self._metrics = metrics
+        self._state_file = state_file
+        self._told: LedgerState | None = None
 
     def drained(self, drained: Drained | None) -> None:
         """One round; None for one that failed."""
@@ -191,3 +195,7 @@ class DrainReports:
         if drained.quarantined:
             self._metrics.quarantined.inc(drained.quarantined)
         self._metrics.drain_lag.set(drained.lag_bytes)
+        state = LedgerState("behind" if drained.error else "ok", drained.error)
+        if state != self._told:
+            write_state(self._state_file, state)
+            self._told = state

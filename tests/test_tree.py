@@ -25,6 +25,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "granian": ("gateway/edge/server.py",),
     "httptools": ("gateway/transport/connection.py",),
     "yaml": ("gateway/stores/yamltree.py", "gateway/stores/foreign.py"),
+    "psycopg": ("gateway/stores/postgres.py", "gateway/ledger/postgres.py"),
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),

@@ -15,7 +15,6 @@ from gateway.identity.tenants import read_tenants
 from gateway.ledger.focus.columns import NEWEST, VERSIONS, Version
 from gateway.ledger.focus.lines import LeftOut, Period
 from gateway.ledger.focus.writing import csv_pieces, parquet_missing, write_parquet
-from gateway.ledger.options import LedgerPlace
 from gateway.ledger.store import LedgerUnavailable
 
 SHOWN = 20
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     maker = focus_maker(settings, read_tenants(settings.policies_dir / "tenants.yaml"), currency_of(settings))
     try:
         period = _period(options)
-        with focus_export(LedgerPlace(settings.state_dir / "ledger.db"), maker, period) as export:
+        with focus_export(settings.ledger, maker, period) as export:
             _tell(export.left_out)
             _write(export.rows, options.focus, out, parquet)
     except (ValueError, LedgerUnavailable, OSError) as error:

@@ -14,7 +14,6 @@ from gateway.core.live import Live
 from gateway.exports import currency_of, team_names
 from gateway.identity.tenants import read_tenants
 from gateway.ledger.alerts.budgets import BudgetLevel
-from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.statement.figures import NOTHING, Month, TeamLine, figures, teams
 from gateway.ledger.statement.index import file_of, index
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         )
     written = Writing(settings, Month(options.month[0].date()), team_names(tenants))
     try:
-        with ledger_reader(LedgerPlace(settings.state_dir / "ledger.db")) as reader:
+        with ledger_reader(settings.ledger) as reader:
             if options.team is not None:
                 written.one(reader, options.tenant, options.team, options.out)
                 return 0

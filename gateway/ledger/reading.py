@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from gateway.ledger.options import LedgerPlace
+from gateway.ledger.options import LedgerPlace, missing_extra, why_no_ledger
 from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
 
@@ -24,6 +24,12 @@ def ledger_reader(
     Raises:
         LedgerUnavailable: the ledger cannot be read, at first or later on.
     """
+    if why := why_no_ledger(place.options):
+        raise LedgerUnavailable(why)
+    if extra := missing_extra(place.options):
+        raise LedgerUnavailable(
+            f"ledger.url needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+        )
     if place.options.url is None and not place.file.exists():
         yield None
         return

@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Annotated, Any, Self
@@ -19,6 +19,7 @@ from typing import Annotated, Any, Self
 import msgspec
 import psycopg
 from psycopg import conninfo
+from psycopg.adapt import Loader
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
@@ -26,6 +27,7 @@ from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import named_queries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+_Cursor = psycopg.Cursor[tuple[Any, ...]]
 FETCHED_ROWS = 1_000
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -38,7 +40,7 @@ class PostgresOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """
 
     connect_timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 5
-    statement_timeout_s: _Seconds = 60.0
+    statement_timeout_s: _Seconds = 20.0
     silence_timeout_s: Annotated[int, msgspec.Meta(ge=2)] = 15
 
 
@@ -71,7 +73,7 @@ def connect(url: str, options: PostgresOptions) -> Connection:
         StoreUnavailable: it cannot be opened, or the database is not in UTF-8.
     """
     silence = options.silence_timeout_s
-    bounds: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "connect_timeout": options.connect_timeout_s,
         # A server that is gone without a word: the kernel asks, and gives up on what it could not deliver.
         "keepalives": 1,
@@ -82,8 +84,9 @@ def connect(url: str, options: PostgresOptions) -> Connection:
         "application_name": "llm-gateway",
     }
     with errors_named(url):
-        given = conninfo.conninfo_to_dict(url)
-        connection = psycopg.connect(**{**bounds, **given}, autocommit=True, prepare_threshold=None)
+        # What the URL says goes before.
+        text = conninfo.make_conninfo("", **{**settings, **conninfo.conninfo_to_dict(url)})
+        connection = psycopg.connect(text, autocommit=True, prepare_threshold=None)
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             connection.close()
@@ -92,8 +95,18 @@ def connect(url: str, options: PostgresOptions) -> Connection:
     return connection
 
 
+def run(connection: Connection, query: str, values: Mapping[str, Any] | Sequence[Any] | None = None) -> _Cursor:
+    """Without values, several statements at once. The text is the program's own: words of others are values."""
+    return connection.execute(query.encode(), values)
+
+
+def written(connection: Connection, query: str, values: Mapping[str, Any]) -> str:
+    """The query with its values in it, by libpq's rules, so that several can be sent as one."""
+    return psycopg.ClientCursor(connection).mogrify(query.encode(), values)
+
+
 @contextmanager
-def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
+def answering_within(connection: Connection, seconds: float) -> Generator[None]:
     """End the connection if what is done inside takes longer. A server that is stopped, and not dead, still has its
     kernel answer for it: neither keepalive nor the server's own timeouts end a wait for that one."""
     lock, under_way = threading.Lock(), True
@@ -116,7 +129,7 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def errors_named(url: str) -> Iterator[None]:
+def errors_named(url: str) -> Generator[None]:
     """psycopg's errors under one name, told without the rows that a server quotes in its details."""
     try:
         yield
@@ -150,7 +163,7 @@ def postgres_queries(package: str) -> Mapping[str, str]:
     return {**named_queries(package), **named_queries(package, "queries_postgres.sql")}
 
 
-class _WholeNumeric(psycopg.adapt.Loader):
+class _WholeNumeric(Loader):
     """Sums of 64-bit numbers come as `numeric`; with nothing after the point they are whole numbers."""
 
     def load(self, data: Any) -> int | float:
@@ -178,9 +191,10 @@ class PostgresReader:
         timeout_ms = int(self._options.statement_timeout_s * 1000)
         try:
             with errors_named(self._url):
-                connection.execute(
+                run(
+                    connection,
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                    f"SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL cursor_tuple_fraction = 1"
+                    f"SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL cursor_tuple_fraction = 1",
                 )
         except StoreUnavailable:
             connection.close()
@@ -200,13 +214,13 @@ class PostgresReader:
         self._cursors += 1
         name = f"rows_{self._cursors}"
         with errors_named(self._url), self._connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {in_psycopg(query)}", values or {})
+            cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {in_psycopg(query)}".encode(), values or {})
             while True:
-                rows = cursor.execute(f"FETCH {FETCHED_ROWS} FROM {name}").fetchall()
+                rows = cursor.execute(f"FETCH {FETCHED_ROWS} FROM {name}".encode()).fetchall()
                 yield from rows
                 if len(rows) < FETCHED_ROWS:
                     break
-            cursor.execute(f"CLOSE {name}")
+            cursor.execute(f"CLOSE {name}".encode())
 
     def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         return next(self.rows(query, values), None)
