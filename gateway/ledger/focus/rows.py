@@ -155,7 +155,7 @@ def _sku(line: Line, meter: Meter) -> dict[str, Value]:
         "SkuId": sku,
         "SkuMeter": meter.name,
         "SkuPriceId": f"{sku}{price}",
-        "SkuPriceDetails": _json(details) if details else None,
+        "SkuPriceDetails": _details(tuple(details.items())) if details else None,
     }
 
 
@@ -182,6 +182,11 @@ def tags_text(tags: str, prompt_id: str, agent: str) -> str | None:
     return _json(flat) if flat else None
 
 
+@lru_cache(maxsize=4096)
+def _details(pairs: tuple[tuple[str, str], ...]) -> str:
+    return _json(dict(pairs))
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
@@ -191,6 +196,7 @@ def _moment(unix_s: int) -> datetime:
     return datetime.fromtimestamp(unix_s, UTC)
 
 
+@lru_cache(maxsize=4096)
 def _month(moment: datetime, later: int = 0) -> datetime:
     """The first moment of its month in UTC, or of the one so many later."""
     years, month = divmod(moment.month - 1 + later, 12)
