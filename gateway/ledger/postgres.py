@@ -19,7 +19,7 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import CHAIN_BITS, link_digest
-from gateway.ledger.copying import HEADER, TRAILER, Fields, Uuids, encode_rows
+from gateway.ledger.copying import HEADER, TRAILER, Fields, Layout, Uuids, encode_rows
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.options import LedgerOptions
@@ -45,8 +45,18 @@ _PACKAGE = "gateway.ledger"
 CHUNK = 500  # records that are encoded while the server works on those before
 TRIES = 5
 HURRY_S = 5.0  # a commit is given up this much later than the server gives up its longest part
+_SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
+_CALLS = Layout(
+    _SEALED_COLUMNS,
+    (
+        *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
+        *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
+    ),
+)
+_ATTEMPTS = Layout(ATTEMPT_COLUMNS, (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")))
+_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")))
 _COPY = "COPY {} ({}) FROM STDIN (FORMAT BINARY)"
-_COPY_CALLS = _COPY.format("calls", ", ".join((*CALL_COLUMNS, "link", "seal"))).encode()
+_COPY_CALLS = _COPY.format("calls", ", ".join(_SEALED_COLUMNS)).encode()
 _COPY_ATTEMPTS = _COPY.format("attempts", ", ".join(ATTEMPT_COLUMNS)).encode()
 _COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS)).encode()
 
@@ -180,7 +190,7 @@ class PostgresLedger:
     def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
         """Insert calls and what is below them; their ids and seals."""
         fields = self._fields.bounded()
-        uuids, fields, columns = Uuids(), self._fields.bounded(), len(CALL_COLUMNS) + 2
+        uuids, fields = Uuids(), self._fields.bounded()
         seals: list[tuple[str, bytes]] = []
         kept: list[Rows] = []
         with connection.cursor() as cursor:
@@ -191,22 +201,22 @@ class PostgresLedger:
                     sealed = [one.seal() for one in made]
                     seals += zip((one.call[0] for one in made), sealed, strict=True)
                     calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
-                    copy.write(encode_rows(calls, uuids, fields, columns))
+                    copy.write(encode_rows(calls, uuids, fields, _CALLS))
                     kept += made
                 copy.write(TRAILER)
-            self._copy_below(cursor, uuids, _COPY_ATTEMPTS, len(ATTEMPT_COLUMNS), [one.attempts for one in kept])
-            self._copy_below(cursor, uuids, _COPY_CHARGES, len(CHARGE_COLUMNS), [one.charges for one in kept])
+            self._copy_below(cursor, uuids, _COPY_ATTEMPTS, _ATTEMPTS, [one.attempts for one in kept])
+            self._copy_below(cursor, uuids, _COPY_CHARGES, _CHARGES, [one.charges for one in kept])
         return seals
 
     def _copy_below(
-        self, cursor: psycopg.Cursor[Any], uuids: Uuids, statement: bytes, columns: int, rows: Sequence[Sequence[Row]]
+        self, cursor: psycopg.Cursor[Any], uuids: Uuids, statement: bytes, layout: Layout, rows: Sequence[Sequence[Row]]
     ) -> None:
         if not any(rows):
             return
         with cursor.copy(statement) as copy:
             copy.write(HEADER)
             for chunk in _chunks(rows):
-                copy.write(encode_rows(chain.from_iterable(chunk), uuids, self._fields, columns))
+                copy.write(encode_rows(chain.from_iterable(chunk), uuids, self._fields, layout))
             copy.write(TRAILER)
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
