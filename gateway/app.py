@@ -37,7 +37,8 @@ from gateway.ledger.reports import as_json, usage
 from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
-from gateway.limits.seeding import Seeding
+from gateway.limits.redis_counters import RedisCounters
+from gateway.limits.seeding import Seeding, seeds_of
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -101,10 +102,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client), CLOCK)
-        counters, seeding = await _counting(settings, policies, reports)
+        counters, seeding = await _counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens)
+        store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -134,13 +136,27 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
-async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
+async def _counting(
+    settings: Settings, spec: WorkerSpec, policies: PolicyFeed, reports: Reports, stack: contextlib.AsyncExitStack
+) -> tuple[LocalCounters | RedisCounters, Seeding]:
     """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
-    counters, state = LocalCounters(CLOCK), settings.state_dir
+    state, options, redis = settings.state_dir, settings.config.limits_store, settings.config.redis
     spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
-    seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
-    await seeding.seed(counters.time())
-    return counters, seeding
+    if options.kind == "process" or redis is None:
+        local = LocalCounters(CLOCK)
+        seeding = Seeding(local, policies.limits, spent, reports.unseeded)
+        await seeding.seed(local.time())
+        return local, seeding
+    counters = RedisCounters(
+        *(options, redis, CLOCK, reports),
+        worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
+        workers=spec.workers,
+        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
+        # Each replica has a ledger of its own, and tells what it knows.
+        ledger=read_or_create_secret(state / "replica.id", "r-"),
+    )
+    await stack.enter_async_context(counters)
+    return counters, Seeding(counters, policies.limits, spent, reports.unseeded)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:

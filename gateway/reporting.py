@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -74,6 +74,15 @@ class Reports:
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 
+    def limit_store_up(self, up: bool) -> None:
+        self._metrics.limits.store_up.set(up)
+
+    def limit_store_failed(self, reason: str) -> None:
+        self._metrics.limits.store_errors.labels(reason).inc()
+
+    def limit_store_answered(self, seconds: float) -> None:
+        self._metrics.limits.store_seconds.observe(seconds)
+
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
 
@@ -127,7 +136,10 @@ class Status:
         engines_file: Path,
         ledger_state: Path,
         tokens: Tokens | None = None,
+        store_problem: Callable[[], str] | None = None,
     ) -> None:
+        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
+        self._store_problem = store_problem
         self._ledger_state = ledger_state
         self._tokens = tokens
         self._policies = policies
@@ -147,6 +159,8 @@ class Status:
             "ledger": self._ledger().state,
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
+        if self._store_problem is not None:
+            details["limits_store"] = "away" if self._store_problem() else "ok"
         return not self._flights.draining, details
 
     def _ledger(self) -> LedgerState:
@@ -165,7 +179,8 @@ class Status:
             "version": __version__,
             **details,
             "problems": [str(problem) for problem in problems if problem]
-            + (self._tokens.problems if self._tokens is not None else []),
+            + (self._tokens.problems if self._tokens is not None else [])
+            + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,

@@ -55,6 +55,9 @@ td .unknown { color: var(--warn); font-weight: 600; }
 .over .track div { background: var(--over); } .over b { color: var(--over); }
 a { color: var(--bar); } a:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--quiet); font-size: 0.85rem; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  .total { text-align: left; } figure { overflow-x: auto; } figure svg { min-width: 36rem; }
+}
 @media print {
   :root {
     color-scheme: light; --ground: #fff; --card: #fff; --ink: #000; --quiet: #444; --line: #bbb; --bar: #2f6f73;
