@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
 from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
@@ -21,6 +23,7 @@ from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
+from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -28,6 +31,7 @@ from gateway.identity.keystore import KeyStore
 from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
+from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
 from gateway.limitpast import spent_by_ledger
@@ -100,8 +104,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = Router(build_providers(settings, spec, client), CLOCK)
         counters, seeding = await _counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
+        files = (settings.run_dir / "engines.json", settings.ledger_state)
         store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, store_problem)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -274,6 +279,13 @@ def _admin_deps(
         at_ns = at_text(time)
         return answer(in_force_at(history, at_ns, settings.wiring), asked, at_ns)
 
+    def focus(asked: FocusAsked) -> FocusCsv:
+        maker = focus_maker(settings, policies.tenants.value, policies.prices.value.currency)
+        until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
+        return FocusCsv(
+            *focus_csv(settings.ledger, maker, Period(date_time(asked.since), until, asked.by), asked.version)
+        )
+
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
@@ -281,6 +293,7 @@ def _admin_deps(
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=report,
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
+        focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,

@@ -41,7 +41,22 @@ SELECT id FROM people WHERE tenant = ? AND user = ?;
 SELECT seq, digest FROM links ORDER BY seq DESC LIMIT 1;
 
 -- name: add_link
-INSERT INTO links (seq, writer, made_ns, calls, digest) VALUES (?, ?, ?, ?, ?);
+INSERT INTO links (seq, writer, made_ns, calls, digest, expired_before_ns) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: expired_before_ns
+SELECT coalesce(max(expired_before_ns), 0) AS expired_before_ns FROM links;
+
+-- name: oldest_calls
+SELECT max(id) AS last FROM (SELECT id FROM calls WHERE id < :before ORDER BY id LIMIT :limit);
+
+-- name: drop_calls
+DELETE FROM calls WHERE id <= :last;
+
+-- name: drop_attempts
+DELETE FROM attempts WHERE call <= :last;
+
+-- name: drop_charges
+DELETE FROM charges WHERE call <= :last;
 
 -- name: add_usage_inputs
 INSERT INTO usage_inputs (digest, tenant, team, key_id, person, operation, model, target, served_model, prompt_id, agent, data_class, tags)

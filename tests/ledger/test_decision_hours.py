@@ -18,10 +18,9 @@ from ledger_parts import START_NS, Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
 from gateway.core.traffic import Traffic
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger import rollup
 from gateway.ledger.decisions import MAX_DIFFERENCES, decision_inputs, verify_decision_hours
-from gateway.ledger.entries import LARGEST
 from gateway.ledger.rollup import HOUR_NS, INPUTS
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from ledger_parts import Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
-from gateway.core.usage import METERS, Usage
-from gateway.ledger.entries import LARGEST
+from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, cells, never_seen, table, usage
 
 
