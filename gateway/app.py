@@ -21,6 +21,7 @@ from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
+from gateway.exports import focus_asked
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -286,6 +287,7 @@ def _admin_deps(
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=usage_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
+        focus=focus_asked(settings, lambda: policies.tenants.value, lambda: policies.prices.value.currency),
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,

@@ -21,7 +21,9 @@ from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
+from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
+from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
 from gateway.ledger.options import missing_extra as ledger_extra
@@ -87,6 +89,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
     ledger: LedgerOptions = LedgerOptions()
+    focus: FocusOptions = FocusOptions()
+    alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
@@ -156,6 +160,8 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    for name in config.focus.providers:
+        _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
     check_ledger(document, config.ledger)
@@ -208,8 +214,7 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
 
 
 def missing_to_start(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count for
-    itself alone."""
+    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count alone."""
     config = settings.config
     needed = {
         "identity": identity_extra(config.identity),

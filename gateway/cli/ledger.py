@@ -1,13 +1,20 @@
-"""`gateway ledger`: verify it, correct its prices, take somebody out of it, close a month."""
+"""`gateway ledger`: verify it, correct its prices, export it, take somebody out of it, close a month."""
 
-from gateway.cli import ledger_close, ledger_forget, ledger_reprice, ledger_verify
+from gateway.cli import (
+    ledger_close,
+    ledger_export,
+    ledger_forget,
+    ledger_reprice,
+    ledger_statement,
+    ledger_verify,
+)
 from gateway.cli.arguments import Verbs, verb
 
-ACTIONS = (ledger_verify, ledger_forget, ledger_reprice, ledger_close)
+ACTIONS = (ledger_verify, ledger_export, ledger_statement, ledger_reprice, ledger_close, ledger_forget)
 
 
 def add_to(verbs: Verbs) -> None:
-    summary = "verify the ledger, correct its prices, take somebody out of it, close a month"
+    summary = "verify the ledger, export it as FOCUS and statements, correct its prices, close a month, forget a person"
     parser = verb(verbs, "ledger", summary, "gateway ledger verify")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action in ACTIONS:

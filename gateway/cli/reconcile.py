@@ -10,12 +10,12 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
-from gateway.catalogue.prices import read_prices
 from gateway.cli import markdown
 from gateway.cli.arguments import Verbs, add_config, date_time, label, verb
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
+from gateway.exports import currency_of
 from gateway.ledger.catching_up import catch_up
 from gateway.ledger.reconciling.booked import Doubtful
 from gateway.ledger.reconciling.differences import Cell, Difference
@@ -100,7 +100,7 @@ def _result(options: argparse.Namespace, settings: Settings) -> Result:
         tolerance=options.tolerance,
         same=dict(options.same),
         keys=frozenset(options.key),
-        currency=read_prices(settings.policies_dir / "prices.yaml", settings.wiring).currency,
+        currency=currency_of(settings),
     )
     return reconcile(settings.ledger, exports, asked)
 

@@ -18,9 +18,11 @@ from starlette.routing import Mount
 from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock, uuid7
+from gateway.core.days import date_time
 from gateway.core.faults import BadRequest
 from gateway.core.record import Record
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
@@ -47,6 +49,10 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         at_text(time)
         return {"asked": asked.model}
 
+    def focus(asked: FocusAsked) -> FocusCsv:
+        date_time(asked.since)
+        return FocusCsv(iter([b"BilledCost\n", b"0.5\n"]), 3)
+
     async def limits(asked: LimitsQuestion) -> list[LimitLevel]:
         if asked.tenant not in ("", "acme"):
             raise BadRequest("there is no such tenant", param="tenant")
@@ -69,6 +75,7 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         models=lambda: [{"model": "m", "targets": []}],
         usage=usage_deps(ledger),
         explain=explain,
+        focus=focus,
         past=PastDeps(history, at),
         limits=limits,
         status=lambda: {"version": "0"},
@@ -102,6 +109,7 @@ IDS = (
     "list_tenants",
     "list_models",
     "usage",
+    "usage_focus",
     "list_audit",
     "explain_policy",
     "explain_access",

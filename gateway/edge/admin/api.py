@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
+from gateway.edge.admin.focus import Focus, focus_rows
 from gateway.edge.admin.limits import Levels, limit_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
@@ -63,6 +64,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     usage: UsageDeps
     explain: Callable[[ExplainRequest], dict[str, Any]]
     past: PastDeps
+    focus: Focus
     limits: Levels
     status: Callable[[], Mapping[str, Any]]
 
@@ -105,6 +107,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         Row(method="POST", path="/access/explain", id="explain_access", summary="The old name of /policy/explain",
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
+        *focus_rows(deps.focus),
         *past_rows(deps.past, page),
         *limit_rows(deps.limits),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
@@ -179,7 +182,7 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
             if not operator.may(row.permission):
                 raise _not_permitted(operator, row.permission)
             result = await row.handler(await read(request, row, operator))
-            return _json(result, row.status)
+            return result if isinstance(result, Response) else _json(result, row.status)
 
         return answer
 

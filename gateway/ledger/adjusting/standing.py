@@ -139,6 +139,14 @@ def late_version(price_version: str, day: int) -> str:
     return f"{LATE}{day}:{price_version}"
 
 
+def late_day(version: str) -> tuple[int, str] | None:
+    """The day and the price version that `late_version` put together; None if it did not."""
+    if not version.startswith(LATE):
+        return None
+    day, _, price_version = version.removeprefix(LATE).partition(":")
+    return int(day), price_version
+
+
 def repricing_seal(row: Row) -> bytes:
     return blake2b(_encode([row[name] for name in REPRICING_COLUMNS]), digest_size=SEAL_BYTES).digest()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.ledger.adjusting.standing import LATE
+from gateway.ledger.adjusting.standing import late_day
 from gateway.ledger.slices import DAY_NS
 from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries
@@ -109,7 +109,8 @@ def _why(row: Mapping[str, Any]) -> str:
 
 
 def _day_of(day: int, version: str) -> int:
-    return int(version.removeprefix(LATE).partition(":")[0]) if version.startswith(LATE) else day
+    late = late_day(version)
+    return day if late is None else late[0]
 
 
 def _cell(found: dict[Key, Booked], day: int, row: Mapping[str, Any]) -> Booked:
