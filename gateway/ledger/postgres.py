@@ -7,11 +7,11 @@ One commit:  people and interned inputs   by themselves: unused ones do no harm,
                                           wait for each other, and what they share is locked for that long only
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import msgspec
 import psycopg
@@ -19,12 +19,13 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import CHAIN_BITS, link_digest
+from gateway.ledger.chunks import in_chunks
 from gateway.ledger.copying import HEADER, TRAILER, Fields, Layout, Uuids, encode_rows
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.options import LedgerOptions
 from gateway.ledger.partitions import Partitions, months_of
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, Row, Rows, rows_of
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.totals import Totals
 from gateway.stores.postgres import (
@@ -42,7 +43,6 @@ from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import MigrationError
 
 _PACKAGE = "gateway.ledger"
-CHUNK = 500  # records that are encoded while the server works on those before
 TRIES = 5
 HURRY_S = 5.0  # a commit is given up this much later than the server gives up its longest part
 _SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
@@ -62,10 +62,12 @@ _COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS)).encode()
 
 
 class _Held(msgspec.Struct, frozen=True):
-    """The transaction under way: `link` is the number its calls get, `before` the digest of the link before."""
+    """The transaction under way: `link` is the number its calls get, `before` the digest of the link before;
+    `erasures`: how many there were."""
 
     link: int
     before: bytes
+    erasures: int
 
 
 class PostgresLedger:
@@ -94,6 +96,7 @@ class PostgresLedger:
         self._people = People(self._queries)
         self._totals = Totals(self._queries)
         self._partitions = Partitions()
+        self._erasures = 0
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +150,14 @@ class PostgresLedger:
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
         said = self._totals.statements(connection, pairs)
         held = self._begin(connection)
+        if held.erasures != self._erasures:
+            # Somebody took people out since: ids of names and of inputs that are remembered may be gone.
+            self._erasures = held.erasures
+            self._people.forget()
+            self._totals.forget()
+            run(connection, "ROLLBACK")
+            self._commit(connection, records, segment, offset)
+            return
         if pairs:
             seals = self._copy(connection, pairs, held.link)
             said.append(
@@ -179,45 +190,40 @@ class PostgresLedger:
             "SET LOCAL synchronous_commit = on",
             self._queries["hold_writer"].format_map(bounds),
             self._queries["last_link"].format_map(bounds),
+            self._queries["last_erasure"],
         )
         cursor = run(connection, "; ".join(statements))
-        held, last = [result.fetchone() for result in cursor.results() if result.description is not None]
+        held, last, erasures = [result.fetchone() for result in cursor.results() if result.description is not None]
         if held is None:
             raise StoreUnavailable(f"{place_of(self._url)}: this gateway's chain is gone; was an older state restored?")
         seq, digest = last or (first, b"")
-        return _Held(seq + 1, digest)
+        return _Held(seq + 1, digest, (erasures or (0,))[0])
 
     def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
         """Insert calls and what is below them; their ids and seals."""
-        fields = self._fields.bounded()
         uuids, fields = Uuids(), self._fields.bounded()
         seals: list[tuple[str, bytes]] = []
-        kept: list[Rows] = []
+        attempts: list[bytes] = []
+        charges: list[bytes] = []
         with connection.cursor() as cursor:
             with cursor.copy(_COPY_CALLS) as copy:
                 copy.write(HEADER)
-                for chunk in _chunks(pairs):
+                for chunk in in_chunks(pairs):
                     made = [rows_of(record, person) for record, person in chunk]
                     sealed = [one.seal() for one in made]
-                    seals += zip((one.call[0] for one in made), sealed, strict=True)
+                    seals += zip((record.id for record, _ in chunk), sealed, strict=True)
                     calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
                     copy.write(encode_rows(calls, uuids, fields, _CALLS))
-                    kept += made
+                    below = chain.from_iterable(one.attempts for one in made)
+                    attempts.append(encode_rows(below, uuids, fields, _ATTEMPTS))
+                    below = chain.from_iterable(one.charges for one in made)
+                    charges.append(encode_rows(below, uuids, fields, _CHARGES))
                 copy.write(TRAILER)
-            self._copy_below(cursor, uuids, _COPY_ATTEMPTS, _ATTEMPTS, [one.attempts for one in kept])
-            self._copy_below(cursor, uuids, _COPY_CHARGES, _CHARGES, [one.charges for one in kept])
+            for statement, buffers in ((_COPY_ATTEMPTS, attempts), (_COPY_CHARGES, charges)):
+                if any(buffers):
+                    with cursor.copy(statement) as copy:
+                        copy.write(b"".join((HEADER, *buffers, TRAILER)))
         return seals
-
-    def _copy_below(
-        self, cursor: psycopg.Cursor[Any], uuids: Uuids, statement: bytes, layout: Layout, rows: Sequence[Sequence[Row]]
-    ) -> None:
-        if not any(rows):
-            return
-        with cursor.copy(statement) as copy:
-            copy.write(HEADER)
-            for chunk in _chunks(rows):
-                copy.write(encode_rows(chain.from_iterable(chunk), uuids, self._fields, layout))
-            copy.write(TRAILER)
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]
@@ -274,10 +280,3 @@ def _months(records: Sequence[Record]) -> set[Month]:
     ids = [record.id for record in records]
     least, most = month_of_id(min(ids)), month_of_id(max(ids))
     return {least} if least == most else set(map(month_of_id, ids))
-
-
-_T = TypeVar("_T")
-
-
-def _chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

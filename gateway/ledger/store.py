@@ -5,11 +5,12 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
+from gateway.ledger.chunks import in_chunks
 from gateway.ledger.months import Month
 from gateway.ledger.rollup import RollUp, inputs_digest
 from gateway.ledger.rows import Rows, rows_of
@@ -59,10 +60,6 @@ class LedgerStore(Protocol):
 _Pair = tuple[Record, int]
 
 
-def _by_id(row: tuple[Any, ...]) -> str:
-    return row[0]
-
-
 class SqliteLedger:
     """`with SqliteLedger(path) as ledger`. One writer; used from one thread at a time.
 
@@ -79,6 +76,7 @@ class SqliteLedger:
         self._connection: sqlite3.Connection | None = None
         self._rollup: RollUp | None = None
         self._identity = (0, 0)
+        self._erasures = 0
 
     def __enter__(self) -> Self:
         """Raises:
@@ -130,11 +128,8 @@ class SqliteLedger:
         """Insert and return those that were not there yet: mostly all, and that is told more cheaply than which."""
         seq, last = self._last_link(connection)
         pairs = self._with_persons(connection, records)
-        rows = [rows_of(record, person) for record, person in pairs]
-        sealed = [(*one.call, seq + 1, one.seal()) for one in rows]
-        added = connection.total_changes
-        connection.executemany(self._queries["insert_call"], sealed)
-        if connection.total_changes - added != len(pairs):
+        seals: list[tuple[str, bytes]] = []
+        if not self._insert_rows(connection, pairs, seq + 1, seals):
             connection.execute("ROLLBACK")  # not to a savepoint: SQLite would copy every page that was changed since
             connection.execute("BEGIN IMMEDIATE")
             self._people.clear()
@@ -145,9 +140,24 @@ class SqliteLedger:
                     fresh.setdefault(record.id, record)
             return self._insert(connection, list(fresh.values())) if fresh else []
         if pairs:
-            self._insert_below(connection, rows)
-            self._add_link(connection, (seq, last), [row[-1] for row in sorted(sealed, key=_by_id)])
+            self._add_link(connection, (seq, last), [seal for _, seal in sorted(seals)])
         return pairs
+
+    def _insert_rows(
+        self, connection: sqlite3.Connection, pairs: Sequence[_Pair], link: int, seals: list[tuple[str, bytes]]
+    ) -> bool:
+        """Insert calls and what is below them, and add their seals; false as soon as one was there already."""
+        for chunk in in_chunks(pairs):
+            rows = [rows_of(record, person) for record, person in chunk]
+            sealed = [one.seal() for one in rows]
+            calls = [(*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True)]
+            before = connection.total_changes
+            connection.executemany(self._queries["insert_call"], calls)
+            if connection.total_changes - before != len(chunk):
+                return False
+            self._insert_below(connection, rows)
+            seals += zip((record.id for record, _ in chunk), sealed, strict=True)
+        return True
 
     def _last_link(self, connection: sqlite3.Connection) -> tuple[int, bytes]:
         seq, digest = connection.execute(self._queries["last_link"]).fetchone() or (0, b"")
@@ -196,8 +206,17 @@ class SqliteLedger:
             connection = self._connection
             assert connection is not None, "just opened"
             connection.execute("BEGIN IMMEDIATE")
+            self._follow_erasures(connection)
             yield connection
             connection.execute("COMMIT")
+
+    def _follow_erasures(self, connection: sqlite3.Connection) -> None:
+        """Somebody else may have taken people out: ids of names and of inputs that are remembered may be gone."""
+        (erasures,) = connection.execute(self._queries["last_erasure"]).fetchone()
+        if erasures != self._erasures:
+            self._erasures = erasures
+            self._people.clear()
+            self._rollup = RollUp(connection)
 
     @contextmanager
     def _errors_named(self) -> Generator[None]:
