@@ -9,6 +9,7 @@ from gateway.ledger.alerts.outbox import Outbox
 from gateway.ledger.alerts.watch import Alerts, Surroundings
 from gateway.ledger.reading import ledger_reader
 from gateway.limitpast import spent_by_ledger
+from gateway.limits.rules import LimitPolicy
 from gateway.limits.seeding import Spent
 from gateway.policyfeed import PolicyFeed
 from gateway.telemetry.metrics import Metrics
@@ -16,7 +17,7 @@ from gateway.transport.client import HttpClient
 
 
 def alerts_of(settings: Settings, policies: PolicyFeed, metrics: Metrics, client: HttpClient, clock: Clock) -> Alerts:
-    spent = spent_of(settings, policies.catalogue)
+    spent = spent_of(settings, policies.catalogue, policies.limits)
     place = settings.ledger
     around = Surroundings(
         ledger=lambda: ledger_reader(place),
@@ -27,9 +28,9 @@ def alerts_of(settings: Settings, policies: PolicyFeed, metrics: Metrics, client
     return Alerts(settings.config.alerts, outbox_of(settings), around, client, clock)
 
 
-def spent_of(settings: Settings, catalogue: Live[Catalogue]) -> Spent:
+def spent_of(settings: Settings, catalogue: Live[Catalogue], limits: Live[LimitPolicy]) -> Spent:
     """The ledger as what limits are held against."""
-    return spent_by_ledger(settings.state_dir / "ledger.db", settings.state_dir / "journal", catalogue)
+    return spent_by_ledger(settings.ledger, settings.state_dir / "journal", catalogue, lambda: limits.value.spans)
 
 
 def outbox_of(settings: Settings) -> Outbox:

@@ -214,7 +214,8 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
 
 
 def missing_to_start(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count alone."""
+    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count for
+    itself alone."""
     config = settings.config
     needed = {
         "identity": identity_extra(config.identity),

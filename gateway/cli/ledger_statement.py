@@ -102,7 +102,8 @@ def _budgets(settings: Settings, month: Month, now: float) -> list[BudgetLevel]:
     ended = datetime.combine(month.after, datetime.min.time(), UTC).timestamp()
     try:
         policies = read_policies(settings.policies_dir, settings.wiring)
-        return budget_levels(policies.limits, spent_of(settings, Live(policies.catalogue)), min(now, ended - 1))
+        spent = spent_of(settings, Live(policies.catalogue), Live(policies.limits))
+        return budget_levels(policies.limits, spent, min(now, ended - 1))
     except DocumentError as error:
         print(f"warning: budgets are left out: {error}", file=sys.stderr)
         return []
