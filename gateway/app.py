@@ -25,7 +25,7 @@ from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
-from gateway.exports import focus_asked
+from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -33,6 +33,7 @@ from gateway.identity.keystore import KeyStore
 from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
+from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
@@ -253,6 +254,13 @@ def _admin_deps(
         at_ns = at_text(time)
         return answer(in_force_at(history, at_ns, settings.wiring), asked, at_ns)
 
+    def focus(asked: FocusAsked) -> FocusCsv:
+        maker = focus_maker(settings, policies.tenants.value, policies.prices.value.currency)
+        until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
+        return FocusCsv(
+            *focus_csv(settings.ledger, maker, Period(date_time(asked.since), until, asked.by), asked.version)
+        )
+
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
@@ -260,7 +268,7 @@ def _admin_deps(
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=usage_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
-        focus=focus_asked(settings, lambda: policies.tenants.value, lambda: policies.prices.value.currency),
+        focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,

@@ -1,14 +1,12 @@
 """Exports of the ledger as config.yaml and the policies name things: used by the command line and by the admin API."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
 
 from gateway.config import Settings
-from gateway.core.days import date_time
-from gateway.edge.admin.focus import Focus, FocusAsked, FocusCsv
 from gateway.identity.tenants import Tenants
 from gateway.ledger.focus.columns import Version
 from gateway.ledger.focus.lines import LeftOut, Period, left_out, lines
@@ -84,18 +82,6 @@ def focus_csv(place: LedgerPlace, maker: Maker, period: Period, version: Version
 
     pieces = made()
     return pieces, int(next(pieces))
-
-
-def focus_asked(settings: Settings, tenants: Callable[[], Tenants], currency: Callable[[], str]) -> Focus:
-    """What the admin API is asked for, by the policies in force then."""
-
-    def focus(asked: FocusAsked) -> FocusCsv:
-        maker = focus_maker(settings, tenants(), currency())
-        until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
-        period = Period(date_time(asked.since), until, asked.by)
-        return FocusCsv(*focus_csv(settings.ledger, maker, period, asked.version))
-
-    return focus
 
 
 def last_whole(bucket: str, now: datetime) -> datetime:
