@@ -1,4 +1,4 @@
-"""`gateway ledger`: verify it, take from it what finance needs, correct its prices, take somebody out of it, close a month."""
+"""`gateway ledger`: verify it, export it, correct its prices, take somebody out of it, close a month."""
 
 from gateway.cli import ledger_close, ledger_export, ledger_forget, ledger_reprice, ledger_statement, ledger_verify
 from gateway.cli.arguments import Verbs, verb
@@ -7,7 +7,7 @@ ACTIONS = (ledger_verify, ledger_export, ledger_statement, ledger_reprice, ledge
 
 
 def add_to(verbs: Verbs) -> None:
-    summary = "verify the ledger, export it, write statements, correct its prices, take somebody out of it, close a month"
+    summary = "verify the ledger, export it, write statements, correct prices, take somebody out of it, close a month"
     parser = verb(verbs, "ledger", summary, "gateway ledger verify")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action in ACTIONS:

@@ -124,5 +124,5 @@ def _line(row: Mapping[str, Any], start: int, end: int) -> Line:
     if late is None:
         return Line(start=start, end=end, **row)
     day, version = late
-    of_day: dict[str, Any] = {"start": day * _SECONDS["day"], "end": (day + 1) * _SECONDS["day"]}
-    return Line(**{**row, **of_day, "price_version": version, "billed_at": start, "correction": True})
+    said: dict[str, Any] = {**row, "price_version": version, "billed_at": start, "correction": True}
+    return Line(start=day * _SECONDS["day"], end=(day + 1) * _SECONDS["day"], **said)
