@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,8 @@ from gateway.telemetry.otlp import Otlp
 
 _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
+# What stands at each provider's gates, by its name.
+Upstreams = Callable[[], Mapping[str, Mapping[str, Any]]]
 
 
 class Reports:
@@ -66,7 +69,7 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal) -> None:
+    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, upstreams: Upstreams) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -76,6 +79,8 @@ class Reports:
             self._metrics.in_flight.set(len(flights))
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
+            for name, view in upstreams().items():
+                self._metrics.upstream_paced(name, view)
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)
@@ -99,7 +104,9 @@ class Status:
         journal: Journal,
         engines_file: Path,
         tokens: Tokens | None = None,
+        upstreams: Upstreams = dict,
     ) -> None:
+        self._upstreams = upstreams
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -136,4 +143,5 @@ class Status:
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,
             "calls_under_way": len(self._flights),
+            "upstreams": self._upstreams(),
         }

@@ -1,28 +1,18 @@
 """policies/limits.yaml: which limits there are, and which apply to a call."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
-from gateway.stores.documents import Known, Text, check_known, load_document
+from gateway.limits.matching import Match, check_match, matcher
+from gateway.limits.sharing import Shares, Sharing, check_sharing
+from gateway.stores.documents import Known, Text, load_document
 from gateway.stores.files import digest
 
 Scope = Literal["tenant", "team", "key", "model"]
 MAX_REMEMBERED = 50_000
-
-
-class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which calls a limit is for. What is left out matches everything."""
-
-    tenants: tuple[str, ...] | None = None
-    teams: tuple[str, ...] | None = None
-    keys: tuple[str, ...] | None = None
-    models: tuple[str, ...] | None = None
-    labels: dict[str, str] | None = None
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,6 +31,7 @@ class LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     limits: tuple[Limit, ...] = ()
     default_output_tokens: int = 1024
+    sharing: Sharing = Sharing()
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -56,8 +47,9 @@ class LimitPolicy:
     def __init__(self, file: LimitsFile, version: str) -> None:
         self.limits = file.limits
         self.default_output_tokens = file.default_output_tokens
+        self.shares = Shares(file.sharing)
         self.version = version
-        self._compiled = tuple((limit, _matcher(limit.match)) for limit in file.limits)
+        self._compiled = tuple((limit, matcher(limit.match)) for limit in file.limits)
         self._remembered: dict[tuple[str, str], tuple[Applied, ...]] = {}
 
     def applying(self, principal: Principal, model: str) -> tuple[Applied, ...]:
@@ -100,32 +92,11 @@ def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
             )
         if any(figure is not None and figure < 1 for figure in figures):
             raise document.error(where, "a limit must be at least 1; to forbid something, deny it in access.yaml")
-        for name in ("tenants", "teams", "keys", "models"):
-            if getattr(limit.match, name) == ():
-                raise document.error((*where, "match", name), f"an empty `{name}` matches nothing; leave it out")
-        check_known(document, (*where, "match"), limit.match, known or {})
+        check_match(document, (*where, "match"), limit.match, known or {})
+    check_sharing(document, document.value.sharing, known or {})
     if document.value.default_output_tokens < 1:
         raise document.error(("default_output_tokens",), "default_output_tokens must be at least 1")
     return LimitPolicy(document.value, digest(document.data))
-
-
-def _matcher(match: Match) -> Callable[[Principal, str], bool]:
-    def test(globs: tuple[str, ...] | None) -> Callable[[str], bool]:
-        return compile_globs(("*",) if globs is None else globs)
-
-    tenants, teams, keys, models = test(match.tenants), test(match.teams), test(match.keys), test(match.models)
-    labels = [(name, compile_globs((glob,))) for name, glob in (match.labels or {}).items()]
-
-    def matches(principal: Principal, model: str) -> bool:
-        return (
-            tenants(principal.tenant)
-            and teams(principal.team)
-            and keys(principal.key_id)
-            and models(model)
-            and all(name in principal.labels and fits(principal.labels[name]) for name, fits in labels)
-        )
-
-    return matches
 
 
 def _counter_key(limit: Limit, principal: Principal, model: str) -> str:

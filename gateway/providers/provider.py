@@ -18,7 +18,7 @@ from gateway.providers.converting import CONVERSIONS, Asked, Conversion, convert
 from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
-from gateway.providers.pacing import Pacer
+from gateway.providers.pacing.pacer import Pacer, Turn
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.shaping import passed_body, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
@@ -59,7 +59,7 @@ class Provider:
         self._endpoint = endpoint
         self._client = client
         self._now = now
-        self._pacer = pacer
+        self.pacer = pacer
         self._authorizer = authorizer
         self._base_headers = _base_headers(profile, endpoint)
         extra = (header.lower() for header in options.forward_headers)
@@ -75,7 +75,7 @@ class Provider:
         Raises:
             BadRequest: the upstream has no such operation, or cannot be told what the request says.
             UpstreamFault: no answer in its dialect came back.
-            Overloaded: too many calls already wait for this upstream.
+            UpstreamBusy: too many calls already wait for this upstream.
         """
         operation, profile = call.operation, self.profile
         if operation.protocol:
@@ -137,9 +137,40 @@ class Provider:
             exchange.close()
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
+        pacer = self.pacer
+        if pacer is None:
+            return await self._exchange(call, place, content_type, body)
+        model = _model(call)
+        turn = pacer.leave(call, model)
+        if turn is None:
+            turn = await pacer.enter(call, model)
+            call.record.queued_us += int(turn.waited_s * 1e6)
+        try:
+            exchange = await self._exchange(call, place, content_type, body)
+        except BaseException:
+            turn.end()
+            raise
+        exchange.ended = turn.end
+        turn.answered(exchange.status, exchange.headers)
+        if pacer.settles:
+            self._settle(call, pacer, turn, exchange.status)
+        return exchange
+
+    def _settle(self, call: Call, pacer: Pacer, turn: Turn, status: int) -> None:
+        """Put the estimate right: now if the call is refused, else once it is known what it has used."""
+        if status >= 400:
+            pacer.settle(turn, 0)
+            return
+
+        def settle() -> None:
+            usage = call.served.usage
+            if usage is not None:
+                pacer.settle(turn, usage.total_tokens)
+
+        call.on_close(settle)
+
+    async def _exchange(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         headers = self._headers(call, content_type)
-        if self._pacer is not None:
-            call.record.queued_us = int(await self._pacer.wait() * 1e6)
         url = self._url(place, _model(call))
         if self._authorizer is not None:
             headers.update(await self._authorizer.headers("POST", url, headers, body))
