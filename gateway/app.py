@@ -35,6 +35,7 @@ from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.demand import demands
 from gateway.pipeline.parts import Parts
+from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain, list_models
@@ -143,6 +144,7 @@ def _parts(
     config = settings.config
     return Parts(
         clock=CLOCK,
+        note=tagging(config.metering.noted),
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         identify=callers.identify,

@@ -200,6 +200,12 @@ class Gateway:
                 raise AssertionError(f"{len(rows)} records in the ledger, not {expect}: {rows}\n{self.log()[-4000:]}")
             time.sleep(0.05)
 
+    def ask_ledger(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Any rows of the ledger as it is now; ask for `records` first, to know that they are there."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.state / 'ledger.db'}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(query, values)]
+
 
 GatewayFactory = Callable[..., Gateway]
 

@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from gateway.core.attempt import Charge, Pricing
 from gateway.core.globs import compile_globs, is_glob
-from gateway.core.money import MILLION, nano_from_decimal, round_half_even
+from gateway.core.money import MILLION, nano_from_decimal, round_half_even, share_out
 from gateway.core.usage import Usage
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
@@ -72,6 +73,15 @@ class Cost(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Costed(msgspec.Struct, frozen=True):
+    """What an attempt costs, by meter; see `core/attempt.py` for the words."""
+
+    pricing: Pricing
+    price_version: str
+    unpriced: str
+    charges: tuple[Charge, ...]
+
+
 # Meter → (rate's field, what it falls back to, units per priced unit). Rates are nano-units per that many.
 _TOKENS: dict[str, tuple[str, str]] = {
     "input_tokens": ("input", ""),
@@ -127,6 +137,25 @@ class PriceBook:
                     return Cost(None, version, f"{rates.entry.id} has no price for {name}")
                 total += count * rate
         return Cost(round_half_even(total, _SCALE), version)
+
+    def charges(self, provider: str, model: str, usage: Usage, at_s: float) -> Costed:
+        """The same by meter: costs that add up to the whole, which is rounded once."""
+        cost = self.cost(provider, model, usage, at_s)
+        rates = self._at(provider, model, at_s)
+        counts = [(meter, count) for meter, _ in _METERS if (count := getattr(usage, meter))]
+        if cost.nano is None or rates is None:
+            unpriced = tuple(Charge(meter, count) for meter, count in counts)
+            return Costed("unpriced", cost.version, cost.reason, unpriced)
+        exact = [(meter, count, rates.per_scale[meter], count * rates.per_scale[meter]) for meter, count in counts]
+        if rates.per_request:
+            rate = rates.per_request * _SCALE
+            exact.append(("requests", 1, rate, rate))
+        shares = share_out(cost.nano, [amount for *_, amount in exact], _SCALE)
+        charges = tuple(
+            Charge(meter, count, MILLION, round_half_even(rate, 3), round_half_even(rate, 3), share, share)
+            for (meter, count, rate, _), share in zip(exact, shares, strict=True)
+        )
+        return Costed("priced", cost.version, "", charges)
 
     def _at(self, provider: str, model: str, at_s: float) -> _Rates | None:
         day = int(at_s // 86_400)

@@ -17,7 +17,7 @@ Pricing = Literal["none", "priced", "unpriced"]
 RETRIES, MIRRORS, JUDGES = "gateway:retries", "gateway:mirrors", "gateway:judges"
 
 
-class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What a price depends on besides what was used. All as the answer says, not as the request asked.
 
     Attributes:
@@ -35,7 +35,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reported_nano: int | None = None
 
 
-class Charge(msgspec.Struct, frozen=True, array_like=True):
+class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One meter of one attempt. An attempt's charges are disjoint: a token is in one of them.
 
     Attributes:
@@ -56,7 +56,7 @@ class Charge(msgspec.Struct, frozen=True, array_like=True):
     list_nano: int | None = None
 
 
-class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One upstream call. With the id of its record and `n` it is named for ever: that is its idempotency key.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from gateway.core.attempt import Terms, UsageSource
+from gateway.core.attempt import Attempt, Terms, UsageSource
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
 from gateway.core.model import Permit
@@ -149,6 +149,7 @@ class Call:
 
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
+        attempts: every upstream call made for it so far, in order; the last is the one under way, and `served` is its.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first; nothing else may be asked.
         keep_content: whether what is said may be kept (stored responses, content in logs).
@@ -161,6 +162,7 @@ class Call:
         "_endings",
         "abort",
         "arrived",
+        "attempts",
         "fields",
         "headers",
         "keep_content",
@@ -199,6 +201,7 @@ class Call:
         self.principal: Principal | None = None
         self.target: Target | None = None
         self.permits: Sequence[Permit] = ()
+        self.attempts: list[Attempt] = []
         self.keep_content = True
         self.recalled: Recalled | None = None
         self.served = Served()

@@ -4,6 +4,7 @@ Prices are quoted per million tokens, so a rate is kept as nano-units *per milli
 end, half to even. Sums of costs are then exact, whatever the order they are added in.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 NANO = 1_000_000_000
@@ -33,6 +34,18 @@ def round_half_even(numerator: int, denominator: int) -> int:
     if twice > denominator or (twice == denominator and quotient & 1):
         quotient += 1
     return quotient
+
+
+def share_out(total: int, exact: Sequence[int], scale: int) -> list[int]:
+    """Whole shares of `total` that add up to it, each within one of its exact part `exact[i] / scale`: those with the
+    largest remainders are rounded up, the earlier of equals first. `total` is the exact sum, rounded."""
+    shares = [part // scale for part in exact]
+    missing = total - sum(shares)
+    if missing:
+        order = sorted(range(len(exact)), key=lambda index: -(exact[index] % scale))
+        for index in order[:missing]:
+            shares[index] += 1
+    return shares
 
 
 def decimal_text(nano: int) -> str:

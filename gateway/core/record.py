@@ -10,7 +10,7 @@ from gateway.core.usage import Usage
 Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
 
 
-class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes.
 
     Attributes:

@@ -7,7 +7,7 @@ A dialect turns those into this shape once; from here on adding meters never cou
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """Disjoint meters, all >= 0. Units are in the names; audio time is in milliseconds so that it stays whole.
 
     Attributes:

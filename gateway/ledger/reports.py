@@ -53,7 +53,8 @@ class UsageRow(msgspec.Struct, kw_only=True):
         input_tokens, output_tokens: everything that went in and came out; the other token meters are parts of them.
         cost_nano: of priced calls. unpriced: calls that used something without a known price; they are not in the cost.
         would_refuse: calls that a rule in audit mode would have refused.
-        estimated: calls whose usage was counted by us, because their answer was cut.
+        estimated: calls whose usage was counted by us, because their answer was cut. inconsistent: whose provider's
+            figures do not add up.
     """
 
     group: dict[str, str]
@@ -79,9 +80,13 @@ class UsageRow(msgspec.Struct, kw_only=True):
     characters: int
     search_units: int
     web_searches: int
+    cached_audio_tokens: int
+    file_searches: int
+    code_sessions: int
     cost_nano: int
     unpriced: int
     estimated: int
+    inconsistent: int
 
 
 NUMBERS = tuple(name for name in UsageRow.__struct_fields__ if name != "group")
@@ -235,8 +240,8 @@ _ALWAYS = {
     *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
 }
 _IF_ANY = {
-    *("cancelled", "interrupted", "would_refuse", "estimated"),
-    *("images", "audio_ms", "characters", "search_units", "web_searches"),
+    *("cancelled", "interrupted", "would_refuse", "estimated", "inconsistent"),
+    *("images", "audio_ms", "characters", "search_units", "web_searches", "file_searches", "code_sessions"),
 }
 
 

@@ -1,78 +1,108 @@
-"""The roll-up of calls by hour and by what was decided on, kept beside the calls: what policies are tried on.
+"""The roll-ups of calls, kept beside them: what policies are tried on, and what reports are read from.
 
     decision_inputs   one row for every distinct (tenant, team, key, facts, data class, operation, model, attributes)
     decision_hours    how many calls had them in an hour of UTC, what those used and cost, and how many were refused
+    usage_inputs, usage_hours, usage_days, skus, charge_hours, charge_days: see `sums.py`
 
 Rows are added in the transaction that inserts the calls they count, so a call is counted as often as it is there: once.
 """
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 
 import msgspec
 
 from gateway.core.record import Record
+from gateway.ledger.sums import HOUR_NS, LAST_OF_USAGE, ChargeSums, UsageSums, bounded, by_day, sums_of
 from gateway.stores.sqlite import named_queries
 
-HOUR_NS = 3_600_000_000_000
 # How many inputs' ids are remembered, and of which size: 4 MB as a rule, 18 MB whatever clients send.
 REMEMBERED = 8_192
 MAX_REMEMBERED_BYTES = 2_048
 INPUTS = ("tenant", "team", "key_id", "facts", "data_class", "operation", "model", "attributes")
-# Sums stop here. Only an upstream's nonsense gets so far, and it must not keep other calls out of the ledger.
-_MOST = 2**63 - 1
 
 Texts = tuple[str, str, str, str, str, str, str, str]
 _inputs_of = attrgetter(*INPUTS)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def inputs_digest(*texts: str) -> bytes:
+def inputs_digest(*texts: object) -> bytes:
     """16 bytes that stand for inputs in the index: a seventh of their texts' size. They are kept in the ledger, so
     this may never change; migrations call it too."""
     return blake2b(_encode(texts), digest_size=16).digest()
 
 
-class RollUp:
-    """Counts new calls. It belongs to one connection: what it remembers is true for as long as that is."""
+class Interned:
+    """The ids of texts that many rows share, in a table with `id` and `digest`. It belongs to one connection: what it
+    remembers is true for as long as that is, and only if the transaction under way is committed."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, add: str, find: str) -> None:
+        """`add`, `find`: queries, of (digest, *values) and of (digest,)."""
         self._connection = connection
-        self._queries = named_queries("gateway.ledger")
+        self._add, self._find = add, find
         # By the texts in one piece of memory of their own. The texts themselves stand between records that go, and kept
         # all of that memory from being used again as a whole: 4 µs more for every call.
         self._ids: OrderedDict[bytes, int] = OrderedDict()
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Count calls that were inserted in the transaction under way. If it is not committed, this object must not be
-        used again: it may remember ids of inputs that are not there."""
-        for hour, groups in _by_hour(records).items():
-            rows = [(*_bounded(sums), hour, self._id_of(texts)) for texts, sums in groups.items()]
-            self._connection.executemany(self._queries["add_decision_hour"], rows)
-
-    def _id_of(self, texts: Texts) -> int:
-        encoded = _encode(texts)
+    def id_of(self, values: tuple[object, ...]) -> int:
+        encoded = _encode(values)
         found = self._ids.get(encoded)
         if found is not None:
             self._ids.move_to_end(encoded)
             return found
-        found = self._stored_id_of(texts)
+        found = self._stored(values)
         if len(encoded) <= MAX_REMEMBERED_BYTES:
             self._ids[encoded] = found
             if len(self._ids) > REMEMBERED:
                 self._ids.popitem(last=False)
         return found
 
-    def _stored_id_of(self, texts: Texts) -> int:
-        digest = inputs_digest(*texts)
-        added = self._connection.execute(self._queries["add_decision_inputs"], (digest, *texts))
+    def _stored(self, values: tuple[object, ...]) -> int:
+        digest = inputs_digest(*values)
+        added = self._connection.execute(self._add, (digest, *values))
         if added.rowcount and added.lastrowid is not None:
             return added.lastrowid
-        (found,) = self._connection.execute(self._queries["decision_inputs_id"], (digest,)).fetchone()
+        (found,) = self._connection.execute(self._find, (digest,)).fetchone()
         return found
+
+
+class RollUp:
+    """Counts new calls in every roll-up. It belongs to one connection, as what it has interned does."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._queries = queries = named_queries("gateway.ledger")
+        self._decisions = Interned(connection, queries["add_decision_inputs"], queries["decision_inputs_id"])
+        self._inputs = Interned(connection, queries["add_usage_inputs"], queries["usage_inputs_id"])
+        self._skus = Interned(connection, queries["add_sku"], queries["sku_id"])
+
+    def add(self, records: Sequence[tuple[Record, int]]) -> None:
+        """Count calls, each with its person's id, that were inserted in the transaction under way. If it is not
+        committed, this object must not be used again: it may remember ids of inputs that are not there."""
+        for hour, groups in _by_hour(record for record, _ in records).items():
+            rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
+            self._connection.executemany(self._queries["add_decision_hour"], rows)
+        usage, charges = sums_of(records)
+        self._add_usage("add_usage_hour", usage)
+        self._add_usage("add_usage_day", by_day(usage, LAST_OF_USAGE))
+        self._add_charges("add_charge_hour", charges)
+        self._add_charges("add_charge_day", by_day(charges))
+
+    def _add_usage(self, query: str, times: UsageSums) -> None:
+        for time, groups in times.items():
+            rows = [(*bounded(sums), time, self._inputs.id_of(inputs)) for inputs, sums in groups.items()]
+            self._connection.executemany(self._queries[query], rows)
+
+    def _add_charges(self, query: str, times: ChargeSums) -> None:
+        for time, groups in times.items():
+            rows = [
+                (*bounded(sums), time, self._inputs.id_of(inputs), self._skus.id_of(sku))
+                for (inputs, sku), sums in groups.items()
+            ]
+            self._connection.executemany(self._queries[query], rows)
 
 
 def _by_hour(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
@@ -99,7 +129,3 @@ def _by_hour(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
         if started_ns > sums[6]:
             sums[6] = started_ns
     return hours
-
-
-def _bounded(sums: list[int]) -> list[int]:
-    return sums if max(sums) <= _MOST else [min(number, _MOST) for number in sums]

@@ -7,19 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import msgspec
-
+from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
-from gateway.core.usage import Usage
+from gateway.ledger.chain import link_digest
 from gateway.ledger.rollup import RollUp, inputs_digest
+from gateway.ledger.rows import Rows, rows_of
 from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 
 _PACKAGE = "gateway.ledger"
 WAL_PAGES = 4_000  # 16 MB
-_NOTHING = Usage()
-_FIELDS = Record.__struct_fields__
-_USAGE = _FIELDS.index("usage")
-_AFTER = _FIELDS.index("usage_source") + 1
+MAX_PEOPLE = 50_000  # whose ids are remembered
 
 
 class LedgerUnavailable(Exception):
@@ -48,11 +45,11 @@ class LedgerStore(Protocol):
         ...
 
 
-def row_of(record: Record) -> tuple[Any, ...]:
-    """The record as a row of `calls`, in the order of `insert_call`."""
-    fields = msgspec.structs.astuple(record)
-    meters = msgspec.structs.astuple(record.usage or _NOTHING)
-    return (*fields[:_USAGE], record.usage_source, *meters, *fields[_AFTER:])
+_Pair = tuple[Record, int]
+
+
+def _by_id(row: tuple[Any, ...]) -> str:
+    return row[0]
 
 
 class SqliteLedger:
@@ -61,8 +58,12 @@ class SqliteLedger:
     After any error, and when the file at `path` has been moved away or replaced, it is opened anew.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None, writer: str = "") -> None:
+        """`writer`: who seals what is committed here, for people who read the chain."""
         self._path = path
+        self._clock = clock or SystemClock()
+        self._writer = writer
+        self._people: dict[tuple[str, str], int] = {}
         self._queries = named_queries(_PACKAGE)
         self._connection: sqlite3.Connection | None = None
         self._rollup: RollUp | None = None
@@ -85,7 +86,8 @@ class SqliteLedger:
         with self._transaction() as connection:
             new = self._insert(connection, records)
             assert self._rollup is not None, "it comes with the connection"
-            self._rollup.add(new)
+            if new:
+                self._rollup.add(new)
             connection.execute(self._queries["put_offset"], {"segment": segment, "offset": offset})
         return len(new)
 
@@ -97,16 +99,51 @@ class SqliteLedger:
         with self._transaction() as connection:
             connection.execute(self._queries["drop_offset"], {"segment": segment})
 
-    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> Sequence[Record]:
+    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> list[_Pair]:
         """Insert and return those that were not there yet: mostly all, and that is told more cheaply than which."""
-        insert, before = self._queries["insert_call"], connection.total_changes
-        connection.executemany(insert, map(row_of, records))
-        if connection.total_changes - before == len(records):
-            return records
-        connection.execute("ROLLBACK")  # not to a savepoint: SQLite would copy every page that was changed since
-        connection.execute("BEGIN IMMEDIATE")
-        cursor = connection.cursor()
-        return [record for record in records if cursor.execute(insert, row_of(record)).rowcount]
+        seq, last = connection.execute(self._queries["last_link"]).fetchone() or (0, b"")
+        pairs = self._with_persons(connection, records)
+        rows = [rows_of(record, person) for record, person in pairs]
+        sealed = [(*one.call, seq + 1, one.seal()) for one in rows]
+        added = connection.total_changes
+        connection.executemany(self._queries["insert_call"], sealed)
+        if connection.total_changes - added != len(pairs):
+            connection.execute("ROLLBACK")  # not to a savepoint: SQLite would copy every page that was changed since
+            connection.execute("BEGIN IMMEDIATE")
+            self._people.clear()
+            known = self._queries["is_recorded"]
+            fresh: dict[str, Record] = {}
+            for record in records:
+                if not connection.execute(known, (record.id,)).fetchone():
+                    fresh.setdefault(record.id, record)
+            return self._insert(connection, list(fresh.values())) if fresh else []
+        if pairs:
+            self._insert_below(connection, rows)
+            digest = link_digest(last, seq + 1, self._writer, [row[-1] for row in sorted(sealed, key=_by_id)])
+            made_ns = self._clock.now_ns()
+            connection.execute(self._queries["add_link"], (seq + 1, self._writer, made_ns, len(pairs), digest))
+        return pairs
+
+    def _with_persons(self, connection: sqlite3.Connection, records: Sequence[Record]) -> list[_Pair]:
+        return [(record, self._person(connection, record) if record.user else 0) for record in records]
+
+    def _insert_below(self, connection: sqlite3.Connection, rows: Sequence[Rows]) -> None:
+        attempts = [attempt for one in rows for attempt in one.attempts]
+        charges = [charge for one in rows for charge in one.charges]
+        connection.executemany(self._queries["insert_attempt"], attempts)
+        connection.executemany(self._queries["insert_charge"], charges)
+
+    def _person(self, connection: sqlite3.Connection, record: Record) -> int:
+        """The id under which the ledger knows somebody; from here on the name stands in one place only."""
+        who = (record.tenant, record.user)
+        found = self._people.get(who)
+        if found is None:
+            connection.execute(self._queries["add_person"], who)
+            (found,) = connection.execute(self._queries["person_id"], who).fetchone()
+            if len(self._people) >= MAX_PEOPLE:
+                self._people.clear()
+            self._people[who] = found
+        return found
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
@@ -150,6 +187,7 @@ class SqliteLedger:
         return (found.st_dev, found.st_ino)
 
     def _close(self) -> None:
+        self._people.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = self._rollup = None

@@ -4,6 +4,7 @@ Must never: hold a rule, a number or a provider's quirk of its own.
 """
 
 from gateway.core.call import Layer, Service
+from gateway.pipeline.accounting import accounting
 from gateway.pipeline.allowlist import allowlist
 from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.metering import metering
@@ -22,6 +23,7 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
         allowlist(parts),  # judges what will be sent
         recall(parts),  # earlier responses that the call goes on from; they are input too, and so before the limits
         rate_limit(parts),  # a refused call never costs quota
+        accounting(parts),  # innermost: its ending runs first, so that limits and the record settle to the true cost
     )
     service = route
     for layer in reversed(layers):

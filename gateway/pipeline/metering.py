@@ -6,15 +6,17 @@ import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import Internal
-from gateway.pipeline.estimate import known_usage
 from gateway.pipeline.parts import Parts
+from gateway.pipeline.tagging import NotingOptions
 
 
 class MeteringOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`on_journal_failure` (the disk is full, say): `refuse` new calls, so that none goes unmetered, or `serve` them
-    and count the failures in a metric; their records are kept in memory and written once the disk takes them."""
+    and count the failures in a metric; their records are kept in memory and written once the disk takes them.
+    `noted`: what records hold besides."""
 
     on_journal_failure: Literal["refuse", "serve"] = "refuse"
+    noted: NotingOptions = NotingOptions()
 
 
 def metering(parts: Parts) -> Layer:
@@ -24,6 +26,7 @@ def metering(parts: Parts) -> Layer:
         async def metered(call: Call) -> Reply:
             call.on_end(lambda: close(call, parts))
             await call.open()
+            parts.note(call)
             try:
                 journal.opened(call.record)
             except OSError as error:
@@ -41,29 +44,8 @@ def metering(parts: Parts) -> Layer:
 
 
 def close(call: Call, parts: Parts) -> None:
-    """Put usage and cost on the record and write it."""
-    record, served = call.record, call.served
-    record.served_model = served.model
-    record.finish_reason = served.finish_reason
-    record.upstream_request_id = served.request_id
-    record.usage, record.usage_source = known_usage(call)
-    if call.target is not None and (record.usage is not None or record.outcome == "completed"):
-        price(call, parts)
+    """Write the record. What it used and cost is on it already (`accounting.py`)."""
     try:
-        parts.journal.closed(record)
+        parts.journal.closed(call.record)
     except OSError as error:
         parts.journal_failed(error)
-
-
-def price(call: Call, parts: Parts) -> None:
-    """The record's cost by today's price book; unpriced is a state of its own, never zero."""
-    record, target = call.record, call.target
-    if not call.operation.billed:
-        return
-    assert target is not None, "only a call that went somewhere is priced"
-    if record.usage is None:
-        record.pricing = "unpriced"
-        return
-    cost = parts.prices.value.cost(target.provider, target.model, record.usage, record.started_ns / 1e9)
-    record.pricing = "unpriced" if cost.nano is None else "priced"
-    record.cost_nano, record.price_version = cost.nano, cost.version

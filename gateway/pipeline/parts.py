@@ -37,6 +37,7 @@ class ResponseMemory(Protocol):
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
+    note: puts on the record whose work a call is (`tagging.py`).
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     clock: Clock
+    note: Callable[[Call], None]
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     identify: Callable[[Mapping[bytes, bytes], float], Awaitable[Principal | None]]

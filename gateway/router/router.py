@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.core.attempt import Attempt
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import NotConfigured
@@ -25,6 +26,7 @@ class Router:
     def __init__(self, providers: Mapping[str, Service], clock: Clock) -> None:
         self.providers = providers
         self._now = clock.now
+        self._now_ns = clock.now_ns
 
     def output_field(self, permits: Sequence[Permit]) -> str:
         """Where a chat completions request says how much it may produce, at the target it will go to."""
@@ -55,6 +57,14 @@ class Router:
         model, record = permit.model, call.record
         call.target = model.target
         record.target = model.place
+        call.attempts.append(
+            Attempt(
+                n=len(call.attempts) + 1,
+                started_ns=self._now_ns(),
+                provider=model.target.provider,
+                target=model.place,
+            )
+        )
         record.rule_id = permit.decision.rule_id
         record.would_deny = " ".join(permit.decision.would_deny)
         headers = call.reply_headers

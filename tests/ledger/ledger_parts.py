@@ -105,15 +105,21 @@ def kill(journal: Journal) -> None:
 
 
 def rows(database: Path) -> list[dict[str, Any]]:
-    """The ledger as another process sees it, oldest first."""
+    """The ledger's calls as another process sees them, oldest first, without what the store adds of its own."""
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY started_ns, id")]
+        found = [dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY started_ns, id")]
+    return [{name: value for name, value in row.items() if name not in STORES_OWN} for row in found]
+
+
+STORES_OWN = ("person", "link", "seal")
 
 
 def as_row(record: Record) -> dict[str, Any]:
     """The row that a record should become, field by field, without the code under test."""
-    row = {name: getattr(record, name) for name in Record.__struct_fields__ if name != "usage"}
+    row = {
+        name: getattr(record, name) for name in Record.__struct_fields__ if name not in ("usage", "user", "attempts")
+    }
     usage = record.usage or Usage()
     return {**row, **{meter: getattr(usage, meter) for meter in METERS}}
 

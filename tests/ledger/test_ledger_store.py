@@ -108,9 +108,7 @@ def test_every_value_of_a_record_lands_in_its_column(tmp_path: Path) -> None:
     record = closed_record(1, usage=usage)
     with ledger_at(tmp_path) as store:
         store.commit([record], "w-1.jnl", 1)
-    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.row_factory = sqlite3.Row
-        assert dict(connection.execute("SELECT * FROM calls").fetchone()) == as_row(record)
+    assert rows(tmp_path / "ledger.db") == [as_row(record)]
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

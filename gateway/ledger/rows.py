@@ -1,0 +1,78 @@
+"""A record as rows, and the seal over them: pure, and the same for every store.
+
+    calls      one row a call: who, what became of it, what the team pays for
+    attempts   one row an upstream call, with the provider's usage object as it came: any of them can be priced again
+    charges    one row a meter of an attempt; disjoint, and they add up to the attempt's cost
+
+Booleans are 0 and 1, as SQLite keeps them, so that what is read back is what was sealed.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from gateway.core.attempt import Attempt, Charge
+from gateway.core.record import Record
+from gateway.core.usage import METERS, Usage
+
+# Callers known by a token or a certificate: their key ids are made from who they are, and so are personal.
+PERSONAL_KEYS = ("user_", "cert_")
+_NOTHING = Usage()
+_CALL_FIELDS = tuple(name for name in Record.__struct_fields__ if name not in ("usage", "user", "attempts", "stream"))
+_ATTEMPT_FIELDS = tuple(
+    name for name in Attempt.__struct_fields__ if name not in ("usage", "terms", "charges", "served")
+)
+_TERMS = ("tier", "region", "image_size", "image_quality", "reported_nano")
+
+CALL_COLUMNS: tuple[str, ...] = (*_CALL_FIELDS, "stream", *METERS, "person")
+ATTEMPT_COLUMNS: tuple[str, ...] = ("call", *_ATTEMPT_FIELDS, "served", *_TERMS, "cost_nano", "list_nano")
+CHARGE_COLUMNS: tuple[str, ...] = ("call", "n", "seq", *Charge.__struct_fields__)
+SEAL_BYTES = 16
+
+Row = tuple[Any, ...]
+_of_call, _of_attempt, _of_terms = attrgetter(*_CALL_FIELDS), attrgetter(*_ATTEMPT_FIELDS), attrgetter(*_TERMS)
+_of_usage, _of_charge = attrgetter(*METERS), attrgetter(*Charge.__struct_fields__)
+_KEY, _FACTS = CALL_COLUMNS.index("key_id"), CALL_COLUMNS.index("facts")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Rows(msgspec.Struct, frozen=True, gc=False):
+    """What one record becomes: `call` in the order of CALL_COLUMNS, and so on."""
+
+    call: Row
+    attempts: list[Row]
+    charges: list[Row]
+
+    def seal(self) -> bytes:
+        """16 bytes over everything but what is personal: that can be taken out without breaking the seal."""
+        return seal_of(self.call, self.attempts, self.charges)
+
+
+def rows_of(record: Record, person: int) -> Rows:
+    """`person`: the id under which the ledger keeps `record.user` apart; 0 for nobody."""
+    name = record.id
+    call = (*_of_call(record), int(record.stream), *_of_usage(record.usage or _NOTHING), person)
+    attempts: list[Row] = []
+    charges: list[Row] = []
+    for attempt in record.attempts:
+        money = (attempt.cost_nano, attempt.list_nano)
+        attempts.append((name, *_of_attempt(attempt), int(attempt.served), *_of_terms(attempt.terms), *money))
+        n = attempt.n
+        charges += [(name, n, seq, *_of_charge(charge)) for seq, charge in enumerate(attempt.charges)]
+    return Rows(call, attempts, charges)
+
+
+def seal_of(call: Sequence[Any], attempts: Sequence[Sequence[Any]], charges: Sequence[Sequence[Any]]) -> bytes:
+    """Of rows as they are in a store. Seals are kept for ever, so this may never change: new columns get a seal of
+    their own."""
+    key_id: str = call[_KEY]
+    if key_id.startswith(PERSONAL_KEYS) or key_id == FORGOTTEN:
+        call = ["" if place in (_KEY, _FACTS) else value for place, value in enumerate(call)]
+    return blake2b(_encode((call, attempts, charges)), digest_size=SEAL_BYTES).digest()
+
+
+# What stands in the place of a personal key id that was taken out.
+FORGOTTEN = "forgotten"

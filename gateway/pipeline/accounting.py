@@ -1,0 +1,79 @@
+"""What a call used and what that costs, put on its record before anything settles or writes.
+
+Each upstream call is an attempt with charges of its own. The one that served is the team's to pay; what retries,
+mirrors and judges cost goes to accounts of their own (`core/attempt.py`).
+"""
+
+from gateway.core.attempt import Attempt, AttemptOutcome
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.record import Outcome
+from gateway.pipeline.estimate import known_usage
+from gateway.pipeline.parts import Parts
+
+_OUTCOMES: dict[Outcome, AttemptOutcome] = {"completed": "completed", "cancelled": "cancelled"}
+
+
+def accounting(parts: Parts) -> Layer:
+    def layer(service: Service) -> Service:
+        async def accounted(call: Call) -> Reply:
+            call.on_end(lambda: account(call, parts))
+            return await service(call)
+
+        return accounted
+
+    return layer
+
+
+def account(call: Call, parts: Parts) -> None:
+    """Close and price the attempts; the record's own usage and cost are those of the one that served."""
+    if not call.attempts:
+        return
+    record, last = call.record, call.attempts[-1]
+    _close_last(call, last)
+    for attempt in call.attempts:
+        _price(call, attempt, parts)
+    record.attempts = tuple(call.attempts)
+    record.usage, record.usage_source = last.usage, last.usage_source
+    record.served_model, record.finish_reason = last.served_model, last.finish_reason
+    record.upstream_request_id = last.upstream_request_id
+    record.pricing, record.price_version = last.pricing, last.price_version
+    record.cost_nano, record.list_nano = last.cost_nano, last.list_nano
+
+
+def _close_last(call: Call, attempt: Attempt) -> None:
+    """From what is known of the call: its last attempt is the one that the client heard of."""
+    record, served = call.record, call.served
+    attempt.served = True
+    attempt.outcome = _OUTCOMES.get(record.outcome, "failed")
+    attempt.status, attempt.error_code = record.status, record.error_code
+    attempt.served_model, attempt.finish_reason = served.model, served.finish_reason
+    attempt.upstream_request_id = served.request_id
+    attempt.usage, attempt.usage_source = known_usage(call)
+    attempt.raw_usage = raw_text(served.raw_usage)
+    attempt.terms = served.terms
+    before_us = max(0, attempt.started_ns - record.started_ns) // 1000
+    attempt.duration_us = max(0, record.duration_us - before_us)
+    if record.ttfb_us is not None:
+        attempt.ttfb_us = max(0, record.ttfb_us - before_us)
+
+
+def raw_text(blocks: list[bytes]) -> str:
+    """The provider's usage objects as one JSON text: the object, or an array of several."""
+    if not blocks:
+        return ""
+    text = blocks[0] if len(blocks) == 1 else b"[" + b",".join(blocks) + b"]"
+    return text.decode("utf-8", "replace")
+
+
+def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
+    """By the price book of today; unpriced is a state of its own, never zero."""
+    usage = attempt.usage
+    if not call.operation.billed or (usage is None and attempt.outcome != "completed"):
+        return
+    if usage is None:
+        attempt.pricing, attempt.unpriced = "unpriced", "the upstream did not say what was used"
+        return
+    provider, _, model = attempt.target.partition("/")
+    costed = parts.prices.value.charges(provider, model, usage, attempt.started_ns / 1e9)
+    attempt.pricing, attempt.price_version, attempt.unpriced = costed.pricing, costed.price_version, costed.unpriced
+    attempt.charges = costed.charges
