@@ -9,6 +9,8 @@ from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
 from gateway.stores.documents import Document, Known, check_known
 
+Matches = Callable[[Principal, str], bool]
+
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which calls an entry is for. What is left out matches everything."""
@@ -20,7 +22,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str] | None = None
 
 
-def matcher(match: Match) -> Callable[[Principal, str], bool]:
+def matcher(match: Match) -> Matches:
     """The test for a caller and the name of a model."""
 
     def test(globs: tuple[str, ...] | None) -> Callable[[str], bool]:

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.core.principal import Principal
 from gateway.core.share import Priority, Share
-from gateway.limits.matching import Match, check_match, matcher
+from gateway.limits.matching import Match, Matches, check_match, matcher
 from gateway.stores.documents import Document, Known
 
 MAX_REMEMBERED = 50_000
@@ -46,7 +46,9 @@ class Shares:
 
     def __init__(self, sharing: Sharing) -> None:
         self._weights = [(matcher(rule.match), rule.weight) for rule in sharing.weights]
-        self._priorities = [(matcher(rule.match), rule.priority) for rule in sharing.priorities]
+        self._priorities: list[tuple[Matches, Priority]] = [
+            (matcher(rule.match), rule.priority) for rule in sharing.priorities
+        ]
         self._remembered: dict[tuple[str, str, str, str, str], Share] = {}
 
     def share_of(self, principal: Principal, model: str) -> Share:
@@ -55,7 +57,9 @@ class Shares:
         share = self._remembered.get(question)
         if share is None:
             weight = next((weight for matches, weight in self._weights if matches(principal, model)), 1.0)
-            priority = next((word for matches, word in self._priorities if matches(principal, model)), INTERACTIVE)
+            priority: Priority = next(
+                (word for matches, word in self._priorities if matches(principal, model)), INTERACTIVE
+            )
             share = Share(principal.tenant, weight, priority)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()

@@ -18,7 +18,7 @@ from gateway.providers.converting import CONVERSIONS, Asked, Conversion, convert
 from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
-from gateway.providers.pacing.pacer import Pacer, Turn
+from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.shaping import passed_body, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
@@ -137,37 +137,9 @@ class Provider:
             exchange.close()
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
-        pacer = self.pacer
-        if pacer is None:
+        if self.pacer is None:
             return await self._exchange(call, place, content_type, body)
-        model = _model(call)
-        turn = pacer.leave(call, model)
-        if turn is None:
-            turn = await pacer.enter(call, model)
-            call.record.queued_us += int(turn.waited_s * 1e6)
-        try:
-            exchange = await self._exchange(call, place, content_type, body)
-        except BaseException:
-            turn.end()
-            raise
-        exchange.ended = turn.end
-        turn.answered(exchange.status, exchange.headers)
-        if pacer.settles:
-            self._settle(call, pacer, turn, exchange.status)
-        return exchange
-
-    def _settle(self, call: Call, pacer: Pacer, turn: Turn, status: int) -> None:
-        """Put the estimate right: now if the call is refused, else once it is known what it has used."""
-        if status >= 400:
-            pacer.settle(turn, 0)
-            return
-
-        def settle() -> None:
-            usage = call.served.usage
-            if usage is not None:
-                pacer.settle(turn, usage.total_tokens)
-
-        call.on_close(settle)
+        return await self.pacer.send(call, _model(call), lambda: self._exchange(call, place, content_type, body))
 
     async def _exchange(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         headers = self._headers(call, content_type)

@@ -23,7 +23,7 @@ from gateway.telemetry.series import Observed, Series, status_label
 UNKNOWN, OTHER = "_unknown", "_other"
 MAX_SERIES = 1_000
 WHO = ("tenant", "team", "model")
-UPSTREAM_LIMIT = ("provider", "model", "dimension", "period_s")
+LEARNED = ("provider", "model", "limit")
 # The GenAI conventions' boundaries, with three below for what is refused or comes from a model nearby.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
@@ -72,13 +72,8 @@ class Metrics:
         )
         self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
         self.queue_depth = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
-        self.upstream_limit = gauge(
-            "upstream_learned_limit", "As the upstream tells.", *UPSTREAM_LIMIT, mode="livemostrecent"
-        )
-        self.upstream_left = gauge("upstream_learned_remaining", "Of it.", *UPSTREAM_LIMIT, mode="livemostrecent")
-        self.upstream_concurrency = gauge(
-            "upstream_learned_concurrency", "Found out by refusals; 0: none.", "provider", "model", mode="livesum"
-        )
+        self.upstream_limit = gauge("upstream_learned_limit", "As it tells.", *LEARNED, mode="livemostrecent")
+        self.upstream_left = gauge("upstream_learned_remaining", "Of it.", *LEARNED, mode="livemostrecent")
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -107,8 +102,7 @@ class Metrics:
         self._would_deny: dict[str, int] = {}
         self._upstreams: dict[tuple[str, str], int] = {}
         self._waits: dict[str, Observed] = {}
-        self._paced: set[tuple[str, str]] = set()
-        self._limits: set[tuple[str, str, str, str]] = set()
+        self._limits: set[tuple[str, str, str]] = set()
 
     def __enter__(self) -> "Metrics":
         return self
@@ -157,15 +151,11 @@ class Metrics:
         self.upstream_in_flight.labels(provider).set(view["in_flight"])
         self.queue_depth.labels(provider).set(view["queued"])
         for model, lane in view["models"].items():
-            learned = lane["learned_concurrency"]
-            if (provider, model) in self._paced or learned is not None:
-                self.upstream_concurrency.labels(provider, model).set(learned or 0)
-                self._paced.add((provider, model))
             for limit in lane["learned_limits"]:
-                labels = (provider, model, limit["of"], f"{limit['period_s']:g}")
+                labels = (provider, model, limit["limit"])
                 if len(self._limits) < MAX_SERIES or labels in self._limits:
                     self._limits.add(labels)
-                    self.upstream_limit.labels(*labels).set(limit["limit"])
+                    self.upstream_limit.labels(*labels).set(limit["maximum"])
                     self.upstream_left.labels(*labels).set(limit["remaining"])
 
     def flush(self) -> None:

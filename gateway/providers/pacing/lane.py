@@ -3,12 +3,13 @@
 Pure: every method takes the time, in seconds of a clock that never steps back.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core.share import Demand
 from gateway.providers.pacing.concurrency import Concurrency
 from gateway.providers.pacing.meters import (
+    DAY_S,
     DIMENSIONS,
     MAX_HOLD_S,
     NOTHING,
@@ -24,6 +25,7 @@ from gateway.providers.pacing.queue import FairQueue, Waiting
 # An upstream has counted what reached it this long before it answered.
 COUNTED_AFTER_S = 2.0
 OVERLOADED = frozenset({503, 529})
+_PERIODS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY_S: "day", 30 * DAY_S: "month"}
 
 
 class Leave:
@@ -203,20 +205,24 @@ class Lane:
         """For operators: what is under way, what waits, what was learned."""
         limits = [
             {
-                "of": DIMENSIONS[told.dimension],
-                "limit": round(told.limit / self._part),
+                "limit": f"{DIMENSIONS[told.dimension]}_per_{_period(told.period_s)}",
+                "maximum": round(told.limit / self._part),
                 "remaining": max(0, round(told.level / self._part)),
-                "period_s": told.period_s,
             }
             for told in self._fresh(now)
         ]
+        if self.concurrency.learned is not None:
+            most = int(self.concurrency.learned)
+            limits.append(
+                {"limit": "concurrency", "maximum": most, "remaining": max(0, most - self.concurrency.under_way)}
+            )
         return {
             "in_flight": self.concurrency.under_way,
             "queued": len(self.queue),
             "learned_limits": limits,
-            "learned_concurrency": None if self.concurrency.learned is None else int(self.concurrency.learned),
             "held_s": round(max(0.0, self.held_until - now), 3),
         }
 
 
-Now = Callable[[], float]
+def _period(seconds: float) -> str:
+    return _PERIODS.get(seconds) or f"{seconds:g}s"

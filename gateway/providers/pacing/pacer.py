@@ -1,6 +1,6 @@
 """All that paces one provider: a gate for itself, one for each of its models, and what its answers teach these."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.core.call import Call
@@ -10,6 +10,7 @@ from gateway.providers.options import Pace, PacingOptions
 from gateway.providers.pacing.gate import Gate
 from gateway.providers.pacing.lane import OVERLOADED, Lane, Leave
 from gateway.providers.pacing.told import Headers, read_told, retry_after_s
+from gateway.transport.client import Exchange
 
 MAX_MODELS = 500
 # While nothing is short, an answer's headers are read so often.
@@ -26,31 +27,19 @@ def rough_demand(call: Call) -> Demand:
 
 
 class Turn:
-    """A call that may leave, and its place at the gates; `end` gives that back.
+    """A call that may leave, and its place at the gates.
 
     Attributes:
         waited_s: how long it waited. whole: its place at the provider's own gate.
     """
 
-    __slots__ = ("_open", "_pacer", "gate", "left", "waited_s", "whole")
+    __slots__ = ("gate", "left", "waited_s", "whole")
 
-    def __init__(self, pacer: "Pacer", gate: Gate, left: Leave) -> None:
-        self._pacer = pacer
-        self._open = True
+    def __init__(self, gate: Gate, left: Leave) -> None:
         self.gate = gate
         self.left = left
         self.whole: Leave | None = None
         self.waited_s = 0.0
-
-    def answered(self, status: int, headers: Headers) -> None:
-        """The upstream's status and headers are there."""
-        self._pacer.hear(self, status, headers)
-
-    def end(self) -> None:
-        """The exchange is over; a second time changes nothing."""
-        if self._open:
-            self._open = False
-            self._pacer.end(self)
 
 
 class Pacer:
@@ -79,7 +68,28 @@ class Pacer:
         self._gates: dict[str, Gate] = {}
         own = Pace(options.requests_per_minute, options.tokens_per_minute, options.concurrency)
         self._whole = self._gate(provider, own) if own != Pace() else None
-        self.settles = any(pace.tokens_per_minute for pace in (own, *options.models.values()))
+        self._settles = any(pace.tokens_per_minute for pace in (own, *options.models.values()))
+
+    async def send(self, call: Call, model: str, send: Callable[[], Awaitable[Exchange]]) -> Exchange:
+        """Send a call when its turn has come; its place is given back when the exchange is over.
+
+        Raises:
+            UpstreamBusy: too many wait already, or the turn would not come in time.
+        """
+        turn = self.leave(call, model)
+        if turn is None:
+            turn = await self.enter(call, model)
+            call.record.queued_us += int(turn.waited_s * 1e6)
+        try:
+            exchange = await send()
+        except BaseException:
+            self.end(turn)
+            raise
+        exchange.ended = lambda: self.end(turn)
+        self.hear(turn, exchange.status, exchange.headers)
+        if self._settles:
+            self._settle_later(call, turn, exchange.status)
+        return exchange
 
     def leave(self, call: Call, model: str) -> Turn | None:
         """The turn of a call that may leave at once because nothing is near any limit; None: `enter` knows."""
@@ -90,7 +100,7 @@ class Pacer:
         if lane.requests_per_s or not lane.is_roomy(now):
             return None
         tokens = call.record.bytes_in // BYTES_PER_TOKEN
-        return Turn(self, gate, lane.leave((1.0, tokens + OUTPUT_TOKENS, tokens, OUTPUT_TOKENS), now))
+        return Turn(gate, lane.leave((1.0, tokens + OUTPUT_TOKENS, tokens, OUTPUT_TOKENS), now))
 
     async def enter(self, call: Call, model: str) -> Turn:
         """Wait for a call's turn.
@@ -100,7 +110,7 @@ class Pacer:
         """
         gate, began = self._gates.get(model) or self._open(model), self._now()
         demand, deadline = self._demand_of(call), began + self._options.max_wait_s
-        turn = Turn(self, gate, await gate.enter(demand, deadline))
+        turn = Turn(gate, await gate.enter(demand, deadline))
         if self._whole is not None:
             try:
                 turn.whole = await self._whole.enter(demand, deadline)
@@ -135,8 +145,20 @@ class Pacer:
             self._whole.lane.end(turn.whole, now)
             self._whole.changed()
 
-    def settle(self, turn: Turn, used: float) -> None:
-        """A call is over and so many tokens were used: put the estimate right."""
+    def _settle_later(self, call: Call, turn: Turn, status: int) -> None:
+        """Put the estimate right: at once for a call that the upstream refuses, else when it is known what it used."""
+        if status >= 400:
+            self._settle(turn, 0)
+            return
+
+        def settle() -> None:
+            usage = call.served.usage
+            if usage is not None:
+                self._settle(turn, usage.total_tokens)
+
+        call.on_close(settle)
+
+    def _settle(self, turn: Turn, used: float) -> None:
         turn.gate.lane.settle(turn.left, used)
         if self._whole is not None and turn.whole is not None:
             self._whole.lane.settle(turn.whole, used)
