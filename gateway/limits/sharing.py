@@ -57,9 +57,8 @@ class Shares:
         share = self._remembered.get(question)
         if share is None:
             weight = next((weight for matches, weight in self._weights if matches(principal, model)), 1.0)
-            priority: Priority = next(
-                (word for matches, word in self._priorities if matches(principal, model)), INTERACTIVE
-            )
+            words: list[Priority] = [word for matches, word in self._priorities if matches(principal, model)]
+            priority = words[0] if words else INTERACTIVE
             share = Share(principal.tenant, weight, priority)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()

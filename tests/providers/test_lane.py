@@ -141,15 +141,15 @@ def test_concurrency_is_halved_by_a_refusal_and_grows_by_one_a_round() -> None:
     calls = [lane.leave(amounts_of(ONE), 0) for _ in range(16)]
     for call in calls[:5]:
         lane.refuse(call, 529, [], None, 1)
-    assert lane.concurrency.limit == 8, "calls that left before the cut say nothing new"
+    assert lane.concurrency.ceiling == 8, "calls that left before the cut say nothing new"
     for call in calls:
         lane.end(call, 1)
     for _ in range(9):
         lane.served(2)
-    assert int(lane.concurrency.limit) == 9
+    assert int(lane.concurrency.ceiling) == 9
     for number in range(200):
         lane.served(400 + number)
-    assert lane.concurrency.limit is None, "long without a refusal, and nobody needs as much"
+    assert lane.concurrency.learned is None, "long without a refusal, and nobody needs as much"
 
 
 def test_refusals_that_tell_nothing_are_held_back_longer_each_time() -> None:
@@ -171,7 +171,7 @@ def test_a_request_too_large_for_its_limit_stops_nobody_else() -> None:
     lane = Lane()
     lane.refuse(lane.leave(amounts_of(ONE), 0), 429, told(29_000, limit=30_000, of=TOKENS), None, 0)
     assert lane.wait_s(amounts_of(ONE), 0) == 0
-    assert lane.concurrency.limit is None
+    assert lane.concurrency.learned is None
 
 
 class World:

@@ -16,7 +16,8 @@ from gateway.core.record import Record
 from gateway.core.share import Demand, Share
 from gateway.edge.operations import OPERATIONS
 from gateway.providers.options import Pace, PacingOptions
-from gateway.providers.pacing.pacer import Pacer, Turn
+from gateway.providers.pacing.lane import Leave
+from gateway.providers.pacing.pacer import Pacer
 from tests.conftest import within
 
 Left = list[Call]
@@ -41,7 +42,7 @@ def pacer(workers: int = 1, **options: Any) -> Pacer:
     return Pacer(PacingOptions(**options), "mock", workers, demand_of, time.monotonic, time.time)
 
 
-async def turn_of(paced: Pacer, one: Call, model: str = "m") -> Turn:
+async def turn_of(paced: Pacer, one: Call, model: str = "m") -> Leave:
     return paced.leave(one, model) or await paced.enter(one, model)
 
 

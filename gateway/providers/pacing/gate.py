@@ -7,6 +7,7 @@ from aiolimiter import AsyncLimiter
 
 from gateway.core.faults import UpstreamBusy
 from gateway.core.share import Demand
+from gateway.providers.pacing.concurrency import INFINITY
 from gateway.providers.pacing.lane import Lane, Leave, amounts_of
 from gateway.providers.pacing.meters import TOKENS
 
@@ -24,7 +25,7 @@ class Gate:
         self._max_queue = max_queue
         self._max_wait_s = max_wait_s
         self._now = now
-        self._pump: asyncio.Task[None] | None = None
+        self.handing_out: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._limiter: AsyncLimiter | None = None
         if lane.requests_per_s:
@@ -39,7 +40,7 @@ class Gate:
         """
         lane, now, limiter = self.lane, self._now(), self._limiter
         amounts = amounts_of(demand)
-        if not lane.queue and (limiter is None or limiter.has_capacity()) and lane.wait_s(amounts, now) == 0:
+        if not lane.queue.length and (limiter is None or limiter.has_capacity()) and lane.wait_s(amounts, now) == 0:
             if limiter is not None:
                 await limiter.acquire()  # never waits: there is room
             return lane.leave(amounts, now)
@@ -61,8 +62,8 @@ class Gate:
         turn: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
         waiting = lane.queue.push(demand.share, cost, demand, turn)
         self._changed.set()
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._hand_out())
+        if self.handing_out is None:
+            self.handing_out = asyncio.create_task(self._hand_out())
         try:
             async with asyncio.timeout(max(0.0, deadline - self._now())):
                 return await turn
@@ -77,11 +78,17 @@ class Gate:
 
     async def _hand_out(self) -> None:
         """Give turns until nobody waits."""
+        try:
+            await self._give_turns()
+        finally:
+            self.handing_out = None
+
+    async def _give_turns(self) -> None:
         lane = self.lane
-        while lane.queue:
+        while lane.queue.length:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            while lane.queue:
+            while lane.queue.length:
                 now = self._now()
                 waiting = lane.next(now)
                 if waiting is None:
@@ -93,14 +100,14 @@ class Gate:
     async def _until_changed(self, at_most_s: float) -> None:
         self._changed.clear()
         try:
-            async with asyncio.timeout(None if at_most_s == float("inf") else max(0.0005, at_most_s)):
+            async with asyncio.timeout(None if at_most_s == INFINITY else max(0.0005, at_most_s)):
                 await self._changed.wait()
         except TimeoutError:
             pass
 
     def changed(self) -> None:
         """A call has ended, or something was learned: who waits may go, or must wait longer."""
-        if self.lane.queue:
+        if self.handing_out is not None:
             self._changed.set()
 
     def _busy(self, expected_s: float) -> UpstreamBusy:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.core.share import Demand
-from gateway.providers.pacing.concurrency import Concurrency
+from gateway.providers.pacing.concurrency import INFINITY, Concurrency
 from gateway.providers.pacing.meters import (
     DAY_S,
     DIMENSIONS,
@@ -24,19 +24,28 @@ from gateway.providers.pacing.queue import FairQueue, Waiting
 
 # An upstream has counted what reached it this long before it answered.
 COUNTED_AFTER_S = 2.0
-OVERLOADED = frozenset({503, 529})
+REFUSALS = frozenset({429, 503, 529})
 _PERIODS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY_S: "day", 30 * DAY_S: "month"}
 
 
 class Leave:
-    """A call that has left. `before`: what had left before it, when `at`."""
+    """A call that has left.
 
-    __slots__ = ("amounts", "at", "before")
+    Attributes:
+        before: what had left before it, when `at`.
+        gate, whole, waited_s: of whoever carries this out: where it left, its leave from the provider's own gate, and
+            how long it waited.
+    """
+
+    __slots__ = ("amounts", "at", "before", "gate", "waited_s", "whole")
 
     def __init__(self, amounts: Amounts, before: Amounts, at: float) -> None:
         self.amounts = amounts
         self.before = before
         self.at = at
+        self.gate: Any = None
+        self.whole: Leave | None = None
+        self.waited_s = 0.0
 
 
 def amounts_of(demand: Demand) -> Amounts:
@@ -72,7 +81,8 @@ class Lane:
 
     def is_roomy(self, now: float) -> bool:
         """Nothing is near any limit: a call may leave, and need not be measured closely."""
-        if self.tokens is not None or self.queue or self.held_until > now or self.concurrency.is_full:
+        busy = self.concurrency
+        if self.tokens is not None or self.queue.length or self.held_until > now or busy.under_way >= busy.ceiling:
             return False
         for told in self.told.values():  # noqa: SIM110  a generator costs more than the loop
             if told.level < told.roomy:
@@ -82,7 +92,7 @@ class Lane:
     def wait_s(self, amounts: Amounts, now: float) -> float:
         """Seconds until a call may leave by the passing of time; 0 for now, infinity if another must end first."""
         if self.concurrency.is_full:
-            return float("inf")
+            return INFINITY
         wait = max(0.0, self.held_until - now)
         if self.tokens is not None:
             wait = max(wait, self.tokens.wait_s(amounts[TOKENS], now))
@@ -114,7 +124,7 @@ class Lane:
     def head_wait_s(self, now: float) -> float:
         """Seconds until the head of the queue may leave; infinity when only the end of another call helps."""
         head = self.queue.head()
-        return float("inf") if head is None else self.wait_s(amounts_of(head.demand), now)
+        return INFINITY if head is None else self.wait_s(amounts_of(head.demand), now)
 
     def expected_s(self, demand: Demand, now: float) -> float:
         """Seconds that a call which comes now will wait, as far as can be foreseen."""
@@ -129,17 +139,18 @@ class Lane:
         for told in self._fresh(now):
             own = amounts[told.dimension]
             ahead = calls - 1 if told.dimension == REQUESTS else own * (scale - 1)
-            waits.append(min(told.expected_s(ahead + told.need(own), now), float("inf") if ahead else MAX_HOLD_S))
-        limit = self.concurrency.limit
-        if limit is not None:
-            over = self.concurrency.under_way + calls - int(limit)
-            waits.append(over * self._service_s / int(limit))
+            waits.append(min(told.expected_s(ahead + told.need(own), now), INFINITY if ahead else MAX_HOLD_S))
+        if self.concurrency.ceiling < INFINITY:
+            most = int(self.concurrency.ceiling)
+            waits.append((self.concurrency.under_way + calls - most) * self._service_s / most)
         return max(0.0, *waits)
 
     def end(self, left: Leave, now: float) -> None:
         """A call that left is over."""
-        self.concurrency.under_way -= 1
-        self._service_s += (now - left.at - self._service_s) * 0.1
+        busy = self.concurrency
+        busy.under_way -= 1
+        if busy.ceiling < INFINITY:
+            self._service_s += (now - left.at - self._service_s) * 0.1
 
     def settle(self, left: Leave, used: float) -> None:
         """It used so many tokens."""

@@ -8,7 +8,7 @@ from gateway.core.globs import compile_globs
 from gateway.core.share import Demand, Share
 from gateway.providers.options import Pace, PacingOptions
 from gateway.providers.pacing.gate import Gate
-from gateway.providers.pacing.lane import OVERLOADED, Lane, Leave
+from gateway.providers.pacing.lane import REFUSALS, Lane, Leave
 from gateway.providers.pacing.told import Headers, read_told, retry_after_s
 from gateway.transport.client import Exchange
 
@@ -24,22 +24,6 @@ DemandOf = Callable[[Call], Demand]
 def rough_demand(call: Call) -> Demand:
     """By the size of the request alone; every tenant's calls weigh the same."""
     return Demand(Share(call.caller.tenant), call.record.bytes_in // BYTES_PER_TOKEN, OUTPUT_TOKENS)
-
-
-class Turn:
-    """A call that may leave, and its place at the gates.
-
-    Attributes:
-        waited_s: how long it waited. whole: its place at the provider's own gate.
-    """
-
-    __slots__ = ("gate", "left", "waited_s", "whole")
-
-    def __init__(self, gate: Gate, left: Leave) -> None:
-        self.gate = gate
-        self.left = left
-        self.whole: Leave | None = None
-        self.waited_s = 0.0
 
 
 class Pacer:
@@ -59,6 +43,7 @@ class Pacer:
         wall: Callable[[], float],
     ) -> None:
         self._options = options
+        self._learn = options.learn
         self._provider = provider
         self._part = 1 / workers
         self._demand_of = demand_of
@@ -76,23 +61,23 @@ class Pacer:
         Raises:
             UpstreamBusy: too many wait already, or the turn would not come in time.
         """
-        turn = self.leave(call, model)
-        if turn is None:
-            turn = await self.enter(call, model)
-            call.record.queued_us += int(turn.waited_s * 1e6)
+        left = self.leave(call, model)
+        if left is None:
+            left = await self.enter(call, model)
+            call.record.queued_us += int(left.waited_s * 1e6)
         try:
             exchange = await send()
         except BaseException:
-            self.end(turn)
+            self.end(left)
             raise
-        exchange.ended = lambda: self.end(turn)
-        self.hear(turn, exchange.status, exchange.headers)
+        exchange.ended = lambda: self.end(left)
+        self.hear(left, exchange.status, exchange.headers)
         if self._settles:
-            self._settle_later(call, turn, exchange.status)
+            self._settle_later(call, left, exchange.status)
         return exchange
 
-    def leave(self, call: Call, model: str) -> Turn | None:
-        """The turn of a call that may leave at once because nothing is near any limit; None: `enter` knows."""
+    def leave(self, call: Call, model: str) -> Leave | None:
+        """A call that may leave at once because nothing is near any limit has left; None: `enter` must look."""
         if self._whole is not None:
             return None
         gate, now = self._gates.get(model) or self._open(model), self._now()
@@ -100,9 +85,11 @@ class Pacer:
         if lane.requests_per_s or not lane.is_roomy(now):
             return None
         tokens = call.record.bytes_in // BYTES_PER_TOKEN
-        return Turn(gate, lane.leave((1.0, tokens + OUTPUT_TOKENS, tokens, OUTPUT_TOKENS), now))
+        left = lane.leave((1.0, tokens + OUTPUT_TOKENS, tokens, OUTPUT_TOKENS), now)
+        left.gate = gate
+        return left
 
-    async def enter(self, call: Call, model: str) -> Turn:
+    async def enter(self, call: Call, model: str) -> Leave:
         """Wait for a call's turn.
 
         Raises:
@@ -110,58 +97,61 @@ class Pacer:
         """
         gate, began = self._gates.get(model) or self._open(model), self._now()
         demand, deadline = self._demand_of(call), began + self._options.max_wait_s
-        turn = Turn(gate, await gate.enter(demand, deadline))
+        left = await gate.enter(demand, deadline)
+        left.gate = gate
         if self._whole is not None:
             try:
-                turn.whole = await self._whole.enter(demand, deadline)
+                left.whole = await self._whole.enter(demand, deadline)
             except BaseException:
-                gate.lane.undo(turn.left)
+                gate.lane.undo(left)
                 gate.changed()
                 raise
-        turn.waited_s = self._now() - began
-        return turn
+        left.waited_s = self._now() - began
+        return left
 
-    def hear(self, turn: Turn, status: int, headers: Headers) -> None:
+    def hear(self, left: Leave, status: int, headers: Headers) -> None:
         """Learn from an answer's status and headers."""
-        if not self._options.learn:
+        if not self._learn:
             return
-        lane, left = turn.gate.lane, turn.left
-        if status == 429 or status in OVERLOADED:
+        lane, now = left.gate.lane, self._now()
+        if status in REFUSALS:
             wall = self._wall()
-            lane.refuse(left, status, read_told(headers, wall), retry_after_s(headers, wall), self._now())
+            lane.refuse(left, status, read_told(headers, wall), retry_after_s(headers, wall), now)
         else:
             if lane.concurrency.learned is not None and status < 400:
-                lane.served(self._now())
-            if not lane.needs_reading(self._now(), READ_EVERY_S):
+                lane.served(now)
+            elif not lane.needs_reading(now, READ_EVERY_S):
                 return
-            lane.hear(left, read_told(headers, self._wall()), self._now())
-        turn.gate.changed()
+            lane.hear(left, read_told(headers, self._wall()), now)
+        left.gate.changed()
 
-    def end(self, turn: Turn) -> None:
-        now = self._now()
-        turn.gate.lane.end(turn.left, now)
-        turn.gate.changed()
-        if self._whole is not None and turn.whole is not None:
-            self._whole.lane.end(turn.whole, now)
+    def end(self, left: Leave) -> None:
+        """The exchange is over."""
+        now, gate = self._now(), left.gate
+        gate.lane.end(left, now)
+        if gate.handing_out is not None:
+            gate.changed()
+        if self._whole is not None and left.whole is not None:
+            self._whole.lane.end(left.whole, now)
             self._whole.changed()
 
-    def _settle_later(self, call: Call, turn: Turn, status: int) -> None:
+    def _settle_later(self, call: Call, left: Leave, status: int) -> None:
         """Put the estimate right: at once for a call that the upstream refuses, else when it is known what it used."""
         if status >= 400:
-            self._settle(turn, 0)
+            self._settle(left, 0)
             return
 
         def settle() -> None:
             usage = call.served.usage
             if usage is not None:
-                self._settle(turn, usage.total_tokens)
+                self._settle(left, usage.total_tokens)
 
         call.on_close(settle)
 
-    def _settle(self, turn: Turn, used: float) -> None:
-        turn.gate.lane.settle(turn.left, used)
-        if self._whole is not None and turn.whole is not None:
-            self._whole.lane.settle(turn.whole, used)
+    def _settle(self, left: Leave, used: float) -> None:
+        left.gate.lane.settle(left, used)
+        if self._whole is not None and left.whole is not None:
+            self._whole.lane.settle(left.whole, used)
 
     def view(self) -> Mapping[str, Any]:
         """What is under way, what waits and what was learned: of the provider, and of each of its models."""

@@ -78,7 +78,7 @@ class _Class(_Tags):
 
 
 class FairQueue:
-    """No bound of its own: who pushes asks `len` first, and `newest_of_longest` for whom to send away."""
+    """No bound of its own: who pushes asks for its `length` first, and `newest_of_longest` for whom to send away."""
 
     def __init__(self) -> None:
         self._reset()
@@ -86,10 +86,10 @@ class FairQueue:
     def _reset(self) -> None:
         self._classes = {"interactive": _Class(1 - BATCH_FLOOR), "batch": _Class(BATCH_FLOOR)}
         self._virtual = 0.0
-        self._length = 0
+        self.length = 0
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     def __iter__(self) -> Iterator[Waiting]:
         for flow in self._active():
@@ -113,7 +113,7 @@ class FairQueue:
             group.active[share.flow] = flow
         flow.waiting[waiting] = None
         flow.cost += cost
-        self._length += 1
+        self.length += 1
         return waiting
 
     def head(self) -> Waiting | None:
@@ -145,11 +145,11 @@ class FairQueue:
             return
         del flow.waiting[waiting]
         flow.cost -= waiting.cost
-        self._length -= 1
+        self.length -= 1
         if not flow.waiting:
             flow.cost = 0.0
             del group.active[waiting.flow]
-        if not self._length:
+        if not self.length:
             self._reset()  # the contest is over; what it has left behind counts for nothing in the next
 
     def newest_of_longest(self, share: Share, cost: float) -> Waiting | None:
@@ -178,7 +178,7 @@ class FairQueue:
         weights = share.weight + sum(flow.weight for name, flow in group.active.items() if name != share.flow)
         part = share.weight / weights * (group.weight if other.active else 1.0)
         served = min(total, before / part)
-        return (self._length + 1) * served / total, served
+        return (self.length + 1) * served / total, served
 
     def _first(self) -> _Class | None:
         interactive, batch = self._classes["interactive"], self._classes["batch"]
