@@ -65,8 +65,9 @@ class InFlight:
     def __init__(self, options: PatienceOptions, now: Callable[[], float]) -> None:
         self._options = options
         self._now = now
-        self._flights: set[Flight] = set()
-        self._unwatched: set[Flight] = set()
+        # In the order of their coming, so that what is done to all is done in the same order each time.
+        self._flights: dict[Flight, None] = {}
+        self._unwatched: dict[Flight, None] = {}
         self.draining = False
         self.closing = False
 
@@ -75,17 +76,17 @@ class InFlight:
 
     def board(self, task: asyncio.Task[object], receive: Receive) -> Flight:
         flight = Flight(task, receive)
-        self._flights.add(flight)
+        self._flights[flight] = None
         return flight
 
     def body_read(self, flight: Flight) -> None:
         """From now on the client can only hang up; it is watched from the next tick on."""
         flight.reading_since = 0.0
-        self._unwatched.add(flight)
+        self._unwatched[flight] = None
 
     def land(self, flight: Flight) -> None:
-        self._flights.discard(flight)
-        self._unwatched.discard(flight)
+        self._flights.pop(flight, None)
+        self._unwatched.pop(flight, None)
         if flight.watcher is not None:
             flight.watcher.cancel()
 
