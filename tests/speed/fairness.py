@@ -17,7 +17,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,12 @@ from gateway.providers.options import PacingOptions
 from gateway.providers.pacing.pacer import Pacer, rough_demand
 from gateway.testing import Received, ScriptedUpstream, Write
 from tests.conftest import Gateway, gateways
-from tests.speed.decisions import Figure, each
+from tests.speed.decisions import Figure
 
 PATH = "/v1/chat/completions"
-CAPACITY, TAKES_S = 16, 0.4
-FLOOD_CLIENTS = 64
-LIMIT_PER_MINUTE, BURST = 2_400, 40
+CAPACITY, TAKES_S = 24, 0.8
+FLOOD_CLIENTS = 72
+LIMIT_PER_MINUTE, BURST = 900, 20
 TENANTS = "tenants: [{id: quiet, teams: [{id: a}]}, {id: flood, teams: [{id: a}]}]\n"
 ACCESS = 'rules: [{id: all, effect: allow, owner: bench, reason: bench, tenants: ["*"], models: ["*"]}]\n'
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 100}
@@ -183,7 +183,18 @@ def costs() -> Iterable[Figure]:
             paced.end(left)
 
         one()
-        yield Figure(f"at the gate, {name}", each(one, 20_000), "µs a call", bar)
+        yield Figure(f"at the gate, {name}", _best_us(one), "µs a call", bar)
+
+
+def _best_us(action: Callable[[], None]) -> float:
+    """Microseconds, the best of many short runs: whatever else runs on the machine is not in all of them."""
+    best = float("inf")
+    for _ in range(300):
+        began = time.perf_counter()
+        for _ in range(200):
+            action()
+        best = min(best, (time.perf_counter() - began) / 200 * 1e6)
+    return best
 
 
 async def measured(seconds: float) -> list[Figure]:

@@ -6,6 +6,8 @@ Pure: every method takes the time, in seconds of a clock that never steps back.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from gateway.core.share import Demand
 from gateway.providers.pacing.concurrency import INFINITY, Concurrency
 from gateway.providers.pacing.meters import (
@@ -28,7 +30,7 @@ REFUSALS = frozenset({429, 503, 529})
 _PERIODS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY_S: "day", 30 * DAY_S: "month"}
 
 
-class Leave:
+class Leave(msgspec.Struct, gc=False):
     """A call that has left.
 
     Attributes:
@@ -37,15 +39,12 @@ class Leave:
             how long it waited.
     """
 
-    __slots__ = ("amounts", "at", "before", "gate", "waited_s", "whole")
-
-    def __init__(self, amounts: Amounts, before: Amounts, at: float) -> None:
-        self.amounts = amounts
-        self.before = before
-        self.at = at
-        self.gate: Any = None
-        self.whole: Leave | None = None
-        self.waited_s = 0.0
+    amounts: Amounts
+    before: Amounts
+    at: float
+    gate: Any = None
+    whole: "Leave | None" = None
+    waited_s: float = 0.0
 
 
 def amounts_of(demand: Demand) -> Amounts:
@@ -56,6 +55,7 @@ class Lane:
     """Attributes:
     part: of the upstream's limits is this process's: one of so many workers.
     requests_per_s: kept by whoever carries this out; here only for guessing how long a queue takes.
+    read_at: when an answer's headers were last read. short: something runs short, so that each is worth reading.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class Lane:
         # What had been sent at two moments at least COUNTED_AFTER_S apart: (when, what).
         self._older = self._newer = (0.0, NOTHING)
         self._service_s = 1.0
-        self._read_at = self._heard_of = -1.0
+        self.read_at = self._heard_of = -1.0
+        self.short = False
 
     @property
     def is_idle(self) -> bool:
@@ -111,7 +112,9 @@ class Lane:
         if self.tokens is not None:
             self.tokens.take(amounts[TOKENS])
         for told in self.told.values():
-            told.take(amounts[told.dimension], now)
+            told.level -= amounts[told.dimension]
+            if told.level < told.low:
+                told.slow_down(amounts[told.dimension], now)
         return left
 
     def next(self, now: float) -> Waiting | None:
@@ -164,13 +167,9 @@ class Lane:
             told.level += left.amounts[told.dimension]
         self.settle(left, 0.0)
 
-    def needs_reading(self, now: float, every_s: float) -> bool:
-        """Whether what an answer tells is worth reading: always when something runs short, else now and then."""
-        return now - self._read_at >= every_s or not self.is_roomy(now)
-
     def hear(self, left: Leave, readings: list[Reading], now: float) -> None:
         """What the answer to a call tells of the limits. What left after the newest that was heard of is news."""
-        self._read_at = now
+        self.read_at = now
         if left.at < self._heard_of or not readings:
             return
         self._heard_of = left.at
@@ -185,6 +184,7 @@ class Lane:
                 told = self.told[at, reading.period_s] = Told(at)
             own = left.amounts[at] if seen is left.before else 0.0
             told.read(reading, self._sent[at] - seen[at] - own, now, self._part)
+        self.short = not self.is_roomy(now)
 
     def refuse(self, left: Leave, status: int, readings: list[Reading], after_s: float | None, now: float) -> None:
         """The upstream has refused a call for want of room. `after_s`: its retry-after."""

@@ -79,18 +79,18 @@ class Told:
 
     Attributes:
         level: what is left, as far as is known; what has left since it was told is taken off. roomy: above this there
-            is nothing to look at.
+            is nothing to look at. low: below it calls are spread out.
         rate: refill per second. reset_at: when it is full again.
     """
 
     __slots__ = (
         "_at", "_next_at", "_strict_until", "_taken_at",
-        "dimension", "level", "limit", "period_s", "rate", "read_at", "reset_at", "roomy",
+        "dimension", "level", "limit", "low", "period_s", "rate", "read_at", "reset_at", "roomy",
     )  # fmt: skip
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
-        self.limit = self.level = self.roomy = 0.0
+        self.limit = self.level = self.roomy = self.low = 0.0
         self.rate = self.reset_at = self.read_at = self.period_s = 0.0
         self._at = self._next_at = self._strict_until = self._taken_at = 0.0
 
@@ -103,7 +103,8 @@ class Told:
         rate = limit / told.period_s
         if told.reset_s and missing > 0:
             rate = min(rate, missing / told.reset_s)
-        self.limit, self.roomy, self.rate = limit * part, limit * part / 2, rate * part
+        self.limit, self.rate = limit * part, rate * part
+        self.roomy, self.low = self.limit / 2, self.limit * LOW
         self.period_s = told.period_s
         self.level = told.remaining * part - unseen
         self.reset_at = now + (told.reset_s or min(told.period_s, missing / rate))
@@ -130,16 +131,13 @@ class Told:
         rest will do."""
         return min(1.0 if self.dimension == OUTPUT else amount, self.limit)
 
-    def take(self, amount: float, now: float) -> None:
-        """`amount` leaves. As the rest falls, what comes after is spread over the time until more is there."""
-        self.level -= amount
+    def slow_down(self, amount: float, now: float) -> None:
+        """`amount` has left, and the rest is low: what comes after is spread over the time until more is there."""
         self._taken_at = now
-        low = self.limit * LOW
-        if self.level < low:
-            pace = self.rate
-            if now < self._strict_until and self.reset_at > now:
-                pace = max(self.level, 1.0) / (self.reset_at - now)
-            self._next_at = now + min(MAX_HOLD_S, amount / pace * (1 - max(0.0, self.level) / low))
+        pace = self.rate
+        if now < self._strict_until and self.reset_at > now:
+            pace = max(self.level, 1.0) / (self.reset_at - now)
+        self._next_at = now + min(MAX_HOLD_S, amount / pace * (1 - max(0.0, self.level) / self.low))
 
     def expected_s(self, amount: float, now: float) -> float:
         """Seconds until so much will have left."""

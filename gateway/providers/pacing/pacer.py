@@ -97,6 +97,7 @@ class Pacer:
         """
         gate, began = self._gates.get(model) or self._open(model), self._now()
         demand, deadline = self._demand_of(call), began + self._options.max_wait_s
+        gate.lane.short = True
         left = await gate.enter(demand, deadline)
         left.gate = gate
         if self._whole is not None:
@@ -120,7 +121,7 @@ class Pacer:
         else:
             if lane.concurrency.learned is not None and status < 400:
                 lane.served(now)
-            elif not lane.needs_reading(now, READ_EVERY_S):
+            elif now - lane.read_at < READ_EVERY_S and not lane.short:
                 return
             lane.hear(left, read_told(headers, self._wall()), now)
         left.gate.changed()
