@@ -90,6 +90,15 @@ def test_a_window_that_does_not_refill_is_found_out_and_waited_for() -> None:
     assert lane.wait_s(amounts_of(ONE), 30.01) == 0
 
 
+def test_limits_of_other_windows_than_their_names_say_are_found_out() -> None:
+    assert len(leaving(after_one(told(0, limit=20, reset_s=1.0)), 10)) == pytest.approx(200, abs=25), "20 a second"
+    lane = after_one(told(0, limit=60, reset_s=30.0))
+    assert lane.wait_s(amounts_of(ONE), 0) == pytest.approx(0.5)
+    lane.hear(lane.leave(amounts_of(ONE), 40), told(10, limit=60, reset_s=50.0), 40)
+    lane.hear(lane.leave(amounts_of(ONE), 80), told(0, limit=60, reset_s=10.0), 80)
+    assert lane.wait_s(amounts_of(ONE), 80) == pytest.approx(1.0), "the slowest of late counts"
+
+
 def test_what_left_after_the_answer_was_made_is_taken_off() -> None:
     lane = Lane()
     first = lane.leave(amounts_of(ONE), 0)
@@ -118,7 +127,7 @@ def test_retry_after_is_kept_within_bounds() -> None:
 
 
 def test_a_limit_of_a_day_that_is_used_up_is_tried_once_a_minute() -> None:
-    day = [Reading(REQUESTS, 0, 1_000, 40_000.0, 86_400.0)]
+    day = [Reading(REQUESTS, 0, 100, 40_000.0, 86_400.0)]
     assert len(leaving(after_one(day), 299, step_s=0.5)) == 4
 
 

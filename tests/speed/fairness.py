@@ -36,7 +36,7 @@ from tests.speed.decisions import Figure
 PATH = "/v1/chat/completions"
 CAPACITY, TAKES_S = 24, 0.8
 FLOOD_CLIENTS = 72
-LIMIT_PER_MINUTE, BURST = 900, 20
+LIMIT_PER_MINUTE, LEFT = 900, 60
 TENANTS = "tenants: [{id: quiet, teams: [{id: a}]}, {id: flood, teams: [{id: a}]}]\n"
 ACCESS = 'rules: [{id: all, effect: allow, owner: bench, reason: bench, tenants: ["*"], models: ["*"]}]\n'
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 100}
@@ -58,29 +58,29 @@ class Narrow:
 
     async def __call__(self, received: Received, write: Write) -> None:
         async with self._room:
-            await asyncio.sleep(TAKES_S * self._random.uniform(0.8, 1.2))
+            await asyncio.sleep(TAKES_S * self._random.uniform(0.6, 1.4))
         await write(_answer(200, {}, ANSWER))
 
 
 class RateLimited:
     """An upstream that lets LIMIT_PER_MINUTE through, refilled little by little, and tells what is left as OpenAI
-    does."""
+    does. Of its first minute only LEFT are left."""
 
     def __init__(self) -> None:
-        self.level, self.at = float(BURST), time.monotonic()
+        self.level, self.at = float(LEFT), time.monotonic()
         self.asked = self.refused = 0
 
     async def __call__(self, received: Received, write: Write) -> None:
         now, rate = time.monotonic(), LIMIT_PER_MINUTE / 60
-        self.level, self.at = min(float(BURST), self.level + (now - self.at) * rate), now
+        self.level, self.at = min(float(LIMIT_PER_MINUTE), self.level + (now - self.at) * rate), now
         self.asked += 1
         allowed = self.level >= 1
         self.level -= allowed
         self.refused += not allowed
         said = {
-            "x-ratelimit-limit-requests": str(BURST),
+            "x-ratelimit-limit-requests": str(LIMIT_PER_MINUTE),
             "x-ratelimit-remaining-requests": str(int(self.level)),
-            "x-ratelimit-reset-requests": f"{(BURST - self.level) / rate * 1000:.0f}ms",
+            "x-ratelimit-reset-requests": f"{(LIMIT_PER_MINUTE - self.level) / rate * 1000:.0f}ms",
         }
         await asyncio.sleep(0.02)
         await write(_answer(200 if allowed else 429, said, ANSWER if allowed else b'{"error": {"message": "slow"}}'))
@@ -100,11 +100,15 @@ def _key(gateway: Gateway, tenant: str) -> str:
     return json.loads(said.stdout)["key"]
 
 
-async def ask(gateway: Gateway, key: str, clients: int, until: float, think_s: float = 0.0) -> list[float]:
+async def ask(
+    gateway: Gateway, key: str, clients: int, until: float, think_s: float = 0.0, spread_s: float = 0.0
+) -> list[float]:
     """Latencies of answers to clients that each ask, wait for the answer, think, and ask again."""
     taken: list[float] = []
 
-    async def one(client: httpx.AsyncClient, chance: random.Random) -> None:
+    async def one(client: httpx.AsyncClient, number: int) -> None:
+        chance = random.Random(number)
+        await asyncio.sleep(spread_s * number / clients)
         while time.monotonic() < until:
             began = time.monotonic()
             answer = await client.post("/chat/completions", json=BODY)
@@ -114,7 +118,7 @@ async def ask(gateway: Gateway, key: str, clients: int, until: float, think_s: f
 
     headers, limits = {"authorization": f"Bearer {key}"}, httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=60, limits=limits) as client:
-        await asyncio.gather(*(one(client, random.Random(number)) for number in range(clients)))
+        await asyncio.gather(*(one(client, number) for number in range(clients)))
     return taken
 
 
@@ -128,8 +132,9 @@ async def flooded(pacing: dict[str, Any], seconds: float) -> tuple[float, float,
         flood_key = await asyncio.to_thread(_key, gateway, "flood")
         await asyncio.sleep(1)
         alone = await ask(gateway, gateway.key, 4, time.monotonic() + seconds, 0.1)
-        flood = asyncio.create_task(ask(gateway, flood_key, FLOOD_CLIENTS, time.monotonic() + seconds + 1.5))
-        await asyncio.sleep(1)
+        until = time.monotonic() + seconds + 3 * TAKES_S
+        flood = asyncio.create_task(ask(gateway, flood_key, FLOOD_CLIENTS, until, spread_s=2 * TAKES_S))
+        await asyncio.sleep(2.5 * TAKES_S)
         beside = await ask(gateway, gateway.key, 4, time.monotonic() + seconds, 0.1)
         return p95(alone), p95(beside), len(await flood)
 

@@ -181,7 +181,7 @@ class Lane:
             at = reading.dimension
             told = self.told.get((at, reading.period_s))
             if told is None:
-                told = self.told[at, reading.period_s] = Told(at)
+                told = self.told[at, reading.period_s] = Told(at, reading.period_s)
             own = left.amounts[at] if seen is left.before else 0.0
             told.read(reading, self._sent[at] - seen[at] - own, now, self._part)
         self.short = not self.is_roomy(now)

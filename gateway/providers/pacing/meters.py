@@ -19,6 +19,7 @@ FORGET_S = 300.0
 STRICT_S = 600.0
 LOW = 0.1
 DAY_S = 86_400.0
+INFINITY = float("inf")
 
 
 class Reading(NamedTuple):
@@ -74,25 +75,29 @@ class Told:
     """A limit that an upstream tells of, carried on between its answers. This process's part of it.
 
     Most upstreams fill up little by little, and their reset says when they are full: what is missing by the time until
-    then is the rate. Some let nothing through until the window ends; one that refuses although it should have
-    refilled is taken for such (`strict`).
+    then is the rate. Others let nothing through until a window ends: of those that quotient is all sorts, and the
+    slowest of late is taken; when the reset has come the limit is full in either case. One that refuses although it
+    should have refilled is waited for until its reset (`strict`).
 
     Attributes:
         level: what is left, as far as is known; what has left since it was told is taken off. roomy: above this there
             is nothing to look at. low: below it calls are spread out.
-        rate: refill per second. reset_at: when it is full again.
+        rate: refill per second. reset_at: when it is full again by the upstream's word; infinity without one.
+        period_s: the time that the limit is named for.
     """
 
     __slots__ = (
-        "_at", "_next_at", "_strict_until", "_taken_at",
+        "_at", "_filling_s", "_found_at", "_gained", "_next_at", "_strict_until", "_taken_at", "_told",
         "dimension", "level", "limit", "low", "period_s", "rate", "read_at", "reset_at", "roomy",
     )  # fmt: skip
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, period_s: float) -> None:
         self.dimension = dimension
-        self.limit = self.level = self.roomy = self.low = 0.0
-        self.rate = self.reset_at = self.read_at = self.period_s = 0.0
-        self._at = self._next_at = self._strict_until = self._taken_at = 0.0
+        self.period_s = self._filling_s = period_s
+        self._found_at = -INFINITY
+        self.limit = self.level = self.roomy = self.low = self.rate = self.read_at = 0.0
+        self.reset_at = INFINITY
+        self._at = self._next_at = self._strict_until = self._taken_at = self._told = self._gained = 0.0
 
     def read(self, told: Reading, unseen: float, now: float, part: float) -> None:
         """Args:
@@ -100,14 +105,16 @@ class Told:
         """
         limit = told.limit if told.limit is not None else max(self.limit / part, told.remaining)
         missing = limit - told.remaining
-        rate = limit / told.period_s
+        self.reset_at = INFINITY
         if told.reset_s and missing > 0:
-            rate = min(rate, missing / told.reset_s)
-        self.limit, self.rate = limit * part, rate * part
+            self.reset_at = now + told.reset_s
+            filling_s = limit * told.reset_s / missing
+            if filling_s > self._filling_s or now - self._found_at > STRICT_S:
+                self._filling_s, self._found_at = filling_s, now
+        self.limit, self.rate = limit * part, limit * part / self._filling_s
         self.roomy, self.low = self.limit / 2, self.limit * LOW
-        self.period_s = told.period_s
-        self.level = told.remaining * part - unseen
-        self.reset_at = now + (told.reset_s or min(told.period_s, missing / rate))
+        self.level = self._told = told.remaining * part - unseen
+        self._gained = 0.0
         self.read_at = self._at = now
 
     def refused(self, now: float) -> None:
@@ -135,24 +142,29 @@ class Told:
         """`amount` has left, and the rest is low: what comes after is spread over the time until more is there."""
         self._taken_at = now
         pace = self.rate
-        if now < self._strict_until and self.reset_at > now:
+        if now < self._strict_until and now < self.reset_at < INFINITY:
             pace = max(self.level, 1.0) / (self.reset_at - now)
         self._next_at = now + min(MAX_HOLD_S, amount / pace * (1 - max(0.0, self.level) / self.low))
 
     def expected_s(self, amount: float, now: float) -> float:
         """Seconds until so much will have left."""
-        return self._refilled_s(amount, now) if amount > self.level else 0.0
+        self._advance(now)
+        return max(0.0, amount - self.level) / self.rate if amount > self.limit else self._refilled_s(amount, now)
 
     def _refilled_s(self, need: float, now: float) -> float:
-        if now < self._strict_until:
-            windows = max(0.0, need - self.level - self.limit) // self.limit if self.limit else 0.0
-            return max(0.0, self.reset_at - now) + windows * self.period_s
-        return (need - self.level) / self.rate
+        until_reset_s = max(0.0, self.reset_at - now)
+        if now < self._strict_until and until_reset_s < INFINITY:
+            return until_reset_s
+        return max(0.0, min((need - self.level) / self.rate, until_reset_s))
 
     def _advance(self, now: float) -> None:
-        elapsed, self._at = now - self._at, now
-        if now >= self._strict_until:
-            self.level = min(self.limit, self.level + elapsed * self.rate)
-        elif now >= self.reset_at:
-            self.level = self.limit
-            self.reset_at = now + self.period_s
+        gain, self._at = (now - self._at) * self.rate, now
+        if now >= self.reset_at:
+            # Full by its word; but what has left since then is not in that.
+            gain = self.limit - self._told - self._gained
+            self.reset_at = INFINITY
+        elif now < self._strict_until and self.reset_at < INFINITY:
+            return
+        gain = max(0.0, min(gain, self.limit - self.level))
+        self.level += gain
+        self._gained += gain
