@@ -30,7 +30,11 @@ from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.reports import as_json, usage
-from gateway.limits.counters import LocalCounters
+from gateway.limitpast import spent_by_ledger
+from gateway.limits.bounds import Counters
+from gateway.limits.local import LocalCounters
+from gateway.limits.seeding import Seeding
+from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.demand import demands
@@ -47,7 +51,7 @@ from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
-from gateway.router.router import Router
+from gateway.router.router import Router, choose
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -95,10 +99,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
+        counters, seeding = await _counting(settings, policies, reports)
         flights = InFlight(config.patience, CLOCK.monotonic)
         status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, router.paced)
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status), credentials)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
             otlp.instrument(admin)
         memory = _memory(settings, stack)
@@ -117,13 +122,22 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced)]
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
+    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
+    counters, state = LocalCounters(CLOCK), settings.state_dir
+    spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
+    seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
+    await seeding.seed(counters.time())
+    return counters, seeding
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -140,6 +154,7 @@ def _parts(
     journal: Journal,
     memory: Memory | None,
     router: Router,
+    counters: Counters,
 ) -> Parts:
     config = settings.config
     return Parts(
@@ -154,8 +169,13 @@ def _parts(
         tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
-        counters=LocalCounters(),
-        limited=reports.limited,
+        choose=lambda permits: choose(permits, router.providers),
+        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
+            policies.prices.value.cost(target.provider, target.model, usage, at).nano
+        ),
+        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
+        counters=counters,
+        limiting=reports,
         journal=journal,
         journal_failed=reports.journal_failed,
         responses=memory,
@@ -228,7 +248,9 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
     return otlp
 
 
-def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status) -> AdminDeps:
+def _admin_deps(
+    settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
+) -> AdminDeps:
     ledger = settings.state_dir / "ledger.db"
     history = PolicyHistory(settings.policy_history)
 
@@ -248,5 +270,6 @@ def _admin_deps(settings: Settings, store: KeyStore, policies: PolicyFeed, route
         usage=report,
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
+        limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,
     )

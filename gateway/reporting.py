@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gateway.edge.inflight import InFlight
 from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
-from gateway.limits.counters import Refusal
+from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
 from gateway.stores.documents import DocumentError
@@ -39,6 +39,7 @@ class Reports:
         self._otlp = otlp
         self._models: Mapping[str, object] = {}
         self._clock = clock
+        self._budgets: dict[tuple[str, str], float] = {}
 
     def ended(self, call: Call) -> None:
         record = call.record
@@ -46,12 +47,34 @@ class Reports:
         if call.target is not None:
             result = str(record.status) if record.blame != "upstream" else record.error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
+        for attempt in record.attempts:
+            if attempt.usage_source == "inconsistent":
+                self._metrics.inconsistent.labels(attempt.provider).inc()
         self._log.ended(record)
         if self._otlp is not None:
             self._otlp.ended(call)
 
     def limited(self, refusal: Refusal) -> None:
-        self._metrics.limited.labels(refusal.rule_id, refusal.dimension).inc()
+        self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
+
+    def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
+        self._metrics.limits.unseeded.inc()
+
+    def warned(self, bounds: Sequence[Bound]) -> None:
+        for bound in bounds:
+            self._metrics.limits.warned.labels(bound.limit_id, bound.name).inc()
+
+    def waited(self, bound: Bound, seconds: float) -> None:
+        self._metrics.limits.waited.labels(bound.limit_id, bound.name).observe(seconds)
+
+    def counted(self, levels: Sequence[Level]) -> None:
+        """Limits are bounded by their file, what has a counter of its own is not: of each the fullest is shown."""
+        for level in levels:
+            bound = level.bound
+            if bound.dimension == "cost":
+                key, ratio = (bound.limit_id, bound.name), level.used / bound.maximum
+                if ratio > self._budgets.get(key, 0.0):
+                    self._budgets[key] = ratio
 
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
@@ -81,6 +104,9 @@ class Reports:
             self._metrics.log_dropped.set(self._log.dropped)
             for name, view in upstreams().items():
                 self._metrics.upstream_paced(name, view)
+            for (rule, dimension), ratio in self._budgets.items():
+                self._metrics.limits.budget.labels(rule, dimension).set(ratio)
+            self._budgets.clear()
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)

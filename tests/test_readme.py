@@ -21,7 +21,8 @@ from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
-from gateway.limits.rules import LimitsFile
+from gateway.limits.document import LimitsFile
+from gateway.limits.loading import read_limits
 from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
@@ -67,6 +68,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert parse_document(block.encode(), "README.md", SHAPES[key])
         if key == "rules":
             assert read_access([Text("README.md", block.encode())]).entries.all
+        if key == "limits":
+            assert read_limits(Text("README.md", block.encode())).limits
         if key == "name":
             assert build_catalogue(read_cards([Text("README.md", block.encode())])).names
 

@@ -98,6 +98,8 @@ class Served(msgspec.Struct, kw_only=True):
     Attributes:
         raw_usage: the provider's usage objects as they came, in order; of running totals the last.
         terms: what its price depends on besides.
+        reports_cost: how the provider tells what the call costs, if it is trusted with that: a word of
+            `dialects/costs.py`. searches: web searches that the model makes and bills without counting them.
         asked: the request has gone out to the upstream.
         native: it went to the upstream in the client's own protocol.
         complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
@@ -107,6 +109,8 @@ class Served(msgspec.Struct, kw_only=True):
     usage_source: UsageSource = "none"
     raw_usage: list[bytes] = []
     terms: Terms = Terms()
+    reports_cost: str = ""
+    searches: int = 0
     model: str = ""
     finish_reason: str = ""
     request_id: str = ""

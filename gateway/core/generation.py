@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway.core.attempt import Terms
 from gateway.core.conversation import Audio, Citation, Image, Inline, Part, Refusal, Text, Thinking, ToolCall
 from gateway.core.faults import Fault
 from gateway.core.usage import Usage
@@ -41,6 +42,20 @@ class Choice(msgspec.Struct, kw_only=True):
     logprobs: tuple[Mapping[str, Any], ...] | None = None
 
 
+class Statement(msgspec.Struct, frozen=True):
+    """What the upstream's usage objects say besides the counts.
+
+    Attributes:
+        raw: the objects as they came (`dialects/statements.py`); of running totals the last.
+        terms: what a price depends on.
+        adds_up: the counts agree with the totals that it claims.
+    """
+
+    raw: tuple[bytes, ...] = ()
+    terms: Terms = Terms()
+    adds_up: bool = True
+
+
 class Answer(msgspec.Struct, kw_only=True):
     """A whole answer. `created`: Unix seconds, 0 where the upstream does not say."""
 
@@ -50,6 +65,7 @@ class Answer(msgspec.Struct, kw_only=True):
     choices: tuple[Choice, ...] = ()
     usage: Usage | None = None
     service_tier: str = ""
+    statement: Statement = Statement()
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +127,7 @@ class Used(msgspec.Struct, frozen=True, gc=False):
 
     usage: Usage
     service_tier: str = ""
+    statement: Statement = Statement()
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -212,7 +229,7 @@ class Gathering:
                 said.id, said.model, said.created = event.id, event.model, event.created
                 said.service_tier = event.service_tier
             case Used():
-                said.usage = event.usage
+                said.usage, said.statement = event.usage, event.statement
                 said.service_tier = event.service_tier or said.service_tier
             case Failed():
                 raise event.fault
@@ -251,7 +268,7 @@ def replayed(answer: Answer) -> Iterator[Event]:
     for index, choice in enumerate(answer.choices):
         yield Finished(index, choice.finish or Finish("stop"))
     if answer.usage is not None:
-        yield Used(answer.usage, answer.service_tier)
+        yield Used(answer.usage, answer.service_tier, answer.statement)
     yield Ended()
 
 

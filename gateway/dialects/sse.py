@@ -112,32 +112,37 @@ def read_object(data: bytes) -> dict[str, Any] | None:
 
 
 class EventReader:
-    """The JSON objects of a stream's events, in whatever pieces its bytes come; `[DONE]` stays bytes."""
+    """The JSON objects of a stream's events, in whatever pieces its bytes come; `[DONE]` stays bytes.
 
-    __slots__ = ("_framer",)
+    Attributes:
+        data: what the object given last was read from.
+    """
+
+    __slots__ = ("_framer", "data")
 
     def __init__(self) -> None:
         self._framer = Framer()
+        self.data = b""
 
     def feed(self, chunk: bytes) -> Iterator[dict[str, Any] | bytes]:
         batch = self._framer.feed(chunk)
-        return _objects(batch) if batch else iter(())
+        return self._objects(batch) if batch else iter(())
 
     def rest(self) -> Iterator[dict[str, Any] | bytes]:
         """What the last event, left without its empty line, says. Nothing, if it was cut."""
         rest = self._framer.take_rest()
         try:
-            yield from _objects(rest)
+            yield from self._objects(rest)
         except UpstreamBroken:
             return
 
-
-def _objects(batch: bytes) -> Iterator[dict[str, Any] | bytes]:
-    for one in split(batch):
-        data = data_of(one)
-        if not data:
-            continue
-        if data.strip() == b"[DONE]":
-            yield b"[DONE]"
-        elif (said := read_object(data)) is not None:
-            yield said
+    def _objects(self, batch: bytes) -> Iterator[dict[str, Any] | bytes]:
+        for one in split(batch):
+            data = data_of(one)
+            if not data:
+                continue
+            if data.strip() == b"[DONE]":
+                yield b"[DONE]"
+            elif (said := read_object(data)) is not None:
+                self.data = data
+                yield said

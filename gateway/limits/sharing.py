@@ -1,66 +1,53 @@
 """`sharing` in policies/limits.yaml: who gets how much of an upstream when it is the bottleneck."""
 
-from typing import Annotated, Any
-
-import msgspec
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from gateway.core.principal import Principal
 from gateway.core.share import Priority, Share
-from gateway.limits.matching import Match, Matches, check_match, matcher
-from gateway.stores.documents import Document, Known
+from gateway.limits.document import Match, Sharing
+from gateway.limits.matching import NOTHING_ASKED, Asked, matcher
 
 MAX_REMEMBERED = 50_000
-INTERACTIVE: Priority = "interactive"
-
-
-class WeightRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    weight: Annotated[float, msgspec.Meta(gt=0, le=1_000)]
-    match: Match = Match()
-
-
-class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    priority: Priority
-    match: Match = Match()
-
-
-class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tenants share an upstream's capacity by weight, and interactive calls go before batch. Of each list the first
-    entry that matches counts; without one a tenant weighs 1, and a call is interactive. Batch always gets a tenth of
-    what an upstream serves, if it asks for so much."""
-
-    weights: tuple[WeightRule, ...] = ()
-    priorities: tuple[PriorityRule, ...] = ()
-
-
-def check_sharing(document: Document[Any], sharing: Sharing, known: Known) -> None:
-    """Raises:
-    DocumentError: an entry matches nothing, or names who is not declared.
-    """
-    for name in ("weights", "priorities"):
-        for index, rule in enumerate(getattr(sharing, name)):
-            check_match(document, ("sharing", name, index, "match"), rule.match, known)
+Test = Callable[[Principal, str, Asked, Sequence[str]], bool]
+T = TypeVar("T")
 
 
 class Shares:
-    """What `sharing` says of each caller; remembered by caller and model."""
+    """What `sharing` says of each caller; remembered by caller, model and what is looked at of a call besides.
 
-    def __init__(self, sharing: Sharing) -> None:
-        self._weights = [(matcher(rule.match), rule.weight) for rule in sharing.weights]
-        self._priorities: list[tuple[Matches, Priority]] = [
+    Attributes:
+        asks: whether some entry looks at users, prompts or agents; if none does, nobody need find them out.
+    """
+
+    def __init__(self, sharing: Sharing, groups_of: Callable[[str], Sequence[str]]) -> None:
+        self._weights: list[tuple[Test, float]] = [(matcher(rule.match), rule.weight) for rule in sharing.weights]
+        self._priorities: list[tuple[Test, Priority]] = [
             (matcher(rule.match), rule.priority) for rule in sharing.priorities
         ]
-        self._remembered: dict[tuple[str, str, str, str, str], Share] = {}
+        self._groups_of = groups_of
+        self._remembered: dict[object, Share] = {}
+        self.asks = any(_asks(rule.match) for rule in (*sharing.weights, *sharing.priorities))
 
-    def share_of(self, principal: Principal, model: str) -> Share:
-        """The share of a call to a model, by the name it goes by in policies. A tenant's calls are one flow."""
-        question = (principal.tenant, principal.team, principal.key_id, principal.facts, model)
+    def share_of(self, caller: Principal, model: str, asked: Asked = NOTHING_ASKED) -> Share:
+        """The share of a call to a model, by its card's name. A tenant's calls are one flow."""
+        question: object = (caller.tenant, caller.team, caller.key_id, caller.facts, model)
+        if self.asks:
+            question = (question, asked.user, asked.prompt, asked.agent)
         share = self._remembered.get(question)
         if share is None:
-            weight = next((weight for matches, weight in self._weights if matches(principal, model)), 1.0)
-            words: list[Priority] = [word for matches, word in self._priorities if matches(principal, model)]
-            priority = words[0] if words else INTERACTIVE
-            share = Share(principal.tenant, weight, priority)
+            call = (caller, model, asked, self._groups_of(model))
+            priority = _first(self._priorities, call) or "interactive"
+            share = Share(caller.tenant, _first(self._weights, call) or 1.0, priority)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[question] = share
         return share
+
+
+def _first(rules: Sequence[tuple[Test, T]], call: tuple[Principal, str, Asked, Sequence[str]]) -> T | None:
+    return next((found for matches, found in rules if matches(*call)), None)
+
+
+def _asks(match: Match) -> bool:
+    return any(getattr(match, name) is not None for name in ("users", "prompts", "agents"))

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from gateway.core.call import Call
 from gateway.core.live import Live
 from gateway.core.share import Demand
-from gateway.limits.estimate import input_tokens
+from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.rules import LimitPolicy
-from gateway.pipeline.estimate import all_tokens
+from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.rate_limit import asked_of
 
 
 def demands(limits: Live[LimitPolicy]) -> Callable[[Call], Demand]:
@@ -15,8 +16,9 @@ def demands(limits: Live[LimitPolicy]) -> Callable[[Call], Demand]:
 
     def demand_of(call: Call) -> Demand:
         policy = limits.value
-        share = policy.shares.share_of(call.caller, call.permits[0].model.name)
-        inputs = input_tokens(call)
-        return Demand(share, inputs, all_tokens(call, policy.default_output_tokens) - inputs)
+        asked = asked_of(call) if policy.shares.asks else NOTHING_ASKED
+        share = policy.shares.share_of(call.caller, call.permits[0].model.name, asked)
+        usage = estimated_usage(call, policy.default_output_tokens)
+        return Demand(share, usage.total_input, usage.total_output)
 
     return demand_of

@@ -20,6 +20,8 @@ from gateway.providers.headers import returned
 from gateway.providers.noting import Watcher, note_answer
 from gateway.transport.client import Exchange
 
+# What of a request images are priced by, where the answer does not say it.
+_IMAGE_FIELDS = ("size", "quality")
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
@@ -153,7 +155,8 @@ async def _whole_reply(
     if reading.protocol:
         note_answer(UPSTREAMS[reading.protocol].decode_answer(body), call.served)
         return Reply(exchange.status, headers, body)
-    read_answer(body, call.operation, {}, call.served)
+    asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if call.operation.name == "images" else {}
+    read_answer(body, call.operation, asked, call.served)
     if reading.alias and call.served.model:
         body = rename_model(body, call.served.model, reading.alias)
     return Reply(exchange.status, headers, body)

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.call import Call, Reply, Served
 from gateway.core.conversation import ChatRequest, DialectName, Json
+from gateway.core.generation import Statement
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.requests import decode_request as decode_messages
 from gateway.dialects.anthropic.requests import encode_request as encode_messages
@@ -20,9 +21,10 @@ from gateway.dialects.gemini.embeddings import (
     unsaid_to_gemini,
     unsaid_to_openai,
 )
-from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.openai.usage import read_block
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.reading import answer_object, part, whole
+from gateway.dialects.statements import kept, note_usage, raw_usage
 from gateway.limits.estimate import input_tokens
 from gateway.providers.dropping import tell_dropped
 from gateway.providers.families import Family
@@ -63,7 +65,7 @@ def _to_gemini_embeddings(call: Call, model: str, _asked: Asked) -> Mapping[str,
 
 def _from_gemini_embeddings(call: Call, body: bytes) -> bytes:
     answer, usage = decode_embeddings_answer(body, call.fields.decoded(), str(call.target and call.target.model))
-    _note(call.served, usage)
+    _note_embeddings(call.served, usage, body)
     return _encode(answer)
 
 
@@ -73,7 +75,9 @@ def _to_openai_embeddings(call: Call, model: str, _asked: Asked) -> Mapping[str,
 
 def _from_openai_embeddings(call: Call, body: bytes) -> bytes:
     answer = answer_object(body)
-    _note(call.served, read_usage(part(answer, "usage")) if part(answer, "usage") else None)
+    if block := part(answer, "usage"):
+        usage, agrees = read_block(block)
+        note_usage(call.served, usage, Statement(kept(raw_usage(body)), adds_up=agrees))
     return encode_embeddings_answer(answer, batch=call.operation.path.endswith("batchEmbedContents"))
 
 
@@ -105,13 +109,13 @@ def _from_anthropic_count(call: Call, body: bytes) -> bytes:
 
 
 def _count_told(call: Call, count: int) -> bytes:
-    _note(call.served, Usage())
+    call.served.usage, call.served.usage_source = Usage(), "provider"
     return encode_count(count) if call.operation.dialect == "gemini" else _encode({"input_tokens": count})
 
 
-def _note(served: Served, usage: Usage | None) -> None:
+def _note_embeddings(served: Served, usage: Usage | None, body: bytes) -> None:
     if usage is not None:
-        served.usage, served.usage_source = usage, "provider"
+        note_usage(served, usage, Statement(kept(raw_usage(body))))
 
 
 # (operation, the client's dialect, the upstream's)
@@ -168,4 +172,4 @@ def estimated_count(call: Call) -> Reply:
 
 def note_native(call: Call, body: bytes) -> None:
     """Usage of a Gemini client's embeddings from a Gemini upstream."""
-    _note(call.served, embedding_usage(answer_object(body)))
+    _note_embeddings(call.served, embedding_usage(answer_object(body)), body)

@@ -18,12 +18,16 @@ _OLD_FIELD = Quirks(max_output_field="max_tokens")
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """`models`: globs of the provider's own names."""
+    """Attributes:
+    models: globs of the provider's own names.
+    searches: web searches that an answer makes and bills without counting them.
+    """
 
     models: tuple[str, ...]
     quirks: Quirks = Quirks()
     dropped: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
+    searches: int = 0
 
     def abilities(self, of_protocol: Abilities) -> Abilities:
         return of_protocol.without(self.dropped, self.refused)
@@ -73,6 +77,12 @@ _CLAUDE: tuple[Family, ...] = (
 
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "openai": (
+        # Each of their answers searches the web once, asked or not.
+        Family(
+            models=("*-search-preview*", "*-search-api*"),
+            dropped=_SAMPLING | _REASONING | {"verbosity"},
+            searches=1,
+        ),
         Family(models=("gpt-5-chat*", "gpt-5*-chat-latest", "chatgpt-*"), dropped=_REASONING),
         # Reasoning models take one temperature, and their limit counts thoughts as well.
         Family(

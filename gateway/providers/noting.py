@@ -6,6 +6,7 @@ from gateway.core.call import Served
 from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Answer, Delta, Ended, Event, Failed, Finished, Started, Used
 from gateway.dialects.openai.answers import MAX_WORD
+from gateway.dialects.statements import note_terms, note_usage, tier_terms
 from gateway.dialects.translation import StreamDecoder
 
 
@@ -19,12 +20,14 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
                     served.first_output_at = now()
                 served.estimated_output_tokens += max(1, len(event.text) // 4)
             case Used():
-                served.usage, served.usage_source = event.usage, "provider"
+                note_usage(served, event.usage, event.statement)
             case Finished():
                 if not served.finish_reason:
                     served.finish_reason = (event.finish.detail or event.finish.reason)[:MAX_WORD]
             case Started():
                 served.model = event.model[:MAX_WORD] or served.model
+                if event.service_tier:
+                    note_terms(served, tier_terms(event.service_tier))
             case Ended():
                 served.complete = True
             case _:
@@ -34,7 +37,7 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
 def note_answer(answer: Answer, served: Served) -> None:
     served.model = answer.model[:MAX_WORD] or served.model
     if answer.usage is not None:
-        served.usage, served.usage_source = answer.usage, "provider"
+        note_usage(served, answer.usage, answer.statement)
     for choice in answer.choices:
         if choice.finish is not None and not served.finish_reason:
             served.finish_reason = (choice.finish.detail or choice.finish.reason)[:MAX_WORD]

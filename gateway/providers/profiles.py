@@ -56,6 +56,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         not in a request of their own.
     steering: fields of a body by which it names further models; refused, for they are not the one that was judged.
     families: name of its models' rows in `families.py`.
+    reports_cost: how it tells what a call costs, if it is trusted with that: a word of `dialects/costs.py`.
+    tier_header: header of an answer that names the tier that served.
     """
 
     otel_name: str
@@ -74,6 +76,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     counts_beside_contents: bool = False
     steering: tuple[str, ...] = ()
     families: str = ""
+    reports_cost: Literal["", "openrouter", "perplexity", "xai"] = ""
+    tier_header: str = ""
 
 
 _CHAT: Mapping[str, Path] = MappingProxyType({"chat": Path(path="chat/completions")})
@@ -169,6 +173,7 @@ PROFILES: Mapping[str, Profile] = {
         protocols=MappingProxyType({"converse": _CONVERSE, "messages": _INVOKE}),
         auth="aws",
         families="bedrock",
+        tier_header="x-amzn-bedrock-service-tier",
     ),
     "llamacpp": _compatible("llamacpp", opaque_model=True, key_optional=True),
     "vllm": _compatible("vllm", protocols=OPENAI_PATHS, key_optional=True),
@@ -179,10 +184,17 @@ PROFILES: Mapping[str, Profile] = {
     "deepseek": _compatible("deepseek", "https://api.deepseek.com/v1"),
     "together": _compatible("together", "https://api.together.xyz/v1"),
     # Falls back to any of `models`; a preset may name others as well.
-    "openrouter": _compatible("openrouter", "https://openrouter.ai/api/v1", steering=("models", "route", "preset")),
-    "xai": _compatible("x_ai", "https://api.x.ai/v1", protocols=OPENAI_PATHS),
+    "openrouter": _compatible(
+        "openrouter",
+        "https://openrouter.ai/api/v1",
+        steering=("models", "route", "preset"),
+        reports_cost="openrouter",
+    ),
+    "xai": _compatible("x_ai", "https://api.x.ai/v1", protocols=OPENAI_PATHS, reports_cost="xai"),
     # Perplexity repeats a running total in every chunk; the last one counts.
-    "perplexity": _compatible("perplexity", "https://api.perplexity.ai", stream_usage="always"),
+    "perplexity": _compatible(
+        "perplexity", "https://api.perplexity.ai", stream_usage="always", reports_cost="perplexity"
+    ),
     "cerebras": _compatible("cerebras", "https://api.cerebras.ai/v1"),
     "fireworks": _compatible("fireworks", "https://api.fireworks.ai/inference/v1"),
     "moonshot": _compatible("moonshot_ai", "https://api.moonshot.ai/v1"),

@@ -7,12 +7,14 @@ from urllib.parse import quote
 import msgspec
 
 from gateway import __version__
+from gateway.core.attempt import Terms
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.gemini.naming import renamed_inside
 from gateway.dialects.responses.history import input_items, own_items
+from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
@@ -68,6 +70,8 @@ class Provider:
         self._urls: dict[tuple[str, str], Url] = {}
         self._protocols = _protocols(profile, options)
         self._families: dict[str, Family] = {}
+        # Where it may run anywhere, it costs what the list says.
+        self._region = "" if options.location == "global" else options.region or options.location
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call and read the answer.
@@ -146,9 +150,15 @@ class Provider:
         url = self._url(place, _model(call))
         if self._authorizer is not None:
             headers.update(await self._authorizer.headers("POST", url, headers, body))
-        call.served.asked = True
+        served = call.served
+        served.asked = True
         exchange = await self._client.send(url, headers, body, self._options.timeouts)
         call.on_close(exchange.close)
+        served.reports_cost = self.profile.reports_cost
+        served.searches = self._family(_model(call)).searches if call.operation.protocol else 0
+        if self._region or self.profile.tier_header:
+            tier = next((value for name, value in exchange.headers if name == self.profile.tier_header), "")
+            served.terms = Terms(tier=tier_word(tier), region=self._region)
         return exchange
 
     async def forget(self, response_id: str) -> None:

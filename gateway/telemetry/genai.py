@@ -42,12 +42,13 @@ _LATEST: tuple[Row, ...] = (
 # Counters of the newest conventions: the name, the modality, and the (disjoint) meters that it is the sum of.
 _USED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (names.INPUT_USED, "text", ("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens")),
-    (names.INPUT_USED, "audio", ("input_audio_tokens",)),
+    (names.INPUT_USED, "audio", ("input_audio_tokens", "cached_audio_tokens")),
     (names.INPUT_USED, "image", ("input_image_tokens",)),
     (names.OUTPUT_USED, "text", ("output_tokens", "reasoning_tokens")),
     (names.OUTPUT_USED, "audio", ("output_audio_tokens",)),
     (names.OUTPUT_USED, "image", ("output_image_tokens",)),
     (names.CACHE_READ_USED, "text", ("cached_input_tokens",)),
+    (names.CACHE_READ_USED, "audio", ("cached_audio_tokens",)),
     (names.CACHE_WRITE_USED, "text", ("cache_write_tokens", "cache_write_1h_tokens")),
     (names.REASONING_USED, "text", ("reasoning_tokens",)),
 )

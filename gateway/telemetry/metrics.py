@@ -61,7 +61,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
-        self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
+        self.limits = LimitMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
@@ -74,6 +74,7 @@ class Metrics:
         self.queue_depth = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
         self.upstream_limit = gauge("upstream_learned_limit", "As it tells.", *LEARNED, mode="livemostrecent")
         self.upstream_left = gauge("upstream_learned_remaining", "Of it.", *LEARNED, mode="livemostrecent")
+        self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -232,6 +233,19 @@ class _Kinds:
 
     def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Any:
         return self._library.Histogram(f"gateway_{name}", text, labels, registry=self.registry, buckets=buckets)
+
+
+class LimitMetrics:
+    """What limits do, by their ids and figures: a file has so many and no more."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        labels = ("rule", "dimension")
+        counter, gauge = kinds.counter, kinds.gauge
+        self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
+        self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
+        self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
+        self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
+        self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 
 
 class Mirrored:

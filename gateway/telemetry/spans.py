@@ -84,8 +84,8 @@ def _add_usage(attributes: dict[str, Attribute], record: Record, semconv: Semcon
     attributes[names.INPUT_TOKENS] = usage.total_input
     attributes[names.OUTPUT_TOKENS] = usage.total_output
     attributes[names.AUTHORITATIVE] = True
-    if usage.cached_input_tokens:
-        attributes[names.CACHE_READ] = usage.cached_input_tokens
+    if cached := usage.cached_input_tokens + usage.cached_audio_tokens:
+        attributes[names.CACHE_READ] = cached
     if written := usage.cache_write_tokens + usage.cache_write_1h_tokens:
         name = names.CACHE_WRITE_LEGACY if semconv == "legacy" else names.CACHE_WRITE
         attributes[name] = written

@@ -66,6 +66,8 @@ def expected_usage(row: dict[str, Any]) -> tuple[int, int, int] | None:
     usage = row["usage_raw"][-1]
     if "billed_units" in usage:
         return None
+    if usage.get("total_tokens") == 0:
+        return None  # OpenAI once said so of an answer that it had cut: it is estimated
     into = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
     out = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
     prompt = usage.get("prompt_tokens", usage.get("input_tokens"))
@@ -75,7 +77,7 @@ def expected_usage(row: dict[str, Any]) -> tuple[int, int, int] | None:
     reasoning = out.get("reasoning_tokens") or 0
     if row["provider"] == "xai" and row["api"] == "chat.completions":
         completion += reasoning  # xAI's chat completions leave reasoning outside completion_tokens
-    elif usage.get("total_tokens") == prompt + completion + reasoning:
+    elif usage.get("total_tokens") == prompt + completion + reasoning or reasoning > completion:
         completion += reasoning
     names = ("cached_tokens", "num_cached_tokens")
     cached = (

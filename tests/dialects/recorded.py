@@ -114,7 +114,7 @@ def chat_used(usage: dict[str, Any] | None) -> tuple[int, int, int] | None:
     into, out = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
     reasoning = out.get("reasoning_tokens") or 0
-    if usage.get("total_tokens") == prompt + completion + reasoning:
+    if usage.get("total_tokens") == prompt + completion + reasoning or reasoning > completion:
         completion += reasoning
     cached = into.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("num_cached_tokens") or 0
     return prompt, min(cached, prompt), completion

@@ -4,7 +4,9 @@ import pytest
 
 from gateway.core.principal import Principal
 from gateway.core.share import Share
-from gateway.limits.rules import LimitPolicy, read_limits
+from gateway.limits.loading import read_limits
+from gateway.limits.matching import Asked
+from gateway.limits.rules import LimitPolicy
 from gateway.stores.documents import DocumentError, Text
 
 SHARING = """
@@ -37,6 +39,17 @@ def test_one_key_may_have_callers_with_other_labels() -> None:
     shares = policy(SHARING).shares
     assert shares.share_of(caller("shop", kind="batch"), "gpt-4").priority == "batch"
     assert shares.share_of(caller("shop", kind="chat"), "gpt-4").priority == "interactive"
+
+
+def test_prompts_and_groups_of_models_may_be_matched() -> None:
+    shares = policy(
+        "model_groups: {large: ['gpt-*']}\nsharing:\n"
+        "  priorities: [{match: {prompts: [nightly], model_groups: [large]}, priority: batch}]\n"
+    ).shares
+    assert shares.asks
+    assert shares.share_of(caller("shop"), "gpt-4", Asked(prompt="nightly")).priority == "batch"
+    assert shares.share_of(caller("shop"), "gpt-4").priority == "interactive"
+    assert shares.share_of(caller("shop"), "small", Asked(prompt="nightly")).priority == "interactive"
 
 
 def test_without_the_section_all_are_equal() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.core.call import Call, Recalled
-from gateway.core.record import Record
+from gateway.core.record import Outcome, Record
+from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
-from gateway.pipeline.estimate import all_tokens, known_usage
+from gateway.pipeline.estimate import estimated_usage, known_usage
 
 DEFAULT = 1_000
 
@@ -27,7 +28,7 @@ def call(body: dict[str, Any], name: str = "chat") -> Call:
 
 def output(body: dict[str, Any], name: str = "chat") -> int:
     made = call(body, name)
-    return all_tokens(made, DEFAULT) - (made.record.bytes_in // 3 + 1)
+    return estimated_usage(made, DEFAULT).total_tokens - (made.record.bytes_in // 3 + 1)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +61,32 @@ def test_what_makes_no_text_reserves_no_answer() -> None:
 
 def test_images_count_by_the_piece() -> None:
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:," + "A" * 90_000}}]}
-    assert 1_000 < all_tokens(call({"messages": [picture], "max_tokens": 1}), DEFAULT) < 1_100
+    assert 1_000 < estimated_usage(call({"messages": [picture], "max_tokens": 1}), DEFAULT).total_tokens < 1_100
 
 
 def test_an_earlier_conversation_is_input_too() -> None:
     """Before the call, and where a client hung up and nobody else can say."""
     made = call({"input": "and?", "max_output_tokens": 1}, "responses")
-    alone = all_tokens(made, DEFAULT)
+    alone = estimated_usage(made, DEFAULT).total_tokens
     made.recalled = Recalled("p", native=False, items=(), size=30_000, inline_parts=2)
-    assert all_tokens(made, DEFAULT) == alone + 12_000
+    assert estimated_usage(made, DEFAULT).total_tokens == alone + 12_000
     made.served.asked, made.record.outcome = True, "cancelled"
     usage, source = known_usage(made)
     assert (usage and usage.input_tokens, source) == (alone - 1 + 12_000, "estimate")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "complete", "source", "output"),
+    [
+        ("completed", True, "inconsistent", 5),
+        ("cancelled", True, "inconsistent", 5),
+        ("cancelled", False, "estimate", 9),
+    ],
+)
+def test_usage_that_does_not_add_up_stays_marked(outcome: Outcome, complete: bool, source: str, output: int) -> None:
+    """Unless more had come than it tells of: then nobody's count is complete."""
+    made = call({"messages": []})
+    made.record.outcome, served = outcome, made.served
+    served.usage, served.usage_source = Usage(input_tokens=7, output_tokens=5), "inconsistent"
+    served.complete, served.estimated_output_tokens = complete, 9
+    assert known_usage(made) == (Usage(input_tokens=7, output_tokens=output), source)

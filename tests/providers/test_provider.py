@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.core.call import Call, Operation
+from gateway.core.attempt import Terms
+from gateway.core.call import Call, Operation, Served
 from gateway.core.clock import SystemClock
 from gateway.core.faults import BadRequest
 from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.target import Target
+from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
 from gateway.providers.building import build_provider
@@ -32,6 +34,7 @@ class Bench:
         self.upstream = upstream
         self.client = client
         self.reply_headers: dict[str, str] = {}
+        self.served = Served()
 
     async def send(
         self,
@@ -59,7 +62,7 @@ class Bench:
             await provider(call)
         finally:
             call.close()
-            self.reply_headers = call.reply_headers
+            self.reply_headers, self.served = call.reply_headers, call.served
         return self.upstream.requests[-1]
 
 
@@ -219,3 +222,46 @@ async def test_a_question_that_holds_a_request_names_the_providers_model_inside_
     assert sent.json() == {"generateContentRequest": {**request, "model": "models/real-model"}}
     sent = await bench.send("gemini", place, request, path=":countTokens", dialect="gemini")
     assert sent.json() == request
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "searches"),
+    [
+        ("openai", "gpt-4o-mini-search-preview-2025-03-11", 1),
+        ("azure", "gpt-5-search-api", 1),
+        ("openai", "gpt-4o", 0),
+        ("openai-compatible", "gpt-4o-search-preview", 0),
+    ],
+)
+async def test_models_that_search_with_every_answer_are_metered_so(
+    bench: Bench, kind: str, model: str, searches: int
+) -> None:
+    """Their usage object does not count it, but each answer is billed as one search."""
+    place = "/v1/openai/v1/chat/completions" if kind == "azure" else "/v1/chat/completions"
+    body = {"model": "alias", "messages": []}
+    await bench.send(kind, place, body, model=model, answer=CHAT)
+    assert bench.served.usage == Usage(input_tokens=1, output_tokens=1, web_searches=searches)
+
+
+async def test_images_are_priced_as_they_were_asked_for_where_the_answer_does_not_say(bench: Bench) -> None:
+    body = {"model": "alias", "prompt": "x", "size": "512x512", "quality": "hd", "n": 2}
+    answer = {"created": 1, "data": [{"url": "a"}, {"url": "b"}]}
+    await bench.send("openai", "/v1/images/generations", body, path="images/generations", answer=answer)
+    assert bench.served.usage == Usage(images=2)
+    assert bench.served.terms == Terms(image_size="512x512", image_quality="hd")
+
+
+async def test_embeddings_keep_their_usage_object_on_every_road(bench: Bench) -> None:
+    usage = {"prompt_tokens": 2, "total_tokens": 2}
+    told = {"data": [{"embedding": [1.0]}], "usage": usage}
+    body = {"model": "alias", "input": "x"}
+    await bench.send("openai", "/v1/embeddings", body, path="embeddings", answer=told)
+    assert [json.loads(one) for one in bench.served.raw_usage] == [usage]
+    content = {"content": {"parts": [{"text": "x"}]}}
+    asked = {"path": ":embedContent", "dialect": "gemini"}
+    await bench.send("openai", "/v1/embeddings", content, **asked, answer=told)
+    assert [json.loads(one) for one in bench.served.raw_usage] == [usage]
+    google = {**EMBEDDED, "usageMetadata": {"promptTokenCount": 2}}
+    await bench.send("gemini", "/v1/models/real-model:batchEmbedContents", body, path="embeddings", answer=google)
+    assert [json.loads(one) for one in bench.served.raw_usage] == [google["usageMetadata"]]
+    assert bench.served.usage == Usage(input_tokens=2)

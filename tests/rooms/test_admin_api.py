@@ -18,7 +18,9 @@ from starlette.routing import Mount
 from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock
+from gateway.core.faults import BadRequest
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
@@ -46,6 +48,21 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         at_text(time)
         return {"asked": asked.model}
 
+    async def limits(asked: LimitsQuestion) -> list[LimitLevel]:
+        if asked.tenant not in ("", "acme"):
+            raise BadRequest("there is no such tenant", param="tenant")
+        level = LimitLevel(
+            limit="a",
+            dimension="requests_per_day",
+            scope={},
+            maximum=2,
+            used=1,
+            remaining=1,
+            share=0.5,
+            on_exceeded="refuse",
+        )
+        return [level]
+
     deps = AdminDeps(
         keys=store,
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
@@ -54,6 +71,7 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         usage=usage,
         explain=explain,
         past=PastDeps(history, at),
+        limits=limits,
         status=lambda: {"version": "0"},
     )
     app = admin_app(deps, OperatorCredentials("gwa-secret", "gwm-secret"))
@@ -85,6 +103,7 @@ IDS = (
     "explain_access",
     "list_policy_history",
     "policy_at",
+    "list_limits",
     "status",
 )
 

@@ -201,11 +201,16 @@ def test_usage_parts_never_exceed_their_whole() -> None:
             "prompt_tokens": 10,
             "completion_tokens": 5,
             "prompt_tokens_details": {"cached_tokens": 99, "audio_tokens": 7},
-            "completion_tokens_details": {"reasoning_tokens": 50},
+            "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 7},
         }
     )
     assert (usage.total_input, usage.cached_input_tokens, usage.input_audio_tokens) == (10, 10, 0)
     assert (usage.total_output, usage.reasoning_tokens) == (5, 5)
+
+
+def test_more_reasoning_than_completion_is_beside_it() -> None:
+    usage = read_usage({"completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 50}})
+    assert (usage.output_tokens, usage.reasoning_tokens) == (5, 50)
 
 
 def test_reasoning_outside_completion_is_told_by_the_sum() -> None:

@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.conversation import Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
-from gateway.core.generation import Answer, Choice, Finish, FinishReason
+from gateway.core.generation import Answer, Choice, Finish, FinishReason, Statement
 from gateway.dialects.anthropic.citations import read_citation, write_citation
-from gateway.dialects.anthropic.usage import read_tier, read_usage, write_usage
+from gateway.dialects.anthropic.usage import read_tier, read_usage, statement_of, write_usage
 from gateway.dialects.fitting import Caption
 from gateway.dialects.reading import answer_object, json_text, part, rows, words
 from gateway.dialects.seals import seal, shown
 from gateway.dialects.sources import data_url
+from gateway.dialects.statements import raw_usage
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -46,12 +47,14 @@ def decode_answer(body: bytes) -> Answer:
     said = answer_object(body)
     parts = tuple(found for block in rows(said, "content") if (found := read_part(block)) is not None)
     usage = part(said, "usage")
+    used = read_usage(usage) if usage else None
     return Answer(
         id=words(said, "id"),
         model=words(said, "model"),
         choices=(Choice(parts=parts, finish=finish_of(said)),),
-        usage=read_usage(usage) if usage else None,
+        usage=used,
         service_tier=read_tier(usage),
+        statement=Statement() if used is None else statement_of(usage, used, [raw_usage(body)]),
     )
 
 

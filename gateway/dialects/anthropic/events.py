@@ -20,21 +20,23 @@ from gateway.core.generation import Started as AnswerStarted
 from gateway.dialects.anthropic.answers import finish_of, read_part
 from gateway.dialects.anthropic.citations import read_citation
 from gateway.dialects.anthropic.errors import STATUSES
-from gateway.dialects.anthropic.usage import read_tier, read_usage
+from gateway.dialects.anthropic.usage import read_tier, read_usage, statement_of
 from gateway.dialects.reading import index, part, words
 from gateway.dialects.refusals import refused
 from gateway.dialects.seals import seal
 from gateway.dialects.sse import EventReader
+from gateway.dialects.statements import raw_usage, raw_within
 
 
 class Decoder:
     """An upstream's stream as events."""
 
-    __slots__ = ("_begun", "_blocks", "_count", "_ended", "_inputs", "_reader", "_usage")
+    __slots__ = ("_begun", "_blocks", "_count", "_ended", "_inputs", "_raw", "_reader", "_usage")
 
     def __init__(self) -> None:
         self._reader = EventReader()
         self._usage: dict[str, Any] = {}
+        self._raw: list[bytes] = []  # message_start's usage, and the last message_delta's
         self._blocks: dict[int, int] = {}  # open blocks: their index → the part's number
         self._inputs: dict[int, str] = {}  # tool calls whose arguments came with their start, and may come again
         self._count = 0
@@ -90,11 +92,13 @@ class Decoder:
                     raise UpstreamBroken("the upstream began its answer again in the middle of it")
                 self._begun = True
                 events.append(AnswerStarted(words(message, "id"), words(message, "model"), 0, tier))
+                self._raw = raw_within(self._reader.data, ("message", "usage"))
                 self._note(usage, events)
             case "message_delta":
                 if part(said, "delta").get("stop_reason") is not None:
                     self._stop_all(events)
                     events.append(Finished(0, finish_of(part(said, "delta"))))
+                self._raw = [*self._raw[:1], raw_usage(self._reader.data)]
                 self._note(part(said, "usage"), events)
             case "message_stop":
                 self._stop_all(events)
@@ -113,7 +117,8 @@ class Decoder:
         """Counts in `message_delta` are totals and take the place of earlier ones; what it leaves out still stands."""
         if usage:
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
-            events.append(Used(read_usage(self._usage), read_tier(self._usage)))
+            used = read_usage(self._usage)
+            events.append(Used(used, read_tier(self._usage), statement_of(self._usage, used, self._raw)))
 
     def _start(self, place: int, block: Json, events: list[Event]) -> None:
         begun = read_part(block)

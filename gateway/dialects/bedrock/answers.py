@@ -7,12 +7,13 @@ Source: Bedrock Runtime API Reference, "Converse" (response), "ContentBlock", "C
 from collections.abc import Mapping
 
 from gateway.core.conversation import Image, Inline, Json, Part, Text, Thinking, ToolCall
-from gateway.core.generation import Answer, Choice, Finish, FinishReason
+from gateway.core.generation import Answer, Choice, Finish, FinishReason, Statement
 from gateway.dialects.bedrock.citations import read_citation
 from gateway.dialects.bedrock.media import IMAGE_TYPES
 from gateway.dialects.bedrock.signatures import sealed_bytes, sealed_text
-from gateway.dialects.bedrock.usage import read_usage
+from gateway.dialects.bedrock.usage import read_usage, statement_of
 from gateway.dialects.reading import answer_object, json_text, part, rows, words
+from gateway.dialects.statements import raw_usage
 
 # Bedrock runs these itself; their calls and results are of no use to a caller.
 SERVERS_CALL = "server_tool_use"
@@ -40,6 +41,7 @@ def decode_answer(body: bytes) -> Answer:
     said = answer_object(body)
     blocks = rows(part(part(said, "output"), "message"), "content")
     usage = part(said, "usage")
+    used = read_usage(usage) if usage else None
     return Answer(
         choices=(
             Choice(
@@ -47,8 +49,9 @@ def decode_answer(body: bytes) -> Answer:
                 finish=finish_of(said),
             ),
         ),
-        usage=read_usage(usage) if usage else None,
+        usage=used,
         service_tier=tier_of(said),
+        statement=Statement() if used is None else statement_of(usage, used, tier_of(said), [raw_usage(body)]),
     )
 
 

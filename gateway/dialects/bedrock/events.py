@@ -40,9 +40,10 @@ from gateway.dialects.bedrock.citations import read_citation
 from gateway.dialects.bedrock.errors import stream_error
 from gateway.dialects.bedrock.media import IMAGE_TYPES
 from gateway.dialects.bedrock.signatures import sealed_bytes, sealed_text
-from gateway.dialects.bedrock.usage import read_usage
+from gateway.dialects.bedrock.usage import read_usage, statement_of
 from gateway.dialects.eventstream import EventMessage, EventStreamReader
 from gateway.dialects.reading import answer_object, index, part, words
+from gateway.dialects.statements import raw_usage
 
 _BEGINNINGS: Mapping[str, Part] = {"text": Text(""), "thinking": Thinking(), "redacted": Thinking(redacted=True)}
 
@@ -135,7 +136,9 @@ class Decoder:
                 self._end_if_whole(events)
             case "metadata":
                 if usage := part(said, "usage"):
-                    events.append(Used(read_usage(usage), tier_of(said)))
+                    used, tier = read_usage(usage), tier_of(said)
+                    raw = [raw_usage(message.payload)]
+                    events.append(Used(used, tier, statement_of(usage, used, tier, raw)))
                 self._used = True
                 self._end_if_whole(events)
             case _:

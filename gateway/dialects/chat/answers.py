@@ -1,19 +1,22 @@
 """Whole answers: `chat.completion` objects."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from gateway.core.conversation import Citation, Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall, Url
-from gateway.core.generation import Answer, Choice, Finish, FinishReason
+from gateway.core.generation import Answer, Choice, Finish, FinishReason, Statement
+from gateway.core.usage import Usage
 from gateway.dialects.chat.thoughts import write_thoughts
 from gateway.dialects.chat.usage import write_usage
 from gateway.dialects.fitting import Caption
-from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.openai.answers import terms_of
+from gateway.dialects.openai.usage import read_block
 from gateway.dialects.reading import answer_object, index, part, rows, whole, words
 from gateway.dialects.seals import seal, shown
 from gateway.dialects.sources import data_url, source_of
+from gateway.dialects.statements import kept, raw_usage
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,14 +52,22 @@ def decode_answer(body: bytes) -> Answer:
     said = answer_object(body)
     choices = sorted(rows(said, "choices"), key=lambda choice: index(choice.get("index")))
     usage = part(said, "usage")
+    used, statement = read_statement(said, usage, [raw_usage(body)]) if usage else (None, Statement())
     return Answer(
         id=words(said, "id"),
         model=words(said, "model"),
         created=whole(said.get("created")),
         choices=tuple(_choice(choice) for choice in choices),
-        usage=read_usage(usage) if usage else None,
+        usage=used,
         service_tier=words(said, "service_tier"),
+        statement=statement,
     )
+
+
+def read_statement(said: Json, block: Json, raw: Iterable[bytes]) -> tuple[Usage, Statement]:
+    """What an answer or a chunk used, and what it says of that besides. `block`: its usage; `raw`: that as it came."""
+    used, agrees = read_block(block)
+    return used, Statement(kept(*raw), terms_of(said, block), agrees)
 
 
 def _choice(block: Json) -> Choice:

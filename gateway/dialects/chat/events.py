@@ -31,15 +31,16 @@ from gateway.dialects.chat.answers import (
     finish_of,
     read_citations,
     read_image,
+    read_statement,
     signature_of,
     thinking_text,
 )
-from gateway.dialects.openai.usage import read_usage
 from gateway.dialects.parts import OpenParts
 from gateway.dialects.reading import index, part, rows, whole, words
 from gateway.dialects.refusals import refused
 from gateway.dialects.seals import seal
 from gateway.dialects.sse import EventReader
+from gateway.dialects.statements import raw_usage, raw_within
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,7 +121,10 @@ class Decoder:
             self._choice(choice, events)
         usage = part(said, "usage") or part(part(said, "x_groq"), "usage")
         if usage:
-            events.append(Used(read_usage(usage), words(said, "service_tier")))
+            data = self._reader.data
+            raw = [raw_usage(data)] if part(said, "usage") else raw_within(data, ("x_groq", "usage"))
+            used, statement = read_statement(said, usage, raw)
+            events.append(Used(used, words(said, "service_tier"), statement))
 
     def _choice(self, block: Json, events: list[Event]) -> None:
         choice = index(block.get("index"))

@@ -23,8 +23,9 @@ from gateway.dialects.gemini.candidate import Candidate
 from gateway.dialects.gemini.errors import decode_error_event
 from gateway.dialects.gemini.finishing import decode_finish, said_reason
 from gateway.dialects.gemini.framing import Chunks, cut_short
-from gateway.dialects.gemini.usage import has_counts, read_usage, service_tier
+from gateway.dialects.gemini.usage import has_counts, read_usage, service_tier, statement_of
 from gateway.dialects.reading import index, part, rows, words
+from gateway.dialects.statements import raw_usage
 
 _decode = msgspec.json.Decoder().decode
 _NO_WORD = re.compile(r"[^A-Za-z0-9_-]+")
@@ -76,7 +77,8 @@ class Answering:
             reading.finish = said_reason(candidate.get("finishReason")) or reading.finish
         if has_counts(block):
             searched = sum(candidate.searched for candidate in self._candidates.values())
-            used = Used(msgspec.structs.replace(read_usage(block), web_searches=searched), self._tier)
+            usage = msgspec.structs.replace(read_usage(block), web_searches=searched)
+            used = Used(usage, self._tier, statement_of(block, usage, [raw_usage(data)]))
             if used != self._used:
                 self._used = used
                 yield used

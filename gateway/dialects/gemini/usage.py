@@ -10,11 +10,14 @@ Source: https://ai.google.dev/api/generate-content#UsageMetadata. What overlaps 
 * In a stream every chunk repeats the running total: the last one counts.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.core.conversation import Json
+from gateway.core.generation import Statement
 from gateway.core.usage import Usage
 from gateway.dialects.reading import rows, whole, words
+from gateway.dialects.statements import kept, tier_terms
 
 # `enum-encoding=int` writes the enum's numbers.
 _MODALITIES = {1: "TEXT", 2: "IMAGE", 3: "VIDEO", 4: "AUDIO", 5: "DOCUMENT"}
@@ -47,6 +50,7 @@ def read_usage(block: Json) -> Usage:
     cached = min(whole(block.get("cachedContentTokenCount")), prompt)
     rest = prompt - cached
     # Details that do not add up to more than the uncached tokens have left the cached ones out.
+    cached_audio = min(cache.get("AUDIO", 0), cached)
     if sum(into.values()) <= rest:
         cache = {}
     audio_in = min(max(into.get("AUDIO", 0) - cache.get("AUDIO", 0), 0), rest)
@@ -57,7 +61,8 @@ def read_usage(block: Json) -> Usage:
     image_out = min(out.get("IMAGE", 0), candidates - audio_out)
     return Usage(
         input_tokens=rest - audio_in - image_in + tool - tool_audio - tool_image,
-        cached_input_tokens=cached,
+        cached_input_tokens=cached - cached_audio,
+        cached_audio_tokens=cached_audio,
         input_audio_tokens=audio_in + tool_audio,
         input_image_tokens=image_in + tool_image,
         output_tokens=candidates - audio_out - image_out,
@@ -65,6 +70,28 @@ def read_usage(block: Json) -> Usage:
         output_audio_tokens=audio_out,
         output_image_tokens=image_out,
     )
+
+
+def adds_up(block: Json, usage: Usage) -> bool:
+    """Whether the meters agree with `totalTokenCount`, and nothing is larger than what it is part of."""
+    total = block.get("totalTokenCount")
+    if type(total) is int and total != usage.total_tokens:
+        return False
+    prompt = _total(block, "promptTokenCount")
+    if whole(block.get("cachedContentTokenCount")) > prompt:
+        return False
+    wholes = {
+        "promptTokens": prompt,
+        "cacheTokens": whole(block.get("cachedContentTokenCount")),
+        "candidatesTokens": _total(block, "candidatesTokenCount"),
+        "toolUsePromptTokens": _total(block, "toolUsePromptTokenCount"),
+    }
+    return all(sum(_modalities(block, name).values()) <= most for name, most in wholes.items())
+
+
+def statement_of(block: Json, usage: Usage, raw: Iterable[bytes]) -> Statement:
+    """What a usage object says besides the counts."""
+    return Statement(kept(*raw), tier_terms(service_tier(block)), adds_up(block, usage))
 
 
 def _totals(block: Json) -> tuple[int, ...]:
@@ -94,21 +121,22 @@ def _modalities(block: Json, name: str) -> dict[str, int]:
 
 def write_usage(usage: Usage, service_tier: str = "") -> dict[str, Any]:
     """The totals as Google overlaps them. Cache writes have no word here and are part of the prompt."""
-    plain_in = usage.total_input - usage.input_audio_tokens - usage.input_image_tokens
+    audio_in = usage.input_audio_tokens + usage.cached_audio_tokens
+    plain_in = usage.total_input - audio_in - usage.input_image_tokens
     out = usage.output_tokens + usage.output_audio_tokens + usage.output_image_tokens
     block: dict[str, Any] = {
         "promptTokenCount": usage.total_input,
         "candidatesTokenCount": out,
         "totalTokenCount": usage.total_tokens,
-        "promptTokensDetails": _details(plain_in, usage.input_audio_tokens, usage.input_image_tokens),
+        "promptTokensDetails": _details(plain_in, audio_in, usage.input_image_tokens),
     }
     if out:
         block["candidatesTokensDetails"] = _details(
             usage.output_tokens, usage.output_audio_tokens, usage.output_image_tokens
         )
-    if usage.cached_input_tokens:
-        block["cachedContentTokenCount"] = usage.cached_input_tokens
-        block["cacheTokensDetails"] = _details(usage.cached_input_tokens, 0, 0)
+    if cached := usage.cached_input_tokens + usage.cached_audio_tokens:
+        block["cachedContentTokenCount"] = cached
+        block["cacheTokensDetails"] = _details(usage.cached_input_tokens, usage.cached_audio_tokens, 0)
     if usage.reasoning_tokens:
         block["thoughtsTokenCount"] = usage.reasoning_tokens
     if service_tier in _TRAFFIC:

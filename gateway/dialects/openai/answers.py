@@ -5,19 +5,27 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway.core.attempt import Terms
 from gateway.core.call import Operation, Served
 from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
-from gateway.dialects.openai.usage import read_usage, used_units
+from gateway.core.generation import Statement
+from gateway.core.usage import Usage
+from gateway.dialects.openai.usage import read_block, used_units
 from gateway.dialects.reading import decoded, part
-from gateway.dialects.responses.usage import usage_of
+from gateway.dialects.responses.usage import BILLED_ITEMS, statement_of, usage_of
+from gateway.dialects.statements import kept, note_usage, term, tier_terms
 
 _open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # What is looked at; the rest of an answer (embeddings are megabytes of numbers) is only checked for being JSON.
-_LOOKED_AT = frozenset({"model", "usage", "tool_usage", "status", "incomplete_details", "duration", "meta", "error"})
-
+_LOOKED_AT = frozenset(
+    {
+        *("model", "usage", "tool_usage", "service_tier", "status", "incomplete_details", "duration", "meta", "error"),
+        *("size", "quality"),
+    }
+)
 
 # Words that an upstream chooses and a record keeps.
 MAX_WORD = 256
@@ -27,18 +35,19 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _Action(msgspec.Struct):
-    type: str = "search"
-
-
 class _Item(msgspec.Struct):
+    """An output item without what it holds (an image's base64)."""
+
     type: str = ""
-    action: _Action | None = None
+    action: dict[str, Any] | str | None = None
+    container_id: str | None = None
+    size: str | None = None
+    quality: str | None = None
 
 
 _decode_choices = msgspec.json.Decoder(list[_Choice]).decode
-_decode_items = msgspec.json.Decoder(list[_Item]).decode
-_decode_data = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_item = msgspec.json.Decoder(_Item).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def read_answer(body: bytes, operation: Operation, request: Mapping[str, object], served: Served) -> None:
@@ -53,20 +62,58 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamBroken("the upstream's answer is not a JSON object") from None
     _open_lists(fields, answer)
-    if b"web_search_call" in body:
+    if operation.protocol == "responses" and b'_call"' in body:
         _open_output(fields, answer)
     note_model(answer, served)
     served.finish_reason = finish_reason(answer)
     usage = part(answer, "usage")
     if usage:
-        images_out = operation.name == "images"
-        served.usage = (
-            usage_of(answer) if operation.protocol == "responses" else read_usage(usage, images_out=images_out)
-        )
-    else:
-        served.usage = used_units(operation.name, answer, request)
-    if served.usage is not None:
-        served.usage_source = "provider"
+        raw = bytes(fields["usage"])
+        if operation.protocol == "responses":
+            _note_response(answer, raw, fields, served)
+            return
+        images = operation.name == "images"
+        used, agrees = read_block(usage, images_out=images)
+        terms = _image_terms(answer, request) if images else terms_of(answer, usage)
+        note_usage(served, used, Statement(kept(raw), terms, agrees))
+        if images and served.usage is None:  # it counts no tokens, but what it costs, say
+            note_usage(served, used_units("images", answer, request) or Usage(), Statement())
+        return
+    _note_units(operation.name, answer, request, fields, served)
+
+
+def _note_response(answer: Json, raw: bytes, fields: Mapping[str, msgspec.Raw], served: Served) -> None:
+    used = usage_of(answer) or Usage()
+    tools = fields.get("tool_usage") if used.web_searches or used.images else None
+    raws = (raw,) if tools is None else (raw, bytes(tools))
+    note_usage(served, used, statement_of(answer, raws))
+
+
+def _note_units(
+    operation: str, answer: Json, request: Mapping[str, object], fields: Mapping[str, msgspec.Raw], served: Served
+) -> None:
+    """Of an answer without a usage object: what its content tells."""
+    used = used_units(operation, answer, request)
+    if used is None:
+        return
+    served.usage, served.usage_source = used, "provider"
+    raw = kept(bytes(fields["meta"])) if operation == "rerank" else ()
+    terms = _image_terms(answer, request) if operation == "images" else Terms()
+    note_usage(served, used, Statement(raw, terms))
+
+
+def terms_of(answer: Json, usage: Json) -> Terms:
+    """The tier that served; Mistral says it in the usage object."""
+    said = answer.get("service_tier")
+    return tier_terms(usage.get("service_tier") if said is None else said)
+
+
+def _image_terms(answer: Json, request: Mapping[str, object]) -> Terms:
+    """Of generated images: as the answer says; what it leaves out was made as it was asked for."""
+    return Terms(
+        image_size=term(answer, "size") or term(request, "size"),
+        image_quality=term(answer, "quality") or term(request, "quality"),
+    )
 
 
 def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> None:
@@ -75,18 +122,23 @@ def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> No
         if "choices" in fields:
             answer["choices"] = [{"finish_reason": one.finish_reason} for one in _decode_choices(fields["choices"])]
         if "data" in fields:
-            answer["data"] = [None] * len(_decode_data(fields["data"]))
+            answer["data"] = [None] * len(_decode_list(fields["data"]))
     except msgspec.MsgspecError:
         return
 
 
 def _open_output(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> None:
-    """`output` as its items' kinds, for hosted searches are billed by the call."""
+    """`output` as far as it tells what hosted tools did, for they are billed by the piece."""
+    items: list[Any] = []
     try:
-        if "output" in fields:
-            answer["output"] = msgspec.to_builtins(_decode_items(fields["output"]))
+        for raw in _decode_list(fields["output"]) if "output" in fields else ():
+            try:
+                items.append(_decode_item(raw))
+            except msgspec.MsgspecError:
+                continue
     except msgspec.MsgspecError:
         return
+    answer["output"] = [msgspec.to_builtins(item) for item in items if item.type in BILLED_ITEMS]
 
 
 def note_model(answer: Json, served: Served) -> None:

@@ -11,14 +11,18 @@ A reader is a tap (`core.call.Tap`): it sees batches of whole events and returns
 from collections.abc import Callable
 from typing import cast
 
+from gateway.core.attempt import Terms
 from gateway.core.call import Served
 from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
+from gateway.core.generation import Statement
+from gateway.core.usage import METERS, Usage
 from gateway.dialects.openai.answers import MAX_WORD, finish_reason, note_model, rename_model
-from gateway.dialects.openai.usage import read_usage
+from gateway.dialects.openai.usage import read_block
 from gateway.dialects.reading import part
-from gateway.dialects.responses.usage import usage_of
+from gateway.dialects.responses.usage import BILLED_ITEMS, statement_of, usage_of
 from gateway.dialects.sse import data_of, read_object, split
+from gateway.dialects.statements import kept, note_terms, note_usage, raw_usage, raw_within, term, tier_terms
 
 _RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 # These streams have no terminator but their last object; usage comes with it. With n > 1 there are several.
@@ -35,7 +39,10 @@ class StreamReader:
         failed: it ended with an error. broken: what is wrong with the event after the last one passed on.
     """
 
-    __slots__ = ("_alias", "_images", "_now", "_served", "_strip_usage", "broken", "ended", "failed")
+    __slots__ = (
+        *("_alias", "_data", "_images", "_items", "_now", "_raw", "_served", "_strip_usage", "_tier"),
+        *("broken", "ended", "failed"),
+    )
 
     def __init__(
         self,
@@ -51,6 +58,10 @@ class StreamReader:
         self._strip_usage = strip_usage
         self._alias = alias
         self._images = images
+        self._data = b""
+        self._raw: list[bytes] = []
+        self._items: list[Json] = []
+        self._tier: object = None
         self.ended = False
         self.failed = False
         self.broken: Exception | None = None
@@ -93,6 +104,7 @@ class StreamReader:
         said = read_object(data)
         if said is None:
             return event
+        self._data = data
         choices = said.get("choices")
         if choices is not None:
             passed = self._chunk(event, said, choices)
@@ -107,6 +119,10 @@ class StreamReader:
 
     def _chunk(self, event: bytes, said: Json, choices: object) -> bytes | None:
         """A chat or text completion chunk."""
+        tier = said.get("service_tier")
+        if tier is not None and tier != self._tier:
+            self._tier = tier
+            note_terms(self._served, tier_terms(tier))
         usage = said.get("usage") or part(said, "x_groq").get("usage")
         if isinstance(usage, dict):
             self._note_usage(cast(Json, usage))
@@ -141,30 +157,41 @@ class StreamReader:
         if kind in _RESPONSE_ENDINGS:
             response = part(said, "response")
             self._served.finish_reason = finish_reason(response)
-            if (used := usage_of(response)) is not None:
-                self._served.usage, self._served.usage_source = used, "provider"
+            if (used := usage_of(response, self._items)) is not None:
+                places = (("response", "usage"), ("response", "tool_usage"))
+                raw = raw_within(self._data, *places[: 2 if used.web_searches or used.images else 1])
+                note_usage(self._served, used, statement_of(response, raw, self._items))
             note_model(response, self._served)
             self._served.complete = self.ended = True
             self.failed = kind == "response.failed"
         elif kind in _MEDIA_ENDINGS:
-            if usage := part(said, "usage"):
-                self._add_usage(usage)
+            self._add_usage(kind, said)
             self.ended = True
+        elif kind == "response.output_item.done" and part(said, "item").get("type") in BILLED_ITEMS:
+            self._items.append(part(said, "item"))
         elif kind == "error":
             self.failed = self.ended = True
 
     def _note_usage(self, usage: Json) -> None:
         """The last usage counts: some providers repeat a running total in every chunk."""
-        self._served.usage = read_usage(usage, images_out=self._images)
-        self._served.usage_source = "provider"
+        used, agrees = read_block(usage)
+        raw = [raw_usage(self._data)]
+        if not raw[0]:
+            raw = raw_within(self._data, ("x_groq", "usage"))
+        note_usage(self._served, used, Statement(kept(*raw), tier_terms(usage.get("service_tier")), agrees))
 
-    def _add_usage(self, usage: Json) -> None:
-        before, new = self._served.usage, read_usage(usage, images_out=self._images)
-        if before is not None:
-            sums = {name: getattr(before, name) + getattr(new, name) for name in new.__struct_fields__}
-            new = type(new)(**sums)
-        self._served.usage = new
-        self._served.usage_source = "provider"
+    def _add_usage(self, kind: str, said: Json) -> None:
+        """Each of several images, and the end of a sound or a transcript, tells its own; they are added up."""
+        served, usage = self._served, part(said, "usage")
+        used, agrees = read_block(usage, images_out=self._images, audio_out=kind.startswith("speech."))
+        if not used.total_tokens and self._images:
+            used = Usage(images=1)
+        agrees = agrees and served.usage_source != "inconsistent"
+        if served.usage is not None:
+            used = Usage(**{name: getattr(served.usage, name) + getattr(used, name) for name in METERS})
+        self._raw.append(raw_usage(self._data))
+        terms = Terms(image_size=term(said, "size"), image_quality=term(said, "quality"))
+        note_usage(served, used, Statement(kept(*self._raw), terms, agrees))
 
     def _note_output(self, characters: int) -> None:
         """Count output in case the stream is cut before its usage comes: a token is at least one event's share of

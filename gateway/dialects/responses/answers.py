@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.conversation import Citation, Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
-from gateway.core.generation import Answer, Choice, Finish, FinishReason
+from gateway.core.generation import Answer, Choice, Finish, FinishReason, Statement
 from gateway.dialects.fitting import Caption
 from gateway.dialects.reading import answer_object, part, rows, whole, words
 from gateway.dialects.responses.failures import failure_of
 from gateway.dialects.responses.objects import response_object, unfinished, write_item, write_logprobs
-from gateway.dialects.responses.usage import usage_of
+from gateway.dialects.responses.usage import statement_of, usage_of
 from gateway.dialects.seals import seal
+from gateway.dialects.statements import raw_usage
 
 _encode = msgspec.json.Encoder().encode
 _FAR = 2**31
@@ -25,11 +26,12 @@ def decode_answer(body: bytes) -> Answer:
     Raises:
         UpstreamBroken: not a JSON object. UpstreamRefused: it failed.
     """
-    return read_response(answer_object(body))
+    said = answer_object(body)
+    return read_response(said, raw_usage(body))
 
 
-def read_response(said: Json) -> Answer:
-    """The answer that a response object is.
+def read_response(said: Json, raw: bytes = b"") -> Answer:
+    """The answer that a response object is; `raw`: its usage as it came.
 
     Raises:
         UpstreamRefused: it failed.
@@ -38,13 +40,15 @@ def read_response(said: Json) -> Answer:
         raise failure_of(part(said, "error"))
     items = rows(said, "output")
     parts = tuple(found for item in items for found in read_item(item))
+    usage = usage_of(said)
     return Answer(
         id=words(said, "id"),
         model=words(said, "model"),
         created=whole(said.get("created_at")),
         choices=(Choice(parts=parts, finish=finish_of(said, parts), logprobs=logprobs_of(items)),),
-        usage=usage_of(said),
+        usage=usage,
         service_tier=words(said, "service_tier"),
+        statement=Statement() if usage is None else statement_of(said, [raw]),
     )
 
 

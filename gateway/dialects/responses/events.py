@@ -35,8 +35,9 @@ from gateway.core.generation import (
 from gateway.dialects.reading import index, part, rows, whole, words
 from gateway.dialects.responses.answers import finish_of, logprobs_of, read_annotation, read_item, read_thought
 from gateway.dialects.responses.failures import failure_of
-from gateway.dialects.responses.usage import usage_of
+from gateway.dialects.responses.usage import BILLED_ITEMS, statement_of, usage_of
 from gateway.dialects.sse import EventReader
+from gateway.dialects.statements import raw_within
 
 # Events that make a part grow: what it is, the field of its text, and where its pieces are numbered apart.
 _GROWING: Mapping[str, tuple[Part, str, str]] = {
@@ -69,13 +70,14 @@ class _Open:
 class Decoder:
     """An upstream's stream as events. Parts are known by their output index, and texts by their content index too."""
 
-    __slots__ = ("_begun", "_called", "_count", "_ended", "_open", "_outputs", "_places", "_reader")
+    __slots__ = ("_begun", "_billed", "_called", "_count", "_ended", "_open", "_outputs", "_places", "_reader")
 
     def __init__(self) -> None:
         self._reader = EventReader()
         self._open: dict[Place, _Open] = {}
         self._places: set[Place] = set()  # of parts that have begun, open or not
         self._outputs: set[int] = set()
+        self._billed: list[Json] = []
         self._count = 0
         self._begun = self._ended = self._called = False
 
@@ -193,6 +195,8 @@ class Decoder:
 
     def _item_done(self, output: int, item: Json, events: list[Event]) -> None:
         """What was told whole, without having been told piece by piece, is told now."""
+        if item.get("type") in BILLED_ITEMS:
+            self._billed.append(item)
         if output not in self._outputs:
             self._tell(output, item, events)
             return
@@ -241,8 +245,10 @@ class Decoder:
         events.append(Failed(failure_of(part(part(said, "response"), "error") or part(said, "error") or said)))
 
     def _used(self, response: Json, events: list[Event]) -> None:
-        if (usage := usage_of(response)) is not None:
-            events.append(Used(usage, words(response, "service_tier")))
+        if (usage := usage_of(response, self._billed)) is not None:
+            raw = raw_within(self._reader.data, ("response", "usage"))
+            statement = statement_of(response, raw, self._billed)
+            events.append(Used(usage, words(response, "service_tier"), statement))
 
 
 def _whole_part(number: int, one: Part) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
+from gateway.edge.admin.limits import Levels, limit_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
@@ -52,6 +53,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
 
     Attributes:
         declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until, zone).
+        limits: how full those are that a question is about.
     """
 
     keys: KeyStore
@@ -61,6 +63,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     usage: Callable[[Sequence[str], str | None, str | None, str], list[dict[str, Any]]]
     explain: Callable[[ExplainRequest], dict[str, Any]]
     past: PastDeps
+    limits: Levels
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -114,6 +117,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
         Row(method="POST", path="/access/explain", id="explain_access", summary="The old name of /policy/explain",
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         *past_rows(deps.past, page),
+        *limit_rows(deps.limits),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip
