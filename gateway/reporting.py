@@ -103,7 +103,7 @@ class Reports:
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
             for name, view in upstreams().items():
-                self._metrics.upstream_paced(name, view)
+                self._metrics.pacing.paced(name, view)
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()

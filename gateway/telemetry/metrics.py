@@ -70,11 +70,8 @@ class Metrics:
         self.upstream = counter(
             "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
         )
-        self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
-        self.queue_depth = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
-        self.upstream_limit = gauge("upstream_learned_limit", "As it tells.", *LEARNED, mode="livemostrecent")
-        self.upstream_left = gauge("upstream_learned_remaining", "Of it.", *LEARNED, mode="livemostrecent")
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
+        self.pacing = PacingMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -103,7 +100,6 @@ class Metrics:
         self._would_deny: dict[str, int] = {}
         self._upstreams: dict[tuple[str, str], int] = {}
         self._waits: dict[str, Observed] = {}
-        self._limits: set[tuple[str, str, str]] = set()
 
     def __enter__(self) -> "Metrics":
         return self
@@ -145,19 +141,6 @@ class Metrics:
             if wait is None:
                 wait = self._waits[provider] = Observed(SECONDS, lambda: self.queue_wait.labels(provider))
             wait.observe(queued_us / 1e6)
-
-    def upstream_paced(self, provider: str, view: Mapping[str, Any]) -> None:
-        """What stands at the gates of a provider, as `Pacer.view` shows it. Models are those of cards and routes; a
-        limit that is no longer told keeps its last value."""
-        self.upstream_in_flight.labels(provider).set(view["in_flight"])
-        self.queue_depth.labels(provider).set(view["queued"])
-        for model, lane in view["models"].items():
-            for limit in lane["learned_limits"]:
-                labels = (provider, model, limit["limit"])
-                if len(self._limits) < MAX_SERIES or labels in self._limits:
-                    self._limits.add(labels)
-                    self.upstream_limit.labels(*labels).set(limit["maximum"])
-                    self.upstream_left.labels(*labels).set(limit["remaining"])
 
     def flush(self) -> None:
         """Hand what calls have changed to the library."""
@@ -213,6 +196,31 @@ def _count(counts: dict[str, int], rule: str) -> None:
     if rule not in counts and len(counts) >= MAX_SERIES:
         rule = OTHER
     counts[rule] = counts.get(rule, 0) + 1
+
+
+class PacingMetrics:
+    """What stands at the gates of upstreams, and which limits they tell of."""
+
+    def __init__(self, kinds: "_Kinds") -> None:
+        gauge = kinds.gauge
+        self.in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
+        self.queued = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
+        self.limit = gauge("upstream_learned_limit", "As it tells.", *LEARNED, mode="livemostrecent")
+        self.left = gauge("upstream_learned_remaining", "Of it.", *LEARNED, mode="livemostrecent")
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def paced(self, provider: str, view: Mapping[str, Any]) -> None:
+        """`view`: as a provider's pacer shows it. Models are those of cards and routes. A limit that is no longer told
+        keeps its last value."""
+        self.in_flight.labels(provider).set(view["in_flight"])
+        self.queued.labels(provider).set(view["queued"])
+        for model, lane in view["models"].items():
+            for limit in lane["learned_limits"]:
+                labels = (provider, model, limit["limit"])
+                if len(self._seen) < MAX_SERIES or labels in self._seen:
+                    self._seen.add(labels)
+                    self.limit.labels(*labels).set(limit["maximum"])
+                    self.left.labels(*labels).set(limit["remaining"])
 
 
 class _Kinds:
