@@ -33,7 +33,8 @@ from gateway.ledger.reports import as_json, usage
 from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
 from gateway.limits.local import LocalCounters
-from gateway.limits.seeding import Seeding
+from gateway.limits.redis_counters import RedisCounters
+from gateway.limits.seeding import Seeding, seeds_of
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -99,9 +100,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
-        counters, seeding = await _counting(settings, policies, reports)
+        counters, seeding = await _counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        status = Status(policies, keys, flights, journal, settings.run_dir / "engines.json", tokens, router.paced)
+        store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
+        engines = settings.run_dir / "engines.json"
+        status = Status(policies, keys, flights, journal, engines, tokens, store_problem, router.paced)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -131,13 +134,27 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
-async def _counting(settings: Settings, policies: PolicyFeed, reports: Reports) -> tuple[LocalCounters, Seeding]:
+async def _counting(
+    settings: Settings, spec: WorkerSpec, policies: PolicyFeed, reports: Reports, stack: contextlib.AsyncExitStack
+) -> tuple[LocalCounters | RedisCounters, Seeding]:
     """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
-    counters, state = LocalCounters(CLOCK), settings.state_dir
+    state, options, redis = settings.state_dir, settings.config.limits_store, settings.config.redis
     spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
-    seeding = Seeding(counters, policies.limits, spent, reports.unseeded)
-    await seeding.seed(counters.time())
-    return counters, seeding
+    if options.kind == "process" or redis is None:
+        local = LocalCounters(CLOCK)
+        seeding = Seeding(local, policies.limits, spent, reports.unseeded)
+        await seeding.seed(local.time())
+        return local, seeding
+    counters = RedisCounters(
+        *(options, redis, CLOCK, reports),
+        worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
+        workers=spec.workers,
+        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
+        # Each replica has a ledger of its own, and tells what it knows.
+        ledger=read_or_create_secret(state / "replica.id", "r-"),
+    )
+    await stack.enter_async_context(counters)
+    return counters, Seeding(counters, policies.limits, spent, reports.unseeded)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -170,10 +187,12 @@ def _parts(
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),
-        estimate_cost=lambda target, usage, caller, at: (  # noqa: ARG005
-            policies.prices.value.cost(target.provider, target.model, usage, at).nano
+        estimate_cost=lambda target, usage, caller, at: policies.prices.value.estimate(
+            target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team
         ),
-        ceiling_cost=lambda target, usage, caller, at: None,  # noqa: ARG005
+        ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
+            target.provider, usage, at
+        ),
         counters=counters,
         limiting=reports,
         journal=journal,

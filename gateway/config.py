@@ -23,14 +23,17 @@ from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.drain import DrainOptions
 from gateway.ledger.journal import JournalOptions
+from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
-from gateway.providers.profiles import OPENAI_PATHS, PROFILES
+from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
+from gateway.stores.redis import RedisOptions
+from gateway.stores.redis import missing_extra as redis_extra
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
@@ -85,6 +88,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
     policy_signing: SigningOptions | None = None
+    redis: RedisOptions | None = None
+    limits_store: LimitsStoreOptions = LimitsStoreOptions()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -102,7 +107,9 @@ class Settings(msgspec.Struct, frozen=True):
         """What policies are read against."""
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
-        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+        priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
+        routes, known = self.routes, frozenset(providers)
+        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
 
     @property
     def policy_history(self) -> Path:
@@ -143,12 +150,10 @@ def read_config(
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
     if config.server.workers < 1:
         raise document.error(("server", "workers"), "server.workers must be at least 1")
-    if config.server.workers > 1 and not config.server.limits_per_worker:
-        raise document.error(
-            ("server", "workers"),
-            "with more than one worker, limits count in each worker for itself; "
-            "set `limits_per_worker: true` beside it to accept that",
-        )
+    server_options = config.server
+    check_limits_store(
+        document, config.limits_store, config.redis, server_options.workers, server_options.limits_per_worker
+    )
     folder = path.resolve().parent
     return Settings(
         config=config,
@@ -214,13 +219,14 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
         for name, provider in settings.config.providers.items()
         if (extra := missing_extra(provider))
     ]
-    return [*providers, *missing_for_identity(settings)]
+    return [*providers, *missing_to_start(settings)]
 
 
-def missing_for_identity(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in."""
-    extra = identity_extra(settings.config.identity)
-    return [_missing(settings, "identity", extra)] if extra else []
+def missing_to_start(settings: Settings) -> list[DocumentError]:
+    """The part of it without which a gateway does not start: it would let nobody in, or count for itself alone."""
+    config = settings.config
+    needed = {"identity": identity_extra(config.identity), "redis": redis_extra(config.redis)}
+    return [_missing(settings, who, extra) for who, extra in needed.items() if extra]
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:

@@ -207,7 +207,7 @@ def _steps(
         ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
         ("access", ("catalogue",), access),
         ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
-        ("prices", (), lambda: read_prices(texts["prices.yaml"])),
+        ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),
     ]

@@ -76,6 +76,15 @@ class Reports:
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 
+    def limit_store_up(self, up: bool) -> None:
+        self._metrics.limits.store_up.set(up)
+
+    def limit_store_failed(self, reason: str) -> None:
+        self._metrics.limits.store_errors.labels(reason).inc()
+
+    def limit_store_answered(self, seconds: float) -> None:
+        self._metrics.limits.store_seconds.observe(seconds)
+
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
 
@@ -130,8 +139,11 @@ class Status:
         journal: Journal,
         engines_file: Path,
         tokens: Tokens | None = None,
+        store_problem: Callable[[], str] | None = None,
         upstreams: Upstreams = dict,
     ) -> None:
+        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
+        self._store_problem = store_problem
         self._upstreams = upstreams
         self._tokens = tokens
         self._policies = policies
@@ -150,6 +162,8 @@ class Status:
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
+        if self._store_problem is not None:
+            details["limits_store"] = "away" if self._store_problem() else "ok"
         return not self._flights.draining, details
 
     def engines(self) -> list[dict[str, object]]:
@@ -164,7 +178,8 @@ class Status:
             "version": __version__,
             **details,
             "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem]
-            + (self._tokens.problems if self._tokens is not None else []),
+            + (self._tokens.problems if self._tokens is not None else [])
+            + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.access.asking import usable
 from gateway.cli.arguments import Verbs, add_config, verb
-from gateway.config import Settings, missing_for_identity, read_config
+from gateway.config import Settings, missing_to_start, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.principal import Principal
 from gateway.identity.keystore import KeyRequest, KeyStore
@@ -34,7 +34,7 @@ def add_to(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config), server={"workers": options.workers, "port": options.port})
     configure_logging(settings.config.telemetry.log)
-    for missing in missing_for_identity(settings):
+    for missing in missing_to_start(settings):
         raise missing
     policies = read_policies(settings.policies_dir, settings.wiring)
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]

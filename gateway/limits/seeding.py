@@ -8,13 +8,14 @@ that were under way at a reload) is not in it.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
 
 import msgspec
 
 from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.limits.bounds import Bound, Need
-from gateway.limits.local import LONG_S, LocalCounters
+from gateway.limits.local import LONG_S
 from gateway.limits.matching import Asked
 from gateway.limits.rules import LimitPolicy
 from gateway.limits.windows import longest_s
@@ -45,6 +46,14 @@ class Spending(msgspec.Struct, frozen=True):
 Spent = Callable[[float, float, Collection[str]], Iterable[Spending]]
 
 
+class Seedable(Protocol):
+    """Counters that can be told what was used before they counted. `time`: Unix seconds, as they count by."""
+
+    time: Callable[[], float]
+
+    def seed(self, seeds: Iterable[tuple[Bound, float, int]], since: float) -> None: ...
+
+
 class Seeding:
     """Seeds counters when asked, and again whenever the limits have changed.
 
@@ -54,7 +63,7 @@ class Seeding:
 
     def __init__(
         self,
-        counters: LocalCounters,
+        counters: Seedable,
         limits: Live[LimitPolicy],
         spent: Spent,
         failed: Callable[[Exception], None],

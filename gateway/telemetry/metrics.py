@@ -27,9 +27,10 @@ LEARNED = ("provider", "model", "limit")
 # The GenAI conventions' boundaries, with three below for what is refused or comes from a model nearby.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+STORE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 LOOP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
-Mode = Literal["livesum", "livemax", "livemostrecent"]
+Mode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
 
 
 class Metrics:
@@ -156,6 +157,7 @@ class Metrics:
                 if count:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
+        self.limits.store_seconds.flush()
         self._refusals.clear()
         self._upstreams.clear()
         for wait in self._waits.values():
@@ -252,6 +254,11 @@ class LimitMetrics:
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
+        # One worker that cannot reach it is enough to be looked at.
+        self.store_up = gauge("limit_store_up", "1 while Redis answers every worker.", mode="livemin")
+        self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
+        self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
+        self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)
         self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 

@@ -16,6 +16,7 @@ from gateway.catalogue.prices import read_prices
 from gateway.core.globs import compile_globs
 from gateway.core.money import decimal_text, nano_from_decimal, round_half_even
 from gateway.core.usage import METERS, Usage
+from gateway.core.wiring import Wiring
 from gateway.modelhost.life import STATES, TRANSITIONS, Event, next_state, restart_delay
 from gateway.stores.documents import DocumentError
 
@@ -103,9 +104,10 @@ def test_what_a_usage_costs(book_file: Path, model: str, usage: Usage, day: str,
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_a_cost_is_rounded_once(into: int, cached: int, out: int) -> None:
-    book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml")
+    wiring = Wiring(providers=frozenset({"hosted"}), price_providers={"hosted": "openai"})
+    book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml", wiring)
     cost = book.cost(
-        "openai",
+        "hosted",
         "gpt-4o-mini",
         Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out),
         at("2026-01-01"),
