@@ -1,10 +1,11 @@
 """The ledger in PostgreSQL, for several gateways at once: each has a chain of links of its own, and its own offsets.
 
-One commit:  people and interned inputs   by themselves: unused ones do no harm, and no lock is held meanwhile
-             BEGIN, hold the writer       whoever else commits for this writer (an older self, cut off) is waited for
-             COPY calls, attempts, charges
-             sums, link, offset, COMMIT   in one message, the sums in the order of their keys: no two gateways can
-                                          wait for each other, and what they share is locked for that long only
+One commit:  people                          by themselves: unused ones do no harm
+             BEGIN, hold the writer          whoever else commits for this writer (an older self, cut off) is waited for
+             COPY calls, attempts, charges   nothing that other gateways wait for
+             inputs that are new
+             sums, link, offset, COMMIT      in one message; each table in the order of its keys, so that gateways may
+                                             wait for each other's last message, and never in a circle
 """
 
 from collections.abc import Generator, Sequence
@@ -27,7 +28,7 @@ from gateway.ledger.options import LedgerOptions
 from gateway.ledger.partitions import Partitions, months_of
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
 from gateway.ledger.store import LedgerUnavailable
-from gateway.ledger.totals import Totals
+from gateway.ledger.totals import Counted, Totals
 from gateway.stores.postgres import (
     Connection,
     PostgresOptions,
@@ -66,6 +67,9 @@ class _Held(msgspec.Struct, frozen=True):
 
     link: int
     before: bytes
+
+
+_Copied = tuple[list[tuple[str, bytes]], Counted]
 
 
 class PostgresLedger:
@@ -112,6 +116,7 @@ class PostgresLedger:
                     self._commit(connection, fresh, segment, offset)
                 except psycopg.errors.UniqueViolation:
                     run(connection, "ROLLBACK")
+                    self._totals.forget()
                     fresh = self._unrecorded(connection, fresh)
                 else:
                     return len(fresh)
@@ -145,10 +150,11 @@ class PostgresLedger:
     def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
         persons = self._people.ids_of(connection, records)
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
-        said = self._totals.statements(connection, pairs)
         held = self._begin(connection)
+        said: list[str] = []
         if pairs:
-            seals = self._copy(connection, pairs, held.link)
+            seals, counted = self._copy(connection, pairs, held.link)
+            said += self._totals.statements(connection, counted)
             said.append(
                 written(connection, self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)]))
             )
@@ -187,8 +193,8 @@ class PostgresLedger:
         seq, digest = last or (first, b"")
         return _Held(seq + 1, digest)
 
-    def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
-        """Insert calls and what is below them; their ids and seals."""
+    def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> _Copied:
+        """Insert calls and what is below them; their ids and seals, and what they add up to."""
         uuids, fields = Uuids(), self._fields.bounded()
         seals: list[tuple[str, bytes]] = []
         attempts: list[bytes] = []
@@ -207,11 +213,13 @@ class PostgresLedger:
                     below = chain.from_iterable(one.charges for one in made)
                     charges.append(encode_rows(below, uuids, fields, _CHARGES))
                 copy.write(TRAILER)
-            for statement, buffers in ((_COPY_ATTEMPTS, attempts), (_COPY_CHARGES, charges)):
-                if any(buffers):
-                    with cursor.copy(statement) as copy:
-                        copy.write(b"".join((HEADER, *buffers, TRAILER)))
-        return seals
+            with cursor.copy(_COPY_ATTEMPTS) as copy:
+                copy.write(b"".join((HEADER, *attempts, TRAILER)))
+            with cursor.copy(_COPY_CHARGES) as copy:
+                copy.write(b"".join((HEADER, *charges, TRAILER)))
+                # The server has enough to do meanwhile.
+                counted = Counted.of(pairs)
+        return seals, counted
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]
