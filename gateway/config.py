@@ -21,18 +21,23 @@ from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
+from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
+from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
 from gateway.ledger.options import missing_extra as ledger_extra
+from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
-from gateway.providers.profiles import OPENAI_PATHS, PROFILES
+from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
+from gateway.stores.redis import RedisOptions
+from gateway.stores.redis import missing_extra as redis_extra
 from gateway.stores.references import substitute
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
@@ -84,11 +89,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
     ledger: LedgerOptions = LedgerOptions()
+    focus: FocusOptions = FocusOptions()
+    alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
     policy_signing: SigningOptions | None = None
+    redis: RedisOptions | None = None
+    limits_store: LimitsStoreOptions = LimitsStoreOptions()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -106,7 +115,9 @@ class Settings(msgspec.Struct, frozen=True):
         """What policies are read against."""
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
-        return Wiring(routes=self.routes, providers=frozenset(providers), engines=served, signers=self.signers)
+        priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
+        routes, known = self.routes, frozenset(providers)
+        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -149,6 +160,8 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    for name in config.focus.providers:
+        _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
     check_ledger(document, config.ledger)
@@ -157,12 +170,10 @@ def read_config(
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
     if config.server.workers < 1:
         raise document.error(("server", "workers"), "server.workers must be at least 1")
-    if config.server.workers > 1 and not config.server.limits_per_worker:
-        raise document.error(
-            ("server", "workers"),
-            "with more than one worker, limits count in each worker for itself; "
-            "set `limits_per_worker: true` beside it to accept that",
-        )
+    server_options = config.server
+    check_limits_store(
+        document, config.limits_store, config.redis, server_options.workers, server_options.limits_per_worker
+    )
     folder = path.resolve().parent
     return Settings(
         config=config,
@@ -203,10 +214,15 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
 
 
 def missing_to_start(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in, or keep no record."""
+    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count for
+    itself alone."""
     config = settings.config
-    needed = (("identity", identity_extra(config.identity)), ("ledger.url", ledger_extra(config.ledger)))
-    missing = [_missing(settings, who, extra) for who, extra in needed if extra]
+    needed = {
+        "identity": identity_extra(config.identity),
+        "ledger.url": ledger_extra(config.ledger),
+        "redis": redis_extra(config.redis),
+    }
+    missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
     why = why_no_ledger(config.ledger)
     return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
 

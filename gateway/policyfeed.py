@@ -64,7 +64,7 @@ class PolicyFeed:
         try:
             return read_policies(self._folder, self._wiring)
         except DocumentError as error:
-            kept = None if last_good is None else _kept(last_good, self._wiring)
+            kept = None if last_good is None else _kept(last_good, self._folder, self._wiring)
             if kept is None:
                 raise
             self.problem = error
@@ -138,10 +138,10 @@ def keep(policies: PolicySet, path: Path) -> None:
     write_private(path, msgspec.json.encode(dict(policies.files)))
 
 
-def _kept(path: Path, wiring: Wiring) -> PolicySet | None:
+def _kept(path: Path, folder: Path, wiring: Wiring) -> PolicySet | None:
     try:
         files = msgspec.json.decode(path.read_bytes(), type=dict[str, bytes])
-        return parse_policies({name: Text(name, data) for name, data in files.items()}, wiring)
+        return parse_policies({name: Text(str(folder / name), data) for name, data in files.items()}, wiring)
     except (OSError, msgspec.MsgspecError, DocumentError):
         return None
 

@@ -22,7 +22,8 @@ from gateway.core.model import Catalogue
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
-from gateway.limits.rules import LimitPolicy, read_limits
+from gateway.limits.loading import read_limits
+from gateway.limits.rules import LimitPolicy
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
@@ -206,7 +207,7 @@ def _steps(
         ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
         ("access", ("catalogue",), access),
         ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
-        ("prices", (), lambda: read_prices(texts["prices.yaml"])),
+        ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.state import LedgerState, read_state
-from gateway.limits.counters import Refusal
+from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
 from gateway.stores.documents import DocumentError
@@ -37,6 +37,7 @@ class Reports:
         self._otlp = otlp
         self._models: Mapping[str, object] = {}
         self._clock = clock
+        self._budgets: dict[tuple[str, str], float] = {}
 
     def ended(self, call: Call) -> None:
         record = call.record
@@ -52,7 +53,35 @@ class Reports:
             self._otlp.ended(call)
 
     def limited(self, refusal: Refusal) -> None:
-        self._metrics.limited.labels(refusal.rule_id, refusal.dimension).inc()
+        self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
+
+    def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
+        self._metrics.limits.unseeded.inc()
+
+    def warned(self, bounds: Sequence[Bound]) -> None:
+        for bound in bounds:
+            self._metrics.limits.warned.labels(bound.limit_id, bound.name).inc()
+
+    def waited(self, bound: Bound, seconds: float) -> None:
+        self._metrics.limits.waited.labels(bound.limit_id, bound.name).observe(seconds)
+
+    def counted(self, levels: Sequence[Level]) -> None:
+        """Limits are bounded by their file, what has a counter of its own is not: of each the fullest is shown."""
+        for level in levels:
+            bound = level.bound
+            if bound.dimension == "cost":
+                key, ratio = (bound.limit_id, bound.name), level.used / bound.maximum
+                if ratio > self._budgets.get(key, 0.0):
+                    self._budgets[key] = ratio
+
+    def limit_store_up(self, up: bool) -> None:
+        self._metrics.limits.store_up.set(up)
+
+    def limit_store_failed(self, reason: str) -> None:
+        self._metrics.limits.store_errors.labels(reason).inc()
+
+    def limit_store_answered(self, seconds: float) -> None:
+        self._metrics.limits.store_seconds.observe(seconds)
 
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
@@ -80,6 +109,9 @@ class Reports:
             self._metrics.in_flight.set(len(flights))
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
+            for (rule, dimension), ratio in self._budgets.items():
+                self._metrics.limits.budget.labels(rule, dimension).set(ratio)
+            self._budgets.clear()
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)
@@ -104,7 +136,10 @@ class Status:
         engines_file: Path,
         ledger_state: Path,
         tokens: Tokens | None = None,
+        store_problem: Callable[[], str] | None = None,
     ) -> None:
+        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
+        self._store_problem = store_problem
         self._ledger_state = ledger_state
         self._tokens = tokens
         self._policies = policies
@@ -124,6 +159,8 @@ class Status:
             "ledger": self._ledger().state,
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
+        if self._store_problem is not None:
+            details["limits_store"] = "away" if self._store_problem() else "ok"
         return not self._flights.draining, details
 
     def _ledger(self) -> LedgerState:
@@ -142,7 +179,8 @@ class Status:
             "version": __version__,
             **details,
             "problems": [str(problem) for problem in problems if problem]
-            + (self._tokens.problems if self._tokens is not None else []),
+            + (self._tokens.problems if self._tokens is not None else [])
+            + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,

@@ -2,7 +2,8 @@
 
     gateway serve ── supervisor ─┬─ worker 1…N   the event loops that answer requests
                                  ├─ engines      model servers on this machine
-                                 └─ drainer      the ledger's one writer, in a thread
+                                 ├─ drainer      the ledger's one writer, in a thread
+                                 └─ alerts       budgets, anomalies and missing prices, told to webhooks
 
 No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
 """
@@ -19,6 +20,7 @@ import msgspec
 
 from gateway.access.history import PolicyHistory
 from gateway.activation import Activation, why_not_admitted
+from gateway.alerting import alerts_of
 from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
@@ -34,6 +36,7 @@ from gateway.processes import Worker, WorkerSpec
 from gateway.providers.provider import Endpoint
 from gateway.stores.files import private_directory
 from gateway.telemetry.metrics import Metrics, fresh_folder
+from gateway.transport.client import HttpClient
 
 _log = logging.getLogger("gateway.supervisor")
 
@@ -90,6 +93,8 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained, clock, tidy)
         await stack.enter_async_context(drainer)
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
+        client = await stack.enter_async_context(HttpClient(settings.config.http_client))
+        await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock))
         engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
 
         def admit(engine: str, weights: str) -> str:

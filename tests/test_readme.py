@@ -13,7 +13,7 @@ from gateway.access.loading import read_access
 from gateway.access.rules import AccessFile, Matching
 from gateway.catalogue.cards import Card
 from gateway.catalogue.loading import build_catalogue, read_cards
-from gateway.catalogue.prices import read_prices
+from gateway.catalogue.prices import PricesFile, read_prices
 from gateway.cli import VERBS as ALL_VERBS
 from gateway.cli import parser
 from gateway.config import Config
@@ -21,7 +21,8 @@ from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
 from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
-from gateway.limits.rules import LimitsFile
+from gateway.limits.document import LimitsFile
+from gateway.limits.loading import read_limits
 from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
@@ -50,7 +51,7 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "name": Card, "tests": CasesFile,
+    "limits": LimitsFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
 
@@ -67,6 +68,10 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert parse_document(block.encode(), "README.md", SHAPES[key])
         if key == "rules":
             assert read_access([Text("README.md", block.encode())]).entries.all
+        if key == "currency":
+            assert read_prices(Text("README.md", block.encode())).currency == "EUR"
+        if key == "limits":
+            assert read_limits(Text("README.md", block.encode())).limits
         if key == "name":
             assert build_catalogue(read_cards([Text("README.md", block.encode())])).names
 

@@ -24,6 +24,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/edge/", "gateway/app.py"),
     "granian": ("gateway/edge/server.py",),
     "httptools": ("gateway/transport/connection.py",),
+    "redis": ("gateway/stores/",),
+    "hiredis": ("gateway/stores/",),
     "yaml": ("gateway/stores/yamltree.py", "gateway/stores/foreign.py"),
     "psycopg": ("gateway/stores/postgres.py", "gateway/ledger/postgres.py"),
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),

@@ -15,7 +15,7 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_table
 from gateway.config import Config
 from gateway.identity.tenants import TenantsFile
-from gateway.limits.rules import LimitsFile
+from gateway.limits.document import LimitsFile
 from gateway.stores.schemas import schema_of
 
 

@@ -12,6 +12,7 @@
     ├── PolicyFault            the request is fine; the organisation says no
     │   ├── NotAllowed         403
     │   └── RateLimited        429
+    │       └── BudgetExhausted 429  a limit on money: trying again does not help
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
     │   ├── UpstreamRefused    …    its own 4xx/5xx answer, where it is translated: carries its status and blame
     │   ├── UpstreamUnreachable 502  refused, reset, name not resolved, TLS failed: nothing was answered
@@ -116,6 +117,10 @@ class NotAllowed(PolicyFault):
 class RateLimited(PolicyFault):
     status = 429
     code = "rate_limit_exceeded"
+
+
+class BudgetExhausted(RateLimited):
+    code = "budget_exhausted"
 
 
 class UpstreamFault(Fault):

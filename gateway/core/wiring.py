@@ -12,6 +12,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     routes: names callers may ask for besides those of cards, with their targets, best first.
     providers: the names that targets may begin with; empty: not known.
     engines: providers whose models run on this machine → SHA-256 of the weights, empty if config.yaml does not say.
+    price_providers: provider → the name under which its prices are published; without those that have none.
     past: the policies are older than these routes, so that what cards say of routes is not held against them.
     signers: public keys (PEM); policies take force only if one of them vouches. Empty: signatures are not asked for.
     """
@@ -19,6 +20,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     routes: Mapping[str, tuple[Target, ...]] = {}
     providers: frozenset[str] = frozenset()
     engines: Mapping[str, str] = {}
+    price_providers: Mapping[str, str] = {}
     past: bool = False
     signers: tuple[bytes, ...] = ()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.catalogue.cards import Card
-from gateway.catalogue.prices import PriceBook
+from gateway.catalogue.prices import PriceBook, Priced
 from gateway.core.model import USABLE, Model
 from gateway.core.target import parse_target
 from gateway.core.usage import Usage
@@ -88,4 +88,6 @@ def _unpriced(prices: PriceBook, model: Model, now: float) -> str:
     """Why a usual call of the model has no price; empty if it has one."""
     plain = "text" in model.inputs and _TOKENS.issuperset(model.outputs)
     usage = Usage(input_tokens=1, output_tokens=int("text" in model.outputs)) if plain else Usage()
-    return prices.cost(model.target.provider, model.target.model, usage, now).reason
+    target = model.target
+    asked = Priced(provider=target.provider, model=target.model, usage=usage, at_s=now, duration_us=1)
+    return prices.charges(asked).unpriced

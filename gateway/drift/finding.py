@@ -21,6 +21,7 @@ Kind = Literal[
     "target_without_price",
     "route_without_card",
     "route_refused",
+    "raise_over",
 ]
 DAY_S = 86_400
 

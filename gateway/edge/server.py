@@ -27,7 +27,8 @@ class TlsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Attributes:
-    limits_per_worker: with several workers and in-process counters, accept that limits count per worker.
+    limits_per_worker: with several workers, and limits that are not counted in Redis, accept that each worker counts
+        for itself.
     max_connections: per worker; more wait in the backlog.
     header_s: time for a request's head to arrive. max_header_bytes: all of a request's headers together.
     send_buffer_bytes: bound of what the kernel holds for one client that does not read.

@@ -40,6 +40,11 @@ class LedgerPlace(msgspec.Struct, frozen=True):
     file: Path
     options: LedgerOptions = LedgerOptions()
 
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "in PostgreSQL" if self.options.url is not None else str(self.file)
+
 
 def check_ledger(document: Document[Any], options: LedgerOptions) -> None:
     """Raises:

@@ -52,10 +52,12 @@ _COPY_CALLS, _COPY_ATTEMPTS, _COPY_CHARGES = (
 
 
 class _Held(msgspec.Struct, frozen=True):
-    """The transaction under way: `link` is the number its calls get, `before` the digest of the link before."""
+    """The transaction under way: `link` is the number its calls get, `before` the digest of the link before;
+    `erasures`: how many there were."""
 
     link: int
     before: bytes
+    erasures: int
 
 
 class PostgresLedger:
@@ -84,6 +86,7 @@ class PostgresLedger:
         self._people = People(self._queries)
         self._totals = Totals(self._queries)
         self._partitions = Partitions()
+        self._erasures = 0
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +142,14 @@ class PostgresLedger:
         persons = self._people.ids_of(connection, records)
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
         held = self._begin(connection)
+        if held.erasures != self._erasures:
+            # Somebody took people out since: ids of names and of inputs that are remembered may be gone.
+            self._erasures = held.erasures
+            self._people.forget()
+            self._totals.forget()
+            run(connection, "ROLLBACK")
+            self._commit(connection, records, segment, offset)
+            return
         said: list[str] = []
         if pairs:
             seals, counted = self._copy(connection, pairs, held.link)
@@ -173,13 +184,14 @@ class PostgresLedger:
             "SET LOCAL synchronous_commit = on",
             self._queries["hold_writer"].format_map(bounds),
             self._queries["last_link"].format_map(bounds),
+            self._queries["last_erasure"],
         )
         cursor = run(connection, "; ".join(statements))
-        held, last = [result.fetchone() for result in cursor.results() if result.description is not None]
+        held, last, erasures = [result.fetchone() for result in cursor.results() if result.description is not None]
         if held is None:
             raise StoreUnavailable(f"{place_of(self._url)}: this gateway's chain is gone; was an older state restored?")
         seq, digest = last or (first, b"")
-        return _Held(seq + 1, digest)
+        return _Held(seq + 1, digest, (erasures or (0,))[0])
 
     def _copy(self, connection: Connection, pairs: Sequence[Pair], link: int) -> tuple[list[Sealed], Counted]:
         """Insert calls and what is below them; their ids and seals, and what they add up to.

@@ -9,8 +9,8 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
 
 _PACKAGE = "gateway.ledger"
-# A table of the newest migration that reports need.
-_NEWEST = "usage_hours"
+# Tables of the newest migrations that reports need.
+_NEEDED = ("decision_hours", "reseals")
 
 
 @contextmanager
@@ -38,9 +38,9 @@ def ledger_reader(
             if reader.kind == "postgres" and not reader.has_table("migrations"):
                 yield None
                 return
-            if not reader.has_table(_NEWEST):
+            if not all(map(reader.has_table, _NEEDED)):
                 reason = "an older version of the gateway wrote it; start this version of the gateway once"
-                raise LedgerUnavailable(f"the ledger cannot be read: {reason}")
+                raise LedgerUnavailable(f"the ledger {place.name} cannot be read: {reason}")
             yield reader
     except StoreUnavailable as error:
         raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error

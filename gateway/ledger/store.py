@@ -76,6 +76,7 @@ class SqliteLedger:
         self._connection: sqlite3.Connection | None = None
         self._rollup: RollUp | None = None
         self._identity = (0, 0)
+        self._erasures = 0
 
     def __enter__(self) -> Self:
         """Raises:
@@ -205,8 +206,17 @@ class SqliteLedger:
             connection = self._connection
             assert connection is not None, "just opened"
             connection.execute("BEGIN IMMEDIATE")
+            self._follow_erasures(connection)
             yield connection
             connection.execute("COMMIT")
+
+    def _follow_erasures(self, connection: sqlite3.Connection) -> None:
+        """Somebody else may have taken people out: ids of names and of inputs that are remembered may be gone."""
+        (erasures,) = connection.execute(self._queries["last_erasure"]).fetchone()
+        if erasures != self._erasures:
+            self._erasures = erasures
+            self._people.clear()
+            self._rollup = RollUp(connection)
 
     @contextmanager
     def _errors_named(self) -> Generator[None]:

@@ -1,7 +1,7 @@
 """The words of limits: what one figure of one limit counts, and what a call needs of it.
 
-A limit of limits.yaml has figures (`requests_per_minute`, `usd_per_month`); applied to one call, each is a Bound with a
-counter of its own. What holds the counters (this process, Redis) knows bounds and nothing else.
+A limit of limits.yaml has figures (`requests_per_minute`, `cost_per_month`); applied to one call, each is a Bound with
+a counter of its own. What holds the counters (this process, Redis) knows bounds and nothing else.
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,17 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Dimension = Literal["requests", "input_tokens", "output_tokens", "tokens", "usd", "concurrent_requests"]
+Dimension = Literal["requests", "input_tokens", "output_tokens", "tokens", "cost", "concurrent_requests"]
 DIMENSIONS: tuple[Dimension, ...] = (
-    *("requests", "input_tokens", "output_tokens", "tokens", "usd", "concurrent_requests"),
+    *("requests", "input_tokens", "output_tokens", "tokens", "cost", "concurrent_requests"),
 )
 # What a limit does when it is reached: refuses; lets pass and says so; keeps the call waiting for a while first.
 OnExceeded = Literal["refuse", "warn", "queue"]
 # What holds while the store that replicas share is away: this process's part of the limit; nothing; anything.
 OnStoreFailure = Literal["local_share", "refuse", "allow"]
+# What a limit on money does with a call whose price nobody knows: refuses it; does not count it; counts it at the
+# provider's highest price.
+OnUnpriced = Literal["deny", "allow", "charge_ceiling"]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -41,7 +44,8 @@ class Bound(msgspec.Struct, frozen=True):
     """One figure of one limit as it applies to one call.
 
     Attributes:
-        name: the figure's name, `tokens_per_minute`. maximum: in units of the dimension; of `usd`, nano-units.
+        name: the figure's name, `tokens_per_minute`.
+        maximum: in units of the dimension; of `cost`, nano-units of the price book's currency.
         scope: `(("tenant", "bank"), ("team", "bank/loans"))`: what has this counter to itself.
         key: the counter's name: limit, figure and scope. tag: the part of the scope that all its counters share
             (the tenant; empty for those of nobody in particular): counters with one tag live together in a cluster.
@@ -59,6 +63,7 @@ class Bound(msgspec.Struct, frozen=True):
     tag: str = ""
     on_exceeded: OnExceeded = "refuse"
     on_store_failure: OnStoreFailure = "local_share"
+    on_unpriced: OnUnpriced = "charge_ceiling"
     queue_s: float = 0.0
     raised_until: float | None = None
 
@@ -76,9 +81,21 @@ class Need(msgspec.Struct, frozen=True):
         """The amount in the dimension's unit; what is not known counts as nothing."""
         if dimension == "tokens":
             return self.input_tokens + self.output_tokens
-        if dimension == "usd":
+        if dimension == "cost":
             return self.nano or 0
         return 1 if dimension == "concurrent_requests" else getattr(self, dimension)
+
+    def amounts(self) -> dict[Dimension, int]:
+        """All of them."""
+        into, out = self.input_tokens, self.output_tokens
+        return {
+            "requests": self.requests,
+            "input_tokens": into,
+            "output_tokens": out,
+            "tokens": into + out,
+            "cost": self.nano or 0,
+            "concurrent_requests": 1,
+        }
 
 
 NOTHING = Need(nano=0, requests=0)
@@ -87,12 +104,13 @@ NOTHING = Need(nano=0, requests=0)
 class Refusal(msgspec.Struct, frozen=True):
     """Which bound said no, and how full it is. `current` includes reservations. `retry_after_s`: when it would say yes
     if nothing else came; for concurrency, which nobody can foresee, one second. `store_away`: it said no because the
-    store is away, and the limit says `refuse` then."""
+    store is away, and the limit says `refuse` then. `levels`: of all bounds where whoever counts knows them anyway."""
 
     bound: Bound
     current: int
     retry_after_s: float
     store_away: bool = False
+    levels: "Sequence[Level]" = ()
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -130,4 +148,8 @@ class Counters(Protocol):
     def settle(self, hold: Hold, used: Need) -> None:
         """Replace the estimate by the truth and give the concurrency back. `used.requests` 0 gives the request back
         too (nothing was asked of anybody). Plain and quick: it is one of a call's endings."""
+        ...
+
+    async def levels(self, bounds: Sequence[Bound]) -> Sequence[Level]:
+        """How full each bound is now, in their order; counts nothing."""
         ...

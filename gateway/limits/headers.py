@@ -1,17 +1,96 @@
-"""Quotas in the headers of OpenAI's API, which its SDKs and many tools read."""
+"""Quotas in the headers that clients read: OpenAI's, and Anthropic's on answers in its dialect.
 
-from gateway.limits.counters import Quota
+Sources: OpenAI's page "Rate limits" (resets as durations, `6m0s`), Anthropic's page "Rate limits" (resets as RFC 3339
+times). Of several bounds of one dimension the one that has least left is told. Money has headers of our own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from gateway.core.money import decimal_text
+from gateway.limits.bounds import Bound, Level, Refusal
+
+# (dimension, limit, remaining, reset) by whose they are.
+_Names = tuple[str, str, str, str]
+_OPENAI: tuple[_Names, ...] = (
+    ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+)
 
 
-def quota_headers(requests: Quota | None, tokens: Quota | None) -> dict[str, str]:
-    """`x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; a dimension without a limit has none."""
+def _of_anthropic(dimension: str) -> _Names:
+    name = f"anthropic-ratelimit-{dimension.replace('_', '-')}"
+    return dimension, f"{name}-limit", f"{name}-remaining", f"{name}-reset"
+
+
+_ANTHROPIC: tuple[_Names, ...] = tuple(map(_of_anthropic, ("requests", "tokens", "input_tokens", "output_tokens")))
+
+
+def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str, str]:
+    """What is left; a dimension without a limit has no headers.
+
+    Args:
+        now: Unix seconds.
+    """
+    found = tightest(levels)
     headers: dict[str, str] = {}
-    for name, quota in (("requests", requests), ("tokens", tokens)):
-        if quota is not None:
-            headers[f"x-ratelimit-limit-{name}"] = str(quota.limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(quota.remaining)
-            headers[f"x-ratelimit-reset-{name}"] = duration(quota.reset_s)
+    anthropic = dialect == "anthropic"
+    for dimension, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
+        if (level := found.get(dimension)) is not None:
+            headers[limit] = str(level.bound.maximum)
+            headers[remaining] = str(level.remaining)
+            headers[reset] = moment(now + level.reset_s) if anthropic else duration(level.reset_s)
+    if (level := found.get("cost")) is not None:
+        headers["x-gateway-budget-limit"] = decimal_text(level.bound.maximum)
+        headers["x-gateway-budget-remaining"] = decimal_text(level.remaining)
+        headers["x-gateway-budget-reset"] = moment(now + level.reset_s)
     return headers
+
+
+def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
+    """By dimension, the bound that has least left."""
+    found: dict[str, Level] = {}
+    for level in levels:
+        dimension = level.bound.dimension
+        if dimension not in found or level.remaining < found[dimension].remaining:
+            found[dimension] = level
+    return found
+
+
+def refused_level(refusal: Refusal) -> Level:
+    """How full the bound is that said no, where no more is known."""
+    return Level(refusal.bound, min(refusal.current, refusal.bound.maximum), refusal.retry_after_s)
+
+
+def warning(bounds: Sequence[Bound]) -> str:
+    """What `x-gateway-warning` says of limits that a call goes over and that only warn."""
+    return "; ".join(f"limit {bound.limit_id} exceeded: {shown(bound)} {words(bound)}" for bound in bounds)
+
+
+def words(bound: Bound) -> str:
+    return bound.name.replace("_", " ")
+
+
+def shown(bound: Bound, amount: int | None = None) -> str:
+    """An amount of the bound's dimension, its maximum if none is given, as people write it."""
+    amount = bound.maximum if amount is None else amount
+    return decimal_text(amount) if bound.dimension == "cost" else str(amount)
+
+
+def scope_text(bound: Bound) -> str:
+    return ", ".join(f"{word} {value or '(none)'}" for word, value in bound.scope) or "everybody"
+
+
+def moment(unix_s: float) -> str:
+    """RFC 3339, in whole seconds: the nearest, so that a period's end is its end however long the sum took."""
+    return _second(round(unix_s))
+
+
+@lru_cache(maxsize=1_000)
+def _second(unix_s: int) -> str:
+    """Remembered: the same few come in every answer."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:

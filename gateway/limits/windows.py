@@ -1,58 +1,191 @@
-"""A sliding-window counter: two aligned buckets, the older one counted by how much of it the window still covers.
+"""What one counter counts over time: the arithmetic, without a clock and without a store.
 
-    used(now) = current + previous × (1 − how far now is into the current bucket)
+A sliding window of length W in n slices keeps n + 1 buckets of W / n each. The n newest count whole, the one that is
+leaving by how much of it the window still covers:
 
-Admitting only while `used + amount <= limit` keeps every aligned window within the limit, because `current` alone
-never exceeds it. A burst at the end of one bucket and another at the start of the next cannot both be full, because
-the first is still counted against the second. It takes two numbers a counter, whatever the rate.
+    used(now) = sum of the n newest + leaving × (1 − how far now is into the newest)
+
+Admitting only while `used + amount <= limit` keeps every window that is aligned to the slices within the limit, because
+the n newest alone never exceed it; so does every stretch of W − W/n, wherever it begins. Two bursts just less than W
+apart, both at the end of a slice, can come to twice the limit; steady traffic never exceeds it. It takes n + 1 numbers
+a counter, whatever the rate.
 """
 
-import msgspec
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.limits.bounds import Span
+from gateway.limits.periods import period_of
+
+_DAY_S = 86_400.0
 
 
-class Window(msgspec.Struct):
-    """One counter. `index`: number of the current bucket since the epoch of the clock that is used."""
+class Counted(Protocol):
+    """What has been counted for one span. Time must not go back between two calls.
 
-    seconds: float
-    index: int = -1
-    current: int = 0
-    previous: int = 0
+    Attributes:
+        place: where what is counted now goes; to be handed to `add` when it is corrected later.
+        ends: before that `roll` changes nothing.
+    """
+
+    span: Span
+    place: float
+    ends: float
 
     def roll(self, now: float) -> None:
-        """Move to the bucket of `now`. A clock that steps back changes nothing."""
-        index = int(now // self.seconds)
-        if index <= self.index:
-            return
-        self.previous = self.current if index == self.index + 1 else 0
-        self.current = 0
-        self.index = index
+        """Move to `now`. Comes before everything else."""
+        ...
 
-    def used(self, now: float) -> float:
-        """What counts against the limit at `now`. Call `roll` first."""
-        if not self.previous:
-            return self.current
-        into = min(1.0, max(0.0, now / self.seconds - self.index))
-        return self.current + self.previous * (1.0 - into)
+    def used(self, now: float) -> float: ...
+
+    def add(self, place: float, amount: int) -> None:
+        """Count so much more (less, if negative) where `place` is; nothing, where that has left the span."""
+        ...
+
+    def seed(self, at: float, amount: int) -> None:
+        """Count what was used at an earlier time."""
+        ...
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
-        """Seconds until `amount` more would fit, if nothing else comes; a window's length if never."""
-        over = self.used(now) + amount - limit
-        if over <= 0:
-            return 0.0
-        left = (self.index + 1) * self.seconds - now
-        # Within this bucket only the previous one shrinks; after it, what is now current does.
-        if self.previous and over <= self.previous * left / self.seconds:
-            return over * self.seconds / self.previous
-        rest = self.current + amount - limit
-        if rest <= 0:
-            return left
-        if amount > limit or not self.current:
-            return self.seconds
-        return left + rest * self.seconds / self.current
+        """Seconds until `amount` more would fit, if nothing else comes; the span's length if never."""
+        ...
 
-    def correct(self, taken_in: int, difference: int) -> None:
-        """Settle a reservation made in bucket `taken_in`: add what was used beyond it, or give back (negative)."""
-        if taken_in == self.index:
-            self.current = max(0, self.current + difference)
-        elif taken_in == self.index - 1:
-            self.previous = max(0, self.previous + difference)
+    def reset_s(self, now: float) -> float:
+        """Seconds until nothing that is counted now is counted any more."""
+        ...
+
+
+class Sliding:
+    """The last `span.seconds`. `buckets`: the one that is leaving first, the newest last."""
+
+    __slots__ = ("_newest", "buckets", "ends", "place", "slice_s", "span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.slice_s = span.seconds / span.slices
+        self.place: float = -1
+        self.ends = float("-inf")
+        self.buckets = [0] * (span.slices + 1)
+        self._newest = 0  # the sum of all buckets but the first
+
+    def roll(self, now: float) -> None:
+        index = now // self.slice_s
+        if index <= self.place:
+            return
+        steps, length = int(index - self.place), len(self.buckets)
+        kept = self.buckets[steps:]
+        self.buckets = kept + [0] * (length - len(kept))
+        self._newest = sum(self.buckets) - self.buckets[0]
+        self.place = index
+        self.ends = (index + 1) * self.slice_s
+
+    def used(self, now: float) -> float:
+        leaving = self.buckets[0]
+        return self._newest + leaving * (1.0 - self._into(now)) if leaving else self._newest
+
+    def _into(self, now: float) -> float:
+        return min(1.0, max(0.0, now / self.slice_s - self.place))
+
+    def add(self, place: float, amount: int) -> None:
+        at = len(self.buckets) - 1 - int(self.place - place)
+        if at >= 0:
+            self.buckets[at] += amount
+            if at:
+                self._newest += amount
+
+    def seed(self, at: float, amount: int) -> None:
+        self.add(min(self.place, at // self.slice_s), amount)
+
+    def wait_s(self, now: float, amount: int, limit: int) -> float:
+        over = self.used(now) + amount - limit
+        waited, covered = 0.0, 1.0 - self._into(now)
+        for bucket in self.buckets:
+            if over <= 0:
+                return waited
+            if bucket and over <= bucket * covered:
+                return waited + over / bucket * self.slice_s
+            over -= bucket * covered
+            waited, covered = waited + covered * self.slice_s, 1.0
+        return self.span.seconds if over > 0 else waited
+
+    def reset_s(self, now: float) -> float:
+        return max(0.0, (self.place + len(self.buckets)) * self.slice_s - now)
+
+
+class Calendar:
+    """The running day or month of a time zone. `place`: when it began, in Unix seconds."""
+
+    __slots__ = ("amount", "ends", "place", "span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.place: float = 0.0
+        self.ends = float("-inf")
+        self.amount = 0
+
+    def roll(self, now: float) -> None:
+        if now >= self.ends:
+            self.place, self.ends = period_of(self.span, now)
+            self.amount = 0
+
+    def used(self, now: float) -> float:  # noqa: ARG002  the protocol's signature
+        return self.amount
+
+    def add(self, place: float, amount: int) -> None:
+        if place == self.place:
+            self.amount += amount
+
+    def seed(self, at: float, amount: int) -> None:
+        if self.place <= at < self.ends:
+            self.amount += amount
+
+    def wait_s(self, now: float, amount: int, limit: int) -> float:
+        return 0.0 if self.amount + amount <= limit else max(0.0, self.ends - now)
+
+    def reset_s(self, now: float) -> float:
+        return max(0.0, self.ends - now)
+
+
+class UnderWay:
+    """What is under way now. Nobody can foresee when it ends: one second is what is told."""
+
+    __slots__ = ("amount", "ends", "place", "span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.place: float = 0.0
+        self.ends = float("inf")
+        self.amount = 0
+
+    def roll(self, now: float) -> None:
+        pass
+
+    def used(self, now: float) -> float:  # noqa: ARG002
+        return self.amount
+
+    def add(self, place: float, amount: int) -> None:  # noqa: ARG002
+        self.amount += amount
+
+    def seed(self, at: float, amount: int) -> None:
+        pass
+
+    def wait_s(self, now: float, amount: int, limit: int) -> float:  # noqa: ARG002
+        return 0.0 if self.amount + amount <= limit else 1.0
+
+    def reset_s(self, now: float) -> float:  # noqa: ARG002
+        return 1.0 if self.amount else 0.0
+
+
+_KINDS: dict[str, Callable[[Span], Counted]] = {"sliding": Sliding, "calendar": Calendar, "now": UnderWay}
+
+
+def counted(span: Span) -> Counted:
+    """An empty counter for the span."""
+    return _KINDS[span.kind](span)
+
+
+def longest_s(span: Span) -> float:
+    """How far back what it counts can lie, in seconds: at most, for a calendar's span."""
+    if span.kind == "calendar":
+        return (32 if span.unit == "month" else 2) * _DAY_S
+    return span.seconds + span.seconds / span.slices if span.kind == "sliding" else 0.0

@@ -4,6 +4,7 @@ Each upstream call is an attempt with charges of its own. The one that served is
 mirrors and judges cost goes to accounts of their own (`core/attempt.py`).
 """
 
+from gateway.catalogue.prices import Priced
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.record import Outcome
@@ -74,6 +75,18 @@ def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
         attempt.pricing, attempt.unpriced = "unpriced", "the upstream did not say what was used"
         return
     provider, _, model = attempt.target.partition("/")
-    costed = parts.prices.value.charges(provider, model, usage, attempt.started_ns / 1e9)
+    asked = Priced(
+        provider=provider,
+        model=model,
+        served_model=attempt.served_model,
+        usage=usage,
+        terms=attempt.terms,
+        at_s=attempt.started_ns / 1e9,
+        duration_us=attempt.duration_us,
+        tenant=call.record.tenant,
+        team=call.record.team,
+        paid=bool(attempt.account),
+    )
+    costed = parts.prices.value.charges(asked)
     attempt.pricing, attempt.price_version, attempt.unpriced = costed.pricing, costed.price_version, costed.unpriced
     attempt.charges = costed.charges

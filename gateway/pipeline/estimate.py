@@ -1,6 +1,7 @@
 """What a call will use, from its own fields: for reservations, and for records of calls that were cut."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import msgspec
@@ -20,18 +21,50 @@ CONFIGS = ("generationConfig", "generation_config")
 # No answer is as long; larger numbers fit into nothing that keeps or compares them.
 MOST = 2**53
 MAX_DIGITS = 32
+IMAGE_TOKENS = 6_240  # OpenAI's for 1024x1536 in high quality
+AUDIO_MS_PER_TOKEN = 50  # twice as many as OpenAI's models make of sound
+AUDIO_TOKENS_PER_CHARACTER = 2
+SOUND_BYTES_PER_MS = 2  # 16 kbit/s
 CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
 
 
-def all_tokens(call: Call, default_output: int) -> int:
-    """Tokens of the request and of the longest answer it allows."""
-    if call.operation.name in _WITHOUT_TEXT_OUTPUT:
-        return input_tokens(call)
+def estimated_usage(call: Call, default_output: int) -> Usage:
+    """What the request and the longest answer that it allows may use."""
+    operation = call.operation.name
+    if operation in _WITHOUT_TEXT_OUTPUT:
+        meters = _MEASURED.get(operation)
+        return Usage(input_tokens=input_tokens(call), **(meters(call) if meters is not None else {}))
     choices = _largest(call, CHOICE_FIELDS)
-    return input_tokens(call) + estimate_output(most_output(call), choices, default_output)
+    output = estimate_output(most_output(call), choices, default_output)
+    return Usage(input_tokens=input_tokens(call), output_tokens=output)
+
+
+def _spoken(call: Call) -> int:
+    text = call.fields.get("input")
+    return len(text) if isinstance(text, str) else call.record.bytes_in
+
+
+# What is not priced by tokens, by operation. Sound is taken to be packed as closely as speech ever is.
+_MEASURED: Mapping[str, Callable[[Call], dict[str, int]]] = {
+    "images": lambda call: {"images": most_choices(call)},
+    "speech": lambda call: {"characters": _spoken(call)},
+    "transcriptions": lambda call: {"audio_ms": call.record.bytes_in // SOUND_BYTES_PER_MS},
+    "translations": lambda call: {"audio_ms": call.record.bytes_in // SOUND_BYTES_PER_MS},
+    "rerank": lambda call: {"search_units": 1},  # noqa: ARG005
+}
+
+
+def counted_in_tokens(usage: Usage) -> Usage:
+    """The same for a model whose images and sound are priced by their tokens: as many as they ever are."""
+    return Usage(
+        input_tokens=usage.input_tokens,
+        input_audio_tokens=usage.audio_ms // AUDIO_MS_PER_TOKEN,
+        output_audio_tokens=usage.characters * AUDIO_TOKENS_PER_CHARACTER,
+        output_image_tokens=usage.images * IMAGE_TOKENS,
+    )
 
 
 def most_output(call: Call) -> int:

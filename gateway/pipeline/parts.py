@@ -13,8 +13,10 @@ from gateway.core.live import Live
 from gateway.core.model import Catalogue, Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Record
+from gateway.core.target import Target
+from gateway.core.usage import Usage
 from gateway.identity.tenants import Tenants
-from gateway.limits.counters import Counters, Refusal
+from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
 from gateway.responses.store import Stored
 
@@ -25,6 +27,24 @@ class RecordJournal(Protocol):
     def opened(self, record: Record) -> None: ...
 
     def closed(self, record: Record) -> None: ...
+
+
+class LimitReports(Protocol):
+    """Who is told what limits do."""
+
+    def limited(self, refusal: Refusal) -> None: ...
+
+    def warned(self, bounds: Sequence[Bound]) -> None:
+        """Of limits that only warn, those that a call goes over."""
+        ...
+
+    def waited(self, bound: Bound, seconds: float) -> None:
+        """A call was kept waiting for room."""
+        ...
+
+    def counted(self, levels: Sequence[Level]) -> None:
+        """How full the bounds of a call are; told where there are limits on money."""
+        ...
 
 
 class ResponseMemory(Protocol):
@@ -41,6 +61,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
+    choose: of permitted targets the one that a call will go to, or None: none can be reached from here.
+    estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds); None:
+        no price is known. ceiling_cost: the same by the highest prices that the target's provider has for anything.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -56,8 +79,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Live[Tenants]
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
+    choose: Callable[[Sequence[Permit]], Permit | None]
+    estimate_cost: Callable[[Target, Usage, Principal, float], int | None]
+    ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
     counters: Counters
-    limited: Callable[[Refusal], None]
+    limiting: LimitReports
     journal: RecordJournal
     journal_failed: Callable[[OSError], None]
     responses: ResponseMemory | None

@@ -1,34 +1,41 @@
 """Reserve before the call, settle after it, tell the caller what is left."""
 
-import math
 from collections.abc import Sequence
 
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.faults import NotAllowed, RateLimited
-from gateway.limits.counters import Refusal
-from gateway.limits.headers import quota_headers
-from gateway.limits.rules import Applied
-from gateway.pipeline.estimate import all_tokens, known_usage
+from gateway.core.principal import Principal
+from gateway.core.target import Target
+from gateway.core.usage import Usage
+from gateway.limits.bounds import NOTHING, Bound, Need, Refusal
+from gateway.limits.headers import quota_headers, refused_level, warning
+from gateway.limits.matching import NOTHING_ASKED, Asked
+from gateway.limits.waiting import Waiting
+from gateway.pipeline.estimate import counted_in_tokens, estimated_usage
+from gateway.pipeline.limit_refusals import refuse_what_never_fits, refused, unpriced
 from gateway.pipeline.parts import Parts
 
 
 def rate_limit(parts: Parts) -> Layer:
-    clock, counters, limits = parts.clock, parts.counters, parts.limits
+    counters, limits, now = parts.counters, parts.limits, parts.clock.now
+    waiting = Waiting(counters, parts.clock.monotonic, parts.limiting.waited)
 
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
             policy = limits.value
-            applying = policy.applying(call.caller, call.permits[0].model.name)
-            if not applying:
+            # The limits on the target that it will go to: another one that policy permits as well may cost less.
+            permit = parts.choose(call.permits) or call.permits[0]
+            asked = asked_of(call) if policy.asks else NOTHING_ASKED
+            at = now()
+            bounds = policy.bounds(call.caller, permit.model.name, at, asked)
+            if not bounds:
                 return await service(call)
-            needed = all_tokens(call, policy.default_output_tokens)
-            _refuse_what_never_fits(applying, needed)
-            hold = await counters.reserve(applying, needed, clock.now())
-            if isinstance(hold, Refusal):
-                parts.limited(hold)
-                raise _refused(hold)
-            call.on_end(lambda: counters.settle(hold, used_tokens(call), clock.now()))
-            call.reply_headers.update(quota_headers(hold.requests, hold.token_quota))
+            usage = estimated_usage(call, policy.default_output_tokens)
+            nano: int | None = 0
+            if policy.counts_money and call.operation.billed:
+                bounds, nano = priced(bounds, permit.model.target, usage, call.caller, at, parts)
+            need = Need(usage.total_input, usage.total_output, nano)
+            refuse_what_never_fits(bounds, need)
+            await _admit(call, bounds, need, parts, waiting)
             return await service(call)
 
         return limited
@@ -36,43 +43,84 @@ def rate_limit(parts: Parts) -> Layer:
     return layer
 
 
-def _refuse_what_never_fits(applying: Sequence[Applied], needed: int) -> None:
-    """To wait would not help: the call alone is larger than a whole minute's tokens.
+async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, waiting: Waiting) -> None:
+    """Reserve, and see to it that the reservation is settled however the call ends.
 
     Raises:
-        NotAllowed: with the limit, and what the call was taken to need.
+        RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
     """
-    for applied in applying:
-        most = applied.limit.tokens_per_minute
-        if most is not None and needed > most:
-            raise NotAllowed(
-                f"the call may need {needed} tokens and limit `{applied.limit.id}` allows {most} a minute; "
-                "send less, ask for less with `max_tokens`, or have the limit raised",
-                code="request_exceeds_limit",
-                details={"limit": applied.limit.id, "needed": needed, "maximum": most},
-            )
+    clock, counters, reports = parts.clock, parts.counters, parts.limiting
+    began = clock.monotonic()
+    try:
+        hold = await waiting.reserve(bounds, need)
+    finally:
+        if any(bound.queue_s for bound in bounds):
+            call.record.queued_us += int((clock.monotonic() - began) * 1e6)
+    dialect = call.operation.dialect
+    if isinstance(hold, Refusal):
+        reports.limited(hold)
+        call.reply_headers.update(quota_headers(hold.levels or [refused_level(hold)], dialect, clock.now()))
+        raise refused(hold, clock.now())
+
+    def settle() -> None:
+        counters.settle(hold, used(call, need, bounds, parts))
+        waiting.freed(bounds)
+
+    call.on_end(settle)
+    call.reply_headers.update(quota_headers(hold.levels, dialect, clock.now()))
+    if parts.limits.value.counts_money:
+        reports.counted(hold.levels)
+    if hold.warned:
+        reports.warned(hold.warned)
+        call.reply_headers["x-gateway-warning"] = warning(hold.warned)
 
 
-def used_tokens(call: Call) -> int:
-    """What the call turned out to use; 0 for one that never reached its upstream."""
-    usage, _ = known_usage(call)
-    return 0 if usage is None else usage.total_tokens
+def asked_of(call: Call) -> Asked:
+    record = call.record
+    return Asked(record.user, record.prompt_id, record.agent, record.run_id)
 
 
-def _refused(refusal: Refusal) -> RateLimited:
-    words = refusal.dimension.replace("_", " ")
-    return RateLimited(
-        f"limit `{refusal.rule_id}` reached: {refusal.limit} {words} for {refusal.scope}; "
-        f"{refusal.current} in use; try again in {refusal.retry_after_s:.1f} s",
-        headers={
-            "retry-after": str(max(1, math.ceil(refusal.retry_after_s))),
-            "retry-after-ms": str(max(1, math.ceil(refusal.retry_after_s * 1000))),
-        },
-        details={
-            "limit": refusal.rule_id,
-            "dimension": refusal.dimension,
-            "scope": refusal.scope,
-            "maximum": refusal.limit,
-            "current": refusal.current,
-        },
-    )
+def priced(
+    bounds: Sequence[Bound], target: Target, usage: Usage, caller: Principal, at: float, parts: Parts
+) -> tuple[Sequence[Bound], int | None]:
+    """What the call may cost, and the bounds that count it: without a known price, each limit on money says what then.
+
+    Raises:
+        NotAllowed: one says that it is not made then, or nobody knows even the highest that it could cost.
+    """
+    if not any(bound.dimension == "cost" for bound in bounds):
+        return bounds, 0
+    nano = parts.estimate_cost(target, usage, caller, at)
+    if nano is None and not usage.total_output:
+        nano = parts.estimate_cost(target, counted_in_tokens(usage), caller, at)
+    if nano is not None:
+        return bounds, nano
+    bounds = [bound for bound in bounds if bound.dimension != "cost" or bound.on_unpriced != "allow"]
+    counting = [bound for bound in bounds if bound.dimension == "cost"]
+    if not counting:
+        return bounds, None
+    ceiling = None
+    if all(bound.on_unpriced == "charge_ceiling" for bound in counting):
+        ceiling = parts.ceiling_cost(target, usage, caller, at)
+    if ceiling is None:
+        raise unpriced(next((one for one in counting if one.on_unpriced == "deny"), counting[0]), target)
+    return bounds, ceiling
+
+
+def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:
+    """What the call turned out to use. The record knows: it has been priced by the time this is asked."""
+    record = call.record
+    asked = call.served.asked or len(call.attempts) > 1
+    if not asked and record.outcome != "completed":
+        return NOTHING  # nothing was asked of anybody
+    usage = record.usage
+    if usage is None:
+        # Whole and billed, but nobody says what it used: what was taken for it stands.
+        return need if record.pricing == "unpriced" else Need()
+    nano = record.cost_nano
+    if nano is None and record.pricing == "unpriced" and any(bound.dimension == "cost" for bound in bounds):
+        nano = need.nano
+        if call.target is not None:
+            ceiling = parts.ceiling_cost(call.target, usage, call.caller, record.started_ns / 1e9)
+            nano = need.nano if ceiling is None else ceiling
+    return Need(usage.total_input, usage.total_output, nano)

@@ -212,3 +212,27 @@ PROFILES: Mapping[str, Profile] = {
         families="anthropic",
     ),
 }
+
+# Kind → the name under which genai-prices publishes what it asks. Models on Azure, Bedrock and Vertex have prices of
+# their own; what Azure and Google do not list costs there what its maker asks. Kinds that are missing have no published
+# prices.
+PRICED_AS: Mapping[str, str] = {
+    "openai": "openai",
+    "azure": "azure",
+    "anthropic": "anthropic",
+    "gemini": "google",
+    "vertex": "google",
+    "vertex-anthropic": "google",
+    "bedrock": "aws",
+    "groq": "groq",
+    "mistral": "mistral",
+    "deepseek": "deepseek",
+    "together": "together",
+    "openrouter": "openrouter",
+    "xai": "x-ai",
+    "perplexity": "perplexity",
+    "cerebras": "cerebras",
+    "fireworks": "fireworks",
+    "moonshot": "moonshotai",
+    "voyage": "voyageai",
+}

@@ -64,5 +64,8 @@ class Router:
         headers = call.reply_headers
         headers["x-gateway-target"] = model.place
         if model.life.deprecated_from is not None:
-            headers.update(lifecycle_headers(model, self._now()))
+            told = lifecycle_headers(model, self._now())
+            if "x-gateway-warning" in told and (before := headers.get("x-gateway-warning")):
+                told["x-gateway-warning"] = f"{before}; {told['x-gateway-warning']}"
+            headers.update(told)
         return await self.providers[model.target.provider](call)

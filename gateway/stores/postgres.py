@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -156,6 +157,21 @@ def in_psycopg(query: str) -> str:
         return f"%({name})s" if name else found[0].replace("%", "%%")
 
     return _WORDS.sub(form, query)
+
+
+def changed(
+    connection: Connection, query: str, values: Mapping[str, Any] | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """Run a query with `:name` parameters; its rows, whole, and how many rows it changed or found."""
+    # Values are written into the query's text by libpq's rules: none needs a type then.
+    with psycopg.ClientCursor(connection, row_factory=dict_row) as cursor:
+        cursor.execute(in_psycopg(query).encode(), values or {})
+        found = [] if cursor.description is None else cursor.fetchall()
+        # Sums of 64-bit numbers come as `numeric`.
+        rows = [
+            {name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()} for row in found
+        ]
+        return rows, cursor.rowcount
 
 
 def postgres_queries(package: str) -> Mapping[str, str]:

@@ -26,9 +26,10 @@ WHO = ("tenant", "team", "model")
 # The GenAI conventions' boundaries, with three below for what is refused or comes from a model nearby.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+STORE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 LOOP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
-Mode = Literal["livesum", "livemax", "livemostrecent"]
+Mode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
 
 
 class Metrics:
@@ -60,7 +61,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
-        self.limited = counter("limit_rejections", "Calls refused by a limit.", "rule", "dimension")
+        self.limits = LimitMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
@@ -83,6 +84,7 @@ class Metrics:
         self.drain_errors = counter("ledger_drain_errors", "Rounds in which the ledger could not be written.")
         self.quarantined = counter("ledger_quarantined_lines", "Journal lines that could not be read.")
         self.drain_lag = gauge("ledger_lag_bytes", "Journal bytes not yet in the ledger.", mode="livemax")
+        self.alerts = AlertMetrics(kinds)
         # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
         self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
@@ -155,6 +157,7 @@ class Metrics:
                 if count:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
+        self.limits.store_seconds.flush()
         self._refusals.clear()
         self._upstreams.clear()
         for wait in self._waits.values():
@@ -217,6 +220,24 @@ class _Kinds:
         return self._library.Histogram(f"gateway_{name}", text, labels, registry=self.registry, buckets=buckets)
 
 
+class LimitMetrics:
+    """What limits do, by their ids and figures: a file has so many and no more."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        labels = ("rule", "dimension")
+        counter, gauge = kinds.counter, kinds.gauge
+        self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
+        self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
+        self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
+        # One worker that cannot reach it is enough to be looked at.
+        self.store_up = gauge("limit_store_up", "1 while Redis answers every worker.", mode="livemin")
+        self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
+        self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
+        self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)
+        self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
+        self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
+
+
 class Mirrored:
     """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
 
@@ -232,3 +253,11 @@ class Mirrored:
         last = self._seen.get(self._key, 0)
         self._seen[self._key] = total
         self._counter.inc(total - last if total >= last else total)
+
+
+class AlertMetrics:
+    """What was told about money, and to whom it was tried to tell it."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        self.told = kinds.counter("alerts", "What was told, once each.", "kind")
+        self.deliveries = kinds.counter("alert_deliveries", "Attempts to tell a webhook.", "result")

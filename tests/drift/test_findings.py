@@ -342,3 +342,11 @@ def test_the_shipped_policies_lack_nothing_but_what_their_approval_names() -> No
             fact for model in policies.catalogue.models.values() if model.name == card.name for fact in model.missing
         }
         assert set(card.life.approved.despite) == told, "what is told is not named as missing"
+
+
+def test_of_raises_of_limits(folder: Folder) -> None:
+    text = "limits:\n  - id: a\n    requests_per_day: 5\n    raises:\n      - {factor: 2, until: 2026-06-14, owner: o@example.com, reason: r}\n"
+    folder.write("limits.yaml", text)
+    said = "limits.yaml:5 raise_over: the raise of `a` by o@example.com ended on 2026-06-14, and does nothing any more"
+    assert folder.told() == [said]
+    assert folder.told("2026-06-14") == []

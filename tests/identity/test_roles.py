@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from gateway.config import read_config
 from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import PastDeps
 from gateway.identity.keys import OperatorCredentials
@@ -25,7 +26,7 @@ from tests.identity.issuing import provider
 
 KEYS: dict[str, Any] = {role: f"gwo-{role}-{'x' * 16}" for role in ROLES}
 # What each role may call; written out, so that a slip in the table of roles or of rows is seen here.
-VIEWER = {"list_tenants", "list_models", "usage", "status"}
+VIEWER = {"list_tenants", "list_models", "list_limits", "usage", "status"}
 MAY = {
     "viewer": VIEWER,
     "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
@@ -49,6 +50,10 @@ def store(tmp_path: Path) -> Iterator[KeyStore]:
         yield opened
 
 
+async def no_limits(question: LimitsQuestion) -> list[LimitLevel]:
+    return []
+
+
 @pytest.fixture
 def deps(store: KeyStore) -> AdminDeps:
     return AdminDeps(
@@ -59,6 +64,7 @@ def deps(store: KeyStore) -> AdminDeps:
         usage=lambda *_: [],
         explain=lambda asked: {"asked": asked.model},
         past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
+        limits=no_limits,
         status=dict,
     )
 

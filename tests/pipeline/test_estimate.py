@@ -10,7 +10,7 @@ from gateway.core.record import Outcome, Record
 from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
-from gateway.pipeline.estimate import all_tokens, known_usage
+from gateway.pipeline.estimate import estimated_usage, known_usage
 
 DEFAULT = 1_000
 
@@ -28,7 +28,7 @@ def call(body: dict[str, Any], name: str = "chat") -> Call:
 
 def output(body: dict[str, Any], name: str = "chat") -> int:
     made = call(body, name)
-    return all_tokens(made, DEFAULT) - (made.record.bytes_in // 3 + 1)
+    return estimated_usage(made, DEFAULT).total_tokens - (made.record.bytes_in // 3 + 1)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_what_makes_no_text_reserves_no_answer() -> None:
 
 def test_images_count_by_the_piece() -> None:
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:," + "A" * 90_000}}]}
-    assert 1_000 < all_tokens(call({"messages": [picture], "max_tokens": 1}), DEFAULT) < 1_100
+    assert 1_000 < estimated_usage(call({"messages": [picture], "max_tokens": 1}), DEFAULT).total_tokens < 1_100
 
 
 def test_an_earlier_conversation_is_input_too() -> None:
     """Before the call, and where a client hung up and nobody else can say."""
     made = call({"input": "and?", "max_output_tokens": 1}, "responses")
-    alone = all_tokens(made, DEFAULT)
+    alone = estimated_usage(made, DEFAULT).total_tokens
     made.recalled = Recalled("p", native=False, items=(), size=30_000, inline_parts=2)
-    assert all_tokens(made, DEFAULT) == alone + 12_000
+    assert estimated_usage(made, DEFAULT).total_tokens == alone + 12_000
     made.served.asked, made.record.outcome = True, "cancelled"
     usage, source = known_usage(made)
     assert (usage and usage.input_tokens, source) == (alone - 1 + 12_000, "estimate")

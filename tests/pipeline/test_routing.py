@@ -42,6 +42,12 @@ async def test_only_what_is_deprecated_now_is_told_to_be() -> None:
     now = CLOCK.now()
     past = await routed(permit("here", Life(approved_from=0.0, deprecated_from=now - DAY_S, sunset=now + DAY_S)))
     assert past.reply_headers["deprecation"] == f"@{int(now - DAY_S)}"
+    warned = call_of("chat")
+    warned.reply_headers["x-gateway-warning"] = "limit a exceeded"
+    warned.permits = [permit("here", Life(approved_from=0.0, deprecated_from=now - DAY_S))]
+    with pytest.raises(LookupError):
+        await Router({"here": served}, CLOCK)(warned)
+    assert warned.reply_headers["x-gateway-warning"] == "limit a exceeded; the model m is deprecated"
     to_come = await routed(permit("here", Life(approved_from=0.0, deprecated_from=now + DAY_S)))
     assert "deprecation" not in to_come.reply_headers
     assert "x-gateway-warning" not in to_come.reply_headers

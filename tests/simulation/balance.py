@@ -90,5 +90,8 @@ def _check_chain(world: World) -> None:
 
 
 def _check_limits(worker: Any) -> None:
-    for counter in worker.counters._counters.values():
-        assert counter.concurrent == 0, "every hold was released"
+    assert worker.counters.holds == 0, "every hold was released"
+    for key, counter in worker.counters._counters.items():
+        assert counter.open == 0
+        if "concurrent" in key:
+            assert counter.counted.used(0.0) == 0

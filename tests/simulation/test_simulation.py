@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.runs import Runs
 
-RUNS = 150
+RUNS = 100
 PARTS = 4
 
 

@@ -24,14 +24,15 @@ from gateway.edge.operations import OPERATIONS
 from gateway.ledger.journal import Journal, JournalOptions
 from gateway.ledger.rounds import Rounds
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
-from gateway.limits.counters import LocalCounters
+from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.local import LocalCounters
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
-from gateway.router.router import Router
+from gateway.router.router import Router, choose
 from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
 from tests.simulation.time import VirtualClock
@@ -43,6 +44,9 @@ default_output_tokens: 20
 limits:
   - {id: team-rate, per: [team], requests_per_minute: 20, tokens_per_minute: 3000}
   - {id: key-at-once, per: [key], concurrent_requests: 6}
+  - {id: team-at-once, per: [team], concurrent_requests: 8, on_exceeded: queue, queue_ms: 2000}
+  - {id: team-budget, per: [team], cost_per_month: 1}
+  - {id: money, cost_per_hour: 0.0001, on_exceeded: warn}
 """
 START = 1_760_000_000.0
 MODELS = {"test-model": {"targets": ["mock/real"]}}
@@ -118,6 +122,22 @@ class Ledger:
         self._store.forget(segment)
 
 
+class Quiet:
+    """Nobody is told what limits do."""
+
+    def limited(self, refusal: Refusal) -> None:
+        pass
+
+    def warned(self, bounds: Sequence[Bound]) -> None:
+        pass
+
+    def waited(self, bound: Bound, seconds: float) -> None:
+        pass
+
+    def counted(self, levels: Sequence[Level]) -> None:
+        pass
+
+
 class Worker:
     """One incarnation of a worker: its journal, its counters, its calls."""
 
@@ -126,7 +146,7 @@ class Worker:
         self.disk = Disk(world, name)
         self.disk.__enter__()
         self.flights = InFlight(PatienceOptions(request_body_s=20.0, response_write_s=20.0), clock.monotonic)
-        self.counters = LocalCounters()
+        self.counters = LocalCounters(clock)
         options = ProviderOptions(base_url="http://mock/v1", api_key="k", protocols=("chat",))
         provider = build_provider("mock", options, world.upstream.as_client(), clock.monotonic, 1, None)
         router = Router({"mock": provider}, clock)
@@ -162,7 +182,12 @@ class Worker:
             limits=Live(policies.limits),
             prices=Live(policies.prices),
             counters=self.counters,
-            limited=lambda refusal: None,
+            choose=lambda permits: choose(permits, router.providers),
+            estimate_cost=lambda target, usage, caller, at: (
+                policies.prices.cost(target.provider, target.model, usage, at).nano
+            ),
+            ceiling_cost=lambda target, usage, caller, at: None,
+            limiting=Quiet(),
             journal=self.disk,
             journal_failed=lambda error: None,
             responses=None,

@@ -207,7 +207,12 @@ def test_docstrings_say_what_keys_mean(docstring: str, general: str, special: di
         ("config", "ServerOptions", "max_header_bytes", "all of a request's headers together."),
         ("model", "CardTarget", "region", "where it computes, in the provider's words (`eu-west-1`, `us`, `global`)."),
         ("model", "Approved", "on", "a day such as 2026-11-01 (UTC), or a moment such as 2026-11-01T12:00:00Z"),
-        ("limits", "Limit", "per", "one counter for each distinct combination of these; empty: one counter for all."),
+        (
+            "limits",
+            "Limit",
+            "per",
+            "one counter for each distinct combination of these: tenant, team, key, user, model, model_group, prompt, agent, run, `claim:<name>`; empty: one counter for all.",
+        ),
     ],
 )
 def test_keys_are_described_by_their_types(kind: str, part: str, key: str, said: str) -> None:

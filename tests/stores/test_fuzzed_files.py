@@ -15,7 +15,7 @@ from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
-from gateway.limits.rules import read_limits
+from gateway.limits.loading import read_limits
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.stores.fuzzing import GOOD, Case, cases, written

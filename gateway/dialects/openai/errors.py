@@ -27,6 +27,10 @@ _TYPES: dict[int, str] = {
 }
 
 
+# Which SDKs and their users know from OpenAI for an account without credit: not to be waited for, but to be paid for.
+_TYPES_BY_CODE: dict[str, str] = {"budget_exhausted": "insufficient_quota"}
+
+
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
     """The fault for an upstream's error answer, whatever its body is. Some put the error's fields at the top, some a
     bare string into `error`, FastAPI servers a `detail`."""
@@ -41,7 +45,7 @@ def error_fields(fault: Fault, request_id: str) -> dict[str, object]:
     """The error object for a fault."""
     return {
         "message": fault.message,
-        "type": _TYPES.get(fault.status, "server_error"),
+        "type": _TYPES_BY_CODE.get(fault.code) or _TYPES.get(fault.status, "server_error"),
         "param": fault.param,
         "code": fault.code,
         "gateway": {"request_id": request_id, "blame": fault.blame, **fault.details},

@@ -1,0 +1,65 @@
+"""What a usage costs by a card: whole numbers only, rounded once."""
+
+from msgspec.structs import astuple
+
+from gateway.catalogue.prices.asking import Costed, Priced
+from gateway.catalogue.prices.meters import COUNTED_BY, PER, PRICE_OF
+from gateway.catalogue.prices.rates import Card, Row
+from gateway.core.attempt import Charge
+from gateway.core.money import round_half_even, share_out
+from gateway.core.usage import METERS, Usage
+
+
+def costed(card: Card, asked: Priced) -> Costed:
+    """The charges for it; `card` has no reason against that."""
+    band = card.bands[0] if len(card.bands) == 1 else card.band(asked.usage.total_input)
+    rows: list[Row] = []
+    counts: list[int] = []
+    numbers: list[int] = []
+    for row, count in zip(band.rows, astuple(asked.usage), strict=False):
+        if count:
+            number = row.number
+            if number is None:
+                if not _counted(row.meter, asked.usage):
+                    reason = f"{card.name} has no price for {PRICE_OF[row.meter]}"
+                    return Costed(quantities(asked.usage), "unpriced", card.version, reason)
+                number = 0
+            elif row.meter == "audio_ms" and count < card.least_audio_ms:
+                count = card.least_audio_ms  # noqa: PLW2901  what is billed is what is charged
+            rows.append(row)
+            counts.append(count)
+            numbers.append(count * number)
+    if band.fee.number is not None:
+        rows.append(band.fee)
+        counts.append(1)
+        numbers.append(band.fee.number)
+    if card.gpus:
+        if asked.duration_us <= 0:
+            reason = f"{card.name} is priced by GPU time, and it is not known how long the call took"
+            return Costed(quantities(asked.usage), "unpriced", card.version, reason)
+        rows.append(band.time)
+        counts.append(asked.duration_us * card.gpus)
+        numbers.append(counts[-1] * (band.time.number or 0))
+    costs = _shared(numbers, card.scale)
+    listed = costs
+    if not card.flat:
+        listed = _shared([count * row.listed for row, count in zip(rows, counts, strict=True)], card.scale)
+    charges = [
+        Charge(row.meter, count, row.per, row.rate, row.list_rate, nano, list_nano)
+        for row, count, nano, list_nano in zip(rows, counts, costs, listed, strict=True)
+    ]
+    return Costed(tuple(charges), "priced", card.version)
+
+
+def quantities(usage: Usage) -> tuple[Charge, ...]:
+    """What was used, without a price."""
+    return tuple(Charge(meter, count, PER[meter]) for meter, count in zip(METERS, astuple(usage), strict=True) if count)
+
+
+def _shared(numbers: list[int], scale: int) -> list[int]:
+    return share_out(round_half_even(sum(numbers), scale), numbers, scale)
+
+
+def _counted(meter: str, usage: Usage) -> bool:
+    """Whether tokens that were counted say the same as this meter."""
+    return any(getattr(usage, other) for other in COUNTED_BY.get(meter, ()))

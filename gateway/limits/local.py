@@ -1,0 +1,225 @@
+"""Counters in this process. Nothing here awaits inside a decision, so one over several counters is atomic.
+
+How far a limit can be overshot: not at all by calls under way, however many, because each has its high estimate
+reserved before it starts. When the truth turns out higher than the estimate, by the sum of those differences over the
+calls that were under way at that moment, and by nothing after it: the truth is counted, and the next call is refused.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.limits.bounds import NOTHING, Bound, Level, Need, Refusal
+from gateway.limits.steady import SteadyTime
+from gateway.limits.windows import Counted, counted, longest_s
+
+MAX_COUNTERS = 200_000
+HOLD_S = 4 * 3600.0
+LONG_S = 3600.0
+LOST = msgspec.structs.replace(NOTHING, requests=1)
+
+
+class Counter:
+    """The state of one bound. `open`: holds on it. `born`, `touched`: by the counters' time."""
+
+    __slots__ = ("born", "counted", "open", "touched")
+
+    def __init__(self, counted: Counted, now: float) -> None:
+        self.counted = counted
+        self.open = 0
+        self.born = self.touched = now
+
+
+class LocalHold:
+    """A reservation here: what was taken of each bound, and where it lies."""
+
+    __slots__ = (
+        "__weakref__",
+        "amounts",
+        "bounds",
+        "counters",
+        "due",
+        "expired",
+        "levels",
+        "places",
+        "settled",
+        "warned",
+    )
+
+    def __init__(self, bounds: Sequence[Bound], counters: list[Counter], amounts: list[int], due: float) -> None:
+        self.bounds = bounds
+        self.counters = counters
+        self.amounts = amounts
+        self.places = [counter.counted.place for counter in counters]
+        self.due = due
+        self.expired = self.settled = False
+        self.levels: Sequence[Level] = ()
+        self.warned: Sequence[Bound] = ()
+
+
+class LocalCounters:
+    """Counters of this process alone.
+
+    Args:
+        hold_s: after so long a reservation that nobody has settled is given back. Every call settles its own; this is
+            for one whose ending was lost. If it ends after all, what it used is counted then.
+        maximum: of counters kept at once.
+
+    Attributes:
+        share: by how many every maximum is divided; set by who keeps several processes below one limit.
+        lost: reservations that ran out.
+    """
+
+    def __init__(self, clock: Clock, *, hold_s: float = HOLD_S, maximum: int = MAX_COUNTERS) -> None:
+        self.share = 1
+        self.lost = 0
+        self.time: Callable[[], float] = SteadyTime(clock)
+        self._counters: dict[str, Counter] = {}
+        self._open: set[LocalHold] = set()
+        self._hold_s = hold_s
+        self._maximum = maximum
+        self._sweep_at = self.time() + hold_s / 4
+
+    def __len__(self) -> int:
+        return len(self._counters)
+
+    @property
+    def holds(self) -> int:
+        """Reservations that nobody has settled."""
+        return len(self._open)
+
+    async def reserve(self, bounds: Sequence[Bound], need: Need) -> LocalHold | Refusal:
+        return self.decide(bounds, need)
+
+    def decide(self, bounds: Sequence[Bound], need: Need) -> LocalHold | Refusal:
+        """Count the call against all bounds, or against none."""
+        now = self.time()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        bounds = self._divided(bounds)
+        counters: list[Counter] = []
+        amounts: list[int] = []
+        warned: list[Bound] = []
+        refused: Refusal | None = None
+        known, amount_of = self._counters.get, need.amounts()
+        for bound in bounds:
+            counter = known(bound.key)
+            # The common case, without a call: this runs several times for every call.
+            if counter is None or (here := counter.counted).span is not bound.span or now >= here.ends:
+                counter = self._counter(bound, now)
+            else:
+                counter.touched = now
+            amount = amount_of[bound.dimension]
+            if amount and (used := counter.counted.used(now)) + amount > bound.maximum:
+                if bound.on_exceeded == "warn":
+                    warned.append(bound)
+                else:
+                    wait_s = counter.counted.wait_s(now, amount, bound.maximum)
+                    refused = weightier(refused, Refusal(bound, math.ceil(used), wait_s))
+            counters.append(counter)
+            amounts.append(amount)
+        if refused is not None:
+            return msgspec.structs.replace(refused, levels=_levels(bounds, counters, now))
+        hold = LocalHold(bounds, counters, amounts, now + self._hold_s)
+        for counter, place, amount in zip(counters, hold.places, amounts, strict=True):
+            counter.counted.add(place, amount)
+            counter.open += 1
+        hold.levels, hold.warned = _levels(bounds, counters, now), warned
+        self._open.add(hold)
+        return hold
+
+    def settle(self, hold: Any, used: Need) -> None:
+        """Replace the estimate by the truth. A second time changes nothing."""
+        if not isinstance(hold, LocalHold) or hold.settled:
+            return
+        hold.settled = True
+        self._open.discard(hold)
+        self._correct(hold, used, ended=not hold.expired)
+
+    async def levels(self, bounds: Sequence[Bound]) -> Sequence[Level]:
+        now = self.time()
+        return [_level(bound, self._seen(bound, now), now) for bound in self._divided(bounds)]
+
+    def seed(self, seeds: Iterable[tuple[Bound, float, int]], since: float) -> None:
+        """Count what was used before this process counted: (bound, Unix seconds, amount) each.
+
+        Args:
+            since: from when on whatever the seeds are for has been counted here. Counters older than that know it all.
+        """
+        now = self.time()
+        for bound, at, amount in seeds:
+            counter = self._counter(bound, now)
+            if counter.born >= since:
+                counter.counted.seed(at, amount)
+
+    def _divided(self, bounds: Sequence[Bound]) -> Sequence[Bound]:
+        if self.share == 1:
+            return bounds
+        return [msgspec.structs.replace(bound, maximum=max(1, bound.maximum // self.share)) for bound in bounds]
+
+    def _counter(self, bound: Bound, now: float) -> Counter:
+        counter = self._counters.get(bound.key)
+        # A reloaded file may give a limit other figures: the counts go on under them, unless they are of another span.
+        if counter is None or (counter.counted.span is not bound.span and counter.counted.span != bound.span):
+            if len(self._counters) >= self._maximum:
+                self._forget_idle(now)
+            counter = self._counters[bound.key] = Counter(counted(bound.span), now)
+        counter.counted.roll(now)
+        counter.touched = now
+        return counter
+
+    def _seen(self, bound: Bound, now: float) -> Counter:
+        """The counter as it is; an empty one, not kept, where nothing was counted."""
+        counter = self._counters.get(bound.key)
+        if counter is None or counter.counted.span != bound.span:
+            counter = Counter(counted(bound.span), now)
+        counter.counted.roll(now)
+        return counter
+
+    def _correct(self, hold: LocalHold, used: Need, *, ended: bool) -> None:
+        amounts = used.amounts()
+        amounts["concurrent_requests"] = 0
+        for bound, counter, place, taken in zip(hold.bounds, hold.counters, hold.places, hold.amounts, strict=True):
+            truth = amounts[bound.dimension]
+            if truth != taken:
+                counter.counted.add(place, truth - taken)
+            counter.open -= ended
+
+    def _sweep(self, now: float) -> None:
+        self._sweep_at = now + self._hold_s / 4
+        for hold in [hold for hold in self._open if hold.due <= now]:
+            self._open.discard(hold)
+            self._correct(hold, LOST, ended=True)
+            hold.expired = True
+            hold.amounts = [int(bound.dimension == "requests") for bound in hold.bounds]  # what stays counted
+            self.lost += 1
+
+    def _forget_idle(self, now: float) -> None:
+        """Counters that count nothing any more; if there are none, the half longest untouched of those without a call,
+        and of those budgets last."""
+        idle = [(key, counter) for key, counter in self._counters.items() if not counter.open]
+        gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
+        if not gone:
+            idle.sort(key=lambda one: (longest_s(one[1].counted.span) > LONG_S * 2, one[1].touched))
+            gone = [key for key, _ in idle[: self._maximum // 2]]
+        for key in gone:
+            del self._counters[key]
+
+
+def weightier(one: Refusal | None, other: Refusal) -> Refusal:
+    """Of two refusals the one to tell: of a limit that refuses before one that only keeps waiting, then the one that
+    holds longest. Who is told of the other would come back too early."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda refusal: (refusal.bound.on_exceeded != "queue", refusal.retry_after_s))
+
+
+def _levels(bounds: Sequence[Bound], counters: Sequence[Counter], now: float) -> list[Level]:
+    return [_level(bound, counter, now) for bound, counter in zip(bounds, counters, strict=True)]
+
+
+def _level(bound: Bound, counter: Counter, now: float) -> Level:
+    return Level(bound, math.ceil(counter.counted.used(now)), counter.counted.reset_s(now))

@@ -1,0 +1,213 @@
+"""What a call is counted as before it is made, and what it is settled to however it ends."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from gateway.core.attempt import Attempt
+from gateway.core.call import Call, Reply
+from gateway.core.faults import BudgetExhausted, Fault, NotAllowed, RateLimited
+from gateway.core.live import Live
+from gateway.core.model import Decision, Model, Permit
+from gateway.core.principal import Principal
+from gateway.core.record import Outcome, Pricing
+from gateway.core.target import Target
+from gateway.core.usage import Usage
+from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.loading import read_limits
+from gateway.limits.local import LocalCounters
+from gateway.pipeline.rate_limit import rate_limit
+from gateway.stores.documents import Text
+from gateway.testing import HandClock
+from tests.pipeline.test_obliging import call_of
+
+CHEAP, DEAR, STRANGE = (
+    Permit(Model(name=name, target=Target("p", name)), Decision(allowed=True)) for name in ("cheap", "dear", "strange")
+)
+CALLER = Principal(key_id="k", tenant="t", team="a")
+CEILING = 100
+
+
+class Site:
+    """The step with real limits and counters; a token of `cheap` costs 1 nano-unit, of `dear` 10."""
+
+    def __init__(self, limits: str) -> None:
+        self.policy = read_limits(Text("limits.yaml", f"default_output_tokens: 100\nlimits:\n{limits}".encode()))
+        self.clock = HandClock(1_800_000_000.0)
+        self.counters = LocalCounters(self.clock)
+        self.refusals = list[Refusal]()
+        self.levels = list[Level]()
+        self.serves = CHEAP
+        self.layer = rate_limit(cast(Any, SimpleNamespace(
+            clock=self.clock, counters=self.counters, limits=Live(self.policy), limiting=self,
+            choose=lambda permits: self.serves, estimate_cost=self.cost,
+            ceiling_cost=lambda target, usage, caller, at: usage.total_tokens * CEILING if target.provider == "p" else None,
+        )))  # fmt: skip
+
+    def cost(self, target: Target, usage: Usage, caller: Principal, at: float) -> int | None:
+        rate = {"cheap": 1, "dear": 10}.get(target.model)
+        return None if rate is None else usage.total_tokens * rate
+
+    def limited(self, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+
+    def warned(self, bounds: Sequence[Bound]) -> None:
+        raise AssertionError(bounds)
+
+    def waited(self, bound: Bound, seconds: float) -> None:
+        raise AssertionError(bound)
+
+    def counted(self, levels: Sequence[Level]) -> None:
+        self.levels = list(levels)
+
+    async def begin(self, operation: str = "chat", **fields: Any) -> Call:
+        call = call_of(operation, **fields)
+        call.principal, call.permits = CALLER, (CHEAP, DEAR, STRANGE)
+
+        async def service(call: Call) -> Reply:
+            return Reply(200, [])
+
+        await self.layer(service)(call)
+        return call
+
+    def end(
+        self,
+        call: Call,
+        outcome: Outcome = "completed",
+        usage: Usage | None = None,
+        nano: int | None = None,
+        pricing: Pricing = "priced",
+        asked: bool = True,
+    ) -> None:
+        call.served.asked, call.target = asked, self.serves.model.target
+        record = call.record
+        record.usage, record.cost_nano, record.pricing = usage, nano, pricing
+        call.end(outcome, Fault("x") if outcome == "failed" else None)
+
+    async def used(self) -> dict[str, int]:
+        bounds = self.policy.bounds(CALLER, self.serves.model.name, self.clock.now())
+        return {level.bound.name: level.used for level in await self.counters.levels(bounds)}
+
+
+ALL = "  - {id: a, requests_per_day: 9, input_tokens_per_day: 9000, output_tokens_per_day: 9000, cost_per_day: 0.001, concurrent_requests: 9}"
+NOTHING_USED = dict.fromkeys(
+    ("requests_per_day", "input_tokens_per_day", "output_tokens_per_day", "cost_per_day", "concurrent_requests"), 0
+)
+
+
+def shown(requests: int, into: int, out: int, nano: int, concurrent: int) -> dict[str, int]:
+    return dict(zip(NOTHING_USED, (requests, into, out, nano, concurrent), strict=True))
+
+
+async def test_a_high_estimate_is_reserved_at_the_price_of_the_target_that_will_serve() -> None:
+    site = Site(ALL)
+    site.serves = DEAR
+    call = await site.begin(max_tokens=50)
+    assert await site.used() == shown(1, 1, 50, 510, 1)
+    site.end(call, usage=Usage(input_tokens=3, cached_input_tokens=4, reasoning_tokens=2), nano=77)
+    assert await site.used() == shown(1, 7, 2, 77, 0)
+
+
+async def test_a_call_that_does_not_say_how_much_it_wants_is_taken_to_want_the_default() -> None:
+    site = Site(ALL)
+    await site.begin()
+    assert (await site.used())["output_tokens_per_day"] == 100
+
+
+@pytest.mark.parametrize(
+    ("ending", "left"),
+    [
+        ({"outcome": "failed", "asked": False, "pricing": "none"}, (0, 0, 0, 0, 0)),
+        ({"outcome": "cancelled", "asked": False, "pricing": "none"}, (0, 0, 0, 0, 0)),
+        ({"outcome": "failed", "pricing": "none"}, (1, 0, 0, 0, 0)),
+        ({"outcome": "cancelled", "usage": Usage(input_tokens=1, output_tokens=9), "nano": 10}, (1, 1, 9, 10, 0)),
+        ({"outcome": "completed", "asked": False, "pricing": "none"}, (1, 0, 0, 0, 0)),  # from a cache
+        # Whole, but nobody says what was used: the estimate stands.
+        ({"outcome": "completed", "pricing": "unpriced"}, (1, 1, 50, 51, 0)),
+        # Used what has no price: counted at the ceiling.
+        ({"outcome": "completed", "usage": Usage(output_tokens=4), "pricing": "unpriced"}, (1, 0, 4, 4 * CEILING, 0)),
+    ],
+)
+async def test_what_a_call_is_settled_to(ending: dict[str, Any], left: tuple[int, int, int, int, int]) -> None:
+    site = Site(ALL)
+    call = await site.begin(max_tokens=50)
+    site.end(call, **ending)
+    assert await site.used() == shown(*left)
+    assert site.counters.holds == 0
+
+
+async def test_an_earlier_attempt_was_asked_even_if_the_last_was_not() -> None:
+    site = Site(ALL)
+    call = await site.begin(max_tokens=50)
+    call.attempts += [Attempt(n=1, outcome="failed"), Attempt(n=2)]
+    site.end(call, "failed", asked=False, pricing="none")
+    assert (await site.used())["requests_per_day"] == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "nano"),
+    [
+        ("images", {"prompt": "x", "n": 2}, 1 + 2 * 6240),
+        ("speech", {"input": "x" * 40}, 1 + 2 * 40),
+        ("embeddings", {"input": "x"}, 1),
+        ("count_tokens", {"messages": []}, 0),
+    ],
+)
+async def test_what_is_not_text_is_foreseen_by_its_tokens_where_it_has_no_price_of_its_own(
+    operation: str, fields: dict[str, Any], nano: int
+) -> None:
+    site = Site(ALL)
+    site.cost = lambda target, usage, caller, at: None if usage.images or usage.characters else usage.total_tokens  # type: ignore[method-assign]
+    site.layer = rate_limit(cast(Any, SimpleNamespace(clock=site.clock, counters=site.counters, limits=Live(site.policy), limiting=site, choose=lambda permits: CHEAP, estimate_cost=site.cost, ceiling_cost=lambda *_: None)))  # fmt: skip
+    await site.begin(operation, **fields)
+    assert (await site.used())["cost_per_day"] == nano
+
+
+@pytest.mark.parametrize(
+    ("limits", "reserved"),
+    [
+        ("  - {id: a, cost_per_day: 1}", {"a": 51 * CEILING}),
+        ("  - {id: a, cost_per_day: 1, on_unpriced: allow}", {}),
+        ("  - {id: a, cost_per_day: 1, on_unpriced: allow}\n  - {id: b, cost_per_day: 1}", {"b": 51 * CEILING}),
+        ("  - {id: a, cost_per_day: 1, on_unpriced: deny}\n  - {id: b, cost_per_day: 1}", "a"),
+    ],
+)
+async def test_without_a_price_each_limit_on_money_says_what_then(limits: str, reserved: Any) -> None:
+    site = Site(limits)
+    site.serves = STRANGE
+    if isinstance(reserved, str):
+        with pytest.raises(NotAllowed) as refused:
+            await site.begin(max_tokens=50)
+        assert (refused.value.code, refused.value.details["limit"]) == ("model_unpriced", reserved)
+        return
+    await site.begin(max_tokens=50)
+    assert {level.bound.limit_id: level.used for level in site.levels} == reserved
+
+
+async def test_refusals_say_which_limit_whose_how_full_and_until_when() -> None:
+    site = Site(
+        "  - {id: rate, per: [key], requests_per_minute: 1}\n  - {id: money, per: [team], cost_per_day: 0.000000120}"
+    )
+    site.end(await site.begin(max_tokens=99), usage=Usage(output_tokens=30), nano=30)
+    with pytest.raises(RateLimited) as refused:
+        await site.begin(max_tokens=10)
+    assert refused.value.code == "rate_limit_exceeded"
+    assert refused.value.details == {
+        "limit": "rate", "dimension": "requests_per_minute", "scope": "key k", "maximum": 1, "current": 1,
+        "resets_at": "2027-01-15T08:02:00Z",
+    }  # fmt: skip
+    assert (refused.value.headers["retry-after"], refused.value.headers["retry-after-ms"]) == ("120", "120000")
+    assert "x-should-retry" not in refused.value.headers
+    site.clock.advance(180)
+    with pytest.raises(BudgetExhausted) as spent:
+        await site.begin(max_tokens=99)
+    assert (spent.value.code, spent.value.headers["x-should-retry"]) == ("budget_exhausted", "false")
+    assert {name: spent.value.details[name] for name in ("scope", "maximum", "current", "resets_at")} == {
+        "scope": "team t/a", "maximum": "0.000000120", "current": "0.000000030", "resets_at": "2027-01-16T00:00:00Z",
+    }  # fmt: skip
+    with pytest.raises(NotAllowed) as never:
+        await site.begin(max_tokens=500)
+    assert (never.value.code, never.value.details["needed"]) == ("request_exceeds_limit", "0.000000501")
+    assert [refusal.bound.limit_id for refusal in site.refusals] == ["rate", "money"]
