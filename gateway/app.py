@@ -40,6 +40,7 @@ from gateway.limits.bounds import Counters
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
+from gateway.pipeline.demand import demands
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
@@ -47,6 +48,7 @@ from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain, list_models
 from gateway.processes import WorkerSpec
 from gateway.providers.building import build_provider
+from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
@@ -99,11 +101,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = Router(build_providers(settings, spec, client), CLOCK)
+        router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters))
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router.paced)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -126,7 +128,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal), seeding.watch()]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
@@ -216,10 +218,14 @@ def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[
     return {**apps, ARRAY_STREAM_PATH: endpoint(ARRAY_STREAM, service, options, flights, CLOCK)}
 
 
-def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) -> dict[str, Provider]:
+def build_providers(
+    settings: Settings, spec: WorkerSpec, client: HttpClient, demand_of: DemandOf
+) -> dict[str, Provider]:
     """The configured providers, by name. One without its key is left out: its targets are not configured."""
     return {
-        name: build_provider(name, options, client, CLOCK.monotonic, spec.workers, spec.engines.get(options.engine))
+        name: build_provider(
+            name, options, client, CLOCK.monotonic, spec.workers, spec.engines.get(options.engine), demand_of
+        )
         for name, options in settings.config.providers.items()
         if is_configured(options)
     }

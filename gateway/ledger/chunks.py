@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 # So many that what is made of them is still in the processor's cache when it is used: all of a batch at a time took a
-# third longer. And on PostgreSQL the server works on one chunk while the next is made.
+# third longer.
 CHUNK = 250
 
 _T = TypeVar("_T")

@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.record import Record
 
 # Of one transaction: the fewer there are, the fewer times the same sums are written.
-MAX_LINES = 4000
+MAX_LINES = 6000
 # A NUL in a text, and what is read in its place: PostgreSQL keeps none, and a record must be the same in every store.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _REPLACED = rb"\1\\ufffd"

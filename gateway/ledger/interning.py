@@ -1,7 +1,7 @@
 """Texts that many rows share, and people, by their ids in PostgreSQL: looked up many at once.
 
-Each is added by a statement that is a transaction of its own, in the order of its keys, so that gateways adding the
-same ones wait for each other for no longer than that statement takes, and never in a circle.
+Each kind is added by one statement, in the order of its keys, so that gateways that add the same ones wait for each
+other for no longer than a commit takes, and never in a circle.
 """
 
 from collections.abc import Collection, Mapping, Sequence

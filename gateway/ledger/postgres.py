@@ -1,15 +1,15 @@
 """The ledger in PostgreSQL, for several gateways at once: each has a chain of links of its own, and its own offsets.
 
-One commit:  people and interned inputs   by themselves: unused ones do no harm, and no lock is held meanwhile
-             BEGIN, hold the writer       whoever else commits for this writer (an older self, cut off) is waited for
-             COPY calls, attempts, charges
-             sums, link, offset, COMMIT   in one message, the sums in the order of their keys: no two gateways can
-                                          wait for each other, and what they share is locked for that long only
+One commit:  people                          by themselves: unused ones do no harm
+             BEGIN, hold the writer          whoever else commits for this writer (an older self, cut off) is waited for
+             COPY calls, attempts, charges   nothing that other gateways wait for
+             inputs that are new
+             sums, link, offset, COMMIT      in one message; each table in the order of its keys, so that gateways may
+                                             wait for each other's last message, and never in a circle
 """
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,15 +19,15 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import CHAIN_BITS, link_digest
-from gateway.ledger.chunks import in_chunks
-from gateway.ledger.copying import HEADER, TRAILER, Fields, Layout, Uuids, encode_rows
+from gateway.ledger.copying import HEADER, TRAILER, Fields
+from gateway.ledger.encoding import SEALED_COLUMNS, Encoding, Pair, Sealed
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.options import LedgerOptions
 from gateway.ledger.partitions import Partitions, months_of
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CHARGE_COLUMNS
 from gateway.ledger.store import LedgerUnavailable
-from gateway.ledger.totals import Totals
+from gateway.ledger.totals import Counted, Totals
 from gateway.stores.postgres import (
     Connection,
     PostgresOptions,
@@ -45,20 +45,10 @@ from gateway.stores.sqlite import MigrationError
 _PACKAGE = "gateway.ledger"
 TRIES = 5
 HURRY_S = 5.0  # a commit is given up this much later than the server gives up its longest part
-_SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
-_CALLS = Layout(
-    _SEALED_COLUMNS,
-    (
-        *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
-        *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
-    ),
+_COPY_CALLS, _COPY_ATTEMPTS, _COPY_CHARGES = (
+    f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)".encode()
+    for table, columns in (("calls", SEALED_COLUMNS), ("attempts", ATTEMPT_COLUMNS), ("charges", CHARGE_COLUMNS))
 )
-_ATTEMPTS = Layout(ATTEMPT_COLUMNS, (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")))
-_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")))
-_COPY = "COPY {} ({}) FROM STDIN (FORMAT BINARY)"
-_COPY_CALLS = _COPY.format("calls", ", ".join(_SEALED_COLUMNS)).encode()
-_COPY_ATTEMPTS = _COPY.format("attempts", ", ".join(ATTEMPT_COLUMNS)).encode()
-_COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS)).encode()
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -115,6 +105,7 @@ class PostgresLedger:
                     self._commit(connection, fresh, segment, offset)
                 except psycopg.errors.UniqueViolation:
                     run(connection, "ROLLBACK")
+                    self._totals.forget()
                     fresh = self._unrecorded(connection, fresh)
                 else:
                     return len(fresh)
@@ -129,7 +120,9 @@ class PostgresLedger:
 
     def forget(self, segment: str) -> None:
         with self._connected() as connection:
-            run(connection, self._queries["drop_offset"], {"writer": self._writer_id, "segment": segment})
+            # Should it be lost, the file is gone all the same, and that is found out at the next start.
+            drop = written(connection, self._queries["drop_offset"], {"writer": self._writer_id, "segment": segment})
+            run(connection, f"BEGIN; SET LOCAL synchronous_commit = off; {drop}; COMMIT")
 
     def tidy(self, now: Month, oldest: Month | None) -> bool:
         with self._connected() as connection:
@@ -148,7 +141,6 @@ class PostgresLedger:
     def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
         persons = self._people.ids_of(connection, records)
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
-        said = self._totals.statements(connection, pairs)
         held = self._begin(connection)
         if held.erasures != self._erasures:
             # Somebody took people out since: ids of names and of inputs that are remembered may be gone.
@@ -158,8 +150,10 @@ class PostgresLedger:
             run(connection, "ROLLBACK")
             self._commit(connection, records, segment, offset)
             return
+        said: list[str] = []
         if pairs:
-            seals = self._copy(connection, pairs, held.link)
+            seals, counted = self._copy(connection, pairs, held.link)
+            said += self._totals.statements(connection, counted)
             said.append(
                 written(connection, self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)]))
             )
@@ -199,31 +193,25 @@ class PostgresLedger:
         seq, digest = last or (first, b"")
         return _Held(seq + 1, digest, (erasures or (0,))[0])
 
-    def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
-        """Insert calls and what is below them; their ids and seals."""
-        uuids, fields = Uuids(), self._fields.bounded()
-        seals: list[tuple[str, bytes]] = []
-        attempts: list[bytes] = []
-        charges: list[bytes] = []
+    def _copy(self, connection: Connection, pairs: Sequence[Pair], link: int) -> tuple[list[Sealed], Counted]:
+        """Insert calls and what is below them; their ids and seals, and what they add up to.
+
+        The server works on one chunk of calls while the next is encoded, and on the rest while sums are made. To encode
+        the next calls meanwhile as well was tried: it took longer.
+        """
+        encoding = Encoding(pairs, link, self._fields.bounded())
         with connection.cursor() as cursor:
             with cursor.copy(_COPY_CALLS) as copy:
                 copy.write(HEADER)
-                for chunk in in_chunks(pairs):
-                    made = [rows_of(record, person) for record, person in chunk]
-                    sealed = [one.seal() for one in made]
-                    seals += zip((record.id for record, _ in chunk), sealed, strict=True)
-                    calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
-                    copy.write(encode_rows(calls, uuids, fields, _CALLS))
-                    below = chain.from_iterable(one.attempts for one in made)
-                    attempts.append(encode_rows(below, uuids, fields, _ATTEMPTS))
-                    below = chain.from_iterable(one.charges for one in made)
-                    charges.append(encode_rows(below, uuids, fields, _CHARGES))
+                for calls in encoding.calls():
+                    copy.write(calls)
                 copy.write(TRAILER)
-            for statement, buffers in ((_COPY_ATTEMPTS, attempts), (_COPY_CHARGES, charges)):
-                if any(buffers):
-                    with cursor.copy(statement) as copy:
-                        copy.write(b"".join((HEADER, *buffers, TRAILER)))
-        return seals
+            with cursor.copy(_COPY_ATTEMPTS) as copy:
+                copy.write(b"".join((HEADER, *encoding.attempts, TRAILER)))
+            with cursor.copy(_COPY_CHARGES) as copy:
+                copy.write(b"".join((HEADER, *encoding.charges, TRAILER)))
+                counted = Counted.of(pairs)
+        return encoding.seals, counted
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.ledger.ahead import read_ahead
-from gateway.ledger.entries import MAX_LINES
+from gateway.ledger.entries import MAX_LINES, Batch
 from gateway.ledger.segments import newer_exists, remove_abandoned, segments_by_writer, writer_is_dead
 from gateway.ledger.store import LedgerStore, LedgerUnavailable
 from gateway.ledger.tail import Tail
@@ -102,8 +102,7 @@ class Rounds:
         """One writer's segments; what is wrong with its files keeps no other writer's waiting."""
         *finished, newest = paths
         try:
-            for path in finished:
-                self._remove(self._consume(path, drained), drained)
+            self._drain_finished([self._tails.setdefault(path.name, Tail(path)) for path in finished], drained)
             # Asked before reading: what a writer writes before it dies, after this, is left to the next round.
             dead = writer_is_dead(newest)
             tail = self._consume(newest, drained)
@@ -113,19 +112,32 @@ class Rounds:
         except OSError as error:
             drained.error = f"the journal cannot be read or set aside: {error}"
 
+    def _drain_finished(self, tails: Sequence[Tail], drained: Drained) -> None:
+        """Nobody writes to these any more: the next is read while the last batch of one is being committed."""
+        batches = _batches_of(tails)
+        much = sum(tail.unread_bytes for tail in tails) > READ_AHEAD_BYTES
+        for tail, batch in read_ahead(batches) if much else batches:
+            if batch is None:
+                self._remove(tail, drained)
+            else:
+                self._commit(tail, batch, drained)
+
     def _consume(self, path: Path, drained: Drained) -> Tail:
-        """Everything up to the last whole line, each batch in a transaction with its offset."""
+        """Everything up to the last whole line."""
         tail = self._tails.setdefault(path.name, Tail(path))
-        if not tail.unread_bytes:
-            return tail
-        batches = tail.batches()
-        for batch in read_ahead(batches) if tail.unread_bytes > READ_AHEAD_BYTES else batches:
-            if batch.broken:
-                self._quarantine(tail, batch.broken)
-            drained.records += self._store.commit(batch.closed, path.name, tail.offset + batch.size)
-            drained.quarantined += len(batch.broken)
-            tail.advance(batch)
+        unread = tail.unread_bytes
+        batches = tail.batches() if unread else ()
+        for batch in read_ahead(batches) if unread > READ_AHEAD_BYTES else batches:
+            self._commit(tail, batch, drained)
         return tail
+
+    def _commit(self, tail: Tail, batch: Batch, drained: Drained) -> None:
+        """A batch in a transaction with its offset."""
+        if batch.broken:
+            self._quarantine(tail, batch.broken)
+        drained.records += self._store.commit(batch.closed, tail.path.name, tail.offset + batch.size)
+        drained.quarantined += len(batch.broken)
+        tail.advance(batch)
 
     def _interrupt(self, tail: Tail, drained: Drained) -> None:
         """Close the calls that a dead writer left open. What they used, nobody knows: no usage, no price."""
@@ -151,3 +163,11 @@ class Rounds:
         self._tails.pop(tail.path.name, None)
         self._store.forget(tail.path.name)
         drained.removed += 1
+
+
+def _batches_of(tails: Sequence[Tail]) -> Iterator[tuple[Tail, Batch | None]]:
+    """What is unread of each, one after another; None after the last of each."""
+    for tail in tails:
+        if tail.unread_bytes:
+            yield from ((tail, batch) for batch in tail.batches())
+        yield tail, None

@@ -1,16 +1,30 @@
 """What new calls add to the sums in PostgreSQL, as statements: the same sums as `rollup.py` writes into SQLite."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
+
+import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.copying import bigint_arrays
 from gateway.ledger.interning import Interned
-from gateway.ledger.rollup import INPUTS, decisions_of
-from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, bounded, by_day, sums_of
+from gateway.ledger.rollup import INPUTS, Texts, decisions_of
+from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, ChargeSums, UsageSums, bounded, by_day, sums_of
 from gateway.stores.postgres import Connection
 
 Pairs = Sequence[tuple[Record, int]]
+
+
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """What calls add up to: pure."""
+
+    decisions: dict[int, dict[Texts, list[int]]]
+    usage: UsageSums
+    charges: ChargeSums
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Self:
+        return cls(decisions_of(record for record, _ in pairs), *sums_of(pairs))
 
 
 class Totals:
@@ -26,16 +40,16 @@ class Totals:
         for interned in (self._decisions, self._inputs, self._skus):
             interned.forget()
 
-    def statements(self, connection: Connection, pairs: Pairs) -> list[str]:
-        """The upserts, each in the order of its keys, so that gateways that commit together cannot block each other
-        in a circle. Interns what is new, so no transaction may be under way."""
-        decisions = decisions_of(record for record, _ in pairs)
-        usage, charges = sums_of(pairs)
+    def statements(self, connection: Connection, counted: Counted) -> list[str]:
+        """The upserts, each in the order of its keys. What is new is interned in the transaction under way, always in
+        the same order of tables and keys: so gateways that commit together may wait for each other, but never in a
+        circle. If it is not committed, what was interned must be forgotten."""
+        decisions, usage, charges = counted.decisions, counted.usage, counted.charges
         texts = self._decisions.ids_of(connection, {texts for groups in decisions.values() for texts in groups})
         inputs = self._inputs.ids_of(connection, {inputs for groups in usage.values() for inputs in groups})
         skus = self._skus.ids_of(connection, {sku for groups in charges.values() for _, sku in groups})
 
-        def counted(times: Mapping[int, Mapping[Any, list[int]]], ids: Mapping[Any, int]) -> list[tuple[int, ...]]:
+        def used(times: Mapping[int, Mapping[Any, list[int]]], ids: Mapping[Any, int]) -> list[tuple[int, ...]]:
             return [(*bounded(sums), time, ids[key]) for time, groups in times.items() for key, sums in groups.items()]
 
         def charged(times: Mapping[int, Mapping[Any, list[int]]]) -> list[tuple[int, ...]]:
@@ -46,9 +60,9 @@ class Totals:
             ]
 
         said = (
-            ("add_decision_hours", counted(decisions, texts), 2),
-            ("add_usage_hours", counted(usage, inputs), 2),
-            ("add_usage_days", counted(by_day(usage, LAST_OF_USAGE), inputs), 2),
+            ("add_decision_hours", used(decisions, texts), 2),
+            ("add_usage_hours", used(usage, inputs), 2),
+            ("add_usage_days", used(by_day(usage, LAST_OF_USAGE), inputs), 2),
             ("add_charge_hours", charged(charges), 3),
             ("add_charge_days", charged(by_day(charges)), 3),
         )

@@ -1,4 +1,4 @@
-"""Connections, never meaning: declared files, state files, SQLite.
+"""Connections, never meaning: declared files, state files, SQLite, PostgreSQL.
 
 Must never: know what a tenant, a price or a call is. A room hands in its types and its SQL; this room opens, reads,
 migrates, watches and reports where something is wrong.

@@ -242,6 +242,8 @@ def test_errors_hold_no_secret(postgres: PostgresServer) -> None:
         (f"postgresql://someone:hunter2@127.0.0.1:{postgres.port}/nothing", "does not exist"),
         ("postgresql://someone:hunter2@127.0.0.1:1/nothing", "refused"),
         ("postgresql://someone:hunter2@127.0.0.1:1/nothing?sslmode=hunter2", "sslmode"),
+        # This server has no TLS: then there is no connection, and not one in clear.
+        (f"postgresql://postgres:hunter2@127.0.0.1:{postgres.port}/postgres?sslmode=require", "SSL"),
     ]:
         with pytest.raises(LedgerUnavailable) as caught, PostgresPlace(url, connect_timeout_s=2).ledger() as store:
             store.offsets()
