@@ -243,9 +243,10 @@ _PRICE = st.decimals("0.001", "99", places=3).map(str)
 _RATES = st.dictionaries(
     st.sampled_from(["a", "b", "c"]), st.fixed_dictionaries({"input": _PRICE, "cached_input": _PRICE, "output": _PRICE})
 )
+# Of a call that used nothing it is not known what it used: no book can price it.
 _USED = st.builds(
     Usage,
-    input_tokens=st.integers(0, 10**7),
+    input_tokens=st.integers(1, 10**7),
     cached_input_tokens=st.integers(0, 10**5),
     output_tokens=st.integers(0, 10**6),
     reasoning_tokens=st.integers(0, 10**4),

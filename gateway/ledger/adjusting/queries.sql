@@ -31,10 +31,10 @@ SELECT adjustments.call, adjustments.n, adjustments.pricing, adjustments.price_v
     adjusted_charges.meter, adjusted_charges.quantity, adjusted_charges.per, adjusted_charges.rate,
     adjusted_charges.list_rate, adjusted_charges.nano, adjusted_charges.list_nano
 FROM calls
-JOIN adjustments ON adjustments.call = calls.id
+CROSS JOIN adjustments
 LEFT JOIN adjusted_charges ON adjusted_charges.call = adjustments.call AND adjusted_charges.n = adjustments.n
     AND adjusted_charges.repricing = adjustments.repricing AND adjusted_charges.sign = 1
-WHERE calls.started_ns >= :since_ns AND calls.started_ns < :until_ns
+WHERE calls.started_ns >= :since_ns AND calls.started_ns < :until_ns AND adjustments.call = calls.id
     AND adjustments.repricing = (
         SELECT max(later.repricing) FROM adjustments AS later
         WHERE later.call = adjustments.call AND later.n = adjustments.n
