@@ -77,9 +77,16 @@ def recorded(number: int, book: PriceBook, bought: Bought) -> Record:
         charges=costed.charges,
     )
     known: dict[str, Any] = {
-        "model": "alias", "target": target, "served_model": bought.served, "usage": bought.usage,
-        "pricing": costed.pricing, "cost_nano": attempt.cost_nano, "list_nano": attempt.list_nano,
-        "outcome": bought.outcome, "usage_source": bought.source, "attempts": (attempt,),
+        "model": "alias",
+        "target": target,
+        "served_model": bought.served,
+        "usage": bought.usage,
+        "pricing": costed.pricing,
+        "cost_nano": attempt.cost_nano,
+        "list_nano": attempt.list_nano,
+        "outcome": bought.outcome,
+        "usage_source": bought.source,
+        "attempts": (attempt,),
     }
     return msgspec.structs.replace(closed_record(number, **known), started_ns=started_ns)
 
