@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,15 +13,19 @@ from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
-from gateway.edge.admin.api import AdminDeps, admin_app
+from gateway.counting import counting, store_problem
+from gateway.edge.admin.api import AdminDeps, admin_app, admitting
+from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
+from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
+from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -28,13 +33,10 @@ from gateway.identity.keystore import KeyStore
 from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
+from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
-from gateway.ledger.reports import as_json, usage
-from gateway.limitpast import spent_by_ledger
+from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
-from gateway.limits.local import LocalCounters
-from gateway.limits.redis_counters import RedisCounters
-from gateway.limits.seeding import Seeding, seeds_of
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -100,11 +102,10 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
-        counters, seeding = await _counting(settings, spec, policies, reports, stack)
+        counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
-        store_problem = (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
-        engines = settings.run_dir / "engines.json"
-        status = Status(policies, keys, flights, journal, engines, tokens, store_problem, router.paced)
+        files = (settings.run_dir / "engines.json", settings.ledger_state)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router.paced)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -121,6 +122,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 CLOCK.now(),
             ),
             stored=_stored(memory, router),
+            organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
@@ -134,27 +136,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
-async def _counting(
-    settings: Settings, spec: WorkerSpec, policies: PolicyFeed, reports: Reports, stack: contextlib.AsyncExitStack
-) -> tuple[LocalCounters | RedisCounters, Seeding]:
-    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
-    state, options, redis = settings.state_dir, settings.config.limits_store, settings.config.redis
-    spent = spent_by_ledger(state / "ledger.db", state / "journal", policies.catalogue)
-    if options.kind == "process" or redis is None:
-        local = LocalCounters(CLOCK)
-        seeding = Seeding(local, policies.limits, spent, reports.unseeded)
-        await seeding.seed(local.time())
-        return local, seeding
-    counters = RedisCounters(
-        *(options, redis, CLOCK, reports),
-        worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
-        workers=spec.workers,
-        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
-        # Each replica has a ledger of its own, and tells what it knows.
-        ledger=read_or_create_secret(state / "replica.id", "r-"),
-    )
-    await stack.enter_async_context(counters)
-    return counters, Seeding(counters, policies.limits, spent, reports.unseeded)
+def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
+    admit = admitting(credentials, "usage.read")
+    return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -270,24 +254,27 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 def _admin_deps(
     settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
 ) -> AdminDeps:
-    ledger = settings.state_dir / "ledger.db"
     history = PolicyHistory(settings.policy_history)
-
-    def report(groups: Sequence[str], since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
-        first, end = (None if text is None else date_time(text) for text in (since, until))
-        return as_json(usage(ledger, groups, first, end, zone=zone))
 
     def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
         at_ns = at_text(time)
         return answer(in_force_at(history, at_ns, settings.wiring), asked, at_ns)
+
+    def focus(asked: FocusAsked) -> FocusCsv:
+        maker = focus_maker(settings, policies.tenants.value, policies.prices.value.currency)
+        until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
+        return FocusCsv(
+            *focus_csv(settings.ledger, maker, Period(date_time(asked.since), until, asked.by), asked.version)
+        )
 
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
         tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
-        usage=report,
+        usage=usage_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
+        focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         status=status.full,

@@ -21,8 +21,12 @@ from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
+from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
+from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
+from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
+from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
@@ -34,6 +38,7 @@ from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
 from gateway.stores.redis import RedisOptions
 from gateway.stores.redis import missing_extra as redis_extra
+from gateway.stores.references import substitute
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
@@ -83,6 +88,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metering: MeteringOptions = MeteringOptions()
     journal: JournalOptions = JournalOptions()
     drain: DrainOptions = DrainOptions()
+    ledger: LedgerOptions = LedgerOptions()
+    focus: FocusOptions = FocusOptions()
+    alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
@@ -110,6 +118,15 @@ class Settings(msgspec.Struct, frozen=True):
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
         routes, known = self.routes, frozenset(providers)
         return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
+
+    @property
+    def ledger(self) -> LedgerPlace:
+        return LedgerPlace(self.state_dir / "ledger.db", self.config.ledger)
+
+    @property
+    def ledger_state(self) -> Path:
+        """What the parent's drainer tells its workers (`/health/ready`)."""
+        return self.run_dir / "ledger.json"
 
     @property
     def policy_history(self) -> Path:
@@ -143,8 +160,11 @@ def read_config(
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, **given))
     for name, provider in config.providers.items():
         _check_provider(document, name, provider)
+    for name in config.focus.providers:
+        _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
+    check_ledger(document, config.ledger)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -163,35 +183,6 @@ def read_config(
         routes=routes,
         signers=read_signers(document, config.policy_signing, folder),
     )
-
-
-_REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
-# What a shell would take for a variable, and this file does not.
-_LIKE_REFERENCE = re.compile(r"\$(?:\w|\{)")
-
-
-def substitute(text: str, environment: Mapping[str, str]) -> str:
-    """`${env:NAME}` by the variable (empty if unset), `${file:/path}` by the file's text without its last line break.
-
-    Raises:
-        ValueError: an unknown kind of reference, or an unreadable file.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        kind, name = found.groups()
-        if kind == "env":
-            return environment.get(name, "")
-        if kind == "file":
-            try:
-                return Path(name).read_text(encoding="utf-8").rstrip("\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
-        raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
-
-    found = _LIKE_REFERENCE.search(_REFERENCE.sub("", text))
-    if found is not None:
-        raise ValueError(f"`{text[:40]}` is no reference; write ${{env:NAME}} or ${{file:/path}}")
-    return _REFERENCE.sub(value, text)
 
 
 def child_environment(metrics_dir: Path) -> dict[str, str]:
@@ -223,10 +214,17 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
 
 
 def missing_to_start(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in, or count for itself alone."""
+    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count for
+    itself alone."""
     config = settings.config
-    needed = {"identity": identity_extra(config.identity), "redis": redis_extra(config.redis)}
-    return [_missing(settings, who, extra) for who, extra in needed.items() if extra]
+    needed = {
+        "identity": identity_extra(config.identity),
+        "ledger.url": ledger_extra(config.ledger),
+        "redis": redis_extra(config.redis),
+    }
+    missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
+    why = why_no_ledger(config.ledger)
+    return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:

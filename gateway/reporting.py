@@ -15,6 +15,7 @@ from gateway.edge.inflight import InFlight
 from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
+from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
@@ -138,6 +139,7 @@ class Status:
         flights: InFlight,
         journal: Journal,
         engines_file: Path,
+        ledger_state: Path,
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
         upstreams: Upstreams = dict,
@@ -145,6 +147,7 @@ class Status:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
         self._upstreams = upstreams
+        self._ledger_state = ledger_state
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -160,11 +163,15 @@ class Status:
             "policies": "stale" if self._policies.problem else "ok",
             "keys": "stale" if self._keys.last_error else "ok",
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
+            "ledger": self._ledger().state,
             "engines": {engine["name"]: engine["state"] for engine in self.engines()},
         }
         if self._store_problem is not None:
             details["limits_store"] = "away" if self._store_problem() else "ok"
         return not self._flights.draining, details
+
+    def _ledger(self) -> LedgerState:
+        return read_state(self._ledger_state)
 
     def engines(self) -> list[dict[str, object]]:
         try:
@@ -174,10 +181,11 @@ class Status:
 
     def full(self) -> Mapping[str, object]:
         _, details = self.ready()
+        problems = (self._policies.problem, self._keys.last_error, self._ledger().problem)
         return {
             "version": __version__,
             **details,
-            "problems": [str(problem) for problem in (self._policies.problem, self._keys.last_error) if problem]
+            "problems": [str(problem) for problem in problems if problem]
             + (self._tokens.problems if self._tokens is not None else [])
             + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),

@@ -2,7 +2,8 @@
 
     gateway serve ── supervisor ─┬─ worker 1…N   the event loops that answer requests
                                  ├─ engines      model servers on this machine
-                                 └─ drainer      the ledger's one writer, in a thread
+                                 ├─ drainer      the ledger's one writer, in a thread
+                                 └─ alerts       budgets, anomalies and missing prices, told to webhooks
 
 No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
 """
@@ -19,12 +20,14 @@ import msgspec
 
 from gateway.access.history import PolicyHistory
 from gateway.activation import Activation, why_not_admitted
+from gateway.alerting import alerts_of
 from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.drain import Drained, Drainer
-from gateway.ledger.store import SqliteLedger
+from gateway.ledger.opening import open_ledger, retention
+from gateway.ledger.state import LedgerState, write_state
 from gateway.modelhost.engine import EngineState
 from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
@@ -33,6 +36,7 @@ from gateway.processes import Worker, WorkerSpec
 from gateway.providers.provider import Endpoint
 from gateway.stores.files import private_directory
 from gateway.telemetry.metrics import Metrics, fresh_folder
+from gateway.transport.client import HttpClient
 
 _log = logging.getLogger("gateway.supervisor")
 
@@ -83,11 +87,14 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
     metrics = Metrics(metrics_dir)
     stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
-        ledger = stack.enter_context(SqliteLedger(settings.state_dir / "ledger.db"))
-        reports = DrainReports(metrics)
-        drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained)
+        ledger = stack.enter_context(open_ledger(settings.ledger, clock))
+        reports = DrainReports(metrics, settings.ledger_state)
+        tidy = retention(settings.ledger, ledger, clock)
+        drainer = Drainer(settings.config.drain, settings.state_dir / "journal", ledger, reports.drained, clock, tidy)
         await stack.enter_async_context(drainer)
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
+        client = await stack.enter_async_context(HttpClient(settings.config.http_client))
+        await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock))
         engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
 
         def admit(engine: str, weights: str) -> str:
@@ -171,10 +178,12 @@ async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None
 
 
 class DrainReports:
-    """What the drainer's rounds change in the metrics."""
+    """What the drainer's rounds change in the metrics, and in what workers say of the ledger."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, state_file: Path) -> None:
         self._metrics = metrics
+        self._state_file = state_file
+        self._told: LedgerState | None = None
 
     def drained(self, drained: Drained | None) -> None:
         """One round; None for one that failed."""
@@ -186,3 +195,7 @@ class DrainReports:
         if drained.quarantined:
             self._metrics.quarantined.inc(drained.quarantined)
         self._metrics.drain_lag.set(drained.lag_bytes)
+        state = LedgerState("behind" if drained.error else "ok", drained.error)
+        if state != self._told:
+            write_state(self._state_file, state)
+            self._told = state

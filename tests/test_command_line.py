@@ -11,7 +11,7 @@ import pytest
 from gateway.cli import parser
 from tests.conftest import ROOT, GatewayFactory
 
-VERBS = (["serve"], ["check"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"], ["models"], ["models", "list"], ["models", "fetch"], ["models", "import"], ["models", "verify"], ["models", "bom"], ["models", "show"], ["usage"], ["prices"], ["prices", "show"], ["prices", "diff"], ["prices", "update"], ["schema"], ["policy"], ["policy", "sign"], ["policy", "test"], ["policy", "explain"], ["policy", "diff"], ["policy", "impact"], ["policy", "at"], ["policy", "history"])  # fmt: skip
+VERBS = (["serve"], ["check"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"], ["models"], ["models", "list"], ["models", "fetch"], ["models", "import"], ["models", "verify"], ["models", "bom"], ["models", "show"], ["usage"], ["ledger"], ["ledger", "export"], ["ledger", "statement"], ["alerts"], ["alerts", "test"], ["alerts", "list"], ["schema"], ["policy"], ["policy", "sign"], ["policy", "test"], ["policy", "explain"], ["policy", "diff"], ["policy", "impact"], ["policy", "at"], ["policy", "history"], ["prices"], ["prices", "show"], ["prices", "diff"], ["prices", "update"])  # fmt: skip
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)

@@ -27,6 +27,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "redis": ("gateway/stores/",),
     "hiredis": ("gateway/stores/",),
     "yaml": ("gateway/stores/yamltree.py", "gateway/stores/foreign.py"),
+    "psycopg": ("gateway/stores/postgres.py", "gateway/ledger/postgres.py"),
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import check, keys, models, policy, prices, schema, serve, usage
+from gateway.cli import alerts, check, keys, ledger, models, policy, prices, schema, serve, usage
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, policy, prices, usage, schema)
+VERBS = (serve, check, keys, models, policy, prices, usage, ledger, alerts, schema)
 
 
 def parser() -> argparse.ArgumentParser:

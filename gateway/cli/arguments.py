@@ -78,3 +78,12 @@ def since(text: str) -> Since:
         said = f"{text!r} is neither an ISO date or time, such as 2026-11-01, nor like 24h, 7d or 4w"
         raise argparse.ArgumentTypeError(said) from None
     return Since(at, f"since {at:%Y-%m-%d %H:%M} UTC" if at.tzinfo is UTC else f"since {at.isoformat()}")
+
+
+def month(text: str) -> tuple[datetime, datetime]:
+    """`2026-10` as its first moment and the one after its last, in UTC, for argparse."""
+    try:
+        first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no month such as 2026-10") from None
+    return first, (first + timedelta(days=32)).replace(day=1)

@@ -59,7 +59,7 @@ def add_to(verbs: Verbs) -> None:
         action.set_defaults(run=_run, act=function)
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who is at this terminal, for the audit log."""
     try:
         return f"cli:{getpass.getuser()}"
@@ -111,19 +111,19 @@ def _create(options: argparse.Namespace, store: KeyStore, policies: Path) -> int
         labels=dict(options.label),
         expires_in_s=None if options.expires_days is None else options.expires_days * DAY_S,
     )
-    info, key = store.create(request, _actor())
+    info, key = store.create(request, actor())
     _show_new(options, info, key)
     return 0
 
 
 def _rotate(options: argparse.Namespace, store: KeyStore, _policies: Path) -> int:
-    info, key = store.rotate(options.id, options.overlap_hours * 3600, _actor())
+    info, key = store.rotate(options.id, options.overlap_hours * 3600, actor())
     _show_new(options, info, key)
     return 0
 
 
 def _revoke(options: argparse.Namespace, store: KeyStore, _policies: Path) -> int:
-    info = store.revoke(options.id, _actor())
+    info = store.revoke(options.id, actor())
     if options.json:
         print_json(info)
     else:

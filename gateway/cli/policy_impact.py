@@ -67,8 +67,9 @@ def _told(options: argparse.Namespace) -> Told:
     before = parse_policies(policy_texts(Path(options.policies or settings.policies_dir)), wiring)
     after = parse_policies(policy_texts(Path(options.proposed)), proposed)
     now, began = datetime.now(UTC), time.monotonic()
-    database = settings.state_dir / "ledger.db"
-    traffic = decision_inputs(database, options.since.at, options.until, tenant=options.tenant, team=options.team)
+    traffic = decision_inputs(
+        settings.ledger, options.since.at, options.until, tenant=options.tenant, team=options.team
+    )
     impact = impact_of(traffic, _side(before), _side(after), frozenset(CALLS), now.timestamp())
     elapsed_s = time.monotonic() - began
     ids = {use.id for group in impact.groups for use in group.keys}

@@ -2,60 +2,117 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from gateway.cli.arguments import Verbs, add_config, date_time, verb
-from gateway.cli.output import print_json, print_table
-from gateway.config import read_config
+import msgspec
+
+from gateway.cli.arguments import Verbs, add_config, date_time, label, since, verb
+from gateway.cli.output import print_table
+from gateway.config import Settings, read_config
 from gateway.core.record import Outcome
-from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, never_seen, table, usage
+from gateway.ledger.rendering import MissingParquet, as_csv, as_json, as_jsonl, as_parquet, table
+from gateway.ledger.reports import Filters, UsageRow, never_seen, usage
+from gateway.ledger.store import LedgerUnavailable
+from gateway.ledger.words import FILTERS, GROUPS, TAG
+
+FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+_BY = "tenant,team,model"
 
 
 def add_to(verbs: Verbs) -> None:
-    parser = verb(
-        verbs,
-        "usage",
-        "report calls, tokens and cost from the ledger",
-        "gateway usage --by team,model --since 2026-11-01 --csv",
-    )
+    example = "gateway usage --group-by team,model,day --since 7d --zone Europe/Berlin --format csv"
+    parser = verb(verbs, "usage", "report calls, tokens and cost from the ledger", example)
     add_config(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
-    by = "tenant,team,model"
-    parser.add_argument("--by", default=by, help=f"comma-separated: {', '.join(GROUPS)}; default: {by}")
-    parser.add_argument("--since", type=date_time, metavar="WHEN", help="first moment: ISO date or time, UTC")
+    form.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    form.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
+    form.add_argument("--csv", action="store_const", dest="format", const="csv", help="the same as --format csv")
+    parser.add_argument("--out", metavar="FILE", help="write there instead of printing")
+    words = f"comma-separated: {', '.join(GROUPS)}, {TAG}NAME; default: {_BY}"
+    parser.add_argument("--group-by", "--by", dest="by", default=_BY, metavar="WORDS", help=words)
+    parser.add_argument(
+        "--since", type=since, metavar="WHEN", help="7d, 24h, or the first moment as an ISO date or time"
+    )
     parser.add_argument("--until", type=date_time, metavar="WHEN", help="the moment after the last: not in the report")
     parser.add_argument("--zone", default="UTC", help="IANA time zone that days, hours and months are of; default: UTC")
     for name in FILTERS:
         if name != "outcome":
-            parser.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
-    parser.add_argument("--outcome", choices=get_args(Outcome), help="only calls that ended so")
+            option = name.replace("_", "-")
+            parser.add_argument(
+                f"--{option}", dest=f"only_{name}", metavar=name.upper(), help=f"only this {name.replace('_', ' ')}"
+            )
+    parser.add_argument("--outcome", dest="only_outcome", choices=get_args(Outcome), help="only calls that ended so")
+    parser.add_argument(
+        "--tag", type=label, action="append", default=[], metavar="NAME=VALUE", help="only with this tag"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     groups = list(dict.fromkeys(word.strip() for word in options.by.split(",") if word.strip()))
-    database = settings.state_dir / "ledger.db"
-    filters = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
+    filters: dict[str, str] = {
+        name: value for name in FILTERS if (value := getattr(options, f"only_{name}")) is not None
+    }
+    filters |= {f"{TAG}{name}": value for name, value in options.tag}
+    if options.format == "parquet" and not options.out:
+        print("error: a Parquet file is not for a terminal; give --out FILE", file=sys.stderr)
+        return 2
     try:
-        rows = usage(database, groups, options.since, options.until, filters, options.zone)
-    except (ValueError, LedgerUnavailable) as error:
+        rows = _rows(settings, options, groups, filters)
+        written = _written(options.format, rows, groups)
+    except (ValueError, LedgerUnavailable, MissingParquet) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        print_json(as_json(rows))
-    elif options.csv:
-        sys.stdout.write(as_csv(rows, groups))
-    elif rows:
-        print_table(*table(rows, groups))
-        if any(row.unpriced for row in rows):
-            by_target = usage(database, ["target"], options.since, options.until, filters, options.zone)
-            targets = [row.group["target"] for row in by_target if row.unpriced]
-            print(f"\nwithout a price, and so not in the cost: {', '.join(targets)} (policies/prices.yaml)")
+    if options.out:
+        return _write(Path(options.out), written if written is not None else _text(*table(rows, groups)))
+    if isinstance(written, str):
+        sys.stdout.write(written)
     else:
-        unseen = [f"; none is recorded of {name} `{filters[name]}`" for name in never_seen(database, filters)]
-        print("no calls in this period" + "".join(unseen))
+        _print(settings, options, rows, groups, filters)
     return 0
+
+
+def _rows(settings: Settings, options: argparse.Namespace, groups: Sequence[str], filters: Filters) -> list[UsageRow]:
+    began = None if options.since is None else options.since.at
+    return usage(settings.ledger, groups, began, options.until, filters, options.zone)
+
+
+def _written(form: str, rows: Sequence[UsageRow], groups: Sequence[str]) -> str | bytes | None:
+    """What a file would hold; None of a table, which is for people."""
+    if form == "csv":
+        return as_csv(rows, groups)
+    if form == "jsonl":
+        return as_jsonl(rows)
+    if form == "json":
+        return msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2).decode() + "\n"
+    return as_parquet(rows, groups) if form == "parquet" else None
+
+
+def _text(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return "".join("\t".join(line) + "\n" for line in (headings, *lines))
+
+
+def _write(path: Path, content: str | bytes) -> int:
+    try:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print(
+    settings: Settings, options: argparse.Namespace, rows: list[UsageRow], groups: Sequence[str], filters: Filters
+) -> None:
+    if not rows:
+        unseen = [f"; none is recorded of {name} `{filters[name]}`" for name in never_seen(settings.ledger, filters)]
+        print("no calls in this period" + "".join(unseen))
+        return
+    print_table(*table(rows, groups))
+    if any(row.unpriced for row in rows):
+        by_target = _rows(settings, options, ["target"], filters)
+        targets = [row.group["target"] for row in by_target if row.unpriced]
+        print(f"\nwithout a price, and so not in the cost: {', '.join(targets)} (policies/prices.yaml)")

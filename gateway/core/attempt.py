@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.core.usage import Usage
+from gateway.core.usage import UnixNs, Usage, Whole
 
 # Why an upstream was asked: the call's first target, the same again, another in its place, a second one beside it, a
 # copy that nobody waits for, a model that judges.
@@ -32,7 +32,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     region: str = ""
     image_size: str = ""
     image_quality: str = ""
-    reported_nano: int | None = None
+    reported_nano: Whole | None = None
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,12 +48,12 @@ class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     meter: str
-    quantity: int
-    per: int = 1
-    rate: int | None = None
-    list_rate: int | None = None
-    nano: int | None = None
-    list_nano: int | None = None
+    quantity: Whole
+    per: Whole = 1
+    rate: Whole | None = None
+    list_rate: Whole | None = None
+    nano: Whole | None = None
+    list_nano: Whole | None = None
 
 
 class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
@@ -67,15 +67,15 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
         price_version: `<digest of the book>/<entry>`. unpriced: why there is no price.
     """
 
-    n: int = 1
+    n: Whole = 1
     role: Role = "primary"
     served: bool = False
-    started_ns: int = 0
+    started_ns: UnixNs = 0
     provider: str = ""
     target: str = ""
     served_model: str = ""
     outcome: AttemptOutcome = "open"
-    status: int = 0
+    status: Whole = 0
     error_code: str = ""
     finish_reason: str = ""
     upstream_request_id: str = ""
@@ -83,8 +83,8 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     usage_source: UsageSource = "none"
     raw_usage: str = ""
     terms: Terms = Terms()
-    ttfb_us: int | None = None
-    duration_us: int = 0
+    ttfb_us: Whole | None = None
+    duration_us: Whole = 0
     account: str = ""
     pricing: Pricing = "none"
     price_version: str = ""

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.attempt import Attempt, Pricing, UsageSource
-from gateway.core.usage import Usage
+from gateway.core.usage import UnixNs, Usage, Whole
 
 Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
 
@@ -33,7 +33,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """
 
     id: str
-    started_ns: int
+    started_ns: UnixNs
     tenant: str
     team: str
     key_id: str
@@ -43,7 +43,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     served_model: str = ""
     stream: bool = False
     outcome: Outcome = "open"
-    status: int = 0
+    status: Whole = 0
     error_code: str = ""
     blame: str = ""
     rule_id: str = ""
@@ -51,7 +51,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     usage: Usage | None = None
     usage_source: UsageSource = "none"
     pricing: Pricing = "none"
-    cost_nano: int | None = None
+    cost_nano: Whole | None = None
     price_version: str = ""
     policy_version: str = ""
     would_deny: str = ""
@@ -59,15 +59,15 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     facts: str = ""
     attributes: str = ""
     prompt_id: str = ""
-    ttfb_us: int | None = None
-    duration_us: int = 0
-    queued_us: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
+    ttfb_us: Whole | None = None
+    duration_us: Whole = 0
+    queued_us: Whole = 0
+    bytes_in: Whole = 0
+    bytes_out: Whole = 0
     upstream_request_id: str = ""
     client_request_id: str = ""
     trace_id: str = ""
-    list_nano: int | None = None
+    list_nano: Whole | None = None
     user: str = ""
     run_id: str = ""
     agent: str = ""

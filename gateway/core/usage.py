@@ -4,7 +4,15 @@ Providers report overlapping totals (cached tokens inside or beside input tokens
 A dialect turns those into this shape once; from here on adding meters never counts a token twice.
 """
 
+from typing import Annotated
+
 import msgspec
+
+# No count, duration or cost of one call is larger. More can only be an upstream's nonsense; in the ledger it would
+# overflow 64 bits when a report adds it up (9,000 rows of this size still fit). Checked where a record is read.
+LARGEST = 10**15
+Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+UnixNs = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
@@ -16,24 +24,24 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
         web_searches, file_searches, code_sessions: hosted tools that a provider bills by the piece.
     """
 
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    input_audio_tokens: int = 0
-    input_image_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    output_audio_tokens: int = 0
-    output_image_tokens: int = 0
-    images: int = 0
-    audio_ms: int = 0
-    characters: int = 0
-    search_units: int = 0
-    web_searches: int = 0
-    cached_audio_tokens: int = 0
-    file_searches: int = 0
-    code_sessions: int = 0
+    input_tokens: Whole = 0
+    cached_input_tokens: Whole = 0
+    cache_write_tokens: Whole = 0
+    cache_write_1h_tokens: Whole = 0
+    input_audio_tokens: Whole = 0
+    input_image_tokens: Whole = 0
+    output_tokens: Whole = 0
+    reasoning_tokens: Whole = 0
+    output_audio_tokens: Whole = 0
+    output_image_tokens: Whole = 0
+    images: Whole = 0
+    audio_ms: Whole = 0
+    characters: Whole = 0
+    search_units: Whole = 0
+    web_searches: Whole = 0
+    cached_audio_tokens: Whole = 0
+    file_searches: Whole = 0
+    code_sessions: Whole = 0
 
     @property
     def total_input(self) -> int:

@@ -22,6 +22,7 @@ from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
 from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
 from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
+from gateway.edge.organization import OrganizationDeps, organization_routes
 from gateway.edge.reading import headers_of
 from gateway.edge.stored import StoredResponses, stored_routes
 
@@ -38,7 +39,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     Attributes:
         identify: the caller of a request's headers, or None.
         list_models: the model objects the caller may use with a request of these headers, as `/v1/models` shows them.
-        stored: responses kept for their tenants.
+        stored: responses kept for their tenants. organization: usage and costs in OpenAI's shape.
         ready: (is this worker ready, details without secrets).
         metrics: (headers → allowed), and the exposition with its content type.
     """
@@ -47,6 +48,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     identify: Callable[[Mapping[bytes, bytes]], Awaitable[Principal | None]]
     list_models: Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]
     stored: StoredResponses
+    organization: OrganizationDeps
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
     metrics_allowed: Callable[[bytes], bool]
     exposition: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -142,6 +144,7 @@ def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     return [
         *model_routes(BASE, deps.list_models, caller),
         *stored_routes(BASE, deps.stored, caller),
+        *organization_routes(BASE, deps.organization),
         Route(f"{BASE}/{{path:path}}", nothing, methods=every),
         Route(f"{GEMINI_BASE}/{{path:path}}", nothing, methods=every),
     ]

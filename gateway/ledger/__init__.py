@@ -9,7 +9,7 @@ Invariants:
 * Once a call's closed line is written to the journal it survives `kill -9`, and it is in the store exactly once: rows
   are inserted by id, and how far a segment is consumed is stored in the same transaction.
 * What was decided on is counted by the hour in the transaction that inserts the calls (`rollup.py`), so the sums are
-  what the calls add up to at every moment; `verify_decision_hours` shows it.
+  what the calls add up to at every moment; `gateway ledger verify` shows it.
 * A segment is removed only after the commit that consumed all of it, and only when its writer will never write to it.
 * A call that was opened and never closed is in the store once, as interrupted, when its writer is dead.
 * What cannot be read is set aside in `quarantine/`, counted and logged before the offset moves past it.

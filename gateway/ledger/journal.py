@@ -21,21 +21,26 @@ import msgspec
 from gateway.core.record import Record
 from gateway.ledger.entries import encode_closed, encode_opened
 from gateway.ledger.flusher import Flusher
-from gateway.ledger.segments import create_segment, segment_path
+from gateway.ledger.segments import create_segment, folder_bytes, segment_path
 
 _log = logging.getLogger("gateway.ledger")
+FULL_NS = 1_000_000_000
 
 
 class JournalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Attributes:
     segment_bytes, segment_s: a new file is begun after this much has been written, or at the first call after this
         time; what is drained of a file is freed when the file is finished.
+    max_bytes: how much of the disk the journals of all workers may take together while the ledger is away, to within
+        a 32nd for each worker. Then `metering.on_journal_failure` decides: new calls are refused, or served and counted
+        as lost. A call that is in the journal is always closed there. None: as much as there is.
     pending_records: how many records are kept in memory while the disk takes none.
     fsync_interval_s: how often what was written is brought to the disk itself; None leaves that to the system.
     """
 
     segment_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 * 1024 * 1024
     segment_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = 16 * 1024 * 1024 * 1024
     pending_records: Annotated[int, msgspec.Meta(ge=0)] = 10_000
     fsync_interval_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
@@ -62,6 +67,9 @@ class Journal:
         self._pending: deque[tuple[str, bytes]] = deque()
         self._torn = False
         self._failed = False
+        # How much may be written until the folder's size is looked at again, and when that is once it is full.
+        self._room_bytes = 0
+        self._look_at_ns = 0
         self._flusher = Flusher(options.fsync_interval_s, folder) if options.fsync_interval_s else None
         self.lost = 0
 
@@ -98,8 +106,10 @@ class Journal:
         """Note that a call has begun.
 
         Raises:
-            OSError: the disk does not take it; nothing was noted.
+            OSError: the disk does not take it, or the journals are as large as they may be; nothing was noted.
         """
+        if self._room_bytes <= 0:
+            self._look_for_room(record.started_ns)
         line = encode_opened(record)
         if self._failed:
             self.retry()
@@ -112,8 +122,15 @@ class Journal:
         """Note how a call has ended.
 
         Raises:
-            OSError: the disk does not take it; it is kept in memory and written as soon as the disk does.
+            OSError: the disk does not take it; it is kept in memory and written as soon as the disk does. Or there was
+                no room for the call when it began, and still is none: it is lost.
         """
+        if self._room_bytes <= 0 and record.id not in self._open:
+            try:
+                self._look_for_room(record.started_ns)
+            except OSError:
+                self.lost += 1
+                raise
         line = encode_closed(record)
         try:
             if self._failed:
@@ -160,6 +177,23 @@ class Journal:
             self._failed = True
             raise
         self._size += written
+        self._room_bytes -= written
+
+    def _look_for_room(self, now_ns: int) -> None:
+        """Raises:
+        OSError: there is none; for a second that is not asked again.
+        """
+        most = self._options.max_bytes
+        if most is None:
+            self._room_bytes = 1 << 62
+            return
+        if now_ns >= self._look_at_ns:
+            left = most - folder_bytes(self._folder)
+            # Others write meanwhile: the nearer the bound, the more often it is looked.
+            self._room_bytes = min(left, max(left // 4, most // 32))
+            self._look_at_ns = now_ns + FULL_NS if left <= 0 else 0
+        if self._room_bytes <= 0:
+            raise OSError(errno.EDQUOT, f"journals take {most} bytes and may not take more; the ledger is behind")
 
     def _rotate(self, started_ns: int) -> None:
         """A new segment if one is due; if the disk has no room for it the old one serves on for a while."""

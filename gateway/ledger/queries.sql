@@ -41,7 +41,22 @@ SELECT id FROM people WHERE tenant = ? AND user = ?;
 SELECT seq, digest FROM links ORDER BY seq DESC LIMIT 1;
 
 -- name: add_link
-INSERT INTO links (seq, writer, made_ns, calls, digest) VALUES (?, ?, ?, ?, ?);
+INSERT INTO links (seq, writer, made_ns, calls, digest, expired_before_ns) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: expired_before_ns
+SELECT coalesce(max(expired_before_ns), 0) AS expired_before_ns FROM links;
+
+-- name: oldest_calls
+SELECT max(id) AS last FROM (SELECT id FROM calls WHERE id < :before ORDER BY id LIMIT :limit);
+
+-- name: drop_calls
+DELETE FROM calls WHERE id <= :last;
+
+-- name: drop_attempts
+DELETE FROM attempts WHERE call <= :last;
+
+-- name: drop_charges
+DELETE FROM charges WHERE call <= :last;
 
 -- name: add_usage_inputs
 INSERT INTO usage_inputs (digest, tenant, team, key_id, person, operation, model, target, served_model, prompt_id, agent, data_class, tags)
@@ -178,43 +193,136 @@ SELECT segment, offset FROM journal_offsets;
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
 
--- name: usage
+-- name: usage_of_hours
 SELECT
-    {groups}
-    count(*)                                   AS calls,
-    sum(outcome = 'completed')                 AS completed,
-    sum(outcome = 'refused')                   AS refused,
-    sum(outcome = 'failed')                    AS failed,
-    sum(outcome = 'cancelled')                 AS cancelled,
-    sum(outcome = 'interrupted')               AS interrupted,
-    sum(would_deny <> '')                      AS would_refuse,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens)                  AS input_tokens,
-    sum(cached_input_tokens)                   AS cached_input_tokens,
-    sum(cache_write_tokens)                    AS cache_write_tokens,
-    sum(cache_write_1h_tokens)                 AS cache_write_1h_tokens,
-    sum(input_audio_tokens)                    AS input_audio_tokens,
-    sum(input_image_tokens)                    AS input_image_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)
-                                               AS output_tokens,
-    sum(reasoning_tokens)                      AS reasoning_tokens,
-    sum(output_audio_tokens)                   AS output_audio_tokens,
-    sum(output_image_tokens)                   AS output_image_tokens,
-    sum(images)                                AS images,
-    sum(audio_ms)                              AS audio_ms,
-    sum(characters)                            AS characters,
-    sum(search_units)                          AS search_units,
-    sum(web_searches)                          AS web_searches,
-    sum(cached_audio_tokens)                   AS cached_audio_tokens,
-    sum(file_searches)                         AS file_searches,
-    sum(code_sessions)                         AS code_sessions,
-    coalesce(sum(cost_nano), 0)                AS cost_nano,
-    sum(pricing = 'unpriced')                  AS unpriced,
-    sum(usage_source = 'estimate')             AS estimated,
-    sum(usage_source = 'inconsistent')         AS inconsistent
-FROM calls
-WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
+    {columns}
+    sum(calls)                 AS calls,
+    sum(completed)             AS completed,
+    sum(refused)               AS refused,
+    sum(failed)                AS failed,
+    sum(cancelled)             AS cancelled,
+    sum(interrupted)           AS interrupted,
+    sum(would_refuse)          AS would_refuse,
+    sum(input_tokens)          AS input_tokens,
+    sum(cached_input_tokens)   AS cached_input_tokens,
+    sum(cache_write_tokens)    AS cache_write_tokens,
+    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+    sum(input_audio_tokens)    AS input_audio_tokens,
+    sum(input_image_tokens)    AS input_image_tokens,
+    sum(output_tokens)         AS output_tokens,
+    sum(reasoning_tokens)      AS reasoning_tokens,
+    sum(output_audio_tokens)   AS output_audio_tokens,
+    sum(output_image_tokens)   AS output_image_tokens,
+    sum(images)                AS images,
+    sum(audio_ms)              AS audio_ms,
+    sum(characters)            AS characters,
+    sum(search_units)          AS search_units,
+    sum(web_searches)          AS web_searches,
+    sum(cached_audio_tokens)   AS cached_audio_tokens,
+    sum(file_searches)         AS file_searches,
+    sum(code_sessions)         AS code_sessions,
+    sum(cost_nano)             AS cost_nano,
+    sum(list_nano)             AS list_nano,
+    sum(unpriced)              AS unpriced,
+    sum(estimated)             AS estimated,
+    sum(inconsistent)          AS inconsistent
+FROM usage_hours {inputs}
+WHERE hour >= :first AND hour < :after {filters}
 {group_by};
+
+-- name: usage_of_days
+SELECT
+    {columns}
+    sum(calls)                 AS calls,
+    sum(completed)             AS completed,
+    sum(refused)               AS refused,
+    sum(failed)                AS failed,
+    sum(cancelled)             AS cancelled,
+    sum(interrupted)           AS interrupted,
+    sum(would_refuse)          AS would_refuse,
+    sum(input_tokens)          AS input_tokens,
+    sum(cached_input_tokens)   AS cached_input_tokens,
+    sum(cache_write_tokens)    AS cache_write_tokens,
+    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+    sum(input_audio_tokens)    AS input_audio_tokens,
+    sum(input_image_tokens)    AS input_image_tokens,
+    sum(output_tokens)         AS output_tokens,
+    sum(reasoning_tokens)      AS reasoning_tokens,
+    sum(output_audio_tokens)   AS output_audio_tokens,
+    sum(output_image_tokens)   AS output_image_tokens,
+    sum(images)                AS images,
+    sum(audio_ms)              AS audio_ms,
+    sum(characters)            AS characters,
+    sum(search_units)          AS search_units,
+    sum(web_searches)          AS web_searches,
+    sum(cached_audio_tokens)   AS cached_audio_tokens,
+    sum(file_searches)         AS file_searches,
+    sum(code_sessions)         AS code_sessions,
+    sum(cost_nano)             AS cost_nano,
+    sum(list_nano)             AS list_nano,
+    sum(unpriced)              AS unpriced,
+    sum(estimated)             AS estimated,
+    sum(inconsistent)          AS inconsistent
+FROM usage_days {inputs}
+WHERE day >= :first AND day < :after {filters}
+{group_by};
+
+-- name: usage_of_calls
+SELECT
+    {columns}
+    count(*)                                              AS calls,
+    count(*) FILTER (WHERE outcome = 'completed')         AS completed,
+    count(*) FILTER (WHERE outcome = 'refused')           AS refused,
+    count(*) FILTER (WHERE outcome = 'failed')            AS failed,
+    count(*) FILTER (WHERE outcome = 'cancelled')         AS cancelled,
+    count(*) FILTER (WHERE outcome = 'interrupted')       AS interrupted,
+    count(*) FILTER (WHERE would_deny <> '')              AS would_refuse,
+    sum(input_tokens)                                     AS input_tokens,
+    sum(cached_input_tokens)                              AS cached_input_tokens,
+    sum(cache_write_tokens)                               AS cache_write_tokens,
+    sum(cache_write_1h_tokens)                            AS cache_write_1h_tokens,
+    sum(input_audio_tokens)                               AS input_audio_tokens,
+    sum(input_image_tokens)                               AS input_image_tokens,
+    sum(output_tokens)                                    AS output_tokens,
+    sum(reasoning_tokens)                                 AS reasoning_tokens,
+    sum(output_audio_tokens)                              AS output_audio_tokens,
+    sum(output_image_tokens)                              AS output_image_tokens,
+    sum(images)                                           AS images,
+    sum(audio_ms)                                         AS audio_ms,
+    sum(characters)                                       AS characters,
+    sum(search_units)                                     AS search_units,
+    sum(web_searches)                                     AS web_searches,
+    sum(cached_audio_tokens)                              AS cached_audio_tokens,
+    sum(file_searches)                                    AS file_searches,
+    sum(code_sessions)                                    AS code_sessions,
+    coalesce(sum(cost_nano), 0)                           AS cost_nano,
+    coalesce(sum(list_nano), 0)                           AS list_nano,
+    count(*) FILTER (WHERE pricing = 'unpriced')          AS unpriced,
+    count(*) FILTER (WHERE usage_source = 'estimate')     AS estimated,
+    count(*) FILTER (WHERE usage_source = 'inconsistent') AS inconsistent
+FROM calls
+WHERE started_ns >= :first AND started_ns < :after {filters}
+{group_by};
+
+-- name: days_used
+WITH RECURSIVE days (day) AS (
+    SELECT min(day) FROM usage_days WHERE day >= :first
+    UNION ALL
+    SELECT (SELECT min(usage_days.day) FROM usage_days WHERE usage_days.day > days.day) FROM days WHERE days.day < :last
+)
+SELECT day FROM days WHERE day <= :last;
+
+-- name: call_seen
+SELECT 1 AS seen FROM calls WHERE 1 = 1 {filters} LIMIT 1;
+
+-- name: input_seen
+SELECT 1 AS seen FROM usage_inputs WHERE 1 = 1 {filters} LIMIT 1;
+
+-- name: people_all
+SELECT id, tenant, "user" FROM people;
+
+-- name: people_named
+SELECT id, tenant, "user" FROM people WHERE "user" = :name;
 
 -- name: inputs_of_hours
 SELECT
@@ -235,16 +343,13 @@ FROM (
 ) AS sums JOIN decision_inputs ON decision_inputs.id = sums.inputs
 WHERE true {filters};
 
--- name: rolled_up
-SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision_hours';
-
 -- name: inputs_of_calls
 SELECT
     tenant, team, key_id, facts, data_class, operation, model, attributes,
     count(*)                                                                AS calls,
-    sum(outcome = 'refused' AND blame = 'policy' AND status = 403)          AS refused,
+    count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
     coalesce(sum(cost_nano), 0)                                             AS cost_nano,
-    sum(pricing = 'unpriced')                                               AS unpriced,
+    count(*) FILTER (WHERE pricing = 'unpriced')                            AS unpriced,
     sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
         + input_image_tokens + cached_audio_tokens)                                               AS input_tokens,
     sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)
@@ -255,10 +360,10 @@ WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
 GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: hours_counted
-SELECT hour FROM decision_hours GROUP BY hour;
+SELECT hour FROM decision_hours WHERE hour >= :first GROUP BY hour;
 
 -- name: hours_called
-SELECT started_ns / 3600000000000 AS hour FROM calls GROUP BY hour;
+SELECT started_ns / 3600000000000 AS hour FROM calls WHERE started_ns >= :first_ns GROUP BY 1;
 
 -- name: inputs_stored
 SELECT id, digest, tenant, team, key_id, facts, data_class, operation, model, attributes FROM decision_inputs;
@@ -278,3 +383,326 @@ JOIN attempts ON attempts.call = calls.id
 LEFT JOIN charges ON charges.call = attempts.call AND charges.n = attempts.n
 WHERE calls.started_ns >= :since_ns AND calls.started_ns < :until_ns AND attempts.pricing <> 'none'
 ORDER BY calls.started_ns, attempts.call, attempts.n, charges.seq;
+
+-- name: links_from
+SELECT * FROM links WHERE made_ns >= :since_ns ORDER BY seq;
+
+-- name: link_at
+SELECT * FROM links WHERE seq = :seq;
+
+-- name: link_of_digest
+SELECT * FROM links WHERE digest = :digest;
+
+-- name: last_links
+SELECT * FROM links
+WHERE seq IN (SELECT max(seq) FROM links GROUP BY seq >> 40)
+ORDER BY seq;
+
+-- name: first_link_ns
+SELECT min(made_ns) AS made_ns FROM links;
+
+-- name: calls_of_link
+SELECT * FROM calls WHERE link = :link;
+
+-- name: attempts_of_link
+SELECT attempts.* FROM calls JOIN attempts ON attempts.call = calls.id WHERE calls.link = :link
+ORDER BY attempts.call, attempts.n;
+
+-- name: charges_of_link
+SELECT charges.* FROM calls JOIN charges ON charges.call = calls.id WHERE calls.link = :link
+ORDER BY charges.call, charges.n, charges.seq;
+
+-- name: calls_without_link
+SELECT link, count(*) AS calls, min(CAST(id AS TEXT)) AS first_id FROM calls
+WHERE link > 0 AND started_ns >= :since_ns AND NOT EXISTS (SELECT 1 FROM links WHERE links.seq = calls.link)
+GROUP BY link ORDER BY link;
+
+-- name: calls_outside
+SELECT id FROM calls WHERE link = 0 AND started_ns >= :since_ns ORDER BY started_ns DESC LIMIT :limit;
+
+-- name: calls_unsealed
+SELECT count(*) AS calls FROM calls WHERE link = 0;
+
+-- name: calls_before_chain
+SELECT sum(calls) AS calls FROM unsealed;
+
+-- name: attempts_without_call
+SELECT call, n FROM attempts
+WHERE call >= :first_id AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = attempts.call)
+ORDER BY call, n;
+
+-- name: charges_without_attempt
+SELECT call, n, count(*) AS charges FROM charges
+WHERE call >= :first_id
+    AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.call = charges.call AND attempts.n = charges.n)
+GROUP BY call, n ORDER BY call, n;
+
+-- name: hours_to_verify
+SELECT hour FROM usage_hours WHERE hour >= :first GROUP BY hour
+UNION
+SELECT hour FROM charge_hours WHERE hour >= :first GROUP BY hour
+UNION
+SELECT hour FROM (
+    SELECT started_ns / 3600000000000 AS hour FROM calls WHERE started_ns >= :first_ns
+) AS called GROUP BY hour
+ORDER BY 1;
+
+-- name: charges_of_calls
+SELECT
+    {columns}
+    count(*)                              AS charges,
+    sum(charges.quantity)                 AS quantity,
+    coalesce(sum(charges.nano), 0)        AS nano,
+    coalesce(sum(charges.list_nano), 0)   AS list_nano,
+    count(*) FILTER (WHERE charges.nano IS NULL) AS unpriced
+FROM calls
+    JOIN attempts ON attempts.call = calls.id
+    JOIN charges ON charges.call = attempts.call AND charges.n = attempts.n
+WHERE calls.started_ns >= :first AND calls.started_ns < :after {filters}
+{group_by};
+
+-- name: charges_of_hours
+SELECT
+    {columns}
+    sum(charge_hours.charges)   AS charges,
+    sum(charge_hours.quantity)  AS quantity,
+    sum(charge_hours.nano)      AS nano,
+    sum(charge_hours.list_nano) AS list_nano,
+    sum(charge_hours.unpriced)  AS unpriced
+FROM charge_hours
+    JOIN usage_inputs ON usage_inputs.id = charge_hours.inputs
+    JOIN skus ON skus.id = charge_hours.sku
+WHERE charge_hours.hour >= :first AND charge_hours.hour < :after {filters}
+{group_by};
+
+-- name: charges_of_days
+SELECT
+    {columns}
+    sum(charge_days.charges)   AS charges,
+    sum(charge_days.quantity)  AS quantity,
+    sum(charge_days.nano)      AS nano,
+    sum(charge_days.list_nano) AS list_nano,
+    sum(charge_days.unpriced)  AS unpriced
+FROM charge_days
+    JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
+    JOIN skus ON skus.id = charge_days.sku
+WHERE charge_days.day >= :first AND charge_days.day < :after {filters}
+{group_by};
+
+-- name: usage_days_of_hours
+SELECT
+    inputs, {sums}
+FROM usage_hours WHERE hour >= :first AND hour < :after GROUP BY inputs;
+
+-- name: usage_days_kept
+SELECT inputs, {sums} FROM usage_days WHERE day = :day;
+
+-- name: charge_days_of_hours
+SELECT
+    inputs, sku, {sums}
+FROM charge_hours WHERE hour >= :first AND hour < :after GROUP BY inputs, sku;
+
+-- name: charge_days_kept
+SELECT inputs, sku, {sums} FROM charge_days WHERE day = :day;
+
+-- name: days_to_verify
+SELECT day FROM usage_days WHERE day >= :first GROUP BY day
+UNION
+SELECT day FROM charge_days WHERE day >= :first GROUP BY day
+ORDER BY 1;
+
+-- name: hours_without_inputs
+SELECT hour, inputs FROM usage_hours
+WHERE hour >= :first AND NOT EXISTS (SELECT 1 FROM usage_inputs WHERE usage_inputs.id = usage_hours.inputs)
+ORDER BY hour, inputs;
+
+-- name: charges_without_inputs
+SELECT hour, inputs, sku FROM charge_hours
+WHERE hour >= :first AND NOT (
+    EXISTS (SELECT 1 FROM usage_inputs WHERE usage_inputs.id = charge_hours.inputs)
+    AND EXISTS (SELECT 1 FROM skus WHERE skus.id = charge_hours.sku)
+)
+ORDER BY hour, inputs, sku;
+
+-- name: usage_inputs_stored
+SELECT * FROM usage_inputs;
+
+-- name: skus_stored
+SELECT * FROM skus;
+
+-- name: reseals_of_calls
+SELECT reseals.call, reseals.seal FROM calls JOIN reseals ON reseals.call = calls.id WHERE calls.link = :link;
+
+-- name: reseals_of_link
+SELECT call, seal FROM reseals WHERE link = :link ORDER BY call;
+
+-- name: add_keepers_link
+INSERT INTO links (seq, writer, made_ns, calls, digest) VALUES (:seq, :writer, :made_ns, 0, :digest);
+
+-- name: personal_keys_of
+SELECT DISTINCT key_id FROM usage_inputs
+WHERE person IN ({persons}) AND substr(key_id, 1, 5) IN ('user_', 'cert_');
+
+-- name: personal_keys_shared
+SELECT DISTINCT key_id FROM usage_inputs
+WHERE person <> 0 AND person NOT IN ({persons}) AND substr(key_id, 1, 5) IN ('user_', 'cert_');
+
+-- name: affected_by_erasure
+((person IN ({persons}) AND substr(key_id, 1, 5) IN ('user_', 'cert_')) OR key_id IN ({keys}));
+
+-- name: decisions_affected
+SELECT
+    started_ns / 3600000000000 AS hour,
+    tenant, team, key_id, facts, data_class, operation, model, attributes,
+    count(*)                                                                AS calls,
+    count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
+    coalesce(sum(cost_nano), 0)                                             AS cost_nano,
+    count(*) FILTER (WHERE pricing = 'unpriced')                            AS unpriced,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens)                         AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    max(started_ns)                                                         AS last_ns
+FROM calls WHERE {affected}
+GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
+
+-- name: forget_in_calls
+UPDATE calls SET key_id = 'forgotten', facts = '' WHERE {affected};
+
+-- name: tagged_calls
+SELECT * FROM calls WHERE person IN ({persons}) AND tags <> '' AND link > 0 ORDER BY id;
+
+-- name: attempts_of_call
+SELECT * FROM attempts WHERE call = :call ORDER BY n;
+
+-- name: charges_of_call
+SELECT * FROM charges WHERE call = :call ORDER BY n, seq;
+
+-- name: add_reseal
+INSERT INTO reseals (call, link, seal) VALUES (:call, :link, :seal);
+
+-- name: forget_tags
+UPDATE calls SET tags = '' WHERE person IN ({persons});
+
+-- name: decision_inputs_of_key
+SELECT * FROM decision_inputs WHERE key_id = :key;
+
+-- name: take_decisions
+UPDATE decision_hours SET
+    calls         = calls - :calls,
+    refused       = refused - :refused,
+    cost_nano     = cost_nano - :cost_nano,
+    unpriced      = unpriced - :unpriced,
+    input_tokens  = input_tokens - :input_tokens,
+    output_tokens = output_tokens - :output_tokens
+WHERE hour = :hour AND inputs = :inputs;
+
+-- name: drop_decisions_of_none
+DELETE FROM decision_hours WHERE hour = :hour AND inputs = :inputs AND calls <= 0;
+
+-- name: last_of_decisions
+UPDATE decision_hours SET last_ns = coalesce((
+    SELECT max(started_ns) FROM calls
+    WHERE started_ns >= :hour * 3600000000000 AND started_ns < (:hour + 1) * 3600000000000
+        AND tenant = :tenant AND team = :team AND key_id = :key_id AND facts = :facts AND data_class = :data_class
+        AND operation = :operation AND model = :model AND attributes = :attributes
+), last_ns)
+WHERE hour = :hour AND inputs = :inputs;
+
+-- name: drop_decision_inputs_of_none
+DELETE FROM decision_inputs WHERE id = :id AND NOT EXISTS (SELECT 1 FROM decision_hours WHERE inputs = :id);
+
+-- name: usage_inputs_affected
+SELECT * FROM usage_inputs WHERE {affected};
+
+-- name: usage_inputs_tagged
+SELECT * FROM usage_inputs WHERE person IN ({persons}) AND tags <> '';
+
+-- name: add_sums
+INSERT INTO {table} ({columns}) {source} ON CONFLICT ({keys}) DO UPDATE SET {sums};
+
+-- name: drop_sums
+DELETE FROM {table} WHERE inputs = :old;
+
+-- name: drop_inputs
+DELETE FROM {table} WHERE id = :old;
+
+-- name: add_inputs
+INSERT INTO {table} (digest, {columns}) VALUES (:digest, {values}) ON CONFLICT (digest) DO NOTHING;
+
+-- name: inputs_id
+SELECT id FROM {table} WHERE digest = :digest;
+
+-- name: forget_people
+DELETE FROM people WHERE id IN ({persons});
+
+-- name: add_erasure
+INSERT INTO erasures (seq, made_ns, persons, calls)
+SELECT coalesce(max(seq), 0) + 1, :made_ns, :persons, :calls FROM erasures;
+
+-- name: last_erasure
+SELECT coalesce(max(seq), 0) AS seq FROM erasures;
+
+-- name: month_totals
+SELECT
+    coalesce(sum(calls), 0)     AS calls,
+    coalesce(sum(cost_nano), 0) AS cost_nano,
+    coalesce(sum(list_nano), 0) AS list_nano,
+    coalesce(sum(unpriced), 0)  AS unpriced
+FROM usage_days WHERE day >= :first AND day < :after;
+
+-- name: periods_closed
+SELECT * FROM periods ORDER BY month;
+
+-- name: close_period
+INSERT INTO periods (month, closed_ns, closed_by, calls, cost_nano, list_nano, unpriced)
+VALUES (:month, :closed_ns, :closed_by, :calls, :cost_nano, :list_nano, :unpriced);
+
+-- name: offsets_of_all
+SELECT segment, "offset" FROM journal_offsets;
+
+-- name: calls_page
+SELECT * FROM calls
+WHERE started_ns >= :since_ns AND started_ns < :until_ns AND started_ns <= :last_ns {filters}
+ORDER BY started_ns DESC, id DESC LIMIT :limit;
+
+-- name: call_of_id
+SELECT * FROM calls WHERE id = :id;
+
+-- name: person_of_id
+SELECT "user" FROM people WHERE id = :id;
+
+-- name: spent_of_days
+SELECT
+    {columns}
+    sum(calls) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    sum(cost_nano) AS nano
+FROM usage_days JOIN usage_inputs ON usage_inputs.id = usage_days.inputs
+WHERE day >= :first AND day < :after AND target <> '' {filters}
+{group_by};
+
+-- name: spent_of_hours
+SELECT
+    {columns}
+    sum(calls) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    sum(cost_nano) AS nano
+FROM usage_hours JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs
+WHERE hour >= :first AND hour < :after AND target <> '' {filters}
+{group_by};
+
+-- name: spent_of_calls
+SELECT
+    {columns}
+    count(*) AS calls,
+    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
+        + input_image_tokens + cached_audio_tokens) AS input_tokens,
+    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
+    coalesce(sum(cost_nano), 0) AS nano
+FROM calls
+WHERE started_ns >= :first AND started_ns < :after AND target <> '' {filters}
+{group_by};

@@ -1,48 +1,34 @@
-"""Usage by tenant, team, key, model, day: read from the ledger, never written."""
+"""Usage by tenant, team, key, user, model, day and more: read from the roll-ups, exact at the edges, never written.
 
-import csv
-import io
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
+A report reads one row a day for what is alike in everything that roll-ups keep apart, so its time depends on how many
+teams, keys, users and models there are, not on how many calls. Slower, because they read single calls: groups and
+filters that roll-ups do not know (`of_calls` in `words.py`), and hours and days of zones whose clocks are not whole
+hours from UTC, of which the hour in which they begin is read call by call.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import add, sub
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gateway.core.money import decimal_text
-from gateway.ledger.store import LedgerUnavailable
-from gateway.stores.sqlite import named_queries, open_database
-
-# What can be grouped by, and the SQL it stands for. `local_*` are functions of the report's time zone.
-GROUPS: dict[str, str] = {
-    "tenant": "tenant",
-    "team": "team",
-    "key": "key_id",
-    "model": "model",
-    "target": "target",
-    "served_model": "served_model",
-    "operation": "operation",
-    "outcome": "outcome",
-    "error": "error_code",
-    "rule": "rule_id",
-    "policy": "policy_version",
-    "would_deny": "would_deny",
-    "data_class": "data_class",
-    "prompt": "prompt_id",
-    "month": "local_month(started_ns / 900000000000)",
-    "day": "local_day(started_ns / 900000000000)",
-    "hour": "local_hour(started_ns / 900000000000)",
-}
-FILTERS: dict[str, str] = {
-    name: GROUPS[name] for name in ("tenant", "team", "key", "model", "target", "operation", "outcome", "rule")
-}
-# Every zone's hours and days begin on a quarter of an hour of UTC, so a quarter is all that a moment need be known by.
-_QUARTER_S = 900
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from gateway.ledger.options import LedgerPlace
+from gateway.ledger.reading import ledger_reader
+from gateway.ledger.slices import DAY_NS, Part, parts, period, slices, zone_of
+from gateway.ledger.sums import USAGE_SUMS
+from gateway.ledger.words import (
+    FILTERS,
+    FORGOTTEN_PERSON,
+    GROUPS,
+    TIMES,
+    People,
+    Word,
+    check_words,
+    conditions,
+    word_of,
+)
+from gateway.stores.reading import Reader
 
 
 class UsageRow(msgspec.Struct, kw_only=True):
@@ -51,7 +37,8 @@ class UsageRow(msgspec.Struct, kw_only=True):
     Attributes:
         group: the values of what was grouped by.
         input_tokens, output_tokens: everything that went in and came out; the other token meters are parts of them.
-        cost_nano: of priced calls. unpriced: calls that used something without a known price; they are not in the cost.
+        cost_nano, list_nano: of priced calls, as contracted and by the published prices. unpriced: calls that used
+            something without a known price; they are in neither.
         would_refuse: calls that a rule in audit mode would have refused.
         estimated: calls whose usage was counted by us, because their answer was cut. inconsistent: whose provider's
             figures do not add up.
@@ -84,20 +71,30 @@ class UsageRow(msgspec.Struct, kw_only=True):
     file_searches: int
     code_sessions: int
     cost_nano: int
+    list_nano: int
     unpriced: int
     estimated: int
     inconsistent: int
 
 
 NUMBERS = tuple(name for name in UsageRow.__struct_fields__ if name != "group")
+_INPUT = (
+    *("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "input_audio_tokens"),
+    *("input_image_tokens", "cached_audio_tokens"),
+)
+_OUTPUT = ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
+_SUMS = tuple(name for name in USAGE_SUMS if name != "last_ns")
+# A word to filter by, and what it may be: one value, or any of several.
+Filters = Mapping[str, str | Sequence[str]]
+Key = tuple[str, ...]
 
 
 def usage(
-    database: Path,
+    place: LedgerPlace,
     group_by: Sequence[str],
     since: datetime | None = None,
     until: datetime | None = None,
-    filters: Mapping[str, str] | None = None,
+    filters: Filters | None = None,
     zone: str = "UTC",
 ) -> list[UsageRow]:
     """Usage of calls that started at or after `since` and before `until`, by groups, in the groups' order. A ledger
@@ -110,148 +107,132 @@ def usage(
             that ends before it begins.
         LedgerUnavailable: the ledger cannot be read.
     """
-    filters = filters or {}
-    _check_words(group_by, GROUPS, "group")
-    _check_words(filters, FILTERS, "filter")
-    functions = _time_functions(zone)
-    values: dict[str, Any] = {f"f_{name}": value for name, value in filters.items()}
-    values["since_ns"], values["until_ns"] = period(since, until)
-    if not database.exists():
-        return []
-    try:
-        with closing(open_database(database, read_only=True)) as connection:
-            for name, function in functions.items():
-                connection.create_function(name, 1, function, deterministic=True)
-            rows = connection.execute(_query(group_by, filters), values).fetchall()
-    except sqlite3.Error as error:
-        raise LedgerUnavailable(f"the ledger {database} cannot be read: {error}") from error
-    return [_row(row, group_by) for row in rows if row["calls"]]
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in (filters or {}).items()}
+    check_words(group_by, GROUPS, "group")
+    check_words(wanted, FILTERS, "filter")
+    since_ns, until_ns = period(since, until)
+    times = [word for word in TIMES if word in group_by]
+    place_of_time, local = {word: times.index(word) for word in times}, zone_of(zone)
+    found: dict[Key, list[int]] = {}
+    with ledger_reader(place) as reader:
+        if reader is None:
+            return []
+        read = _Reading(reader, [name for name in group_by if name not in TIMES], wanted)
+        days = days_used(reader, since_ns, until_ns) if times else ()
+        for labels, first_ns, after_ns in slices(times, local, since_ns, until_ns, days):
+            for key, sums in read.sums(first_ns, after_ns).items():
+                plain = iter(key)
+                full = tuple(labels[place_of_time[word]] if word in TIMES else next(plain) for word in group_by)
+                _add(found, full, sums)
+    return [_row(key, found[key], group_by) for key in sorted(found)]
 
 
-def never_seen(database: Path, filters: Mapping[str, str]) -> list[str]:
-    """Which of these filters match no call of any time, so that a slip of the pen is not taken for no usage."""
-    if not database.exists():
-        return []
-    with closing(open_database(database, read_only=True)) as connection:
-        sought = {name: f"SELECT 1 FROM calls WHERE {FILTERS[name]} = ? LIMIT 1" for name in filters}  # noqa: S608
-        return [name for name, query in sought.items() if not connection.execute(query, [filters[name]]).fetchone()]
-
-
-def _check_words(words: Sequence[str] | Mapping[str, str], known: Mapping[str, str], verb: str) -> None:
-    for word in words:
-        if word not in known:
-            raise ValueError(f"cannot {verb} by `{word}`; known: {', '.join(known)}")
-
-
-def _query(group_by: Sequence[str], filters: Mapping[str, str]) -> str:
-    """Words come from the tables above, values are parameters."""
-    names = ", ".join(f"g{index}" for index in range(len(group_by)))
-    return named_queries("gateway.ledger")["usage"].format(
-        groups="".join(f"{GROUPS[name]} AS g{index}, " for index, name in enumerate(group_by)),
-        group_by=f"GROUP BY {names} ORDER BY {names}" if names else "",
-        filters="".join(f" AND {FILTERS[name]} = :f_{name}" for name in filters),
-    )
-
-
-def _time_functions(zone: str) -> dict[str, Callable[[int], str]]:
-    try:
-        # UTC needs no time zone database, which small systems do not have.
-        place = UTC if zone == "UTC" else ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"unknown time zone `{zone}`; give an IANA name, such as Europe/Berlin") from None
-
-    def at(quarter: int) -> datetime:
-        return datetime.fromtimestamp(quarter * _QUARTER_S, place)
-
-    @lru_cache(maxsize=4096)
-    def month(quarter: int) -> str:
-        return at(quarter).strftime("%Y-%m")
-
-    @lru_cache(maxsize=4096)
-    def day(quarter: int) -> str:
-        return at(quarter).strftime("%Y-%m-%d")
-
-    @lru_cache(maxsize=4096)
-    def hour(quarter: int) -> str:
-        text = at(quarter).replace(minute=0).isoformat(timespec="minutes")
-        return text.replace("+00:00", "Z") if place is UTC else text
-
-    return {"local_month": month, "local_day": day, "local_hour": hour}
-
-
-def period(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    """Unix nanoseconds of the first moment and of the first after the last; None is as far as SQLite can compare.
+def usage_of_spans(
+    place: LedgerPlace, spans: Sequence[tuple[int, int]], group_by: Sequence[str], filters: Filters
+) -> list[list[UsageRow]]:
+    """The same for several periods at once (Unix nanoseconds, the end exclusive), by words that are not of time.
 
     Raises:
-        ValueError: a moment without a time zone, or a period that ends before it begins.
+        ValueError: an unknown word. LedgerUnavailable: the ledger cannot be read.
     """
-    since_ns = 0 if since is None else _nanoseconds(since)
-    until_ns = 2**63 - 1 if until is None else _nanoseconds(until)
-    if since_ns > until_ns:
-        raise ValueError(f"the period ends ({until}) before it begins ({since})")
-    return since_ns, until_ns
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in filters.items()}
+    check_words(group_by, FILTERS, "group")
+    check_words(wanted, FILTERS, "filter")
+    with ledger_reader(place) as reader:
+        if reader is None:
+            return [[] for _ in spans]
+        read = _Reading(reader, group_by, wanted)
+        found = (read.sums(*span) for span in spans)
+        return [[_row(key, sums[key], group_by) for key in sorted(sums)] for sums in found]
 
 
-def _nanoseconds(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} names no time zone")
-    since_epoch = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    return max(0, min(since_epoch, 2**63 - 1))  # what SQLite can compare; nothing was recorded beyond
+def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
+    """Which of these filters match no call of any time, so that a slip of the pen is not taken for no usage."""
+    unseen: list[str] = []
+    with ledger_reader(place) as reader:
+        if reader is None:
+            return unseen
+        for name, value in filters.items():
+            wanted = {name: [value] if isinstance(value, str) else list(value)}
+            condition, values = conditions(wanted, people_for(reader, (), wanted))
+            query = reader.queries["call_seen" if word_of(name).of_calls else "input_seen"]
+            if reader.one(query.format(filters=condition), values) is None:
+                unseen.append(name)
+    return unseen
 
 
-def _row(row: sqlite3.Row, group_by: Sequence[str]) -> UsageRow:
-    group = {name: str(row[f"g{index}"]) for index, name in enumerate(group_by)}
-    return UsageRow(group=group, **{name: row[name] for name in NUMBERS})
+def days_used(reader: Reader, since_ns: int, until_ns: int) -> list[int]:
+    """The days of UTC since the epoch, within the period, on which there was a call."""
+    bounds = {"first": since_ns // DAY_NS, "last": until_ns // DAY_NS}
+    return [row["day"] for row in reader.rows(reader.queries["days_used"], bounds)]
 
 
-_SHOWN = tuple("cost_usd" if name == "cost_nano" else name for name in NUMBERS)
+class _Reading:
+    """Sums of parts of a period by words that are not of time."""
+
+    def __init__(self, reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
+        self._reader = reader
+        self._words: list[Word] = [word_of(name) for name in words]
+        self._people = people_for(reader, words, filters)
+        self._of_calls = any(word_of(name).of_calls for name in (*words, *filters))
+        columns = list(dict.fromkeys(column for word in self._words for column in word.columns))
+        self._width = len(columns)
+        self._shown: list[tuple[Word, list[int]]] = [
+            (word, [columns.index(column) for column in word.columns]) for word in self._words
+        ]
+        self._keys: dict[tuple[Any, ...], Key] = {}
+        names = ", ".join(f"c{index}" for index in range(len(columns)))
+        condition, self._values = conditions(filters, self._people)
+        shape = {
+            "columns": "".join(f"{column} AS c{index}, " for index, column in enumerate(columns)),
+            "group_by": f"GROUP BY {names}" if names else "",
+            "filters": condition,
+        }
+        self._queries: dict[str, str] = {}
+        for unit in ("days", "hours", "calls"):
+            needed = f"JOIN usage_inputs ON usage_inputs.id = usage_{unit}.inputs" if names or condition else ""
+            self._queries[unit] = reader.queries[f"usage_of_{unit}"].format(inputs=needed, **shape)
+
+    def sums(self, first_ns: int, after_ns: int) -> dict[Key, list[int]]:
+        found: dict[Key, list[int]] = {}
+        for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
+            bounds = {"first": part.first, "after": part.after, **self._values}
+            for row in self._reader.rows(self._queries[part.unit], bounds):
+                values = tuple(row.values())
+                if values[self._width]:
+                    _add(found, self._key(values[: self._width]), values[self._width :], part.sign)
+        return {key: sums for key, sums in found.items() if sums[0]}
+
+    def _key(self, values: tuple[Any, ...]) -> Key:
+        key = self._keys.get(values)
+        if key is None:
+            key = self._keys[values] = tuple(
+                word.shown(tuple(values[place] for place in places), self._people) for word, places in self._shown
+            )
+        return key
 
 
-def cells(row: UsageRow) -> dict[str, str]:
-    """A row as text, cost as an exact decimal; empty where nothing has a price, for that is not the same as free."""
-    numbers = {name: str(getattr(row, name)) for name in NUMBERS if name != "cost_nano"}
-    unknown = row.unpriced and not row.cost_nano
-    return {**row.group, **numbers, "cost_usd": "" if unknown else decimal_text(row.cost_nano)}
+def people_for(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
+    """Names by the ids of persons: of everybody if a report shows users, of those it asks for otherwise."""
+    queries = reader.queries
+    asked = filters.get("user", ())
+    if "user" in words or any(name.startswith(FORGOTTEN_PERSON) for name in asked):
+        rows = list(reader.rows(queries["people_all"]))
+    else:
+        rows = [row for name in asked for row in reader.rows(queries["people_named"], {"name": name})]
+    return {row["id"]: (row["tenant"], row["user"]) for row in rows}
 
 
-def as_csv(rows: Sequence[UsageRow], group_by: Sequence[str]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [*group_by, *_SHOWN], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        # A cell that a spreadsheet would run as a formula is given a quote in front.
-        safe = {name: f"'{text}" if text.startswith(_FORMULA) else text for name, text in cells(row).items()}
-        writer.writerow(safe)
-    return out.getvalue()
+def _add(found: dict[Key, list[int]], key: Key, sums: Sequence[int], sign: int = 1) -> None:
+    known = found.get(key)
+    if known is None:
+        found[key] = list(sums) if sign > 0 else [-number for number in sums]
+    else:
+        found[key] = list(map(add if sign > 0 else sub, known, sums))
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def as_json(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
-    """`cost_usd`: the exact decimal of `cost_nano`, as text."""
-    return [
-        {**row.group, **{name: getattr(row, name) for name in NUMBERS}, "cost_usd": decimal_text(row.cost_nano)}
-        for row in rows
-    ]
-
-
-_ALWAYS = {
-    *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
-}
-_IF_ANY = {
-    *("cancelled", "interrupted", "would_refuse", "estimated", "inconsistent"),
-    *("images", "audio_ms", "characters", "search_units", "web_searches", "file_searches", "code_sessions"),
-}
-
-
-def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headings and lines for people: what is always of interest, and the rarer columns if they count anything. Under
-    several lines stands their sum."""
-    texts = [cells(row) for row in rows]
-    if len(rows) > 1 and group_by:
-        sums = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
-        texts.append(cells(UsageRow(group={**dict.fromkeys(group_by, ""), group_by[0]: "total"}, **sums)))
-    used = {name for text in texts for name in _IF_ANY if text[name] != "0"}
-    headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
-    return headings, [[text[name] for name in headings] for text in texts]
+def _row(key: Key, sums: list[int], group_by: Sequence[str]) -> UsageRow:
+    numbers = dict(zip(_SUMS, sums, strict=True))
+    numbers["input_tokens"] += sum(numbers[name] for name in _INPUT)
+    numbers["output_tokens"] += sum(numbers[name] for name in _OUTPUT)
+    return UsageRow(group=dict(zip(group_by, key, strict=True)), **numbers)

@@ -82,7 +82,7 @@ class RollUp:
     def add(self, records: Sequence[tuple[Record, int]]) -> None:
         """Count calls, each with its person's id, that were inserted in the transaction under way. If it is not
         committed, this object must not be used again: it may remember ids of inputs that are not there."""
-        for hour, groups in _by_hour(record for record, _ in records).items():
+        for hour, groups in decisions_of(record for record, _ in records).items():
             rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
             self._connection.executemany(self._queries["add_decision_hour"], rows)
         usage, charges = sums_of(records)
@@ -105,8 +105,9 @@ class RollUp:
             self._connection.executemany(self._queries[query], rows)
 
 
-def _by_hour(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
-    """The sums of `decision_hours`, in the order of `add_decision_hour`. Written for speed: it runs for every call."""
+def decisions_of(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
+    """The sums of `decision_hours` by hour, in the order of `add_decision_hour`. Written for speed: it runs for every
+    call."""
     hours: dict[int, dict[Texts, list[int]]] = {}
     for record in records:
         started_ns, texts, usage = record.started_ns, _inputs_of(record), record.usage

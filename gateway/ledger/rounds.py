@@ -13,12 +13,15 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.ledger.ahead import read_ahead
 from gateway.ledger.entries import MAX_LINES
 from gateway.ledger.segments import newer_exists, remove_abandoned, segments_by_writer, writer_is_dead
 from gateway.ledger.store import LedgerStore, LedgerUnavailable
 from gateway.ledger.tail import Tail
 
 _log = logging.getLogger("gateway.ledger")
+# Less than this is read at once: a thread would take longer to start.
+READ_AHEAD_BYTES = 512 * 1024
 
 
 class Drained(msgspec.Struct):
@@ -115,7 +118,8 @@ class Rounds:
         tail = self._tails.setdefault(path.name, Tail(path))
         if not tail.unread_bytes:
             return tail
-        for batch in tail.batches():
+        batches = tail.batches()
+        for batch in read_ahead(batches) if tail.unread_bytes > READ_AHEAD_BYTES else batches:
             if batch.broken:
                 self._quarantine(tail, batch.broken)
             drained.records += self._store.commit(batch.closed, path.name, tail.offset + batch.size)

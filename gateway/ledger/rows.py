@@ -34,7 +34,7 @@ SEAL_BYTES = 16
 
 Row = tuple[Any, ...]
 _of_call, _of_attempt, _of_terms = attrgetter(*_CALL_FIELDS), attrgetter(*_ATTEMPT_FIELDS), attrgetter(*_TERMS)
-_of_usage, _of_charge = attrgetter(*METERS), attrgetter(*Charge.__struct_fields__)
+_of_usage, _of_charge = attrgetter(*METERS), msgspec.structs.astuple
 _KEY, _FACTS = CALL_COLUMNS.index("key_id"), CALL_COLUMNS.index("facts")
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -58,10 +58,14 @@ def rows_of(record: Record, person: int) -> Rows:
     attempts: list[Row] = []
     charges: list[Row] = []
     for attempt in record.attempts:
-        money = (attempt.cost_nano, attempt.list_nano)
+        n, cost, listed = attempt.n, 0, 0
+        for seq, charge in enumerate(attempt.charges):
+            charges.append((name, n, seq, *_of_charge(charge)))
+            cost += charge.nano or 0
+            listed += charge.list_nano or 0
+        # As the attempt's own cost_nano and list_nano, without asking twice for its charges.
+        money = (cost, listed) if attempt.pricing == "priced" else (None, None)
         attempts.append((name, *_of_attempt(attempt), int(attempt.served), *_of_terms(attempt.terms), *money))
-        n = attempt.n
-        charges += [(name, n, seq, *_of_charge(charge)) for seq, charge in enumerate(attempt.charges)]
     return Rows(call, attempts, charges)
 
 

@@ -56,6 +56,15 @@ def segments_by_writer(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
+def folder_bytes(folder: Path) -> int:
+    """What all segments take of the disk."""
+    sizes = 0
+    for path in folder.glob("*.jnl"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes += path.stat().st_size
+    return sizes
+
+
 def newer_exists(path: Path) -> bool:
     """Whether the writer of this segment has begun the next."""
     writer, _, sequence = path.stem.rpartition("-")

@@ -5,11 +5,13 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
+from gateway.ledger.chunks import in_chunks
+from gateway.ledger.months import Month
 from gateway.ledger.rollup import RollUp, inputs_digest
 from gateway.ledger.rows import Rows, rows_of
 from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
@@ -17,6 +19,7 @@ from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 _PACKAGE = "gateway.ledger"
 WAL_PAGES = 4_000  # 16 MB
 MAX_PEOPLE = 50_000  # whose ids are remembered
+DROPPED_CALLS = 2_000  # of old months, in one transaction: a fraction of a second, and of what a commit holds in memory
 
 
 class LedgerUnavailable(Exception):
@@ -44,12 +47,17 @@ class LedgerStore(Protocol):
         """The segment's file is gone."""
         ...
 
+    def tidy(self, now: Month, oldest: Month | None) -> bool:
+        """Be ready for calls of this month and the next, and drop calls, attempts and charges of months before
+        `oldest`; what they add up to stays. A bounded part of it at a time.
+
+        Returns:
+            Whether something is left to be dropped.
+        """
+        ...
+
 
 _Pair = tuple[Record, int]
-
-
-def _by_id(row: tuple[Any, ...]) -> str:
-    return row[0]
 
 
 class SqliteLedger:
@@ -68,6 +76,7 @@ class SqliteLedger:
         self._connection: sqlite3.Connection | None = None
         self._rollup: RollUp | None = None
         self._identity = (0, 0)
+        self._erasures = 0
 
     def __enter__(self) -> Self:
         """Raises:
@@ -99,15 +108,28 @@ class SqliteLedger:
         with self._transaction() as connection:
             connection.execute(self._queries["drop_offset"], {"segment": segment})
 
+    def tidy(self, now: Month, oldest: Month | None) -> bool:
+        del now  # a table has room for any month
+        if oldest is None:
+            return False
+        with self._transaction() as connection:
+            asked = {"before": oldest.first_id, "limit": DROPPED_CALLS}
+            last: str | None = connection.execute(self._queries["oldest_calls"], asked).fetchone()["last"]
+            if last is None:
+                return False
+            told = connection.execute(self._queries["expired_before_ns"]).fetchone()["expired_before_ns"]
+            if told < oldest.begin_ns:
+                self._add_link(connection, self._last_link(connection), [], oldest.begin_ns)
+            for query in ("drop_charges", "drop_attempts", "drop_calls"):
+                connection.execute(self._queries[query], {"last": last})
+        return True
+
     def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> list[_Pair]:
         """Insert and return those that were not there yet: mostly all, and that is told more cheaply than which."""
-        seq, last = connection.execute(self._queries["last_link"]).fetchone() or (0, b"")
+        seq, last = self._last_link(connection)
         pairs = self._with_persons(connection, records)
-        rows = [rows_of(record, person) for record, person in pairs]
-        sealed = [(*one.call, seq + 1, one.seal()) for one in rows]
-        added = connection.total_changes
-        connection.executemany(self._queries["insert_call"], sealed)
-        if connection.total_changes - added != len(pairs):
+        seals: list[tuple[str, bytes]] = []
+        if not self._insert_rows(connection, pairs, seq + 1, seals):
             connection.execute("ROLLBACK")  # not to a savepoint: SQLite would copy every page that was changed since
             connection.execute("BEGIN IMMEDIATE")
             self._people.clear()
@@ -118,11 +140,40 @@ class SqliteLedger:
                     fresh.setdefault(record.id, record)
             return self._insert(connection, list(fresh.values())) if fresh else []
         if pairs:
-            self._insert_below(connection, rows)
-            digest = link_digest(last, seq + 1, self._writer, [row[-1] for row in sorted(sealed, key=_by_id)])
-            made_ns = self._clock.now_ns()
-            connection.execute(self._queries["add_link"], (seq + 1, self._writer, made_ns, len(pairs), digest))
+            self._add_link(connection, (seq, last), [seal for _, seal in sorted(seals)])
         return pairs
+
+    def _insert_rows(
+        self, connection: sqlite3.Connection, pairs: Sequence[_Pair], link: int, seals: list[tuple[str, bytes]]
+    ) -> bool:
+        """Insert calls and what is below them, and add their seals; false as soon as one was there already."""
+        for chunk in in_chunks(pairs):
+            rows = [rows_of(record, person) for record, person in chunk]
+            sealed = [one.seal() for one in rows]
+            calls = [(*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True)]
+            before = connection.total_changes
+            connection.executemany(self._queries["insert_call"], calls)
+            if connection.total_changes - before != len(chunk):
+                return False
+            self._insert_below(connection, rows)
+            seals += zip((record.id for record, _ in chunk), sealed, strict=True)
+        return True
+
+    def _last_link(self, connection: sqlite3.Connection) -> tuple[int, bytes]:
+        seq, digest = connection.execute(self._queries["last_link"]).fetchone() or (0, b"")
+        return seq, digest
+
+    def _add_link(
+        self,
+        connection: sqlite3.Connection,
+        last: tuple[int, bytes],
+        seals: Sequence[bytes],
+        expired_before_ns: int | None = None,
+    ) -> None:
+        seq = last[0] + 1
+        digest = link_digest(last[1], seq, self._writer, seals, expired_before_ns)
+        link = (seq, self._writer, self._clock.now_ns(), len(seals), digest, expired_before_ns)
+        connection.execute(self._queries["add_link"], link)
 
     def _with_persons(self, connection: sqlite3.Connection, records: Sequence[Record]) -> list[_Pair]:
         return [(record, self._person(connection, record) if record.user else 0) for record in records]
@@ -155,8 +206,17 @@ class SqliteLedger:
             connection = self._connection
             assert connection is not None, "just opened"
             connection.execute("BEGIN IMMEDIATE")
+            self._follow_erasures(connection)
             yield connection
             connection.execute("COMMIT")
+
+    def _follow_erasures(self, connection: sqlite3.Connection) -> None:
+        """Somebody else may have taken people out: ids of names and of inputs that are remembered may be gone."""
+        (erasures,) = connection.execute(self._queries["last_erasure"]).fetchone()
+        if erasures != self._erasures:
+            self._erasures = erasures
+            self._people.clear()
+            self._rollup = RollUp(connection)
 
     @contextmanager
     def _errors_named(self) -> Generator[None]:

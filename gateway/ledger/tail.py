@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.core.record import Record
 from gateway.ledger.entries import Batch, parse
 
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 6 * 1024 * 1024
 
 
 class Tail:
@@ -23,24 +23,27 @@ class Tail:
         self.open: dict[str, Record] = {}
 
     def batches(self, end: int | None = None) -> Iterator[Batch]:
-        """The whole lines after `offset`, up to `end` if given; the caller advances over each batch before it asks
-        for the next. Whatever the file's size, no more than READ_BYTES of it are in memory.
+        """The whole lines after `offset`, up to `end` if given; `offset` stays until the caller advances over a batch.
+        Whatever the file's size, no more than READ_BYTES of it are in memory at once.
 
         Raises:
             OSError: the file cannot be read.
         """
+        at = self.offset
         with self.path.open("rb", buffering=0) as file:
-            while end is None or self.offset < end:
-                file.seek(self.offset)
-                data = file.read(READ_BYTES if end is None else min(READ_BYTES, end - self.offset))
+            while end is None or at < end:
+                file.seek(at)
+                data = file.read(READ_BYTES if end is None else min(READ_BYTES, end - at))
                 found = False
                 for batch in parse(data):
                     found = True
+                    at += batch.size
                     yield batch
                 if not found:
                     if len(data) < READ_BYTES:
                         return
                     # No record is this long: without this, such a line would stand in the way of all after it.
+                    at += len(data)
                     yield Batch([], [], [data], len(data))
 
     def advance(self, batch: Batch) -> None:

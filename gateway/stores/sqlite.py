@@ -64,9 +64,9 @@ def open_migrated(
     return connection
 
 
-def named_queries(package: str) -> Mapping[str, str]:
+def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The queries of `package`'s queries.sql, by name."""
-    text = (files(package) / "queries.sql").read_text(encoding="utf-8")
+    text = (files(package) / file).read_text(encoding="utf-8")
     queries: dict[str, str] = {}
     for block in text.split("-- name: ")[1:]:
         name, _, query = block.partition("\n")
@@ -81,22 +81,34 @@ def migrate(connection: sqlite3.Connection, package: str) -> None:
         MigrationError: an applied migration was edited, or the database is newer than this program.
     """
     connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT")
-    migrations = _migrations(package)
+    migrations = read_migrations(package)
     rows = connection.execute("SELECT name, digest FROM migrations").fetchall()
-    applied: dict[str, str] = {row["name"]: row["digest"] for row in rows}
+    for name, script, script_digest in missing_migrations(migrations, {row["name"]: row["digest"] for row in rows}):
+        _apply(connection, name, script, script_digest)
+
+
+def missing_migrations(migrations: Mapping[str, str], applied: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What is still to be applied, in order: name, script, digest. `applied`: digests by name.
+
+    Raises:
+        MigrationError: an applied migration was edited, or the database is newer than this program.
+    """
     unknown = sorted(set(applied) - set(migrations))
     if unknown:
         raise MigrationError(f"the database has migration {unknown[-1]}, which this version does not know: upgrade")
+    missing: list[tuple[str, str, str]] = []
     for name, script in migrations.items():
         script_digest = hashlib.sha256(script.encode()).hexdigest()
         if name not in applied:
-            _apply(connection, name, script, script_digest)
+            missing.append((name, script, script_digest))
         elif applied[name] != script_digest:
             raise MigrationError(f"migration {name} was edited after it was applied; add a new one instead")
+    return missing
 
 
-def _migrations(package: str) -> dict[str, str]:
-    folder = files(package) / "migrations"
+def read_migrations(package: str, folder_name: str = "migrations") -> dict[str, str]:
+    """The scripts of `package`'s numbered files, by name, in order."""
+    folder = files(package) / folder_name
     found = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return dict(sorted(found.items()))
 

@@ -85,6 +85,7 @@ class Metrics:
         self.drain_errors = counter("ledger_drain_errors", "Rounds in which the ledger could not be written.")
         self.quarantined = counter("ledger_quarantined_lines", "Journal lines that could not be read.")
         self.drain_lag = gauge("ledger_lag_bytes", "Journal bytes not yet in the ledger.", mode="livemax")
+        self.alerts = AlertMetrics(kinds)
         # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
         self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
@@ -278,3 +279,11 @@ class Mirrored:
         last = self._seen.get(self._key, 0)
         self._seen[self._key] = total
         self._counter.inc(total - last if total >= last else total)
+
+
+class AlertMetrics:
+    """What was told about money, and to whom it was tried to tell it."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        self.told = kinds.counter("alerts", "What was told, once each.", "kind")
+        self.deliveries = kinds.counter("alert_deliveries", "Attempts to tell a webhook.", "result")

@@ -23,7 +23,8 @@ CHUNK = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "s
 ADMIN = (
     ("GET", "/admin/openapi.json"), ("GET", "/admin/keys"), ("POST", "/admin/keys"), ("GET", "/admin/keys/x"),
     ("POST", "/admin/keys/x/rotate"), ("POST", "/admin/keys/x/revoke"), ("GET", "/admin/tenants"), ("GET", "/admin/models"),
-    ("GET", "/admin/usage"), ("GET", "/admin/limits"), ("GET", "/admin/audit"), ("POST", "/admin/policy/explain"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
+    ("GET", "/admin/usage"), ("GET", "/admin/calls"), ("GET", "/admin/calls/x"), ("GET", "/admin/limits"), ("GET", "/admin/audit"),
+    ("POST", "/admin/policy/explain"), ("POST", "/admin/access/explain"), ("GET", "/admin/status"),
     ("GET", "/admin/policy/history"), ("GET", "/admin/policy/at"),
     ("GET", "/admin/"), ("GET", "/admin/nothing"), ("DELETE", "/admin/keys"),
 )  # fmt: skip
@@ -48,6 +49,7 @@ EVERYTHING = [
         ("GET", "/v1/nothing"),
         ("OPTIONS", CHAT),
     ],
+    *[("GET", "/v1/organization/usage/completions"), ("GET", "/v1/organization/costs")],
     *[("GET", "/metrics"), *ADMIN],
 ]
 BAD_CREDENTIALS: dict[str, dict[str, str]] = {

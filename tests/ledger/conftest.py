@@ -2,10 +2,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_parts import Desk, ledger_at
+from ledger_parts import Desk, Place, PostgresPlace, SqlitePlace
+
+from tests.postgres import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with ledger_at(tmp_path) as store:
-        yield Desk(tmp_path, store)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a test's ledger is: of every kind that the module names in KINDS."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return SqlitePlace(tmp_path)
+    return PostgresPlace(request.getfixturevalue("postgres").fresh_database())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "place" in metafunc.fixturenames and hasattr(metafunc.module, "KINDS"):
+        metafunc.parametrize("place", metafunc.module.KINDS, indirect=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, place: Place) -> Iterator[Desk]:
+    with place.ledger() as store:
+        yield Desk(tmp_path, store, place=place)

@@ -4,8 +4,10 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -13,6 +15,7 @@ from gateway.core.clock import SystemClock, uuid7
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
 from gateway.ledger.journal import Journal, JournalOptions
+from gateway.ledger.options import LedgerOptions
 from gateway.ledger.rounds import Drained, Rounds
 from gateway.ledger.store import LedgerStore, LedgerUnavailable, SqliteLedger
 
@@ -40,11 +43,82 @@ def closed_record(number: int, **fields: Any) -> Record:
     return msgspec.structs.replace(open_record(number), **ended)
 
 
+class Place(Protocol):
+    """Where a ledger is, and what stands in it."""
+
+    def ledger(self, writer: str = "w") -> AbstractContextManager[LedgerStore]: ...
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls as another process sees them, oldest first, with what the store adds of its own."""
+        ...
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Every row of a table, in the order of its columns."""
+        ...
+
+
+class SqlitePlace:
+    def __init__(self, state: Path) -> None:
+        self.file = state / "ledger.db"
+
+    def ledger(self, writer: str = "w") -> SqliteLedger:
+        return SqliteLedger(self.file, writer=writer)
+
+    def calls(self) -> list[dict[str, Any]]:
+        return self._read("SELECT * FROM calls ORDER BY started_ns, id")
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        return sorted(self._read(f"SELECT * FROM {name}"), key=lambda row: repr(list(row.values())))
+
+    def _read(self, query: str) -> list[dict[str, Any]]:
+        with contextlib.closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query)]
+
+
+class PostgresPlace:
+    def __init__(self, url: str, **options: Any) -> None:
+        self.url = url
+        self.options = LedgerOptions(url=url, **options)
+
+    def ledger(self, writer: str = "w") -> AbstractContextManager[LedgerStore]:
+        from gateway.ledger.postgres import PostgresLedger
+
+        return PostgresLedger(self.options, writer)
+
+    def calls(self) -> list[dict[str, Any]]:
+        return self.read("SELECT * FROM calls ORDER BY started_ns, id")
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        return sorted(self.read(f"SELECT * FROM {name}"), key=lambda row: repr(list(row.values())))
+
+    def read(self, query: str) -> list[dict[str, Any]]:
+        """Nothing while the store has not made its tables."""
+        import psycopg
+        from psycopg.rows import dict_row
+
+        try:
+            with psycopg.connect(self.url, row_factory=dict_row) as connection:
+                found = connection.execute(query.encode()).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []
+        return [
+            {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()} for row in found
+        ]
+
+    def execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
 class Desk:
     """A state folder: its journal, its store, and a drainer that can be put in another's place at any time."""
 
-    def __init__(self, state: Path, store: LedgerStore, folder: Path | None = None) -> None:
+    def __init__(self, state: Path, store: LedgerStore, folder: Path | None = None, place: Place | None = None) -> None:
         self.state = state
+        self.place = place or SqlitePlace(state)
         self.folder = folder or state / "journal"
         self.store = store
         self.restart_drainer()
@@ -64,7 +138,8 @@ class Desk:
         return sorted(path.name for path in self.folder.glob("*.jnl"))
 
     def rows(self) -> list[dict[str, Any]]:
-        return rows(self.state / "ledger.db")
+        """The ledger's calls, oldest first, without what the store adds of its own."""
+        return own(self.place.calls())
 
     def outcomes(self) -> dict[str, str]:
         return {row["id"]: row["outcome"] for row in self.rows()}
@@ -105,11 +180,11 @@ def kill(journal: Journal) -> None:
 
 
 def rows(database: Path) -> list[dict[str, Any]]:
-    """The ledger's calls as another process sees them, oldest first, without what the store adds of its own."""
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        found = [dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY started_ns, id")]
-    return [{name: value for name, value in row.items() if name not in STORES_OWN} for row in found]
+    return own(SqlitePlace(database.parent).calls())
+
+
+def own(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in STORES_OWN} for row in calls]
 
 
 STORES_OWN = ("person", "link", "seal")

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
-from ledger_parts import Desk, closed_record, open_record
+from ledger_parts import Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
 from gateway.ledger.drain import Drainer, DrainOptions
 from gateway.ledger.rounds import Drained
 from gateway.ledger.segments import AlreadyDraining
 
+KINDS = ("sqlite", "postgres")
 QUICK = DrainOptions(interval_s=0.01, max_backoff_s=0.02)
 NEVER = DrainOptions(interval_s=3600)
 
@@ -104,8 +106,12 @@ async def test_leaving_waits_for_a_round_at_work_before_the_last_one(desk: Desk)
     assert len(desk.rows()) == 1
 
 
-async def test_a_locked_database_is_tried_again_with_longer_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_database_is_tried_again_with_longer_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gateway.stores.sqlite.BUSY_TIMEOUT_S", 0.001)
+    desk = Desk(tmp_path, ledger_at(tmp_path))
+    desk.drain()
     desk.store.__exit__(None, None, None)
     reports: list[Drained | None] = []
     with desk.journal() as journal, contextlib.closing(sqlite3.connect(desk.state / "ledger.db")) as other:

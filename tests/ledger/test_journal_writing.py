@@ -219,6 +219,51 @@ def test_memory_is_bounded_while_the_disk_takes_nothing(
     assert "5 records were lost" in caplog.text
 
 
+def fill_to_the_bound(journal: Journal, first: int) -> int:
+    """How many calls it takes until there is no room for another."""
+    for number in range(first, first + 1_000):
+        try:
+            journal.opened(open_record(number))
+        except OSError:
+            return number
+        journal.closed(closed_record(number))
+    raise AssertionError("the journal has no bound")
+
+
+def test_the_journals_of_all_workers_stay_within_their_bound_while_the_ledger_is_away(desk: Desk) -> None:
+    with desk.journal("a", max_bytes=64_000) as first, desk.journal("b", max_bytes=64_000) as second:
+        first.opened(open_record(0))
+        end = fill_to_the_bound(first, 1)
+        with pytest.raises(OSError, match="the ledger is behind"):
+            second.opened(open_record(5_000))
+        assert first.lost == 0
+        first.closed(closed_record(0))  # a call that has begun is always recorded
+        size = sum(path.stat().st_size for path in desk.folder.glob("*.jnl"))
+        assert 60_000 < size < 64_000 + 2 * 2_000
+    desk.drain()
+    assert len(desk.rows()) == end
+
+
+def test_calls_that_are_served_without_room_are_counted_as_lost(desk: Desk) -> None:
+    with desk.journal(max_bytes=32_000) as journal:
+        end = fill_to_the_bound(journal, 0)
+        with pytest.raises(OSError):
+            journal.closed(closed_record(end))
+        assert (journal.lost, journal.pending) == (1, 0)
+
+
+def test_there_is_room_again_when_the_ledger_has_caught_up(desk: Desk) -> None:
+    with desk.journal(max_bytes=32_000, segment_bytes=4_000) as journal:
+        end = fill_to_the_bound(journal, 0)
+        desk.drain()
+        with pytest.raises(OSError):
+            journal.opened(open_record(end + 1))  # a millisecond later: not asked again yet
+        journal.opened(open_record(end + 1_001))
+        journal.closed(closed_record(end + 1_001))
+    desk.drain()
+    assert len(desk.rows()) == end + 1
+
+
 def test_no_room_for_a_new_segment_keeps_the_old_one_going(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise OSError(errno.ENOSPC, "disk full")

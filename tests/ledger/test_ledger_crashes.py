@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_parts import Desk, Failing, closed_record, kill, ledger_at, open_record
+from ledger_parts import Desk, Failing, Place, PostgresPlace, SqlitePlace, closed_record, kill, open_record
 
 from gateway.ledger.entries import encode_closed, encode_opened
 from gateway.ledger.journal import Journal
+from tests.postgres import PostgresServer
 
+KINDS = ("sqlite", "postgres")
 # What can happen next. The numbers choose which open call, or where a line is cut.
 STEPS = st.one_of(
     st.just(("open", 0)),
@@ -96,8 +98,20 @@ class History:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=40), st.sampled_from([200, 1000, 10**6]))
 def test_every_call_is_in_the_ledger_exactly_once(steps: list[tuple[str, int]], segment_bytes: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, ledger_at(Path(folder)) as store:
-        desk = Desk(Path(folder), store)
+    with tempfile.TemporaryDirectory() as folder:
+        check_history(steps, segment_bytes, Path(folder), SqlitePlace(Path(folder)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(STEPS, max_size=40), st.sampled_from([200, 1000, 10**6]))
+def test_and_in_postgres(postgres: PostgresServer, steps: list[tuple[str, int]], segment_bytes: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        check_history(steps, segment_bytes, Path(folder), PostgresPlace(postgres.fresh_database()))
+
+
+def check_history(steps: list[tuple[str, int]], segment_bytes: int, folder: Path, place: Place) -> None:
+    with place.ledger() as store:
+        desk = Desk(folder, store, place=place)
         history = History(desk, segment_bytes)
         for what, choice in steps:
             history.step(what, choice)

@@ -1,47 +1,42 @@
-"""What every ledger store promises; a store of another kind joins by a line in STORES."""
+"""What every ledger store promises; a store of another kind joins by a word in KINDS."""
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_parts import as_row, closed_record, ledger_at, rows
+from ledger_parts import Place, as_row, closed_record, ledger_at, own
 
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
-from gateway.ledger.store import LedgerStore, LedgerUnavailable, SqliteLedger
+from gateway.ledger.store import LedgerUnavailable, SqliteLedger
 
-Rows = Callable[[Path], list[dict[str, Any]]]
-STORES: dict[str, tuple[Callable[[Path], AbstractContextManager[LedgerStore]], Rows]] = {
-    "sqlite": (ledger_at, lambda state: rows(state / "ledger.db")),
-}
+KINDS = ("sqlite", "postgres")
 
 
 class Opened:
-    def __init__(self, state: Path, kind: str) -> None:
-        self.state = state
-        self._open, self._rows = STORES[kind]
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self._stack = contextlib.ExitStack()
         self.reopen()
 
     def reopen(self) -> None:
         self.close()
-        self.store = self._stack.enter_context(self._open(self.state))
+        self.store = self._stack.enter_context(self.place.ledger())
 
     def close(self) -> None:
         self._stack.close()
 
     def rows(self) -> list[dict[str, Any]]:
-        return self._rows(self.state)
+        return own(self.place.calls())
 
 
-@pytest.fixture(params=STORES)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    opened = Opened(tmp_path, request.param)
+@pytest.fixture
+def opened(place: Place) -> Iterator[Opened]:
+    opened = Opened(place)
     yield opened
     opened.close()
 
@@ -100,15 +95,14 @@ def test_unknown_amounts_stay_unknown(opened: Opened) -> None:
     assert (row["cost_nano"], row["ttfb_us"], row["pricing"]) == (None, None, "unpriced")
 
 
-# SQLite alone.
-
-
-def test_every_value_of_a_record_lands_in_its_column(tmp_path: Path) -> None:
+def test_every_value_of_a_record_lands_in_its_column(opened: Opened) -> None:
     usage = Usage(**{meter: number for number, meter in enumerate(METERS, 1)})
     record = closed_record(1, usage=usage)
-    with ledger_at(tmp_path) as store:
-        store.commit([record], "w-1.jnl", 1)
-    assert rows(tmp_path / "ledger.db") == [as_row(record)]
+    opened.store.commit([record], "w-1.jnl", 1)
+    assert opened.rows() == [as_row(record)]
+
+
+# SQLite alone.
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

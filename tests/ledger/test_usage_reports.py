@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from ledger_parts import Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
-from gateway.core.usage import METERS, Usage
-from gateway.ledger.entries import LARGEST
-from gateway.ledger.reports import FILTERS, GROUPS, LedgerUnavailable, as_csv, as_json, cells, never_seen, table, usage
+from gateway.core.usage import LARGEST, METERS, Usage
+from gateway.ledger.options import LedgerPlace
+from gateway.ledger.rendering import as_csv, as_json, cells, table
+from gateway.ledger.reports import never_seen, usage
+from gateway.ledger.store import LedgerUnavailable
+from gateway.ledger.words import FILTERS, GROUPS
 
 
 def at(moment: datetime, number: int, **fields: Any) -> Record:
@@ -24,10 +27,10 @@ def at(moment: datetime, number: int, **fields: Any) -> Record:
     return closed_record(number, started_ns=started_ns, **fields)
 
 
-def kept(tmp_path: Path, *records: Record) -> Path:
+def kept(tmp_path: Path, *records: Record) -> LedgerPlace:
     with ledger_at(tmp_path) as store:
         store.commit(records, "w-1.jnl", 1)
-    return tmp_path / "ledger.db"
+    return LedgerPlace(tmp_path / "ledger.db")
 
 
 def test_calls_are_counted_by_how_they_ended(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_a_period_holds_its_first_moment_and_not_its_last(tmp_path: Path) -> Non
 
 def test_a_moment_without_a_zone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        usage(tmp_path / "ledger.db", [], since=datetime(2026, 1, 1))
+        usage(LedgerPlace(tmp_path / "ledger.db"), [], since=datetime(2026, 1, 1))
 
 
 def test_days_are_of_the_zone_asked_for(tmp_path: Path) -> None:
@@ -212,21 +215,21 @@ def test_an_unknown_zone_is_refused(tmp_path: Path, zone: str) -> None:
 
 
 def test_a_ledger_that_is_not_there_yet_has_no_rows(tmp_path: Path) -> None:
-    assert usage(tmp_path / "ledger.db", ["team"]) == []
+    assert usage(LedgerPlace(tmp_path / "ledger.db"), ["team"]) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_ledger_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"something else " * 100)
     with pytest.raises(LedgerUnavailable, match=r"ledger\.db"):
-        usage(tmp_path / "ledger.db", [])
+        usage(LedgerPlace(tmp_path / "ledger.db"), [])
 
 
 def test_reading_beside_the_writer_and_never_writing(desk: Desk) -> None:
     desk.store.commit([closed_record(1)], "w-1.jnl", 1)
     with sqlite3.connect(desk.state / "ledger.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert usage(desk.state / "ledger.db", [])[0].calls == 1
+        assert usage(LedgerPlace(desk.state / "ledger.db"), [])[0].calls == 1
         other.execute("ROLLBACK")
     other.close()
 
@@ -244,7 +247,7 @@ def test_as_json_keeps_whole_numbers(tmp_path: Path) -> None:
     assert line["team"] == "blue"
     assert line["cost_nano"] == 10**15
     assert line["cost_usd"] == "1000000.000000000"
-    assert set(line) == {"team", "cost_nano", "cost_usd", *cells_names()}
+    assert set(line) == {"team", "cost_nano", "cost_usd", "list_nano", "list_usd", *cells_names()}
 
 
 def cells_names() -> set[str]:
@@ -274,7 +277,7 @@ def test_under_several_lines_stands_their_sum(tmp_path: Path) -> None:
 def test_a_name_that_no_call_ever_had_is_told(tmp_path: Path) -> None:
     ledger = kept(tmp_path, closed_record(1, team="blue", model="small"))
     assert never_seen(ledger, {"team": "blue", "model": "smal"}) == ["model"]
-    assert never_seen(tmp_path / "none.db", {"team": "x"}) == []
+    assert never_seen(LedgerPlace(tmp_path / "none.db"), {"team": "x"}) == []
 
 
 def test_a_row_as_text_has_everything(tmp_path: Path) -> None:

@@ -17,26 +17,27 @@ from starlette.routing import Mount
 
 from gateway.access.activations import Activated, activations
 from gateway.access.chain import Entry
-from gateway.core.clock import SystemClock
+from gateway.core.clock import SystemClock, uuid7
+from gateway.core.days import date_time
 from gateway.core.faults import BadRequest
+from gateway.core.record import Record
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
+from gateway.ledger.options import LedgerPlace
+from gateway.ledger.store import SqliteLedger
+from gateway.ledgerview import usage_deps
 from gateway.policypast import at_text
 
 ADMIN = {"Authorization": "Bearer gwa-secret"}
 ENTRY = Entry(seq=1, at=1, digest="d", files={"access.yaml": "a"}, actor="root", source="", prev="", hash="h")
 
 
-def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
-    def usage(groups: Any, since: str | None, until: str | None, zone: str) -> list[dict[str, Any]]:
-        if any(group != "team" for group in groups) or since or until or zone != "UTC":
-            raise ValueError("unknown word")
-        return [{"team": "a", "calls": 1}]
-
+def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
     def explain(asked: ExplainRequest) -> dict[str, Any]:
         return {"asked": asked.model}
 
@@ -47,6 +48,10 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
     def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
         at_text(time)
         return {"asked": asked.model}
+
+    def focus(asked: FocusAsked) -> FocusCsv:
+        date_time(asked.since)
+        return FocusCsv(iter([b"BilledCost\n", b"0.5\n"]), 3)
 
     async def limits(asked: LimitsQuestion) -> list[LimitLevel]:
         if asked.tenant not in ("", "acme"):
@@ -68,8 +73,9 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
         tenants=lambda: [{"id": "acme", "teams": [{"id": "a"}]}],
         models=lambda: [{"model": "m", "targets": []}],
-        usage=usage,
+        usage=usage_deps(ledger),
         explain=explain,
+        focus=focus,
         past=PastDeps(history, at),
         limits=limits,
         status=lambda: {"version": "0"},
@@ -80,8 +86,13 @@ def build(store: KeyStore) -> tuple[Starlette, AdminDeps]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Starlette, AdminDeps]]:
-    with KeyStore(tmp_path_factory.mktemp("admin") / "identity.db", SystemClock()) as store:
-        yield build(store)
+    folder = tmp_path_factory.mktemp("admin")
+    with SqliteLedger(folder / "ledger.db") as ledger:
+        started_ns = 1_700_000_000_000_000_000
+        known = {"tenant": "acme", "team": "a", "key_id": "k", "operation": "chat", "outcome": "completed"}
+        ledger.commit([Record(id=uuid7(started_ns), started_ns=started_ns, **known)], "w-1.jnl", 1)
+    with KeyStore(folder / "identity.db", SystemClock()) as store:
+        yield build(store, LedgerPlace(folder / "ledger.db"))
 
 
 @pytest.fixture
@@ -98,6 +109,7 @@ IDS = (
     "list_tenants",
     "list_models",
     "usage",
+    "usage_focus",
     "list_audit",
     "explain_policy",
     "explain_access",

@@ -1,7 +1,7 @@
 """The endpoints of the admin API, as a table, and the application made of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -12,11 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
+from gateway.edge.admin.focus import Focus, focus_rows
 from gateway.edge.admin.limits import Levels, limit_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, number_from_cursor, read
+from gateway.edge.admin.usage import UsageDeps, usage_rows
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import AuditLine, KeyInfo, KeyRequest, KeyStore
 from gateway.identity.roles import Operator, Permission, roles_with
@@ -52,17 +54,17 @@ class AdminDeps(msgspec.Struct, frozen=True):
     """What the rest of the gateway lends to this API, as plain functions.
 
     Attributes:
-        declared: is this (tenant, team) in tenants.yaml? usage: rows by (group_by, since, until, zone).
-        limits: how full those are that a question is about.
+        declared: is this (tenant, team) in tenants.yaml? limits: how full those are that a question is about.
     """
 
     keys: KeyStore
     declared: Callable[[str, str], bool]
     tenants: Callable[[], list[dict[str, Any]]]
     models: Callable[[], list[dict[str, Any]]]
-    usage: Callable[[Sequence[str], str | None, str | None, str], list[dict[str, Any]]]
+    usage: UsageDeps
     explain: Callable[[ExplainRequest], dict[str, Any]]
     past: PastDeps
+    focus: Focus
     limits: Levels
     status: Callable[[], Mapping[str, Any]]
 
@@ -82,16 +84,6 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
     """Every endpoint."""
     api = _Handlers(deps)
     page = (_LIMIT, _CURSOR)
-    period = (
-        Param(
-            name="group_by",
-            summary="comma-separated: tenant, team, key, model, target, operation, outcome, rule, policy, would_deny, "
-            "data_class, month, day",
-        ),
-        Param(name="since", summary="first moment, ISO 8601"),
-        Param(name="until", summary="moment after the last, ISO 8601"),
-        Param(name="zone", summary="IANA time zone that months, days and hours are of", default="UTC"),
-    )
     return (
         Row(method="GET", path="/keys", id="list_keys", summary="Keys, without their secrets", handler=api.list_keys,
             permission="keys.read", answer=KeyPage, query=page),
@@ -108,14 +100,14 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
             permission="tenants.read", handler=api.list_tenants, answer=Listing),
         Row(method="GET", path="/models", id="list_models", summary="Aliases and their targets",
             permission="models.read", handler=api.list_models, answer=Listing),
-        Row(method="GET", path="/usage", id="usage", summary="Usage and cost from the ledger", handler=api.usage,
-            permission="usage.read", answer=Listing, query=period),
+        *usage_rows(deps.usage, page),
         Row(method="GET", path="/audit", id="list_audit", summary="Who changed what", handler=api.list_audit,
             permission="audit.read", answer=AuditPage, query=page),
         Row(method="POST", path="/policy/explain", id="explain_policy", summary="Why a call would be allowed or not",
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
         Row(method="POST", path="/access/explain", id="explain_access", summary="The old name of /policy/explain",
             permission="policy.read", handler=api.explain, answer=Object, body=ExplainRequest),
+        *focus_rows(deps.focus),
         *past_rows(deps.past, page),
         *limit_rows(deps.limits),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
@@ -166,16 +158,6 @@ class _Handlers:
     async def list_models(self, asked: Asked) -> Listing:  # noqa: ARG002
         return Listing(self._deps.models())
 
-    async def usage(self, asked: Asked) -> Listing:
-        query = asked.query
-        groups = [word.strip() for word in (query["group_by"] or "").split(",") if word.strip()]
-        try:
-            return Listing(
-                await asyncio.to_thread(self._deps.usage, groups, query["since"], query["until"], query["zone"])
-            )
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
-
     async def list_audit(self, asked: Asked) -> AuditPage:
         limit: int = asked.query["limit"]
         after = number_from_cursor(asked.query["cursor"])
@@ -200,7 +182,7 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
             if not operator.may(row.permission):
                 raise _not_permitted(operator, row.permission)
             result = await row.handler(await read(request, row, operator))
-            return _json(result, row.status)
+            return result if isinstance(result, Response) else _json(result, row.status)
 
         return answer
 
@@ -239,6 +221,17 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
     # Starlette tries the next route when only the method differs, and the last one knows what to say.
     app.router.redirect_slashes = False
     return app
+
+
+def admitting(credentials: OperatorCredentials, permission: Permission) -> Callable[[Request], Awaitable[None]]:
+    """A test for endpoints elsewhere that are for operators too; what it returns raises a fault for who may not."""
+
+    async def admit(request: Request) -> None:
+        operator = await _operator_of(request, credentials)
+        if not operator.may(permission):
+            raise _not_permitted(operator, permission)
+
+    return admit
 
 
 async def _operator_of(request: Request, credentials: OperatorCredentials) -> Operator:

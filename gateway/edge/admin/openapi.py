@@ -54,7 +54,7 @@ def _operation(row: Row, by_type: Mapping[str, Any]) -> dict[str, Any]:
     errors = sorted({400, 401, 403, 405, *row.errors, *((413,) if row.body is not None else ())})
     problem = {"application/problem+json": {"schema": by_type[repr(Problem)]}}
     responses: dict[str, Any] = {
-        str(row.status): {"description": "done", "content": {"application/json": {"schema": by_type[repr(row.answer)]}}}
+        str(row.status): {"description": "done", "content": {row.media: {"schema": by_type[repr(row.answer)]}}}
     }
     responses.update({str(status): {"description": "refused", "content": problem} for status in errors})
     operation: dict[str, Any] = {

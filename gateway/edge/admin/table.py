@@ -38,7 +38,8 @@ Handler = Callable[[Asked], Awaitable[Any]]
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint. `path` is below `/admin`; `permission`: what an operator's role must hold; `errors`: statuses
-    besides 400, 401, 403, 405 that it may answer with."""
+    besides 400, 401, 403, 405 that it may answer with; `media`: the answer's type; if it is not JSON, the handler makes
+    the whole response."""
 
     method: str
     path: str
@@ -51,6 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[Param, ...] = ()
     body: Any = None
     errors: tuple[int, ...] = ()
+    media: str = "application/json"
 
 
 async def read(request: Request, row: Row, operator: Operator) -> Asked:

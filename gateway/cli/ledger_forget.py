@@ -1,0 +1,85 @@
+"""`gateway ledger forget`: take somebody out of the ledger; what they used stays."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.keys import actor
+from gateway.cli.output import print_json
+from gateway.config import Settings, read_config
+from gateway.core.clock import SystemClock
+from gateway.identity.keystore import KeyStore
+from gateway.ledger.catching_up import catch_up
+from gateway.ledger.forgetting import Forgotten, forget_person
+from gateway.ledger.store import LedgerUnavailable
+from gateway.ledger.writing import ledger_transaction
+
+WAIT_S = 30.0
+
+
+def add_to(actions: Verbs) -> None:
+    example = "gateway ledger forget --user jane@example.com --tenant acme"
+    parser = verb(actions, "forget", "take a person out of the ledger; what they used stays", example)
+    add_config(parser)
+    add_json(parser)
+    parser.add_argument("--user", required=True, help="the name, as reports by user show it")
+    parser.add_argument("--tenant", help="only in this tenant; default: in all")
+    parser.add_argument("--tags", action="store_true", help="also the tags of their calls, which seals those anew")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    settings = read_config(Path(options.config))
+    clock = SystemClock()
+    try:
+        waiting = catch_up(settings.ledger, settings.state_dir / "journal", WAIT_S, time.sleep, clock)
+        if waiting:
+            print(f"error: the journal is not in the ledger yet ({waiting}); try again when it is", file=sys.stderr)
+            return 1
+        with ledger_transaction(settings.ledger) as ledger:
+            user, tenant = options.user, options.tenant
+            done = Forgotten() if ledger is None else forget_person(ledger, user, tenant, options.tags, clock.now_ns())
+    except LedgerUnavailable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not done.persons:
+        where = "" if options.tenant is None else f" in tenant `{options.tenant}`"
+        print(f"error: the ledger knows nobody of this name{where}", file=sys.stderr)
+        return 1
+    _note(settings, done, clock)
+    if options.json:
+        print_json(msgspec.to_builtins(done))
+    else:
+        _print(settings, done)
+    return 0
+
+
+def _note(settings: Settings, done: Forgotten, clock: SystemClock) -> None:
+    """The audit line says what was done, and not to whom."""
+    details = {name: value for name, value in msgspec.structs.asdict(done).items() if name != "persons"}
+    with KeyStore(settings.state_dir / "identity.db", clock) as store:
+        for person in done.persons:
+            store.note(actor(), "ledger.forget", f"person {person}", details)
+
+
+def _print(settings: Settings, done: Forgotten) -> None:
+    persons = ", ".join(f"forgotten:{person}" for person in done.persons)
+    print(f"done; reports show {persons} from now on. Key ids were taken out of {done.calls} calls.")
+    if done.shared_keys:
+        print(
+            f"{done.shared_keys} personal key ids were used for others as well; calls for those others keep them: "
+            "forget those people too, if the keys are this person's"
+        )
+    journal = settings.state_dir / "journal"
+    left = [*sorted(journal.glob("*.jnl")), *sorted((journal / "quarantine").glob("*"))]
+    if left:
+        seconds = settings.config.journal.segment_s
+        print(
+            f"{len(left)} files below {journal} may still hold the name: segments go by themselves when they are full "
+            f"or {seconds:g} s old and another call comes; what is in quarantine/ is for you to remove"
+        )
+    print("stored responses (responses.db) are kept by tenant, not by user: they go when they expire")

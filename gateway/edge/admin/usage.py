@@ -1,0 +1,141 @@
+"""The admin API's endpoints about usage: reports, and single calls with what they cost."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from gateway.core.faults import BadRequest, NotFound
+from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor
+
+Object = dict[str, Any]
+Words = Mapping[str, str]
+
+
+class UsageDeps(msgspec.Struct, frozen=True):
+    """What the rest of the gateway lends, as plain blocking functions. Every one raises ValueError for what cannot be
+    asked, and its message says why.
+
+    Attributes:
+        groups, filters: the words that reports know.
+        usage: rows by (group_by, since, until, filters, zone), in the order of their groups.
+        calls: calls by (since, until, filters, (beginning, id) of the last one before, at most so many).
+        call: one call with its attempts and charges, by its id.
+    """
+
+    groups: Sequence[str]
+    filters: Sequence[str]
+    usage: Callable[[Sequence[str], str | None, str | None, Words, str], list[Object]]
+    calls: Callable[[str | None, str | None, Words, tuple[int, str] | None, int], list[Object]]
+    call: Callable[[str], Object | None]
+
+
+class ObjectPage(msgspec.Struct, frozen=True):
+    data: list[Object]
+    next_cursor: str | None
+
+
+_TEXT = Annotated[str, msgspec.Meta(max_length=512)]
+# A report is one answer as a rule; it comes in pages so that none is without bound.
+MAX_ROWS = 10_000
+_ROWS = Param(
+    name="limit", summary="how many at most", type=Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS)], default=1000
+)
+
+
+def usage_rows(deps: UsageDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
+    """The rows; `page`: the parameters that all lists have."""
+    api = _Usage(deps)
+    _, cursor_param = page
+    period = (
+        Param(name="since", summary="first moment, ISO 8601", type=_TEXT),
+        Param(name="until", summary="moment after the last, ISO 8601", type=_TEXT),
+    )
+    filters = tuple(
+        Param(name=name, summary=f"only this {name.replace('_', ' ')}", type=_TEXT) for name in deps.filters
+    )
+    tag = Param(name="tag", summary="only with this tag, NAME=VALUE", type=_TEXT)
+    report = (
+        Param(name="group_by", summary=f"comma-separated: {', '.join(deps.groups)}, tag:NAME", type=_TEXT),
+        *period,
+        Param(name="zone", summary="IANA time zone that months, days and hours are of", type=_TEXT, default="UTC"),
+        *filters,
+        tag,
+        _ROWS,
+        cursor_param,
+    )
+    return (
+        Row(method="GET", path="/usage", id="usage", summary="Usage and cost from the ledger", handler=api.usage,
+            permission="usage.read", answer=ObjectPage, query=report),
+        Row(method="GET", path="/calls", id="list_calls", summary="Single calls, the latest first; without content",
+            permission="usage.read", handler=api.calls, answer=ObjectPage, query=(*period, *filters, tag, *page)),
+        Row(method="GET", path="/calls/{id}", id="get_call", summary="One call with its attempts and charges",
+            permission="usage.read", handler=api.call, answer=Object, errors=(404,)),
+    )  # fmt: skip
+
+
+class _Usage:
+    def __init__(self, deps: UsageDeps) -> None:
+        self._deps = deps
+
+    def _filters(self, query: Mapping[str, Any]) -> dict[str, str]:
+        found = {name: query[name] for name in self._deps.filters if query[name] is not None}
+        if query["tag"] is not None:
+            name, equals, value = query["tag"].partition("=")
+            if not equals:
+                raise BadRequest("a tag is NAME=VALUE", param="tag")
+            found[f"tag:{name}"] = value
+        return found
+
+    async def usage(self, asked: Asked) -> ObjectPage:
+        query = asked.query
+        groups = list(dict.fromkeys(word.strip() for word in (query["group_by"] or "").split(",") if word.strip()))
+        after = _key_of(query["cursor"], list[str])
+        rows = await _asked(
+            self._deps.usage, groups, query["since"], query["until"], self._filters(query), query["zone"]
+        )
+        if after is not None:
+            # By the groups themselves, so that calls that come meanwhile move no line to another page.
+            rows = [row for row in rows if [row[name] for name in groups] > after]
+        shown: list[Object] = rows[: query["limit"]]
+        key = [shown[-1][name] for name in groups] if len(rows) > len(shown) else None
+        return ObjectPage(shown, None if key is None else _cursor(key))
+
+    async def calls(self, asked: Asked) -> ObjectPage:
+        query, limit = asked.query, asked.query["limit"]
+        before = _key_of(query["cursor"], tuple[int, str])
+        data = await _asked(self._deps.calls, query["since"], query["until"], self._filters(query), before, limit)
+        last = (data[-1]["started_ns"], data[-1]["id"]) if len(data) == limit else None
+        return ObjectPage(data, None if last is None else _cursor(last))
+
+    async def call(self, asked: Asked) -> Object:
+        wanted = asked.path["id"]
+        found = await _asked(self._deps.call, wanted)
+        if found is None:
+            raise NotFound(f"the ledger has no call `{wanted[:100]}`", code="call_not_found")
+        return found
+
+
+async def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _cursor(key: Sequence[Any]) -> str:
+    return cursor(msgspec.json.encode(key).decode())
+
+
+def _key_of(text: str | None, shape: Any) -> Any:
+    """What a cursor stands for; None for none.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    key = from_cursor(text)
+    try:
+        return msgspec.json.decode(key, type=shape) if key else None
+    except msgspec.MsgspecError:
+        raise BadRequest("the cursor is not one this API gave out", param="cursor") from None

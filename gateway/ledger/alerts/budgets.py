@@ -1,0 +1,63 @@
+"""Budgets that fill up: pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from gateway.core.money import decimal_text
+from gateway.ledger.alerts.events import Event, moment, shown
+
+
+class BudgetLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How full one limit on money is, for one of those it counts for.
+
+    Attributes:
+        limit, figure: its id in limits.yaml, and the figure (`cost_per_month`).
+        scope: whose it is: `(("tenant", "bank"), ("team", "bank/loans"))`; empty: everybody's.
+        since, until: the period, in Unix seconds. used_nano, maximum_nano: of the price book's currency.
+    """
+
+    limit: str
+    figure: str
+    scope: tuple[tuple[str, str], ...]
+    since: float
+    until: float
+    used_nano: int
+    maximum_nano: int
+
+
+# What the limits say at a moment (Unix seconds). It blocks, and is asked in a thread.
+Budgets = Callable[[float], Iterable[BudgetLevel]]
+
+
+def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: float) -> Event | None:
+    """The highest threshold that is reached; the lower ones are not worth telling any more."""
+    over = [one for one in sorted(thresholds) if level.used_nano * 100 >= one * level.maximum_nano and level.used_nano]
+    if not over:
+        return None
+    *lower, threshold = over
+    whose = ", ".join(f"{word} {shown(value)}" for word, value in level.scope) or "everybody"
+    used, maximum = (decimal_text(nano) for nano in (level.used_nano, level.maximum_nano))
+    return Event(
+        "budget.threshold_reached",
+        _key(level, threshold),
+        now,
+        f"budget {level.limit}: {threshold} % of {level.figure} is used for {whose} "
+        f"({used[:-5]} of {maximum[:-5]} {currency}, until {moment(level.until)})",
+        {
+            "limit": level.limit,
+            "figure": level.figure,
+            "scope": dict(level.scope),
+            "threshold_percent": threshold,
+            "used": used,
+            "maximum": maximum,
+            "currency": currency,
+            "period": {"start": moment(level.since), "end": moment(level.until)},
+        },
+        tuple(_key(level, one) for one in lower),
+    )
+
+
+def _key(level: BudgetLevel, threshold: int) -> str:
+    scope = msgspec.json.encode(level.scope).decode()
+    return f"budget|{level.limit}|{level.figure}|{scope}|{int(level.since)}|{threshold}"

@@ -1,0 +1,108 @@
+"""Rows in the bytes of PostgreSQL's binary COPY: pure.
+
+A field is its length in four bytes and then itself: whole numbers as `bigint`, texts in UTF-8, ids as `uuid`. Every
+whole number is a `bigint`, so a value has one encoding wherever it stands, and is encoded once: fields come from a
+dictionary, which takes a quarter of the time that it takes to make them. Columns side by side that are alike for many
+rows are one entry: who called, what the terms were, meters that count nothing. (psycopg's own `write_row` takes ten
+times as long.)
+
+Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+from gateway.ledger.rows import Row
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+MAX_KEPT = 20_000
+MAX_KEPT_BYTES = 128
+MAX_KEPT_GROUP_BYTES = 1_024
+KEPT_BELOW = 1 << 40  # what is larger is a time, and comes once
+
+
+_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(MAX_KEPT_BYTES + 1))
+_number = struct.Struct(">iq").pack
+
+
+class Fields(dict[Any, bytes]):
+    """Fields by value, and those of several columns by their values. Whole numbers, texts, bytes and None; a bool or a
+    float would be mistaken for its equal."""
+
+    def __missing__(self, value: Any) -> bytes:
+        if type(value) is int:
+            try:
+                field = _number(8, value)
+            except struct.error:
+                raise OverflowError(f"{value} is no bigint") from None
+            if value < KEPT_BELOW:
+                self[value] = field
+            return field
+        if type(value) is tuple:
+            group = b"".join(map(self.__getitem__, cast(Row, value)))
+            if len(group) <= MAX_KEPT_GROUP_BYTES:
+                self[value] = group
+            return group
+        if value is None:
+            return self.setdefault(None, b"\xff\xff\xff\xff")
+        data = value.encode() if type(value) is str else value
+        assert isinstance(data, bytes), "a column has no other kinds"
+        length = len(data)
+        if length > MAX_KEPT_BYTES:
+            return length.to_bytes(4, "big") + data
+        field = self[value] = _LENGTHS[length] + data
+        return field
+
+    def bounded(self) -> "Fields":
+        """Itself, emptied if it has grown large."""
+        if len(self) > MAX_KEPT:
+            self.clear()
+        return self
+
+
+class Uuids(dict[str, bytes]):
+    """The same for ids: of one commit, whose rows of three tables begin with them."""
+
+    def __missing__(self, text: str) -> bytes:
+        """Raises:
+        ValueError: it is no UUID.
+        """
+        field = self[text] = b"\x00\x00\x00\x10" + bytes.fromhex(text.replace("-", ""))
+        return field
+
+
+class Layout:
+    """The columns of a table, the first of them a UUID, and which of them are encoded as one."""
+
+    def __init__(self, columns: Sequence[str], alike: Sequence[tuple[str, str]]) -> None:
+        """`alike`: first and last column of each group, in order."""
+        places: list[int | slice] = []
+        at = 1
+        for first, last in alike:
+            begin, end = columns.index(first), columns.index(last) + 1
+            places += [*range(at, begin), slice(begin, end)]
+            at = end
+        self.head = len(columns).to_bytes(2, "big")
+        self.parts = itemgetter(*places, *range(at, len(columns)))
+
+
+def encode_rows(rows: Iterable[Row], uuids: Uuids, fields: Fields, layout: Layout) -> bytes:
+    """Raises:
+    OverflowError: a number that is no `bigint`.
+    """
+    head, parts, field = layout.head, layout.parts, fields.__getitem__
+    encoded: list[bytes] = []
+    for row in rows:
+        encoded.append(head)
+        encoded.append(uuids[row[0]])
+        encoded += map(field, parts(row))
+    return b"".join(encoded)
+
+
+def bigint_arrays(rows: Sequence[Sequence[int]]) -> str:
+    """The columns of rows of whole numbers, each as the text of a SQL array: nothing but digits gets into a query."""
+    columns = (",".join(map(str, map(int, column))) for column in zip(*rows, strict=True))
+    return ", ".join(f"'{{{column}}}'::bigint[]" for column in columns)

@@ -1,0 +1,1 @@
+ALTER TABLE links ADD COLUMN expired_before_ns INTEGER;

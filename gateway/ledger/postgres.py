@@ -1,0 +1,282 @@
+"""The ledger in PostgreSQL, for several gateways at once: each has a chain of links of its own, and its own offsets.
+
+One commit:  people and interned inputs   by themselves: unused ones do no harm, and no lock is held meanwhile
+             BEGIN, hold the writer       whoever else commits for this writer (an older self, cut off) is waited for
+             COPY calls, attempts, charges
+             sums, link, offset, COMMIT   in one message, the sums in the order of their keys: no two gateways can
+                                          wait for each other, and what they share is locked for that long only
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import psycopg
+
+from gateway.core.clock import Clock, SystemClock
+from gateway.core.record import Record
+from gateway.ledger.chain import CHAIN_BITS, link_digest
+from gateway.ledger.chunks import in_chunks
+from gateway.ledger.copying import HEADER, TRAILER, Fields, Layout, Uuids, encode_rows
+from gateway.ledger.interning import People
+from gateway.ledger.months import Month, month_of_id
+from gateway.ledger.options import LedgerOptions
+from gateway.ledger.partitions import Partitions, months_of
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
+from gateway.ledger.store import LedgerUnavailable
+from gateway.ledger.totals import Totals
+from gateway.stores.postgres import (
+    Connection,
+    PostgresOptions,
+    answering_within,
+    errors_named,
+    place_of,
+    postgres_queries,
+    run,
+    written,
+)
+from gateway.stores.postgres_migrating import connect_migrated
+from gateway.stores.reading import StoreUnavailable
+from gateway.stores.sqlite import MigrationError
+
+_PACKAGE = "gateway.ledger"
+TRIES = 5
+HURRY_S = 5.0  # a commit is given up this much later than the server gives up its longest part
+_SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
+_CALLS = Layout(
+    _SEALED_COLUMNS,
+    (
+        *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
+        *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
+    ),
+)
+_ATTEMPTS = Layout(ATTEMPT_COLUMNS, (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")))
+_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")))
+_COPY = "COPY {} ({}) FROM STDIN (FORMAT BINARY)"
+_COPY_CALLS = _COPY.format("calls", ", ".join(_SEALED_COLUMNS)).encode()
+_COPY_ATTEMPTS = _COPY.format("attempts", ", ".join(ATTEMPT_COLUMNS)).encode()
+_COPY_CHARGES = _COPY.format("charges", ", ".join(CHARGE_COLUMNS)).encode()
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """The transaction under way: `link` is the number its calls get, `before` the digest of the link before;
+    `erasures`: how many there were."""
+
+    link: int
+    before: bytes
+    erasures: int
+
+
+class PostgresLedger:
+    """`with PostgresLedger(options, writer) as ledger`; used from one thread at a time.
+
+    Entering it connects to nothing: a gateway starts and serves while its database is away. After any error the next
+    use connects anew.
+    """
+
+    def __init__(self, options: LedgerOptions, writer: str, clock: Clock | None = None) -> None:
+        """`writer`: the name of this gateway's chain; no other gateway's, and the same after a restart."""
+        assert options.url is not None, "asked for"
+        self._options = options
+        self._url = options.url
+        self._bounds = PostgresOptions(
+            connect_timeout_s=options.connect_timeout_s,
+            statement_timeout_s=options.statement_timeout_s,
+            silence_timeout_s=options.silence_timeout_s,
+        )
+        self._writer = writer
+        self._clock = clock or SystemClock()
+        self._queries = postgres_queries(_PACKAGE)
+        self._fields = Fields()
+        self._connection: Connection | None = None
+        self._writer_id = 0
+        self._people = People(self._queries)
+        self._totals = Totals(self._queries)
+        self._partitions = Partitions()
+        self._erasures = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
+        with self._connected() as connection:
+            fresh = _first_of_each(records)
+            self._partitions.cover(connection, _months(fresh))
+            for _ in range(TRIES):
+                try:
+                    self._commit(connection, fresh, segment, offset)
+                except psycopg.errors.UniqueViolation:
+                    run(connection, "ROLLBACK")
+                    fresh = self._unrecorded(connection, fresh)
+                else:
+                    return len(fresh)
+            raise LedgerUnavailable(f"{place_of(self._url)}: others insert the same calls again and again")
+
+    def offsets(self) -> dict[str, int]:
+        with self._connected() as connection:
+            self._begin(connection)
+            rows = run(connection, self._queries["all_offsets"], {"writer": self._writer_id}).fetchall()
+            run(connection, "COMMIT")
+        return dict(rows)
+
+    def forget(self, segment: str) -> None:
+        with self._connected() as connection:
+            run(connection, self._queries["drop_offset"], {"writer": self._writer_id, "segment": segment})
+
+    def tidy(self, now: Month, oldest: Month | None) -> bool:
+        with self._connected() as connection:
+            self._partitions.cover(connection, (now, now.after()))
+            months = months_of(connection)
+            old = [month for month in months if oldest is not None and month < oldest]
+            if not old:
+                return False
+            held = self._begin(connection)
+            self._partitions.drop(connection, old[0])
+            link = self._link(held, [], old[0].after().begin_ns)
+            run(connection, self._queries["add_link"], link)
+            run(connection, "COMMIT")
+        return len(old) > 1
+
+    def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
+        persons = self._people.ids_of(connection, records)
+        pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
+        said = self._totals.statements(connection, pairs)
+        held = self._begin(connection)
+        if held.erasures != self._erasures:
+            # Somebody took people out since: ids of names and of inputs that are remembered may be gone.
+            self._erasures = held.erasures
+            self._people.forget()
+            self._totals.forget()
+            run(connection, "ROLLBACK")
+            self._commit(connection, records, segment, offset)
+            return
+        if pairs:
+            seals = self._copy(connection, pairs, held.link)
+            said.append(
+                written(connection, self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)]))
+            )
+        at = {"writer": self._writer_id, "offset": offset, "segment": segment}
+        said += [written(connection, self._queries["put_offset"], at), "COMMIT"]
+        run(connection, ";\n".join(said))
+
+    def _link(self, held: _Held, seals: Sequence[bytes], expired_before_ns: int | None = None) -> dict[str, Any]:
+        return {
+            "seq": held.link,
+            "made_ns": self._clock.now_ns(),
+            "calls": len(seals),
+            "expired_before_ns": expired_before_ns,
+            "writer": self._writer,
+            "digest": link_digest(held.before, held.link, self._writer, seals, expired_before_ns),
+        }
+
+    def _begin(self, connection: Connection) -> _Held:
+        """Begin a transaction that nobody else of this writer's name is in the middle of."""
+        first = self._writer_id << CHAIN_BITS
+        bounds = {"writer": self._writer_id, "first": first, "last": first + (1 << CHAIN_BITS) - 1}
+        timeout_ms = int(self._bounds.statement_timeout_s * 1000)
+        statements = (
+            "BEGIN ISOLATION LEVEL READ COMMITTED",
+            # Not set in the session, which a pooler may hand to somebody else.
+            f"SET LOCAL statement_timeout = {timeout_ms}",
+            f"SET LOCAL idle_in_transaction_session_timeout = {timeout_ms}",
+            "SET LOCAL synchronous_commit = on",
+            self._queries["hold_writer"].format_map(bounds),
+            self._queries["last_link"].format_map(bounds),
+            self._queries["last_erasure"],
+        )
+        cursor = run(connection, "; ".join(statements))
+        held, last, erasures = [result.fetchone() for result in cursor.results() if result.description is not None]
+        if held is None:
+            raise StoreUnavailable(f"{place_of(self._url)}: this gateway's chain is gone; was an older state restored?")
+        seq, digest = last or (first, b"")
+        return _Held(seq + 1, digest, (erasures or (0,))[0])
+
+    def _copy(self, connection: Connection, pairs: Sequence[tuple[Record, int]], link: int) -> list[tuple[str, bytes]]:
+        """Insert calls and what is below them; their ids and seals."""
+        uuids, fields = Uuids(), self._fields.bounded()
+        seals: list[tuple[str, bytes]] = []
+        attempts: list[bytes] = []
+        charges: list[bytes] = []
+        with connection.cursor() as cursor:
+            with cursor.copy(_COPY_CALLS) as copy:
+                copy.write(HEADER)
+                for chunk in in_chunks(pairs):
+                    made = [rows_of(record, person) for record, person in chunk]
+                    sealed = [one.seal() for one in made]
+                    seals += zip((record.id for record, _ in chunk), sealed, strict=True)
+                    calls = ((*one.call, link, seal) for one, seal in zip(made, sealed, strict=True))
+                    copy.write(encode_rows(calls, uuids, fields, _CALLS))
+                    below = chain.from_iterable(one.attempts for one in made)
+                    attempts.append(encode_rows(below, uuids, fields, _ATTEMPTS))
+                    below = chain.from_iterable(one.charges for one in made)
+                    charges.append(encode_rows(below, uuids, fields, _CHARGES))
+                copy.write(TRAILER)
+            for statement, buffers in ((_COPY_ATTEMPTS, attempts), (_COPY_CHARGES, charges)):
+                if any(buffers):
+                    with cursor.copy(statement) as copy:
+                        copy.write(b"".join((HEADER, *buffers, TRAILER)))
+        return seals
+
+    def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
+        ids = [record.id for record in records]
+        known = {row[0] for row in run(connection, self._queries["recorded"], {"ids": ids})}
+        return [record for record in records if record.id not in known]
+
+    @contextmanager
+    def _connected(self) -> Generator[Connection]:
+        """Errors under one name; the connection goes with them, and with it whatever it had not committed."""
+        try:
+            with errors_named(self._url):
+                connection = self._connection or self._open()
+                with answering_within(connection, self._bounds.statement_timeout_s + HURRY_S):
+                    yield connection
+        except (StoreUnavailable, MigrationError) as error:
+            self._close()
+            raise LedgerUnavailable(f"the ledger cannot be used: {error}") from error
+        except BaseException:
+            self._close()
+            raise
+
+    def _open(self) -> Connection:
+        self._connection = connection = connect_migrated(self._url, self._bounds, _PACKAGE)
+        name = {"name": self._writer}
+        run(connection, self._queries["add_writer"], name)
+        found = run(connection, self._queries["writer_id"], name).fetchone()
+        assert found is not None, "just added"
+        self._writer_id = found[0]
+        return connection
+
+    def _close(self) -> None:
+        # Of another database perhaps, by the time we are back.
+        self._people.forget()
+        self._totals.forget()
+        self._partitions.forget()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _first_of_each(records: Sequence[Record]) -> list[Record]:
+    if len({record.id for record in records}) == len(records):
+        return list(records)
+    first: dict[str, Record] = {}
+    for record in records:
+        first.setdefault(record.id, record)
+    return list(first.values())
+
+
+def _months(records: Sequence[Record]) -> set[Month]:
+    """Nearly always all are of one."""
+    if not records:
+        return set()
+    ids = [record.id for record in records]
+    least, most = month_of_id(min(ids)), month_of_id(max(ids))
+    return {least} if least == most else set(map(month_of_id, ids))

@@ -1,0 +1,60 @@
+"""The ledger as reports read it, wherever it is: `with ledger_reader(place) as reader`."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.ledger.options import LedgerPlace, missing_extra, why_no_ledger
+from gateway.ledger.store import LedgerUnavailable
+from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
+
+_PACKAGE = "gateway.ledger"
+# Tables of the newest migrations that reports need.
+_NEEDED = ("decision_hours", "reseals")
+
+
+@contextmanager
+def ledger_reader(
+    place: LedgerPlace, functions: Mapping[str, Callable[..., Any]] | None = None
+) -> Generator[Reader | None]:
+    """One snapshot of the ledger for all that is read, though it is written meanwhile; None if there is none yet.
+
+    `functions`: what queries call besides SQLite's own; PostgreSQL has functions of the same names (its migrations).
+
+    Raises:
+        LedgerUnavailable: the ledger cannot be read, at first or later on.
+    """
+    if why := why_no_ledger(place.options):
+        raise LedgerUnavailable(why)
+    if extra := missing_extra(place.options):
+        raise LedgerUnavailable(
+            f"ledger.url needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+        )
+    if place.options.url is None and not place.file.exists():
+        yield None
+        return
+    try:
+        with _reader(place, functions) as reader:
+            if reader.kind == "postgres" and not reader.has_table("migrations"):
+                yield None
+                return
+            if not all(map(reader.has_table, _NEEDED)):
+                reason = "an older version of the gateway wrote it; start this version of the gateway once"
+                raise LedgerUnavailable(f"the ledger {place.name} cannot be read: {reason}")
+            yield reader
+    except StoreUnavailable as error:
+        raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+
+def _reader(place: LedgerPlace, functions: Mapping[str, Callable[..., Any]] | None) -> Reader:
+    options = place.options
+    if options.url is None:
+        return SqliteReader(place.file, _PACKAGE, functions)
+    from gateway.stores.postgres import PostgresOptions, PostgresReader  # an extra: not everybody has it
+
+    bounds = PostgresOptions(
+        connect_timeout_s=options.connect_timeout_s,
+        statement_timeout_s=options.report_timeout_s,
+        silence_timeout_s=options.silence_timeout_s,
+    )
+    return PostgresReader(options.read_url or options.url, bounds, _PACKAGE)

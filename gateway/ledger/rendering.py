@@ -1,0 +1,120 @@
+"""Reports as tables, CSV, JSON, JSON lines and Parquet: the same numbers, whatever the form."""
+
+import csv
+import io
+from collections.abc import Sequence
+from decimal import Decimal
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from gateway.core.money import decimal_text
+from gateway.ledger.reports import NUMBERS, UsageRow
+
+# Money is shown as an exact decimal in the price book's currency.
+_MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd"}
+_SHOWN = tuple(_MONEY.get(name, name) for name in NUMBERS)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cells(row: UsageRow) -> dict[str, str]:
+    """A row as text, money as an exact decimal; empty where nothing has a price, for that is not the same as free."""
+    numbers = {name: str(getattr(row, name)) for name in NUMBERS if name not in _MONEY}
+    return {**row.group, **numbers, **_money(row, "")}
+
+
+def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
+    return {
+        shown: unknown if row.unpriced and not getattr(row, name) else decimal_text(getattr(row, name))
+        for name, shown in _MONEY.items()
+    }
+
+
+def as_csv(rows: Sequence[UsageRow], group_by: Sequence[str]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*group_by, *_SHOWN], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        # A cell that a spreadsheet would run as a formula is given a quote in front.
+        safe = {name: f"'{text}" if text.startswith(_FORMULA) else text for name, text in cells(row).items()}
+        writer.writerow(safe)
+    return out.getvalue()
+
+
+def as_json(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
+    """`cost_usd`, `list_usd`: the exact decimals of `cost_nano` and `list_nano`, as text."""
+    return [
+        {
+            **row.group,
+            **{name: getattr(row, name) for name in NUMBERS},
+            **{shown: decimal_text(getattr(row, name)) for name, shown in _MONEY.items()},
+        }
+        for row in rows
+    ]
+
+
+def as_jsonl(rows: Sequence[UsageRow]) -> str:
+    return "".join(msgspec.json.encode(row).decode() + "\n" for row in as_json(rows))
+
+
+class MissingParquet(Exception):
+    """Parquet files need a part that is not installed."""
+
+
+def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
+    """Groups as text, counts as 64-bit integers, money as decimals of nine places, null where nothing has a price.
+
+    Raises:
+        MissingParquet: pyarrow is not installed; the message says how to.
+    """
+    if find_spec("pyarrow") is None:
+        raise MissingParquet("Parquet needs pyarrow; install it with: pip install 'llm-gateway[parquet]'")
+    import pyarrow  # an extra: not everybody has it
+    from pyarrow import parquet
+
+    pa: Any = pyarrow  # it has no types of its own
+    write: Any = parquet
+    money, count = pa.decimal128(38, 9), pa.int64()
+    # Sums that no 64 bits hold come of an upstream's nonsense only; decimals hold them all the same.
+    large = {name for name in NUMBERS if any(getattr(row, name) >= 2**63 for row in rows)}
+    fields: list[Any] = [(name, pa.string()) for name in group_by]
+    columns: dict[str, list[Any]] = {name: [row.group[name] for row in rows] for name in group_by}
+    for name in NUMBERS:
+        if name in _MONEY:
+            texts = [_money(row, None)[_MONEY[name]] for row in rows]
+            fields.append((_MONEY[name], money))
+            columns[_MONEY[name]] = [None if text is None else Decimal(text) for text in texts]
+        else:
+            fields.append((name, pa.decimal128(38, 0) if name in large else count))
+            columns[name] = [getattr(row, name) for row in rows]
+    out = io.BytesIO()
+    write.write_table(pa.table(columns, schema=pa.schema(fields)), out)
+    return out.getvalue()
+
+
+_ALWAYS = {
+    *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
+}
+_IF_ANY = {
+    *("cancelled", "interrupted", "would_refuse", "estimated", "inconsistent"),
+    *("images", "audio_ms", "characters", "search_units", "web_searches", "file_searches", "code_sessions"),
+}
+
+
+def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Headings and lines for people: what is always of interest, and the rarer columns if they count anything. Under
+    several lines stands their sum."""
+    shown = [*rows, _total(rows, group_by)] if len(rows) > 1 and group_by else list(rows)
+    texts = [cells(row) for row in shown]
+    used = {name for text in texts for name in _IF_ANY if text[name] != "0"}
+    # The published prices are of interest where the contract's are others.
+    if any(row.list_nano not in (0, row.cost_nano) for row in rows):
+        used.add("list_usd")
+    headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
+    return headings, [[text[name] for name in headings] for text in texts]
+
+
+def _total(rows: Sequence[UsageRow], group_by: Sequence[str]) -> UsageRow:
+    sums = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
+    return UsageRow(group={**dict.fromkeys(group_by, ""), group_by[0]: "total"}, **sums)

@@ -1,0 +1,45 @@
+"""All teams of a month on one page, with a link to each one's statement."""
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote
+
+from gateway.ledger.statement.figures import Month, TeamLine
+from gateway.ledger.statement.page import document, head
+from gateway.ledger.statement.words import amount, exact, name, rounded, whole
+
+
+def file_of(tenant: str, team: str) -> str:
+    """Where a team's statement is, below the folder: two names, and whatever they are, two names of files."""
+    return f"{_file(tenant)}/{_file(team)}.html"
+
+
+def _file(text: str) -> str:
+    """Percent-encoded; dots at the beginning too, which would make it another folder or hide it."""
+    plain = quote(text, safe="") or "%"
+    return f"%2E{plain[1:]}" if plain.startswith(".") else plain
+
+
+def index(teams: Sequence[TeamLine], month: Month, currency: str) -> str:
+    total = sum(one.cost_nano for one in teams)
+    rows = "".join(map(_row, teams))
+    sums = "".join(f'<td class="n">{cell}</td>' for cell in (whole(sum(one.calls for one in teams)), amount(total)))
+    return document(
+        f"{head(f'Statements, {month.first:%B %Y}')}<header><div><p class=quiet>Statements of AI usage</p>"
+        f'<h1>{month.first:%B %Y}</h1></div><div class="total"><span class="quiet">Total</span>'
+        f"<strong>{rounded(total)} {name(currency)}</strong>"
+        f'<span class="quiet">exactly {exact(total)}</span></div></header>'
+        '<section><h2>Teams</h2><div class="scroll" tabindex="0" role="region" aria-label="Teams"><table>'
+        '<thead><tr><th scope="col">Team</th><th scope="col" class="n">Calls</th>'
+        f'<th scope="col" class="n">Cost, {name(currency)}</th></tr></thead><tbody>{rows}</tbody>'
+        f'<tfoot><tr><th scope="row">Total</th>{sums}</tr></tfoot></table></div></section>'
+    )
+
+
+def _row(one: TeamLine) -> str:
+    link = escape(quote(file_of(one.tenant, one.team)))
+    unknown = f'<br><span class="unknown">{whole(one.unpriced)} unpriced</span>' if one.unpriced else ""
+    return (
+        f'<tr><th scope="row"><a href="{link}">{name(f"{one.tenant} / {one.team}")}</a></th>'
+        f'<td class="n">{whole(one.calls)}</td><td class="n">{amount(one.cost_nano)}{unknown}</td></tr>'
+    )

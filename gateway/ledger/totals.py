@@ -1,0 +1,59 @@
+"""What new calls add to the sums in PostgreSQL, as statements: the same sums as `rollup.py` writes into SQLite."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.core.record import Record
+from gateway.ledger.copying import bigint_arrays
+from gateway.ledger.interning import Interned
+from gateway.ledger.rollup import INPUTS, decisions_of
+from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, bounded, by_day, sums_of
+from gateway.stores.postgres import Connection
+
+Pairs = Sequence[tuple[Record, int]]
+
+
+class Totals:
+    """Belongs to one connection: what it has interned does."""
+
+    def __init__(self, queries: Mapping[str, str]) -> None:
+        self._queries = queries
+        self._decisions = Interned("decision_inputs", INPUTS)
+        self._inputs = Interned("usage_inputs", USAGE_INPUTS, ("person",))
+        self._skus = Interned("skus", SKU, ("per", "rate", "list_rate"))
+
+    def forget(self) -> None:
+        for interned in (self._decisions, self._inputs, self._skus):
+            interned.forget()
+
+    def statements(self, connection: Connection, pairs: Pairs) -> list[str]:
+        """The upserts, each in the order of its keys, so that gateways that commit together cannot block each other
+        in a circle. Interns what is new, so no transaction may be under way."""
+        decisions = decisions_of(record for record, _ in pairs)
+        usage, charges = sums_of(pairs)
+        texts = self._decisions.ids_of(connection, {texts for groups in decisions.values() for texts in groups})
+        inputs = self._inputs.ids_of(connection, {inputs for groups in usage.values() for inputs in groups})
+        skus = self._skus.ids_of(connection, {sku for groups in charges.values() for _, sku in groups})
+
+        def counted(times: Mapping[int, Mapping[Any, list[int]]], ids: Mapping[Any, int]) -> list[tuple[int, ...]]:
+            return [(*bounded(sums), time, ids[key]) for time, groups in times.items() for key, sums in groups.items()]
+
+        def charged(times: Mapping[int, Mapping[Any, list[int]]]) -> list[tuple[int, ...]]:
+            return [
+                (*bounded(sums), time, inputs[key], skus[sku])
+                for time, groups in times.items()
+                for (key, sku), sums in groups.items()
+            ]
+
+        said = (
+            ("add_decision_hours", counted(decisions, texts), 2),
+            ("add_usage_hours", counted(usage, inputs), 2),
+            ("add_usage_days", counted(by_day(usage, LAST_OF_USAGE), inputs), 2),
+            ("add_charge_hours", charged(charges), 3),
+            ("add_charge_days", charged(by_day(charges)), 3),
+        )
+        return [
+            self._queries[name].format(rows=bigint_arrays(sorted(rows, key=lambda row, keys=keys: row[-keys:])))
+            for name, rows, keys in said
+            if rows
+        ]

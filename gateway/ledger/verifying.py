@@ -1,0 +1,208 @@
+"""Whether the ledger is what was written to it: its chain, its rows, its money. Read, never written.
+
+    calls, attempts, charges   sealed together when they were inserted; a changed one is named by its call's id
+    links                      each follows from the one before and from the seals of its calls: what is missing or was
+                               added is named by its link
+    charges                    add up to their attempt, and what served to its call
+    roll-ups                   what the calls add up to: `recounting.py`
+
+One link's calls are in memory at a time, whatever the ledger's size.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gateway.ledger.chain import CHAIN_BITS, link_digest
+from gateway.ledger.months import first_id
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
+from gateway.stores.reading import Reader
+
+_IN_CHAIN = (1 << CHAIN_BITS) - 1
+SHOWN = 20  # ids of one finding
+Row = dict[str, Any]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The last link of a chain. Noted somewhere else, `digest` (hexadecimal) shows later that nothing up to it was
+    changed. PostgreSQL has a chain for each gateway that writes there."""
+
+    seq: int
+    writer: str
+    made_ns: int
+    digest: str
+
+
+class Tally(msgspec.Struct):
+    """What was looked at, for people."""
+
+    links: int = 0
+    calls: int = 0
+    attempts: int = 0
+    charges: int = 0
+    hours: int = 0
+    before_chain: int = 0
+    resealed: int = 0
+
+
+def heads(reader: Reader) -> list[Head]:
+    """The last link of every chain."""
+    return [
+        Head(row["seq"], row["writer"], row["made_ns"], bytes(row["digest"]).hex())
+        for row in reader.rows(reader.queries["last_links"])
+    ]
+
+
+def has_head(reader: Reader, digest: str) -> bool:
+    """Whether a link with this digest is in the ledger.
+
+    Raises:
+        ValueError: it is no digest.
+    """
+    try:
+        wanted = bytes.fromhex(digest)
+    except ValueError:
+        raise ValueError(f"{digest[:80]!r} is no head; `gateway ledger head` prints one") from None
+    return reader.one(reader.queries["link_of_digest"], {"digest": wanted}) is not None
+
+
+def verify_chain(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
+    """What is wrong with calls, attempts, charges and links that were written since then, one after another."""
+    expired = expired_before(reader)
+    last: Row | None = None
+    for link in reader.rows(reader.queries["links_from"], {"since_ns": since_ns}):
+        before = last if last is not None and _chain(last) == _chain(link) else _before(reader, link)
+        tally.links += 1
+        if before is None and link["seq"] & _IN_CHAIN != 1:
+            yield f"{_named(link)}: the link before it, {_number(link['seq'] - 1)}, is not there"
+        elif before is not None and before["seq"] + 1 != link["seq"]:
+            missing = range(before["seq"] + 1, link["seq"])
+            yield f"{_named(link)}: {len(missing)} links before it are not there, from {_number(missing[0])} on"
+        yield from _verify_link(reader, link, before, expired, tally)
+        last = link
+    yield from _outside(reader, since_ns, tally)
+
+
+def expired_before(reader: Reader) -> int:
+    """Unix nanoseconds: calls that began before may have been dropped, because they were old enough. 0: none was."""
+    found = reader.one(reader.queries["expired_before_ns"])
+    return (found or {}).get("expired_before_ns") or 0
+
+
+def _chain(link: Row) -> int:
+    return link["seq"] >> CHAIN_BITS
+
+
+def _before(reader: Reader, link: Row) -> Row | None:
+    return reader.one(reader.queries["link_at"], {"seq": link["seq"] - 1})
+
+
+def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, tally: Tally) -> Iterator[str]:
+    calls = sorted(reader.rows(reader.queries["calls_of_link"], {"link": link["seq"]}), key=lambda row: row["id"])
+    attempts, charges = _by_call(reader, "attempts_of_link", link), _by_call(reader, "charges_of_link", link)
+    resealed = {
+        row["call"]: bytes(row["seal"])
+        for row in reader.rows(reader.queries["reseals_of_calls"], {"link": link["seq"]})
+    }
+    tally.calls += len(calls)
+    tally.resealed += len(resealed)
+    for call in calls:
+        own, owed = attempts[call["id"]], charges[call["id"]]
+        tally.attempts += len(own)
+        tally.charges += len(owed)
+        found = seal_of(
+            [call[name] for name in CALL_COLUMNS],
+            [[row[name] for name in ATTEMPT_COLUMNS] for row in own],
+            [[row[name] for name in CHARGE_COLUMNS] for row in owed],
+        )
+        if found != resealed.get(call["id"], bytes(call["seal"] or b"")):
+            yield f"call {call['id']}: it, its attempts or its charges were changed after they were written"
+        yield from _money(call, own, owed)
+    if link["calls"] != len(calls):
+        gone, added = link["calls"] - len(calls), len(calls) - link["calls"]
+        if added > 0:
+            yield f"{_named(link)}: {added} calls more than the {link['calls']} that were written"
+        elif not _may_be_expired(link, expired):
+            yield f"{_named(link)}: {gone} of its {link['calls']} calls are missing"
+        return
+    remade = [bytes(row["seal"]) for row in reader.rows(reader.queries["reseals_of_link"], {"link": link["seq"]})]
+    seals = [bytes(call["seal"] or b"") for call in calls] + remade
+    earlier = b"" if before is None else bytes(before["digest"])
+    if link_digest(earlier, link["seq"], link["writer"], seals, link["expired_before_ns"]) != bytes(link["digest"]):
+        yield f"{_named(link)}: it does not follow from the link before and from its {len(calls)} calls"
+
+
+def _may_be_expired(link: Row, expired: int) -> bool:
+    """Calls of a link can be gone because they were old; they began before it was made."""
+    return expired > 0 and link["made_ns"] - _LATE_NS < expired
+
+
+# How long a call may take to be written.
+_LATE_NS = 7 * 24 * 3_600 * 1_000_000_000
+
+
+def _by_call(reader: Reader, query: str, link: Row) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in reader.rows(reader.queries[query], {"link": link["seq"]}):
+        found[row["call"]].append(row)
+    return found
+
+
+def _money(call: Row, attempts: Sequence[Row], charges: Sequence[Row]) -> Iterator[str]:
+    """Whether charges add up to attempts, and what served to the call."""
+    for name, of_charge in (("cost_nano", "nano"), ("list_nano", "list_nano")):
+        for attempt in attempts:
+            owed = sum(row[of_charge] or 0 for row in charges if row["n"] == attempt["n"])
+            if attempt[name] is not None and attempt[name] != owed:
+                yield f"call {call['id']}, attempt {attempt['n']}: {name} is {attempt[name]}, its charges say {owed}"
+        served = [row[name] for row in attempts if row["served"]]
+        expected = None if None in served else sum(served)
+        if served and (call[name] or 0) != (expected or 0):
+            yield f"call {call['id']}: {name} is {call[name]}, the attempt that served says {expected}"
+
+
+def _outside(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
+    """Rows that no link holds, and rows below calls that are not there."""
+    queries = reader.queries
+    for row in reader.rows(queries["calls_without_link"], {"since_ns": since_ns}):
+        yield f"link {_number(row['link'])} is not there, but {row['calls']} calls are in it, such as {row['first_id']}"
+    began = (reader.one(queries["first_link_ns"]) or {}).get("made_ns")
+    tally.before_chain = (reader.one(queries["calls_unsealed"]) or {"calls": 0})["calls"]
+    known = (reader.one(queries["calls_before_chain"]) or {"calls": 0})["calls"] or 0
+    if began is not None or tally.before_chain > known:
+        first: int = 0 if tally.before_chain > known else began or 0
+        outside = [
+            row["id"]
+            for row in reader.rows(queries["calls_outside"], {"since_ns": max(first, since_ns), "limit": SHOWN})
+        ]
+        if outside:
+            more = f" ({tally.before_chain - known} too many)" if tally.before_chain > known else ""
+            yield f"calls that are in no link, so that nobody vouches for them{more}: {', '.join(outside)}"
+    least = {"first_id": first_id(since_ns)}
+    for row in reader.rows(queries["attempts_without_call"], least):
+        yield f"call {row['call']} is missing; its attempt {row['n']} is there"
+    for row in reader.rows(queries["charges_without_attempt"], least):
+        yield f"call {row['call']}, attempt {row['n']} is missing; {row['charges']} of its charges are there"
+
+
+def _named(link: Row) -> str:
+    at = datetime.fromtimestamp(link["made_ns"] // 1_000_000_000, UTC)
+    return f"link {_number(link['seq'])} of {at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _number(seq: int) -> str:
+    chain = seq >> CHAIN_BITS
+    return f"{seq & _IN_CHAIN} of chain {chain}" if chain else str(seq)
+
+
+def said(findings: Iterable[str], most: int) -> tuple[list[str], bool]:
+    """At most so many findings, and whether there are more."""
+    kept: list[str] = []
+    for one in findings:
+        if len(kept) == most:
+            return kept, True
+        kept.append(one)
+    return kept, False

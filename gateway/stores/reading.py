@@ -1,0 +1,100 @@
+"""Reading a database of either kind by the same named queries: read-only, from one snapshot, a row at a time.
+
+A query is written once, for SQLite and PostgreSQL alike: parameters are `:name`, conditions are counted with
+`count(*) FILTER (WHERE …)`, `"user"` and `"offset"` stand in quotes. Where the two cannot agree, a block of the same
+name in `queries_postgres.sql` takes the place of the one in `queries.sql`.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from gateway.stores.sqlite import named_queries, open_database
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be read or written now; the message says why, and holds no secret and no row."""
+
+
+class Reader(Protocol):
+    """`with reader:` one snapshot of the database: what is written meanwhile is not seen.
+
+    Attributes:
+        kind: `sqlite` or `postgres`.
+        queries: the package's named queries, in this database's words.
+    """
+
+    kind: str
+    queries: Mapping[str, str]
+
+    def __enter__(self) -> Self:
+        """Raises:
+        StoreUnavailable: it cannot be opened.
+        """
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of a query, given by its text, as they come: several may be read by turns. Values are whole
+        numbers, texts, bytes or None; sums come as whole numbers whatever their size.
+
+        Raises:
+            StoreUnavailable: it cannot be read, or takes longer than it may.
+        """
+        ...
+
+    def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The first row, or None."""
+        ...
+
+    def has_table(self, name: str) -> bool: ...
+
+
+class SqliteReader:
+    """`functions`: what queries call besides SQLite's own, by name, each of its arguments alone."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: Path, package: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> None:
+        self._path = path
+        self._functions = functions or {}
+        self._connection: sqlite3.Connection | None = None
+        self.queries = named_queries(package)
+
+    def __enter__(self) -> Self:
+        try:
+            self._connection = open_database(self._path, read_only=True)
+            for name, function in self._functions.items():
+                self._connection.create_function(name, -1, function, deterministic=True)
+            self._connection.execute("BEGIN")
+        except sqlite3.Error as error:
+            self.__exit__(None, None, None)
+            raise StoreUnavailable(f"{self._path} cannot be read: {error}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        assert self._connection is not None, "entered"
+        try:
+            for row in self._connection.execute(query, values or {}):
+                yield dict(row)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path} cannot be read: {error}") from error
+
+    def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        return next(self.rows(query, values), None)
+
+    def has_table(self, name: str) -> bool:
+        found = self.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name", {"name": name})
+        return found is not None

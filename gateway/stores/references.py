@@ -1,0 +1,33 @@
+"""References in a file that stand for what is kept elsewhere: secrets, mostly."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
+# What a shell would take for a variable, and this file does not.
+_LIKE_REFERENCE = re.compile(r"\$(?:\w|\{)")
+
+
+def substitute(text: str, environment: Mapping[str, str]) -> str:
+    """`${env:NAME}` by the variable (empty if unset), `${file:/path}` by the file's text without its last line break.
+
+    Raises:
+        ValueError: an unknown kind of reference, or an unreadable file.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        kind, name = found.groups()
+        if kind == "env":
+            return environment.get(name, "")
+        if kind == "file":
+            try:
+                return Path(name).read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
+        raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
+
+    found = _LIKE_REFERENCE.search(_REFERENCE.sub("", text))
+    if found is not None:
+        raise ValueError(f"`{text[:40]}` is no reference; write ${{env:NAME}} or ${{file:/path}}")
+    return _REFERENCE.sub(value, text)

@@ -1,0 +1,138 @@
+"""A real PostgreSQL server for tests, from the wheel `pgserver`: started once a session, a database for each test."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SETTINGS = {
+    "max_connections": "50",
+    "shared_buffers": "128MB",
+    "max_wal_size": "4GB",
+    "listen_addresses": "127.0.0.1",
+    "log_min_messages": "fatal",
+    # Tests kill processes, not the machine: what the kernel has is as good as on the disk.
+    "fsync": "off",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PostgresServer:
+    """`with PostgresServer() as server`. Never as root: PostgreSQL refuses that, so root's tests run it as another."""
+
+    def __init__(self, **settings: str) -> None:
+        import pgserver._commands as commands
+
+        self._bin = Path(commands.POSTGRES_BIN_PATH)
+        self._settings = {**SETTINGS, **settings}
+        self._numbers = itertools.count(1)
+        self._user: str | None = None
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "PostgresServer":
+        self._home = Path(tempfile.mkdtemp(prefix="pg-"))
+        if os.geteuid() == 0:
+            from pgserver.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+
+            self._user = "pgserver"
+            ensure_user_exists(self._user)
+            ensure_prefix_permissions(self._bin)
+            ensure_folder_permissions(self._bin, 0o055)
+            ensure_folder_permissions(self._bin.parent / "lib", 0o044)
+            shutil.chown(self._home, self._user)
+        self.data = self._home / "data"
+        make = [self._bin / "initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "-U", "postgres", "-D", self.data]
+        subprocess.run(
+            make,
+            check=True,
+            capture_output=True,
+            user=self._user,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            cwd="/",
+        )
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def start(self) -> None:
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        command = [self._bin / "postgres", "-D", self.data, "-p", str(self.port), "-k", self._home, *options]
+        self.process = subprocess.Popen(
+            command,
+            user=self._user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        import psycopg
+
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+                time.sleep(0.02)
+
+    def stop(self, how: int = signal.SIGKILL) -> None:
+        """SIGKILL: the machine takes the server away; what it had committed is there after `start`."""
+        assert self.process is not None
+        if how == signal.SIGKILL:
+            os.killpg(self.process.pid, how)
+        else:
+            self.process.send_signal(how)
+        self.process.wait(60)
+        # What the killed processes left in shared memory keeps a new server out until the last of them is gone.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def signal(self, number: int) -> None:
+        """To every process of the server: SIGSTOP and SIGCONT."""
+        import psutil
+
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres:not-needed@127.0.0.1:{self.port}/{database}"
+
+    def fresh_database(self) -> str:
+        """The URL of a new, empty database."""
+        import psycopg
+
+        name = f"ledger_{os.getpid()}_{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return self.url(name)
+
+
+@contextlib.contextmanager
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """Skips by name where the wheel cannot be had."""
+    pytest.importorskip("pgserver", reason="no PostgreSQL for this system: the wheel pgserver cannot be had")
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with PostgresServer(**settings) as server:
+        yield server

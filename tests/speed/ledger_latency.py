@@ -1,0 +1,60 @@
+"""What a call notices of the drainer: a gateway under a steady load, its drainer idle and then with a backlog."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.speed.child import Child, free_port
+from tests.speed.contestants import Contestant, Ground, gateway
+from tests.speed.driving import check_for
+from tests.speed.ledger import write_journal
+from tests.speed.load import load
+from tests.speed.probing import answers_with
+
+CONNECTIONS = 16  # of an upstream that takes 50 ms: some 300 calls a second
+BACKLOG_PER_S = 30_000
+
+
+async def latencies(seconds: float) -> tuple[float, float]:
+    """The p99 of calls in µs: with an idle drainer, and with one at work throughout.
+
+    Raises:
+        BenchError: the gateway did not start. RuntimeError: answers were wrong, or the backlog did not last.
+    """
+    every_core = frozenset(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        mock, sink = free_port(), free_port()
+        for module, port in (("mock_upstream", mock), ("otlp_sink", sink)):
+            argv = (sys.executable, "-m", f"tests.speed.{module}", str(port))
+            stack.enter_context(Child(module, argv, every_core, folder / f"{module}.log"))
+        found: list[float] = []
+        for name, backlog in (("idle", 0), ("busy", int(seconds * BACKLOG_PER_S))):
+            home = folder / name
+            home.mkdir()
+            contestant = gateway(Ground(home, mock, sink))
+            assert contestant.gateway is not None, "it is one"
+            journal = contestant.gateway.state / "journal"
+            if backlog:
+                write_journal(journal, backlog)
+            with Child(name, contestant.argv, every_core, home / "gateway.log") as child:
+                child.wait_until(lambda contestant=contestant: _answers(contestant))
+                found.append(await _p99(contestant, seconds))
+                if backlog and not list(journal.glob("bench-*.jnl")):
+                    raise RuntimeError("the backlog was drained before the load ended; the figure means nothing")
+        return found[0], found[1]
+
+
+def _answers(contestant: Contestant) -> bool:
+    return answers_with(contestant.port, contestant.request("plain"))
+
+
+async def _p99(contestant: Contestant, seconds: float) -> float:
+    request, check = contestant.request("delayed"), check_for(contestant, "delayed")
+    loaded = await load(contestant.port, request, check, CONNECTIONS, seconds)
+    if loaded.wrong or not loaded.answers:
+        raise RuntimeError(f"answers were wrong: {json.dumps(loaded.wrong)}")
+    return loaded.p99_us

@@ -1,0 +1,99 @@
+"""A ledger as a month of 100 million calls would leave it: every row of its roll-ups, and some of the calls."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from gateway.core.usage import METERS
+from gateway.ledger.rollup import inputs_digest
+from gateway.ledger.store import SqliteLedger
+from gateway.ledger.sums import HOUR_NS, USAGE_INPUTS, USAGE_SUMS
+
+FIRST_HOUR = 1_764_547_200 // 3600  # 2025-12-01, a month whose days all have 24 hours
+HOURS = 31 * 24
+
+
+class Size:
+    """`groups`: distinct inputs in every hour; `calls`: what the roll-ups say; `rows`: calls stored, in the last
+    hours."""
+
+    def __init__(
+        self, groups: int = 1_000, hours: int = HOURS, calls: int = 100_000_000, rows: int = 1_000_000
+    ) -> None:
+        self.groups, self.hours, self.calls, self.rows = groups, hours, calls, rows
+        self.each = max(1, calls // (groups * hours))
+
+
+def month_of_calls(path: Path, size: Size) -> None:
+    """Write the ledger. Its roll-ups add up; the calls that are stored are some of those they count."""
+    with SqliteLedger(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        inputs = [_inputs(number) for number in range(size.groups)]
+        names = ", ".join(USAGE_INPUTS)
+        marks = ", ".join("?" * (len(USAGE_INPUTS) + 2))
+        connection.executemany(
+            f"INSERT INTO usage_inputs (id, digest, {names}) VALUES ({marks})",
+            [(number + 1, inputs_digest(*one), *one) for number, one in enumerate(inputs)],
+        )
+        connection.executemany(
+            'INSERT INTO people (id, tenant, "user") VALUES (?, ?, ?)',
+            [(number, f"t{number % 10}", f"user-{number}@example.com") for number in range(1, 101)],
+        )
+        columns = ", ".join(USAGE_SUMS)
+        marks = ", ".join("?" * (len(USAGE_SUMS) + 2))
+        hours = f"INSERT INTO usage_hours ({columns}, hour, inputs) VALUES ({marks})"
+        days = f"INSERT INTO usage_days ({columns}, day, inputs) VALUES ({marks})"
+        for place in range(size.hours):
+            hour = FIRST_HOUR + place
+            connection.executemany(hours, ((*_sums(size.each, hour), hour, one + 1) for one in range(size.groups)))
+        for place in range(0, size.hours, 24):
+            day, held = (FIRST_HOUR + place) // 24, min(24, size.hours - place)
+            sums = _sums(size.each * held, FIRST_HOUR + place + held - 1)
+            connection.executemany(days, ((*sums, day, one + 1) for one in range(size.groups)))
+        _insert_calls(connection, size, inputs)
+        connection.commit()
+        connection.execute("ANALYZE")
+
+
+def _inputs(number: int) -> tuple[str | int, ...]:
+    team, model = number % 200, number // 200 % 5
+    tags = json.dumps({"cost_center": str(team % 7)}, separators=(",", ":"))
+    target = f"provider-{model % 3}/model-{model}-2025"
+    return (
+        *(f"t{team % 10}", f"team-{team}", f"key_{number}", number % 101, "chat", f"model-{model}", target),
+        *(f"model-{model}-2025", "", "", "internal", tags),
+    )
+
+
+def _sums(calls: int, hour: int) -> list[int]:
+    known = {"calls": calls, "completed": calls, "input_tokens": 900 * calls, "output_tokens": 250 * calls}
+    known |= {"cached_input_tokens": 300 * calls, "cost_nano": 3_000_000 * calls, "list_nano": 3_300_000 * calls}
+    known["last_ns"] = (hour + 1) * HOUR_NS - 1
+    return [known.get(name, 0) for name in USAGE_SUMS]
+
+
+def _insert_calls(connection: sqlite3.Connection, size: Size, inputs: list[tuple[str | int, ...]]) -> None:
+    """The latest of the calls, evenly over time, in the order in which they came."""
+    per_hour = size.each * size.groups
+    end_ns = (FIRST_HOUR + size.hours) * HOUR_NS
+    step = HOUR_NS // per_hour
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(calls)")]
+    used = {"input_tokens": 900, "output_tokens": 250, "cached_input_tokens": 300}
+    texts = {"usage_source": "provider", "pricing": "priced", "outcome": "completed", "price_version": "abc/def"}
+    money = {"cost_nano": 3_000_000, "list_nano": 3_300_000, "status": 200, "ttfb_us": None, "seal": None}
+    numbers = {*METERS, "stream", "duration_us", "queued_us", "bytes_in", "bytes_out", "person", "link"}
+    names = ["id", "started_ns", *(name for name in columns if name not in ("id", "started_ns"))]
+
+    def row(number: int) -> tuple[object, ...]:
+        started = end_ns - (size.rows - number) * step
+        known = {**used, **texts, **money, **dict(zip(USAGE_INPUTS, inputs[number % size.groups], strict=True))}
+        rest = (known.get(name, 0 if name in numbers else "") for name in names[2:])
+        return (f"{started // 1_000_000:012x}-{number:08x}", started, *rest)
+
+    marks = ", ".join("?" * len(names))
+    connection.executemany(
+        f"INSERT INTO calls ({', '.join(names)}) VALUES ({marks})", (row(number) for number in range(size.rows))
+    )
