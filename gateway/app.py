@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
+from gateway.counting import counting, store_problem
 from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
@@ -35,14 +36,11 @@ from gateway.identity.tokens import Tokens
 from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps, usage_deps
-from gateway.limitpast import spent_by_ledger
 from gateway.limits.bounds import Counters
-from gateway.limits.local import LocalCounters
-from gateway.limits.redis_counters import RedisCounters
-from gateway.limits.seeding import Seeding, seeds_of
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
+from gateway.pipeline.demand import demands
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
@@ -50,6 +48,7 @@ from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain, list_models
 from gateway.processes import WorkerSpec
 from gateway.providers.building import build_provider
+from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
@@ -102,11 +101,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = Router(build_providers(settings, spec, client), CLOCK)
-        counters, seeding = await _counting(settings, spec, policies, reports, stack)
+        router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
+        counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, _store_problem(counters))
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router.paced)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -129,7 +128,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal), seeding.watch()]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
@@ -137,36 +136,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
-def _store_problem(counters: Counters) -> Callable[[], str] | None:
-    return (lambda: counters.store.problem) if isinstance(counters, RedisCounters) else None
-
-
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
     admit = admitting(credentials, "usage.read")
     return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
-
-
-async def _counting(
-    settings: Settings, spec: WorkerSpec, policies: PolicyFeed, reports: Reports, stack: contextlib.AsyncExitStack
-) -> tuple[LocalCounters | RedisCounters, Seeding]:
-    """Counters that go on where the ledger says that they were, and what seeds them when limits change."""
-    state, options, redis = settings.state_dir, settings.config.limits_store, settings.config.redis
-    spent = spent_by_ledger(settings.ledger, state / "journal", policies.catalogue, lambda: policies.limits.value.spans)
-    if options.kind == "process" or redis is None:
-        local = LocalCounters(CLOCK)
-        seeding = Seeding(local, policies.limits, spent, reports.unseeded)
-        await seeding.seed(local.time())
-        return local, seeding
-    counters = RedisCounters(
-        *(options, redis, CLOCK, reports),
-        worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
-        workers=spec.workers,
-        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
-        # Each replica tells what its ledger knows; one that they share is told of once.
-        ledger=read_or_create_secret(state / "replica.id", "r-") if settings.ledger.options.url is None else "shared",
-    )
-    await stack.enter_async_context(counters)
-    return counters, Seeding(counters, policies.limits, spent, reports.unseeded)
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -246,10 +218,14 @@ def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[
     return {**apps, ARRAY_STREAM_PATH: endpoint(ARRAY_STREAM, service, options, flights, CLOCK)}
 
 
-def build_providers(settings: Settings, spec: WorkerSpec, client: HttpClient) -> dict[str, Provider]:
+def build_providers(
+    settings: Settings, spec: WorkerSpec, client: HttpClient, demand_of: DemandOf
+) -> dict[str, Provider]:
     """The configured providers, by name. One without its key is left out: its targets are not configured."""
     return {
-        name: build_provider(name, options, client, CLOCK.monotonic, spec.workers, spec.engines.get(options.engine))
+        name: build_provider(
+            name, options, client, CLOCK.monotonic, spec.workers, spec.engines.get(options.engine), demand_of
+        )
         for name, options in settings.config.providers.items()
         if is_configured(options)
     }

@@ -253,8 +253,6 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error(path, f"the provider `{name}` needs a base_url")
     if not base.startswith(("http://", "https://")):
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
-    if provider.pacing is not None and provider.pacing.requests_per_minute < 1:
-        raise document.error((*path, "pacing"), "requests_per_minute must be at least 1")
 
 
 def _check_operators(document: Document[Config], operators: OperatorOptions) -> None:

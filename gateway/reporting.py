@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,8 @@ from gateway.telemetry.otlp import Otlp
 
 _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
+# What stands at each provider's gates, by its name.
+Upstreams = Callable[[], Mapping[str, Mapping[str, Any]]]
 
 
 class Reports:
@@ -99,7 +102,7 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal) -> None:
+    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, upstreams: Upstreams) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -109,6 +112,8 @@ class Reports:
             self._metrics.in_flight.set(len(flights))
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
+            for name, view in upstreams().items():
+                self._metrics.pacing.paced(name, view)
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
@@ -137,10 +142,12 @@ class Status:
         ledger_state: Path,
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
+        upstreams: Upstreams = dict,
     ) -> None:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
         self._ledger_state = ledger_state
+        self._upstreams = upstreams
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -185,4 +192,5 @@ class Status:
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,
             "calls_under_way": len(self._flights),
+            "upstreams": self._upstreams(),
         }

@@ -31,7 +31,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
-    "aiolimiter": ("gateway/providers/pacing.py",),
+    "aiolimiter": ("gateway/providers/pacing/gate.py",),
     "license_expression": ("gateway/catalogue/licences.py",),
     "model_signing": ("gateway/catalogue/signatures.py",),
     "huggingface_hub": ("gateway/catalogue/importing/hub.py",),

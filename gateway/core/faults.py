@@ -22,6 +22,7 @@
         ├── Internal           500  a bug: the message never holds details, the log does
         ├── NotConfigured      503  the model exists, but its provider has no credential here
         ├── Overloaded         503  a bounded queue is full
+        │   └── UpstreamBusy   429  an upstream's limits leave no room in time: it was not asked
         └── ShuttingDown       503
 
 An upstream's own 4xx/5xx *answer* to a client of its own dialect is not a fault: it is a `Reply`, passed on faithfully.
@@ -179,6 +180,11 @@ class NotConfigured(OwnFault):
 class Overloaded(OwnFault):
     status = 503
     code = "overloaded"
+
+
+class UpstreamBusy(Overloaded):
+    status = 429
+    code = "engine_overloaded"
 
 
 class ShuttingDown(OwnFault):

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.core.days import Moment
+from gateway.core.share import Priority
 from gateway.limits.bounds import Dimension, OnExceeded, OnStoreFailure, OnUnpriced
 
 # Sliding spans by the unit in a figure's name: (seconds, slices).
@@ -114,6 +115,25 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     raises: tuple[Raise, ...] = ()
 
 
+class WeightRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1_000)]
+    match: Match = Match()
+
+
+class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    priority: Priority
+    match: Match = Match()
+
+
+class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gets how much of an upstream when it is the bottleneck. Tenants share it by weight, and interactive calls go
+    before batch. Of each list the first entry that matches counts; without one a tenant weighs 1, and a call is
+    interactive. Batch always gets a tenth of what an upstream serves, if it asks for so much."""
+
+    weights: tuple[WeightRule, ...] = ()
+    priorities: tuple[PriorityRule, ...] = ()
+
+
 class LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`default_output_tokens`: reserved for a call that does not say how much it may produce. `model_groups`: names for
     patterns of cards' names. `zone`: of limits that name none."""
@@ -122,6 +142,7 @@ class LimitsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_output_tokens: int = 1024
     model_groups: dict[str, tuple[str, ...]] = {}
     zone: str = "UTC"
+    sharing: Sharing = Sharing()
 
 
 class Figure(msgspec.Struct, frozen=True):

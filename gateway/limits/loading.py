@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from gateway.core.days import begins, ends
 from gateway.core.money import decimal_text
-from gateway.limits.document import BY_NAME, CALENDAR, FIGURES, Limit, LimitsFile, Raise
+from gateway.limits.document import BY_NAME, CALENDAR, FIGURES, Limit, LimitsFile, Match, Raise
 from gateway.limits.matching import CLAIM, OF_A_TENANT, WORDS
 from gateway.limits.rules import LimitPolicy, amount_of
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
@@ -43,28 +43,30 @@ def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
             reason = f"the limit id `{limit.id}` is empty or stands twice, or has a `|` in it"
             raise document.error((*where, "id"), reason)
         seen.add(limit.id)
-        _check_match(document, where, limit, known or {})
+        _check_match(document, (*where, "match"), limit.match, known or {})
         _check_per(document, where, limit)
         _check_figures(document, where, limit)
         _check_spans(document, where, limit)
         for number, one in enumerate(limit.raises):
             _check_raise(document, (*where, "raises", number), limit, one)
+    for name in ("weights", "priorities"):
+        for index, rule in enumerate(getattr(file.sharing, name)):
+            _check_match(document, ("sharing", name, index, "match"), rule.match, known or {})
     if file.default_output_tokens < 1:
         raise document.error(("default_output_tokens",), "default_output_tokens must be at least 1")
     return LimitPolicy(file, digest(document.data))
 
 
-def _check_match(document: Document[LimitsFile], where: Path_, limit: Limit, known: Known) -> None:
-    match = limit.match
+def _check_match(document: Document[LimitsFile], where: Path_, match: Match, known: Known) -> None:
     for name in _LISTS:
         if getattr(match, name) == ():
-            raise document.error((*where, "match", name), f"an empty `{name}` matches nothing; leave it out")
-    check_known(document, (*where, "match"), match, known)
+            raise document.error((*where, name), f"an empty `{name}` matches nothing; leave it out")
+    check_known(document, where, match, known)
     groups = list(document.value.model_groups)
     for number, group in enumerate(match.model_groups or ()):
         if group not in groups:
             reason = f"the model group `{group}` is not declared under model_groups{nearest(group, groups)}"
-            raise document.error((*where, "match", "model_groups", number), reason)
+            raise document.error((*where, "model_groups", number), reason)
 
 
 def _check_per(document: Document[LimitsFile], where: Path_, limit: Limit) -> None:

@@ -23,6 +23,7 @@ from gateway.limits.matching import (
     scopes,
     value_of,
 )
+from gateway.limits.sharing import Shares
 
 MAX_REMEMBERED = 50_000
 _ALWAYS, _NEVER = float("-inf"), float("inf")
@@ -70,6 +71,7 @@ class LimitPolicy:
     Attributes:
         asks: the words of `Asked` that some limit looks at; where there are none, nobody need find them out.
         kept_apart: these, and `facts` if some limit looks at labels or claims.
+        shares: who gets how much of an upstream when it is the bottleneck.
         spans: what the limits count over. counts_money: whether there is a limit on money.
     """
 
@@ -77,6 +79,7 @@ class LimitPolicy:
         self.limits = file.limits
         self.default_output_tokens = file.default_output_tokens
         self.version = version
+        self.shares = Shares(file.sharing, self._groups_of)
         self.asks = frozenset(word for limit in file.limits for word in _asks(limit))
         self._rules = tuple(_rule(limit, file.zone) for limit in file.limits)
         self._groups = [(name, compile_globs(globs)) for name, globs in file.model_groups.items()]
@@ -113,8 +116,11 @@ class LimitPolicy:
             if ends(one.until) <= now
         ]
 
+    def _groups_of(self, model: str) -> list[str]:
+        return [name for name, matches in self._groups if matches(model)]
+
     def _found(self, caller: Principal, model: str, now: float, asked: Asked) -> _Remembered:
-        groups = [name for name, matches in self._groups if matches(model)]
+        groups = self._groups_of(model)
         bounds: list[Bound] = []
         since, until = _ALWAYS, _NEVER
         for rule in self._rules:

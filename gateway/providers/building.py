@@ -5,8 +5,9 @@ from importlib.util import find_spec
 
 import msgspec
 
-from gateway.providers.options import ProviderOptions
-from gateway.providers.pacing import Pacer
+from gateway.core.clock import SystemClock
+from gateway.providers.options import PacingOptions, ProviderOptions
+from gateway.providers.pacing.pacer import DemandOf, Pacer, rough_demand
 from gateway.providers.profiles import PROFILES, Profile
 from gateway.providers.provider import Endpoint, Provider
 from gateway.providers.shaping import base_url
@@ -24,13 +25,17 @@ def build_provider(
     now: Callable[[], float],
     workers: int,
     engine: Endpoint | None,
+    demand_of: DemandOf = rough_demand,
+    wall: Callable[[], float] = SystemClock.now,
 ) -> Provider:
     """Args:
     engine: where the model host runs it, for a provider that names an engine.
+    demand_of: what a call wants of it, and whose it is. wall: Unix seconds.
     """
     profile = PROFILES[options.kind]
     where = engine or Endpoint(base_url(profile, options), options.api_key or "")
-    pacer = Pacer(options.pacing, name, workers, now) if options.pacing else None
+    idle = options.pacing == PacingOptions(learn=False)
+    pacer = None if idle else Pacer(options.pacing, name, workers, demand_of, now, wall)
     return Provider(name, profile, options, where, client, now, pacer, authorizer_of(profile, options))
 
 

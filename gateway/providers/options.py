@@ -1,5 +1,7 @@
 """What config.yaml says about a provider."""
 
+from typing import Annotated
+
 import msgspec
 
 from gateway.transport.options import Timeouts
@@ -7,16 +9,44 @@ from gateway.transport.signing.aws import AwsOptions
 from gateway.transport.signing.entra import EntraOptions
 from gateway.transport.signing.google import GoogleOptions
 
+Figure = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Figures that calls keep to; None: no limit of ours.
+
+    Attributes:
+        requests_per_minute, tokens_per_minute: a second's worth may leave at once, the rest is spread evenly. Tokens
+            are an estimate on the high side before the call, and what was used after it.
+        concurrency: calls under way at once.
+    """
+
+    requests_per_minute: Figure | None = None
+    tokens_per_minute: Figure | None = None
+    concurrency: Figure | None = None
+
 
 class PacingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How fast calls may leave for one upstream; what comes faster waits in a bounded queue.
 
-    Counted per worker process: with N workers each paces at a Nth of `requests_per_minute`.
+    Counted per worker process: with N workers each keeps to a Nth of the figures (of `concurrency` to one at least)
+    and of what the upstream says is left.
+
+    Attributes:
+        requests_per_minute, tokens_per_minute, concurrency: of all its models together; as in `models`.
+        max_queue: calls that may wait; of the tenant with the longest queue the newest is sent away.
+        max_wait_s: a call that would wait longer is refused at once.
+        learn: from the upstream's rate-limit headers and its refusals, for each of its models.
+        models: figures for one model or for those that match a pattern; the first that matches counts.
     """
 
-    requests_per_minute: int
-    max_queue: int = 100
-    max_wait_s: float = 10.0
+    requests_per_minute: Figure | None = None
+    tokens_per_minute: Figure | None = None
+    concurrency: Figure | None = None
+    max_queue: Annotated[int, msgspec.Meta(ge=0)] = 100
+    max_wait_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    learn: bool = True
+    models: dict[str, Pace] = {}
 
 
 class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,4 +79,4 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     protocols: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
     timeouts: Timeouts = Timeouts()
-    pacing: PacingOptions | None = None
+    pacing: PacingOptions = PacingOptions()

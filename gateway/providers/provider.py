@@ -20,7 +20,7 @@ from gateway.providers.converting import CONVERSIONS, Asked, Conversion, convert
 from gateway.providers.families import Family, family_of
 from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
 from gateway.providers.options import ProviderOptions
-from gateway.providers.pacing import Pacer
+from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.shaping import passed_body, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
@@ -61,7 +61,7 @@ class Provider:
         self._endpoint = endpoint
         self._client = client
         self._now = now
-        self._pacer = pacer
+        self.pacer = pacer
         self._authorizer = authorizer
         self._base_headers = _base_headers(profile, endpoint)
         extra = (header.lower() for header in options.forward_headers)
@@ -79,7 +79,7 @@ class Provider:
         Raises:
             BadRequest: the upstream has no such operation, or cannot be told what the request says.
             UpstreamFault: no answer in its dialect came back.
-            Overloaded: too many calls already wait for this upstream.
+            UpstreamBusy: too many calls already wait for this upstream.
         """
         operation, profile = call.operation, self.profile
         if operation.protocol:
@@ -141,9 +141,12 @@ class Provider:
             exchange.close()
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
+        if self.pacer is None:
+            return await self._exchange(call, place, content_type, body)
+        return await self.pacer.send(call, _model(call), lambda: self._exchange(call, place, content_type, body))
+
+    async def _exchange(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         headers = self._headers(call, content_type)
-        if self._pacer is not None:
-            call.record.queued_us = int(await self._pacer.wait() * 1e6)
         url = self._url(place, _model(call))
         if self._authorizer is not None:
             headers.update(await self._authorizer.headers("POST", url, headers, body))

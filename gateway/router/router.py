@@ -1,6 +1,7 @@
 """The innermost Service: permitted target → provider."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gateway.core.attempt import Attempt
 from gateway.core.call import Call, Reply, Service
@@ -34,6 +35,11 @@ class Router:
         if permit is None or not isinstance(provider, Provider):
             return "max_completion_tokens"
         return provider.output_field(permit.model.target.model)
+
+    def paced(self) -> dict[str, Mapping[str, Any]]:
+        """What stands at the gates of every provider that has some, by its name."""
+        found = ((name, provider) for name, provider in self.providers.items() if isinstance(provider, Provider))
+        return {name: provider.pacer.view() for name, provider in found if provider.pacer is not None}
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call to its target.

@@ -10,7 +10,7 @@ Labels are bounded: tenants and teams are declared, a model is an alias of confi
 MAX_SERIES combinations everything counts as `_other`. Help texts are short because every file repeats them per value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from gateway.telemetry.series import Observed, Series, status_label
 UNKNOWN, OTHER = "_unknown", "_other"
 MAX_SERIES = 1_000
 WHO = ("tenant", "team", "model")
+LEARNED = ("provider", "model", "limit")
 # The GenAI conventions' boundaries, with three below for what is refused or comes from a model nearby.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
@@ -70,8 +71,8 @@ class Metrics:
         self.upstream = counter(
             "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
         )
-        self.upstream_in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
+        self.pacing = PacingMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -198,6 +199,31 @@ def _count(counts: dict[str, int], rule: str) -> None:
     if rule not in counts and len(counts) >= MAX_SERIES:
         rule = OTHER
     counts[rule] = counts.get(rule, 0) + 1
+
+
+class PacingMetrics:
+    """What stands at the gates of upstreams, and which limits they tell of."""
+
+    def __init__(self, kinds: "_Kinds") -> None:
+        gauge = kinds.gauge
+        self.in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
+        self.queued = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
+        self.limit = gauge("upstream_learned_limit", "As it tells.", *LEARNED, mode="livemostrecent")
+        self.left = gauge("upstream_learned_remaining", "Of it.", *LEARNED, mode="livemostrecent")
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def paced(self, provider: str, view: Mapping[str, Any]) -> None:
+        """`view`: as a provider's pacer shows it. Models are those of cards and routes. A limit that is no longer told
+        keeps its last value."""
+        self.in_flight.labels(provider).set(view["in_flight"])
+        self.queued.labels(provider).set(view["queued"])
+        for model, lane in view["models"].items():
+            for limit in lane["learned_limits"]:
+                labels = (provider, model, limit["limit"])
+                if len(self._seen) < MAX_SERIES or labels in self._seen:
+                    self._seen.add(labels)
+                    self.limit.labels(*labels).set(limit["maximum"])
+                    self.left.labels(*labels).set(limit["remaining"])
 
 
 class _Kinds:

@@ -5,7 +5,7 @@ those that have waited too long. A timer for every read would cost more than the
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -22,9 +22,13 @@ STALE_S = 0.25
 
 
 class Exchange:
-    """One request and its answer, whose body is still on the wire."""
+    """One request and its answer, whose body is still on the wire.
 
-    __slots__ = ("_client", "_connection", "_open", "_origin", "_timeouts", "started", "waiting_since")
+    Attributes:
+        ended: told once, when it is over; must not raise.
+    """
+
+    __slots__ = ("_client", "_connection", "_open", "_origin", "_timeouts", "ended", "started", "waiting_since")
 
     def __init__(self, client: "HttpClient", connection: Connection, origin: Origin, timeouts: Timeouts) -> None:
         self._client = client
@@ -32,6 +36,7 @@ class Exchange:
         self._origin = origin
         self._timeouts = timeouts
         self._open = True
+        self.ended: Callable[[], None] | None = None
         self.started = client.now()
         self.waiting_since = self.started
 
@@ -81,6 +86,8 @@ class Exchange:
         if self._open:
             self._open = False
             self._client.release(self, self._connection, self._origin)
+            if self.ended is not None:
+                self.ended()
 
     def look(self, now: float) -> None:
         """Fail if it has waited too long."""

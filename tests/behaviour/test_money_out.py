@@ -24,7 +24,6 @@ SECRET = "whsec_" + b64encode(b"a secret of the tests, 32 bytes.").decode()
 ANSWER = {
     "id": "x",
     "object": "chat.completion",
-    "model": "real-model",
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}],
     "usage": {"prompt_tokens": 1_000, "completion_tokens": 500, "total_tokens": 1_500},
 }

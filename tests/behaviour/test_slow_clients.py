@@ -80,10 +80,10 @@ async def test_the_pace_of_an_upstream_is_kept_and_the_wait_is_said(make_gateway
     calls = [fresh.client.post(url, headers=headers, json={"model": "test-model"}) for _ in range(30)]
     answers = await asyncio.gather(*calls)
     served = [answer for answer in answers if answer.status_code == 200]
-    refused = [answer for answer in answers if answer.status_code == 503]
+    refused = [answer for answer in answers if answer.status_code == 429]
     assert len(served) + len(refused) == 30
     assert refused, "a queue of three does not hold them all"
-    assert refused[0].json()["error"]["code"] == "upstream_queue_full"
+    assert refused[0].json()["error"]["code"] == "engine_overloaded"
     assert int(refused[0].headers["retry-after"]) >= 1
     assert any(int(answer.headers.get("x-gateway-queue-ms", 0)) > 50 for answer in served)
     assert len(fresh.upstream.requests) == len(served)

@@ -1,0 +1,24 @@
+"""What a call wants of its upstream, for whoever lets calls leave: whose it is, and how much it may use."""
+
+from collections.abc import Callable
+
+from gateway.core.call import Call
+from gateway.core.live import Live
+from gateway.core.share import Demand
+from gateway.limits.matching import NOTHING_ASKED
+from gateway.limits.rules import LimitPolicy
+from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.rate_limit import asked_of
+
+
+def demands(limits: Live[LimitPolicy]) -> Callable[[Call], Demand]:
+    """The demand of a call that has its permits."""
+
+    def demand_of(call: Call) -> Demand:
+        policy = limits.value
+        asked = asked_of(call) if policy.shares.asks else NOTHING_ASKED
+        share = policy.shares.share_of(call.caller, call.permits[0].model.name, asked)
+        usage = estimated_usage(call, policy.default_output_tokens)
+        return Demand(share, usage.total_input, usage.total_output)
+
+    return demand_of
