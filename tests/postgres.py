@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 SETTINGS = {
@@ -26,9 +28,13 @@ SETTINGS = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the system gives to outgoing connections: one of them could take it while a killed server is
+    away."""
+    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("a hundred ports are taken")
 
 
 class PostgresServer:
@@ -98,23 +104,29 @@ class PostgresServer:
     def stop(self, how: int = signal.SIGKILL) -> None:
         """SIGKILL: the machine takes the server away; what it had committed is there after `start`."""
         assert self.process is not None
-        if how == signal.SIGKILL:
-            os.killpg(self.process.pid, how)
-        else:
-            self.process.send_signal(how)
+        # Each of its processes is in a session of its own; one that outlives the first keeps a new server out.
+        tree = self._tree() if how == signal.SIGKILL else []
+        self.process.send_signal(how)
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(60)
-        # What the killed processes left in shared memory keeps a new server out until the last of them is gone.
+        psutil.wait_procs(tree, timeout=60)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def signal(self, number: int) -> None:
         """To every process of the server: SIGSTOP and SIGCONT."""
-        import psutil
-
-        assert self.process is not None
-        parent = psutil.Process(self.process.pid)
-        for process in (parent, *parent.children(recursive=True)):
+        for process in self._tree():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
+
+    def _tree(self) -> list[psutil.Process]:
+        assert self.process is not None
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres:not-needed@127.0.0.1:{self.port}/{database}"
