@@ -27,8 +27,9 @@ from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
 README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
+LEDGER = ROOT / "gateway" / "ledger" / "LEDGER.md"
 TEXT = README.read_text()
-PAGES = {page: page.read_text() for page in (README, POLICIES)}
+PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {
@@ -50,7 +51,7 @@ def test_every_endpoint_is_named() -> None:
 
 
 SHAPES = {
-    "providers": Config, "identity": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
+    "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
     "limits": LimitsFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
