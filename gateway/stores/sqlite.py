@@ -126,7 +126,7 @@ class BoundedSum:
         if value is not None:
             self._sum = (self._sum or 0) + value
 
-    def finalize(self) -> int | None:
+    def finalize(self) -> Any:
         return None if self._sum is None else max(-MOST, min(self._sum, MOST))
 
 
