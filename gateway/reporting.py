@@ -73,7 +73,8 @@ class Reports:
         for level in levels:
             bound = level.bound
             if bound.dimension == "cost":
-                key, ratio = (bound.limit_id, bound.name), level.used / bound.maximum
+                # While the store is away this worker's part of what is left may be nothing.
+                key, ratio = (bound.limit_id, bound.name), level.used / (bound.maximum or max(1, level.used))
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 
