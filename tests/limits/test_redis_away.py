@@ -248,6 +248,30 @@ async def test_a_server_that_forgot_the_scripts_is_given_them_again(
     assert await used(counters, limit) == [11]
 
 
+async def test_what_a_server_refuses_to_correct_is_sent_again(
+    fresh_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(fresh_redis.url, mode="lease", lease_ms=20)
+    limit = bound("tokens", MINUTE, 100)
+    hold = await counters.reserve((limit,), tokens(10))
+    await asyncio.sleep(0.1)  # what it was lent from has been returned: what it used is a correction
+    fresh_redis.client.script_flush()
+    counters.settle(hold, tokens(60))
+    await eventually_used(counters, limit, 60)
+
+
+async def test_more_than_can_be_packed_is_counted_as_much_where_a_limit_only_warns(
+    fresh_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(fresh_redis.url)
+    limit = bound("cost", MONTH, 100, on_exceeded="warn")
+    hold = await counters.reserve((limit,), Need(0, 0, 2**70))
+    assert not isinstance(hold, Refusal)
+    assert list(hold.warned) == [limit]
+    counters.settle(hold, Need(0, 0, 7))
+    assert await used(counters, limit) == [7]
+
+
 async def test_endings_wait_for_redis_to_come_back(own_redis: RedisServer, redis_counters: MakeCounters) -> None:
     async with Road(own_redis.port).open() as road:
         counters = await redis_counters(road.url, timeout_ms=TIMEOUT_MS)
