@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.clock import SystemClock
 from gateway.limits.bounds import Level, Need, Refusal
 from gateway.limits.redis_counters import RedisCounters
+from gateway.reporting import Reports
+from gateway.telemetry.log import LogOptions, RequestLog
+from gateway.telemetry.metrics import Metrics
 from tests.conftest import free_port
 from tests.limits.bounding import HOUR, MINUTE, MONTH, NOW, ONE, bound, tokens
 from tests.limits.conftest import MakeCounters, Told
@@ -140,6 +144,23 @@ async def test_of_a_budget_workers_share_what_was_left(own_redis: RedisServer, r
         await eventually(lambda: first.store.up and second.store.up)
         await asyncio.sleep(1.2)
         assert await used(first, budget) == [75]
+
+
+async def test_a_budget_that_only_warns_may_have_nothing_left_for_a_worker_and_is_told_of_all_the_same(
+    own_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS)
+    budget = bound("cost", MONTH, 100, on_exceeded="warn")
+    counters.settle(await counters.reserve((budget,), Need(0, 0, 100)), Need(0, 0, 100))
+    await counters.reserve((budget,), Need(0, 0, 1))
+    own_redis.kill()
+    await eventually(lambda: not counters.store.up)
+    hold = await counters.reserve((budget,), Need(0, 0, 1))
+    assert not isinstance(hold, Refusal)
+    with Metrics() as metrics:
+        reports = Reports(metrics, RequestLog(LogOptions()), None, SystemClock())
+        reports.counted(hold.levels)
+        assert reports._budgets == {("l", "cost_per_month"): 1.0}
 
 
 async def test_a_redis_that_comes_back_empty_is_told_what_the_ledger_knows(

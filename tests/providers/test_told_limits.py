@@ -136,7 +136,9 @@ def test_every_recorded_answer_that_names_limits_is_understood() -> None:
     [
         headers(x_ratelimit_remaining_tokens_0_minute="1", x_ratelimit_limit_tokens_0_minute="10"),
         headers(
-            x_ratelimit_remaining_requests="0", x_ratelimit_limit_requests="10", x_ratelimit_reset_requests="9" * 400 + "h"
+            x_ratelimit_remaining_requests="0",
+            x_ratelimit_limit_requests="10",
+            x_ratelimit_reset_requests="9" * 400 + "h",
         ),
         headers(x_ratelimit_remaining_requests="0", x_ratelimit_limit_requests="5e-324"),
     ],
