@@ -240,3 +240,10 @@ def test_mistakes_are_named_with_their_line(text: str, line: int, says: str) -> 
     with pytest.raises(DocumentError, match=says) as raised:
         policy_of(text + "\n")
     assert raised.value.line == line, str(raised.value)
+
+
+def test_bounds_are_remembered_by_what_limits_look_at_and_nothing_else() -> None:
+    policy = policy_of("limits: [{id: a, per: [user], requests_per_minute: 9}]")
+    first = policy.bounds(WHO, "m", START, Asked(user="ann", run="r1", agent="x", prompt="p"))
+    assert policy.bounds(WHO, "m", START, Asked(user="ann", run="r2", agent="y", prompt="q")) is first
+    assert policy.bounds(WHO, "m", START, Asked(user="bob", run="r1")) != first
