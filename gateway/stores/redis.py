@@ -14,6 +14,9 @@ import msgspec
 from gateway.stores.redis_wire import Wire, let_go
 
 DEFAULT_PORT = 6379
+# Servers count their databases in 32 bits.
+MAX_DB = 2**31 - 1
+MAX_CONNECT_S = 60.0
 
 
 class RedisTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,8 +112,14 @@ def why_invalid(options: RedisOptions) -> tuple[str, str] | None:
         except ValueError:
             # What urllib says of it would repeat it, credentials and all.
             return "url", "redis.url cannot be read: redis://host:port/db"
+    if not 0 < options.connect_s <= MAX_CONNECT_S:
+        return "connect_s", f"redis.connect_s must be more than 0 and at most {MAX_CONNECT_S:.0f} seconds"
     if options.cluster and options.db:
         return "db", "a Redis Cluster has only database 0"
+    if not 0 <= options.db <= MAX_DB:
+        return "db", f"redis.db goes from 0 to {MAX_DB}"
+    if options.url and not 0 <= _url_parts(options.url)["db"] <= MAX_DB:
+        return "url", f"the database in redis.url goes from 0 to {MAX_DB}"
     return None
 
 
