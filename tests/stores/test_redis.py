@@ -185,10 +185,7 @@ def test_secrets_are_in_no_representation() -> None:
         ({"cluster": ClusterOptions(())}, "at least one node"),
         ({"cluster": ClusterOptions(("a:99999",))}, "is no address"),
         ({"cluster": ClusterOptions(("a:1",)), "db": 2}, "only database 0"),
-        ({"url": "redis://a", "db": -1}, "from 0 to"),
-        ({"url": f"redis://u:{SECRET}@a/9999999999999"}, "from 0 to"),
-        ({"url": "redis://a", "connect_s": 0}, "more than 0"),
-        ({"url": "redis://a", "connect_s": 1e30}, "at most 60"),
+        ({"url": f"redis://u:{SECRET}@a/9999999999999"}, "no such database"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], said: str) -> None:
