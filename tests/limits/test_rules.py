@@ -229,6 +229,8 @@ DAILY = "limits:\n  - id: a\n    requests_per_day: 5\n"
         (DAILY + "    raises:\n      - {factor: 0.5, until: 2026-11-01, owner: o, reason: r}", 5, "more than 1"),
         (DAILY + "    raises:\n      - {until: 2026-11-01, owner: o, reason: r}", 5, "either"),
         (DAILY + "    raises:\n      - {maximum: 9, until: 2026-11-01, owner: o, reason: r}", 5, "requests_per_day"),
+        (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 99999999999999999999, until: 2026-11-01, owner: o, reason: r}", 5, "at most"),
+        (DAILY + "default_output_tokens: 99999999999999999999999", 4, "default_output_tokens"),
         (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 4, until: 2026-11-01, owner: o, reason: r}", 5, "not more than"),
         (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 9.5, until: 2026-11-01, owner: o, reason: r}", 5, "whole number"),
         (DAILY + "    raises:\n      - {figure: requests_per_hour, maximum: 9, until: 2026-11-01, owner: o, reason: r}", 5, "no figure of"),
