@@ -678,18 +678,6 @@ VALUES (:month, :closed_ns, :closed_by, :calls, :cost_nano, :list_nano, :unprice
 -- name: offsets_of_all
 SELECT segment, "offset" FROM journal_offsets;
 
--- name: bought
-SELECT calls.tenant, calls.team, calls.model,
-    attempts.call, attempts.n, attempts.role, attempts.served, attempts.started_ns, attempts.provider, attempts.target,
-    attempts.served_model, attempts.duration_us, attempts.account, attempts.pricing, attempts.price_version,
-    attempts.tier, attempts.region, attempts.image_size, attempts.image_quality, attempts.reported_nano,
-    charges.meter, charges.quantity, charges.per, charges.rate, charges.list_rate, charges.nano, charges.list_nano
-FROM calls
-JOIN attempts ON attempts.call = calls.id
-LEFT JOIN charges ON charges.call = attempts.call AND charges.n = attempts.n
-WHERE calls.started_ns >= :since_ns AND calls.started_ns < :until_ns AND attempts.pricing <> 'none'
-ORDER BY calls.started_ns, attempts.call, attempts.n, charges.seq;
-
 -- name: usage_of_adjustments
 SELECT
     {columns}

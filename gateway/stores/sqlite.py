@@ -72,6 +72,7 @@ def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     queries: dict[str, str] = {}
     for block in text.split("-- name: ")[1:]:
         name, _, query = block.partition("\n")
+        assert name.strip() not in queries, f"two queries of {package} are called {name.strip()}"
         queries[name.strip()] = query.strip().rstrip(";")
     return queries
 
