@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +21,15 @@ from gateway.edge.endpoint import EndpointOptions, endpoint
 from gateway.edge.inflight import InFlight, PatienceOptions
 from gateway.edge.operations import OPERATIONS
 from gateway.ledger.journal import Journal, JournalOptions
+from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rounds import Rounds
+from gateway.ledger.spending import used_since
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
 from gateway.limits import tending
 from gateway.limits.bounds import Bound, Level, Need, Refusal
 from gateway.limits.local import LocalCounters
 from gateway.limits.matching import NOTHING_ASKED
+from gateway.limits.periods import period_of
 from gateway.limits.redis_counters import RedisCounters, RedisHold
 from gateway.limits.seeding import Spending, seeds_of
 from gateway.limits.store_options import LimitsStoreOptions
@@ -62,10 +65,6 @@ default_output_tokens: 20
 limits:
   - {id: team-rate, per: [team], requests_per_minute: 20, tokens_per_minute: 3000}
   - {id: key-rate, per: [key], requests_per_second: 2, on_exceeded: queue, queue_ms: 2000}
-"""
-SPENT = """
-SELECT started_ns, key_id, tenant, team, input_tokens, output_tokens, cost_nano FROM calls
-WHERE started_ns >= {since} AND started_ns < {until} AND cost_nano IS NOT NULL
 """
 HOLD_S = 30.0
 TIMEOUT_MS = 20
@@ -120,9 +119,8 @@ class Disk(Journal):
 class Ledger:
     """The store, which may be away: before a commit, or just after it, when only its answer is lost."""
 
-    def __init__(self, store: SqliteLedger, rows: Callable[[str], list[dict[str, Any]]], dice: random.Random) -> None:
+    def __init__(self, store: SqliteLedger, dice: random.Random) -> None:
         self._store = store
-        self._rows = rows
         self._dice = dice
         self.away = False
 
@@ -143,12 +141,6 @@ class Ledger:
         if self.away:
             raise LedgerUnavailable("away")
         self._store.forget(segment)
-
-
-    def spent(self, since_ns: int, until_ns: int) -> list[dict[str, Any]]:
-        if self.away:
-            raise LedgerUnavailable("away")
-        return self._rows(SPENT.format(since=since_ns, until=until_ns))
 
 
 class Quiet:
@@ -351,6 +343,7 @@ class World:
         self.upstream = Upstream(self.dice)
         self.heard: list[Heard] = []
         self.killed = 0
+        self.stepped = False
         self.incarnations: list[Worker] = []
         self.ending: list[asyncio.Task[None]] = []  # killed workers' tasks, on their way out
         self.closed: dict[str, int | None] = {}  # what calls cost that ended, as a worker knew it
@@ -363,17 +356,22 @@ class World:
         """As the gateway reads them from the ledger, but without a thread."""
 
         def spent(since: float, before: float, by: Collection[str]) -> Iterable[Spending]:
-            for used in self.ledger.spent(int(since * 1e9), int(before * 1e9)):
-                caller = Principal(key_id=used["key_id"], tenant=used["tenant"], team=used["team"])
-                need = Need(used["input_tokens"], used["output_tokens"], used["cost_nano"])
-                yield Spending(used["started_ns"] / 1e9, caller, "test-model", NOTHING_ASKED, need)
+            spans = self.policies.limits.spans
+            cuts = {period_of(span, before)[0] for span in spans if span.kind == "calendar"}
+            for used in used_since(LedgerPlace(self.database), since, before, (), cuts):
+                caller = Principal(key_id=used.key_id, tenant=used.tenant, team=used.team)
+                need = Need(used.input_tokens, used.output_tokens, used.nano, used.calls)
+                yield Spending(used.at, caller, used.model, NOTHING_ASKED, need)
+
+        if self.ledger.away:
+            raise LedgerUnavailable("away")
 
         return seeds_of(self.policies.limits, spent, until)
 
     async def play(self) -> None:
         dice = self.dice
         with SqliteLedger(self.database, self.clock, "w") as store:
-            self.ledger = Ledger(store, self.rows, dice)
+            self.ledger = Ledger(store, dice)
             self.workers = [Worker(self, f"w{number}") for number in range(dice.randint(1, 2))]
             drain = asyncio.create_task(self._drain())
             misfortune = asyncio.create_task(self._misfortune())
@@ -425,6 +423,7 @@ class World:
                 case "ledger":
                     self.ledger.away = not self.ledger.away
                 case _:
+                    self.stepped = True
                     self.clock.step += dice.choice([-3.0, 3.0, -3600.0, 3600.0])
 
     def rows(self, query: str) -> list[dict[str, Any]]:
