@@ -233,7 +233,8 @@ class Worker:
         router = Router({"mock": provider}, clock)
         parts = self._parts(world, router)
         self.app = endpoint(CHAT, build_pipeline(parts, router), EndpointOptions(), self.flights, clock)
-        self.tasks: dict[asyncio.Task[None], None] = {asyncio.create_task(self._look_after()): None}
+        self.tasks: dict[asyncio.Task[None], None] = {}
+        self._looking_after = asyncio.create_task(self._look_after())
 
     async def _enter(self, counters: SharedCounters) -> None:
         await counters.__aenter__()
@@ -251,7 +252,7 @@ class Worker:
         full of its ticks else."""
         while True:
             await self.busy.wait()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2.0)
             self.flights.watch_new()
             self.flights.sweep()
 
@@ -310,19 +311,19 @@ class Worker:
         self.disk.kill()
         if isinstance(self.counters, SharedCounters):
             self.counters.kill()
-        for task in list(self.tasks):
+        for task in (*self.tasks, self._looking_after):
             task.cancel()
 
     async def stop(self) -> None:
         """SIGTERM: calls under way finish, the journal is closed."""
         self.disk.full = False
         self.flights.closing = True
-        await self.flights.landed(3600.0)
+        while self.tasks:  # as `landed` does, without a tick
+            await asyncio.wait(self.tasks)
         if isinstance(self.counters, SharedCounters):
             await self.counters.told()
         await self.leave()
-        for task in list(self.tasks):
-            task.cancel()
+        self._looking_after.cancel()
         self.disk.__exit__(None, None, None)
 
 
@@ -396,7 +397,7 @@ class World:
     async def _drain(self) -> None:
         rounds = Rounds(self.journals, self.ledger, self.clock)
         while True:
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(10.0)
             rounds.drain_once()
             if self.dice.random() < 0.05:  # the drainer dies, and another takes its place
                 rounds = Rounds(self.journals, self.ledger, self.clock)
