@@ -41,6 +41,9 @@ def check(world: World) -> Counter[str]:
         _check_redis(calls, world)
     seen = Counter(call["outcome"] for call in calls.values())
     seen["kills"], seen["estimates"] = world.killed, sum(call["usage_source"] == "estimate" for call in calls.values())
+    if world.redis is not None:
+        fate = "emptied" if world.redis.emptied else "troubled" if world.redis.troubled else "unscathed"
+        seen[f"redis {fate}"] += 1
     return seen
 
 
@@ -56,7 +59,9 @@ def _check_call(call: dict[str, Any], bill: Bill | None, world: World) -> None:
         assert call["outcome"] in ("cancelled", "failed"), "only what was cut is estimated"
         assert call["pricing"] == "priced", "what was cut is not free"
         return
-    assert (call["input_tokens"], call["cached_input_tokens"], call["output_tokens"]) == billed, f"{call} was billed {billed}"
+    assert (call["input_tokens"], call["cached_input_tokens"], call["output_tokens"]) == billed, (
+        f"{call} was billed {billed}"
+    )
     assert call["outcome"] != "completed" or sum(billed) > 0
     assert call["pricing"] == "priced" or not sum(billed), "what was billed has a price"
 
@@ -122,7 +127,8 @@ def _check_redis(calls: dict[str, dict[str, Any]], world: World) -> None:
     for one in counters:
         assert one.longest_s <= patience_s + 0.002, f"a call waited {one.longest_s} s for Redis"
     for worker in world.workers:
-        assert not worker.counters._tending.open and not len(worker.counters._settling), "every hold was released"
+        assert not worker.counters._tending.open, "every hold was released"
+        assert len(worker.counters._settling) == 0, "every ending was told"
     _let_holds_expire(redis)
     for key, fields in redis.memory.hashes.items():
         assert b"concurrent" not in key or int(fields.get(b"u", b"0")) == 0, f"{key} is still under way"
