@@ -389,18 +389,26 @@ class World:
             await asyncio.gather(*self.ending)
             drain.cancel()
             self.ledger.away = False
-            await asyncio.gather(drain, misfortune, return_exceptions=True)
+            for end in await asyncio.gather(drain, misfortune, return_exceptions=True):
+                if not isinstance(end, asyncio.CancelledError):
+                    raise AssertionError("it ended by itself") from end
             for _ in range(3):  # a commit whose answer was lost is asked for again
                 assert Rounds(self.journals, self.ledger, self.clock).drain_once().error == ""
         assert not list(self.journals.glob("*.jnl")), "everything was consumed and removed"
 
     async def _drain(self) -> None:
-        rounds = Rounds(self.journals, self.ledger, self.clock)
+        """Two drainers by turns, neither of which knows what the other has done."""
+        drainers = [Rounds(self.journals, self.ledger, self.clock) for _ in range(2)]
         while True:
             await asyncio.sleep(10.0)
-            rounds.drain_once()
-            if self.dice.random() < 0.05:  # the drainer dies, and another takes its place
-                rounds = Rounds(self.journals, self.ledger, self.clock)
+            place = self.dice.randrange(2)
+            if not drainers[place].drain_once().error and not self.ledger.away:
+                kept = self.ledger.offsets()
+                for name, tail in drainers[place]._tails.items():
+                    gone = not (self.journals / name).exists()  # read to its end by the other
+                    assert gone or kept.get(name, 0) >= tail.offset, "how far it got is kept with what it read"
+            if self.dice.random() < 0.05:  # it dies, and another takes its place
+                drainers[place] = Rounds(self.journals, self.ledger, self.clock)
 
     async def _misfortune(self) -> None:
         dice = self.dice
