@@ -171,12 +171,13 @@ def _parts(
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),
-        estimate_cost=lambda target, usage, caller, at: policies.prices.value.estimate(
-            target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team
+        estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
+            target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),
         ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
             target.provider, usage, at
         ),
+        doubted=reports.doubted,
         counters=counters,
         limiting=reports,
         journal=journal,

@@ -26,6 +26,8 @@ from gateway.telemetry.otlp import Otlp
 
 _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
+# So long a provider that tells costs nobody believes is not complained about again; the metric counts on.
+DOUBT_AGAIN_S = 3600.0
 # What stands at each provider's gates, by its name.
 Upstreams = Callable[[], Mapping[str, Mapping[str, Any]]]
 
@@ -41,6 +43,7 @@ class Reports:
         self._models: Mapping[str, object] = {}
         self._clock = clock
         self._budgets: dict[tuple[str, str], float] = {}
+        self._doubted_at: dict[str, float] = {}
 
     def ended(self, call: Call) -> None:
         record = call.record
@@ -54,6 +57,19 @@ class Reports:
         self._log.ended(record)
         if self._otlp is not None:
             self._otlp.ended(call)
+
+    def doubted(self, provider: str, why: str) -> None:
+        """A provider reported a cost that was not believed; what it was priced by instead is in the ledger."""
+        self._metrics.doubted.labels(provider).inc()
+        now = self._clock.monotonic()
+        if now - self._doubted_at.get(provider, -DOUBT_AGAIN_S) >= DOUBT_AGAIN_S:
+            self._doubted_at[provider] = now
+            _log.warning(
+                "what `%s` reports as a call's cost is not believed: %s; check its price in prices.yaml; "
+                "told once an hour, counted in gateway_reported_costs_doubted_total",
+                provider,
+                why,
+            )
 
     def limited(self, refusal: Refusal) -> None:
         self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
@@ -73,7 +89,8 @@ class Reports:
         for level in levels:
             bound = level.bound
             if bound.dimension == "cost":
-                key, ratio = (bound.limit_id, bound.name), level.used / bound.maximum
+                # While the store is away this worker's part of what is left may be nothing.
+                key, ratio = (bound.limit_id, bound.name), level.used / (bound.maximum or max(1, level.used))
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 

@@ -84,6 +84,6 @@ def month(text: str) -> tuple[datetime, datetime]:
     """`2026-10` as its first moment and the one after its last, in UTC, for argparse."""
     try:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
+        return first, (first + timedelta(days=32)).replace(day=1)
+    except (ValueError, OverflowError):  # the month after the last there is
         raise argparse.ArgumentTypeError(f"{text!r} is no month such as 2026-10") from None
-    return first, (first + timedelta(days=32)).replace(day=1)

@@ -75,9 +75,15 @@ def _period(options: argparse.Namespace) -> Period:
 
 
 def _write(rows: Iterable[Row], version: Version, out: Path | None, parquet: bool) -> None:
-    """A file is there whole or not at all."""
+    """A file is there whole or not at all. What is no file, such as /dev/stdout, is written to and not replaced."""
     if out is None:
         _copy(rows, version, sys.stdout.buffer)
+        return
+    if out.exists() and not out.is_file():
+        if parquet:
+            raise ValueError(f"{out} is no file, and Parquet needs one")
+        with out.open("wb") as stream:
+            _copy(rows, version, stream)
         return
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:

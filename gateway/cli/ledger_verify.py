@@ -79,6 +79,8 @@ def _print(findings: list[str], more: bool, late: list[str], tally: Tally) -> No
         print(f"note: {one}; what came late belongs to the open month")
     if tally.before_chain:
         print(f"note: {tally.before_chain} calls are older than the chain; only what they add up to was checked")
+    if tally.expired_before_ns:
+        print(f"note: calls that began before {_at(tally.expired_before_ns)} may be gone, because they were old")
     if tally.resealed:
         print(f"note: {tally.resealed} calls were sealed anew when their tags were taken out (gateway ledger forget)")
     names = ("links", "calls", "attempts", "charges", "adjustments", "hours")

@@ -39,7 +39,8 @@ class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One meter of one attempt. An attempt's charges are disjoint: a token is in one of them.
 
     Attributes:
-        meter: a field of Usage, or `requests` (a fee for each), `reported` (the provider's own figure for everything).
+        meter: a field of Usage, or `requests` (a fee for each), `gpu_us` (microseconds of the call, times the GPUs that
+            it is priced by), `reported` (the provider's own figure for everything).
         rate, list_rate: nano-units of the book's currency for `per` units: as contracted and as published; None
             without a known price. A rate that is no whole number (an exchange rate, a discount) is rounded for showing;
             the cost is not made from it.

@@ -22,9 +22,11 @@ def date_time(text: str) -> datetime:
     """
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        found.astimezone(UTC)  # the first and last hours of all are not there in every zone
+    except (ValueError, OverflowError):
         raise ValueError(f"`{text[:100]}` is not an ISO 8601 date or time, such as 2026-11-01") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return found
 
 
 def begins(moment: str) -> float:

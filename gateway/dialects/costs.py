@@ -90,7 +90,7 @@ def reported_nano(how: str, usage: bytes) -> int | None:
     """
     try:
         usd = READERS[how](usage)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ArithmeticError):  # the latter: a sum that is out of all bounds
         return None
     if usd is None or not 0 <= usd <= MOST_USD:
         return None

@@ -29,6 +29,8 @@ _BUCKETS: Mapping[str, tuple[int, int]] = {"1m": (60, 1_440), "1h": (24, 168), "
 _COST_BUCKETS = (7, 180)
 _NS = 1_000_000_000
 LAST_S = 253_402_300_799  # the end of the year 9999
+_LAST_NS = 2**63 - 1  # what stores can compare; nothing was recorded beyond
+MAX_VALUES = 100
 
 
 class OrganizationDeps(msgspec.Struct, frozen=True):
@@ -116,8 +118,13 @@ def _read(request: Request, groups: Sequence[str], more: Sequence[str]) -> Asked
             raise BadRequest(
                 f"unknown query parameter `{name[:100]}`; known: {', '.join((*_SHARED, *more))}", param=name
             )
+        if "\0" in text:
+            raise BadRequest(f"`{name}` has a NUL character in it", param=name)
         if plain in lists:
-            values.setdefault(plain, []).extend(text.split(",") if name == plain == "group_by" else [text])
+            found: list[str] = values.setdefault(plain, [])
+            found.extend(text.split(",") if name == plain == "group_by" else [text])
+            if len(found) > MAX_VALUES:
+                raise BadRequest(f"`{plain}` has at most {MAX_VALUES} values", param=name)
         else:
             values[plain] = text
     values["filters"] = {name: values.pop(name) for name in _FILTERS if name in values}
@@ -154,6 +161,10 @@ def _spans(asked: Asked, now: float, buckets: tuple[int, int]) -> tuple[list[tup
     return spans, f"page_{begin}" if begin < end else None
 
 
+def _in_ns(spans: Spans) -> Spans:
+    return [(min(begin * _NS, _LAST_NS), min(end * _NS, _LAST_NS)) for begin, end in spans]
+
+
 def _usage(deps: OrganizationDeps, kind: Kind, asked: Asked, spans: Spans) -> list[list[Object]]:
     words = [_WORDS[name] for name in asked.group_by if name in _WORDS]
     if asked.batch is not None:
@@ -162,7 +173,7 @@ def _usage(deps: OrganizationDeps, kind: Kind, asked: Asked, spans: Spans) -> li
     if kind.operations:
         filters["operation"] = kind.operations
     found: list[list[Object]] = []
-    for rows in deps.usage([(begin * _NS, end * _NS) for begin, end in spans], list(dict.fromkeys(words)), filters):
+    for rows in deps.usage(_in_ns(spans), list(dict.fromkeys(words)), filters):
         groups: dict[tuple[Any, ...], dict[str, int]] = {}
         for row in rows:
             if asked.batch is not None and (row["tier"] == "batch") != asked.batch:
@@ -203,7 +214,7 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
     filters = {_FILTERS[name]: value for name, value in asked.filters.items()}
     currency = deps.currency().lower()
     found: list[list[Object]] = []
-    for rows in deps.costs([(begin * _NS, end * _NS) for begin, end in spans], words, items, filters):
+    for rows in deps.costs(_in_ns(spans), words, items, filters):
         groups: dict[tuple[Any, ...], tuple[int, int]] = {}
         units: dict[tuple[Any, ...], str | None] = {}
         for row in rows:

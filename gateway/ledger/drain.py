@@ -37,8 +37,8 @@ def _yield_to_workers() -> None:
 class DrainOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`interval_s` between rounds; doubled after each that failed, up to `max_backoff_s`."""
 
-    interval_s: Annotated[float, msgspec.Meta(gt=0)] = 0.25
-    max_backoff_s: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    interval_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 0.25
+    max_backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 5.0
 
 
 class Drainer:

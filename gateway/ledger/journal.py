@@ -39,10 +39,10 @@ class JournalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     segment_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 * 1024 * 1024
-    segment_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    segment_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = 16 * 1024 * 1024 * 1024
     pending_records: Annotated[int, msgspec.Meta(ge=0)] = 10_000
-    fsync_interval_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    fsync_interval_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] | None = None
 
 
 class Journal:

@@ -25,10 +25,10 @@ class LedgerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     url: str | None = None
     read_url: str | None = None
     retention_months: Annotated[int, msgspec.Meta(ge=1, le=1200)] | None = None
-    connect_timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 5
-    statement_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
-    silence_timeout_s: Annotated[int, msgspec.Meta(ge=2)] = 15
-    report_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    connect_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 5
+    statement_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 20.0
+    silence_timeout_s: Annotated[int, msgspec.Meta(ge=2, le=3_600)] = 15
+    report_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
 
     def __repr__(self) -> str:
         return f"LedgerOptions({'PostgreSQL' if self.url else 'SQLite'})"

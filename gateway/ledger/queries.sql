@@ -363,7 +363,9 @@ GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
 SELECT hour FROM decision_hours WHERE hour >= :first GROUP BY hour;
 
 -- name: hours_called
-SELECT started_ns / 3600000000000 AS hour FROM calls WHERE started_ns >= :first_ns GROUP BY 1;
+SELECT started_ns / 3600000000000 AS hour FROM calls WHERE started_ns >= :first_ns GROUP BY 1
+UNION
+SELECT booked_ns / 3600000000000 AS hour FROM adjustments WHERE booked_ns >= :first_ns;
 
 -- name: inputs_stored
 SELECT id, digest, tenant, team, key_id, facts, data_class, operation, model, attributes FROM decision_inputs;
@@ -374,7 +376,7 @@ FROM decision_hours WHERE hour = :hour;
 
 -- name: bought
 SELECT calls.tenant, calls.team, calls.model,
-    attempts.call, attempts.n, attempts.role, attempts.started_ns, attempts.provider, attempts.target,
+    attempts.call, attempts.n, attempts.role, attempts.served, attempts.started_ns, attempts.provider, attempts.target,
     attempts.served_model, attempts.duration_us, attempts.account, attempts.pricing, attempts.price_version,
     attempts.tier, attempts.region, attempts.image_size, attempts.image_quality, attempts.reported_nano,
     charges.meter, charges.quantity, charges.per, charges.rate, charges.list_rate, charges.nano, charges.list_nano
@@ -445,6 +447,8 @@ UNION
 SELECT hour FROM (
     SELECT started_ns / 3600000000000 AS hour FROM calls WHERE started_ns >= :first_ns
 ) AS called GROUP BY hour
+UNION
+SELECT booked_ns / 3600000000000 AS hour FROM adjustments WHERE booked_ns >= :first_ns
 ORDER BY 1;
 
 -- name: charges_of_calls
@@ -509,6 +513,10 @@ SELECT inputs, sku, {sums} FROM charge_days WHERE day = :day;
 SELECT day FROM usage_days WHERE day >= :first GROUP BY day
 UNION
 SELECT day FROM charge_days WHERE day >= :first GROUP BY day
+UNION
+SELECT hour / 24 AS day FROM usage_hours WHERE hour >= :first * 24 GROUP BY hour
+UNION
+SELECT hour / 24 AS day FROM charge_hours WHERE hour >= :first * 24 GROUP BY hour
 ORDER BY 1;
 
 -- name: hours_without_inputs
@@ -535,6 +543,16 @@ SELECT reseals.call, reseals.seal FROM calls JOIN reseals ON reseals.call = call
 
 -- name: reseals_of_link
 SELECT call, seal FROM reseals WHERE link = :link ORDER BY call;
+
+-- name: reseals_outside
+SELECT call, link FROM reseals
+WHERE NOT EXISTS (SELECT 1 FROM links WHERE links.seq = reseals.link AND links.writer = 'keeper')
+ORDER BY call LIMIT 20;
+
+-- name: reseals_of_the_known
+SELECT reseals.call FROM reseals JOIN calls ON calls.id = reseals.call
+WHERE calls.tags <> '' OR calls.person = 0 OR EXISTS (SELECT 1 FROM people WHERE people.id = calls.person)
+ORDER BY reseals.call LIMIT 20;
 
 -- name: add_keepers_link
 INSERT INTO links (seq, writer, made_ns, calls, digest) VALUES (:seq, :writer, :made_ns, 0, :digest);
@@ -662,7 +680,7 @@ SELECT segment, "offset" FROM journal_offsets;
 
 -- name: bought
 SELECT calls.tenant, calls.team, calls.model,
-    attempts.call, attempts.n, attempts.role, attempts.started_ns, attempts.provider, attempts.target,
+    attempts.call, attempts.n, attempts.role, attempts.served, attempts.started_ns, attempts.provider, attempts.target,
     attempts.served_model, attempts.duration_us, attempts.account, attempts.pricing, attempts.price_version,
     attempts.tier, attempts.region, attempts.image_size, attempts.image_quality, attempts.reported_nano,
     charges.meter, charges.quantity, charges.per, charges.rate, charges.list_rate, charges.nano, charges.list_nano

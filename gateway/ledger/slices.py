@@ -108,10 +108,16 @@ _LABELS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-def _hour_ends(at: datetime, zone: tzinfo) -> int:  # noqa: ARG001  all ends have one shape
+def _hour_ends(at: datetime, zone: tzinfo) -> int:
     # The hour that happens twice is two hours, so the next one begins when this one's minutes are over.
     left = timedelta(hours=1) - timedelta(minutes=at.minute, seconds=at.second)
-    return nanoseconds(at.astimezone(UTC) + left)
+    begin = nanoseconds(at.astimezone(UTC))
+    end = begin + left // timedelta(microseconds=1) * 1000
+    if _local(end, zone).utcoffset() != at.utcoffset():
+        # Clocks are put forward or back by then; some (Pacific/Chatham) in the middle of an hour.
+        quarters = range((begin // QUARTER_NS + 1) * QUARTER_NS, end, QUARTER_NS)
+        end = next((one for one in quarters if _local(one, zone).utcoffset() != at.utcoffset()), end)
+    return end
 
 
 def _day_ends(at: datetime, zone: tzinfo) -> int:

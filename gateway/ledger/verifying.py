@@ -11,7 +11,7 @@ One link's calls are in memory at a time, whatever the ledger's size.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ class Tally(msgspec.Struct):
     before_chain: int = 0
     resealed: int = 0
     adjustments: int = 0
+    expired_before_ns: int = 0
 
 
 def heads(reader: Reader) -> list[Head]:
@@ -75,19 +76,24 @@ def has_head(reader: Reader, digest: str) -> bool:
 
 def verify_chain(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
     """What is wrong with calls, attempts, charges and links that were written since then, one after another."""
-    expired = expired_before(reader)
+    expired = tally.expired_before_ns = expired_before(reader)
     last: Row | None = None
+    # The latest call of the chain so far that is vouched for: what was linked after it was linked later.
+    reached_ns = 0
     for link in reader.rows(reader.queries["links_from"], {"since_ns": since_ns}):
-        before = last if last is not None and _chain(last) == _chain(link) else _before(reader, link)
+        goes_on = last is not None and _chain(last) == _chain(link)
+        before, reached_ns = (last, reached_ns) if goes_on else (_before(reader, link), 0)
         tally.links += 1
         if before is None and link["seq"] & _IN_CHAIN != 1:
             yield f"{_named(link)}: the link before it, {_number(link['seq'] - 1)}, is not there"
         elif before is not None and before["seq"] + 1 != link["seq"]:
             missing = range(before["seq"] + 1, link["seq"])
             yield f"{_named(link)}: {len(missing)} links before it are not there, from {_number(missing[0])} on"
-        yield from _verify_link(reader, link, before, expired, tally)
+        at_ns = max(reached_ns, link["made_ns"])
+        reached_ns = max(reached_ns, (yield from _verify_link(reader, link, before, _Excuse(expired, at_ns), tally)))
         last = link
     yield from _outside(reader, since_ns, tally)
+    yield from _resealed_outside(reader)
     yield from corrections_outside(reader, expired > 0)
 
 
@@ -105,7 +111,23 @@ def _before(reader: Reader, link: Row) -> Row | None:
     return reader.one(reader.queries["link_at"], {"seq": link["seq"] - 1})
 
 
-def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, tally: Tally) -> Iterator[str]:
+class _Excuse(msgspec.Struct, frozen=True):
+    """Calls of a link can be gone because they were old; they began before it was made. Nothing seals when that was,
+    or how many calls it has: so it was not before calls of earlier links that are sealed (`at_ns`). Links of keepers
+    and those that say what was dropped never had calls."""
+
+    expired_ns: int
+    at_ns: int
+
+    def covers(self, link: Row) -> bool:
+        has_calls = link["writer"] != WRITER and link["expired_before_ns"] is None
+        return has_calls and self.expired_ns > 0 and self.at_ns - _LATE_NS < self.expired_ns
+
+
+def _verify_link(
+    reader: Reader, link: Row, before: Row | None, excuse: _Excuse, tally: Tally
+) -> Generator[str, None, int]:
+    """What is wrong with it; and then when the latest of its calls began, if nothing is, and 0 otherwise."""
     calls = sorted(reader.rows(reader.queries["calls_of_link"], {"link": link["seq"]}), key=lambda row: row["id"])
     attempts, charges = _by_call(reader, "attempts_of_link", link), _by_call(reader, "charges_of_link", link)
     resealed = {
@@ -130,9 +152,9 @@ def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, ta
         gone, added = link["calls"] - len(calls), len(calls) - link["calls"]
         if added > 0:
             yield f"{_named(link)}: {added} calls more than the {link['calls']} that were written"
-        elif not _may_be_expired(link, expired):
+        elif not excuse.covers(link):
             yield f"{_named(link)}: {gone} of its {link['calls']} calls are missing"
-        return
+        return 0
     remade = [bytes(row["seal"]) for row in reader.rows(reader.queries["reseals_of_link"], {"link": link["seq"]})]
     seals = [bytes(call["seal"] or b"") for call in calls] + remade
     if link["writer"] == WRITER:
@@ -140,11 +162,8 @@ def _verify_link(reader: Reader, link: Row, before: Row | None, expired: int, ta
     earlier = b"" if before is None else bytes(before["digest"])
     if link_digest(earlier, link["seq"], link["writer"], seals, link["expired_before_ns"]) != bytes(link["digest"]):
         yield f"{_named(link)}: it does not follow from the link before and from its {len(calls)} calls"
-
-
-def _may_be_expired(link: Row, expired: int) -> bool:
-    """Calls of a link can be gone because they were old; they began before it was made."""
-    return expired > 0 and link["made_ns"] - _LATE_NS < expired
+        return 0
+    return max((call["started_ns"] for call in calls), default=0)
 
 
 # How long a call may take to be written.
@@ -193,6 +212,14 @@ def _outside(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
         yield f"call {row['call']} is missing; its attempt {row['n']} is there"
     for row in reader.rows(queries["charges_without_attempt"], least):
         yield f"call {row['call']}, attempt {row['n']} is missing; {row['charges']} of its charges are there"
+
+
+def _resealed_outside(reader: Reader) -> Iterator[str]:
+    """Seals made anew that nobody vouches for, or for another reason than that somebody's tags were taken out."""
+    for row in reader.rows(reader.queries["reseals_outside"]):
+        yield f"call {row['call']}: it was sealed anew in link {_number(row['link'])}, which is not there"
+    for row in reader.rows(reader.queries["reseals_of_the_known"]):
+        yield f"call {row['call']}: it was sealed anew, but nobody was taken out of it"
 
 
 def _named(link: Row) -> str:

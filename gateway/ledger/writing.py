@@ -1,5 +1,6 @@
 """Changes to the ledger by its keepers (erasures, closed months, corrections), in one transaction without drainers."""
 
+import logging
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from gateway.ledger.sums import MOST
 from gateway.stores.reading import StoreUnavailable
 from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 
+_log = logging.getLogger("gateway.ledger")
 _PACKAGE = "gateway.ledger"
 # Whose links say what keepers changed.
 WRITER = "keeper"
@@ -104,7 +106,11 @@ def _transaction(place: LedgerPlace) -> Generator[Transaction]:
             connection.execute("BEGIN IMMEDIATE")
             yield _Sqlite(connection)
             connection.execute("COMMIT")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                _log.warning(
+                    "%s is being read: until it is written to again, what was taken out is still on its disk",
+                    place.file,
+                )
         return
     from gateway.ledger.postgres_writing import postgres_transaction  # an extra: not everybody has it
 

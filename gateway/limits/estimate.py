@@ -9,6 +9,8 @@ from gateway.core.call import Call
 BYTES_PER_TOKEN = 3
 INLINE_DATA_TOKENS = 1_000
 INLINE_DATA_BYTES = 4_096
+# No upstream makes more at once: vLLM's own bound (VLLM_MAX_N_SEQUENCES), others take 128 at most.
+MOST_CHOICES = 16_384
 
 
 def estimate_input(text_bytes: int, inline_parts: int = 0) -> int:
@@ -19,7 +21,7 @@ def estimate_input(text_bytes: int, inline_parts: int = 0) -> int:
 def estimate_output(max_output: object, choices: object, default: int) -> int:
     """Tokens an answer may have: what the request allows, times the choices it asks for."""
     allowed = max_output if isinstance(max_output, int) and max_output > 0 else default
-    times = choices if isinstance(choices, int) and 1 <= choices <= 128 else 1
+    times = choices if isinstance(choices, int) and 1 <= choices <= MOST_CHOICES else 1
     return allowed * times
 
 

@@ -52,8 +52,9 @@ def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
     for name in ("weights", "priorities"):
         for index, rule in enumerate(getattr(file.sharing, name)):
             _check_match(document, ("sharing", name, index, "match"), rule.match, known or {})
-    if file.default_output_tokens < 1:
-        raise document.error(("default_output_tokens",), "default_output_tokens must be at least 1")
+    if not 1 <= file.default_output_tokens <= MAX_AMOUNT:
+        reason = f"default_output_tokens must be at least 1 and at most {MAX_AMOUNT}"
+        raise document.error(("default_output_tokens",), reason)
     return LimitPolicy(file, digest(document.data))
 
 
@@ -163,6 +164,8 @@ def _check_raised(document: Document[LimitsFile], where: Path_, limit: Limit, na
         raised, base = amount_of(dimension, maximum), amount_of(dimension, getattr(limit, name))
     except (ValueError, ArithmeticError) as error:
         raise document.error((*where, "maximum"), str(error)) from None
+    if dimension != "cost" and raised > MAX_AMOUNT:
+        raise document.error((*where, "maximum"), f"a limit can be {MAX_AMOUNT} at most")
     if raised <= base:
         shown = decimal_text(base) if dimension == "cost" else base
         raise document.error((*where, "maximum"), f"is not more than the limit's own {name}, {shown}")

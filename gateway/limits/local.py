@@ -198,13 +198,14 @@ class LocalCounters:
             self.lost += 1
 
     def _forget_idle(self, now: float) -> None:
-        """Counters that count nothing any more; if there are none, the half longest untouched of those without a call,
+        """Counters that count nothing any more; if those are few, the half longest untouched of those without a call,
         and of those budgets last."""
         idle = [(key, counter) for key, counter in self._counters.items() if not counter.open]
         gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
-        if not gone:
+        # To look at all of them takes long: it must make room for many, or every new counter looks again.
+        if len(gone) < max(1, self._maximum // 16):
             idle.sort(key=lambda one: (longest_s(one[1].counted.span) > LONG_S * 2, one[1].touched))
-            gone = [key for key, _ in idle[: self._maximum // 2]]
+            gone = list({*gone, *(key for key, _ in idle[: self._maximum // 2])})
         for key in gone:
             del self._counters[key]
 

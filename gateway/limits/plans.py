@@ -22,6 +22,8 @@ SCRIPTS = ("reserve", "settle", "adjust", "renew", "seed", "beat")
 MAX_REMEMBERED = 50_000
 _STRICTNESS = {"refuse": 2, "queue": 1, "warn": 0}
 _NOBODYS = b"*"  # the tag of what is nobody's in particular; no quoted tenant is called so
+# Of one call more counts as this: a script's numbers are exact so far, and what is packed has 64 bits.
+MOST = 2**53
 _encode = msgspec.msgpack.encode
 
 
@@ -70,11 +72,11 @@ class Group(msgspec.Struct, frozen=True):
 
     def needs(self, need: Need) -> list[int]:
         """What a call takes of each bound."""
-        return [need.of(bound.dimension) for bound in self.bounds]
+        return [min(MOST, need.of(bound.dimension)) for bound in self.bounds]
 
     def used(self, used: Need) -> list[int]:
         """What it has used of each when it has ended: nothing is under way any more."""
-        return [0 if bound.span.kind == "now" else used.of(bound.dimension) for bound in self.bounds]
+        return [0 if bound.span.kind == "now" else min(MOST, used.of(bound.dimension)) for bound in self.bounds]
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -81,6 +81,7 @@ class LimitPolicy:
         self.version = version
         self.shares = Shares(file.sharing, self._groups_of)
         self.asks = frozenset(word for limit in file.limits for word in _asks(limit))
+        self._asks = tuple(sorted(self.asks))
         self._rules = tuple(_rule(limit, file.zone) for limit in file.limits)
         self._groups = [(name, compile_globs(globs)) for name, globs in file.model_groups.items()]
         self._remembered: dict[object, _Remembered] = {}
@@ -94,7 +95,8 @@ class LimitPolicy:
         """The bounds on one call of a model, by its card's name, at a moment (Unix seconds)."""
         question = (caller.key_id, caller.tenant, caller.team, caller.facts, model)
         if self.asks:
-            question = (question, asked)
+            # Nothing else of it: what no limit looks at (a run's id, say) is new with every call.
+            question = (question, *(getattr(asked, word) for word in self._asks))
         found = self._remembered.get(question)
         if found is None or not found.since <= now < found.until:
             found = self._found(caller, model, now, asked)

@@ -18,6 +18,11 @@ GATHER_S = 0.001
 AT_ONCE = 200
 MAX_WAITING = 100_000
 MAX_TRIES = 60
+# What a server answers before a script has begun: what the script was to change can be sent again.
+NOT_BEGUN = (
+    *("NOSCRIPT", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING", "BUSY", "OOM"),
+    *("NOAUTH", "NOPERM", "NOREPLICAS", "MISCONF"),
+)
 _encode = msgspec.msgpack.encode
 
 
@@ -130,15 +135,22 @@ class Settling:
         link.send(head + b"".join([ending.packed for ending in endings]), done)
 
     def _send_changes(self, tag: bytes, link: Link, changes: dict[tuple[str, Any, Any], int]) -> None:
+        told = [what for what in changes.items() if what[1]]
+        for first in range(0, len(told), AT_ONCE):
+            self._send_some_changes(tag, link, told[first : first + AT_ONCE])
+
+    def _send_some_changes(self, tag: bytes, link: Link, changes: list[tuple[tuple[str, Any, Any], int]]) -> None:
         def done(answer: Any) -> None:
             """Without an answer they are not sent again: they may have been made, and twice would be wrong too."""
             if isinstance(answer, Exception):
                 self.failed(link, answer)
+                if str(answer).partition(" ")[0] in NOT_BEGUN:
+                    waiting = self._changes.setdefault(tag, {})
+                    for what, by in changes:
+                        waiting[what] = waiting.get(what, 0) + by
 
-        words = [packed_word(_encode([key, field, by, slices])) for (key, field, slices), by in changes.items() if by]
-        for first in range(0, len(words), AT_ONCE):
-            chunk = words[first : first + AT_ONCE]
-            link.send(evalsha(self._adjust, (self._holds_key(tag),), more=len(chunk)) + b"".join(chunk), done)
+        words = [packed_word(_encode([key, field, by, slices])) for (key, field, slices), by in changes]
+        link.send(evalsha(self._adjust, (self._holds_key(tag),), more=len(words)) + b"".join(words), done)
 
     def failed(self, link: Link, error: Exception) -> None:
         """A server answered with an error: do what helps against it."""

@@ -29,10 +29,18 @@ def account(call: Call, parts: Parts) -> None:
     """Close and price the attempts; the record's own usage and cost are those of the one that served."""
     if not call.attempts:
         return
-    record, last = call.record, call.attempts[-1]
+    last = call.attempts[-1]
     _close_last(call, last)
-    for attempt in call.attempts:
-        _price(call, attempt, parts)
+    try:
+        for attempt in call.attempts:
+            _price(call, attempt, parts)
+    finally:
+        # Whatever goes wrong with prices, what was used is recorded and counted.
+        _sum_up(call, last)
+
+
+def _sum_up(call: Call, last: Attempt) -> None:
+    record = call.record
     record.attempts = tuple(call.attempts)
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
@@ -74,6 +82,7 @@ def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
     if usage is None:
         attempt.pricing, attempt.unpriced = "unpriced", "the upstream did not say what was used"
         return
+    attempt.pricing, attempt.unpriced = "unpriced", "the price book could not price it"
     provider, _, model = attempt.target.partition("/")
     asked = Priced(
         provider=provider,
@@ -90,3 +99,5 @@ def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
     costed = parts.prices.value.charges(asked)
     attempt.pricing, attempt.price_version, attempt.unpriced = costed.pricing, costed.price_version, costed.unpriced
     attempt.charges = costed.charges
+    if costed.doubt:
+        parts.doubted(attempt.provider, costed.doubt)

@@ -62,8 +62,10 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
     choose: of permitted targets the one that a call will go to, or None: none can be reached from here.
-    estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds); None:
-        no price is known. ceiling_cost: the same by the highest prices that the target's provider has for anything.
+    estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds), on
+        the service tier that is asked for, if that is a dearer one; None: no price is known. ceiling_cost: the same by
+        the highest prices that the target's provider has for anything.
+    doubted: told of a cost that a provider reported and that was not believed: (provider, why).
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -80,8 +82,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     choose: Callable[[Sequence[Permit]], Permit | None]
-    estimate_cost: Callable[[Target, Usage, Principal, float], int | None]
+    estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
     ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
+    doubted: Callable[[str, str], None]
     counters: Counters
     limiting: LimitReports
     journal: RecordJournal

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from gateway.catalogue.prices.tariffs import DEARER_TIERS
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.principal import Principal
 from gateway.core.target import Target
 from gateway.core.usage import Usage
+from gateway.dialects.statements import tier_word
 from gateway.limits.bounds import NOTHING, Bound, Need, Refusal
 from gateway.limits.headers import quota_headers, refused_level, warning
 from gateway.limits.matching import NOTHING_ASKED, Asked
@@ -32,7 +33,7 @@ def rate_limit(parts: Parts) -> Layer:
             usage = estimated_usage(call, policy.default_output_tokens)
             nano: int | None = 0
             if policy.counts_money and call.operation.billed:
-                bounds, nano = priced(bounds, permit.model.target, usage, call.caller, at, parts)
+                bounds, nano = priced(bounds, permit.model.target, usage, call, at, parts)
             need = Need(usage.total_input, usage.total_output, nano)
             refuse_what_never_fits(bounds, need)
             await _admit(call, bounds, need, parts, waiting)
@@ -81,7 +82,7 @@ def asked_of(call: Call) -> Asked:
 
 
 def priced(
-    bounds: Sequence[Bound], target: Target, usage: Usage, caller: Principal, at: float, parts: Parts
+    bounds: Sequence[Bound], target: Target, usage: Usage, call: Call, at: float, parts: Parts
 ) -> tuple[Sequence[Bound], int | None]:
     """What the call may cost, and the bounds that count it: without a known price, each limit on money says what then.
 
@@ -90,9 +91,10 @@ def priced(
     """
     if not any(bound.dimension == "cost" for bound in bounds):
         return bounds, 0
-    nano = parts.estimate_cost(target, usage, caller, at)
+    caller, tier = call.caller, dearer_tier(call)
+    nano = parts.estimate_cost(target, usage, caller, at, tier)
     if nano is None and not usage.total_output:
-        nano = parts.estimate_cost(target, counted_in_tokens(usage), caller, at)
+        nano = parts.estimate_cost(target, counted_in_tokens(usage), caller, at, tier)
     if nano is not None:
         return bounds, nano
     bounds = [bound for bound in bounds if bound.dimension != "cost" or bound.on_unpriced != "allow"]
@@ -105,6 +107,12 @@ def priced(
     if ceiling is None:
         raise unpriced(next((one for one in counting if one.on_unpriced == "deny"), counting[0]), target)
     return bounds, ceiling
+
+
+def dearer_tier(call: Call) -> str:
+    """The service tier that the request asks for, if it is one that costs more."""
+    asked = tier_word(call.fields.get("service_tier"))
+    return asked if asked in DEARER_TIERS else ""
 
 
 def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:

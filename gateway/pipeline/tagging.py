@@ -12,6 +12,9 @@ import msgspec
 from gateway.core.call import Call
 
 MAX_WORD = 256
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-goog-api-key", "api-key"}
+)
 # Callers known by a token: who they are is the user, where the request names none.
 _OF_TOKENS = "user_"
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -38,6 +41,11 @@ class NotingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     run_header: str = "x-run-id"
     agent_header: str = "x-agent-id"
     tags: TagOptions = TagOptions()
+
+    def __post_init__(self) -> None:
+        for name in (self.run_header, self.agent_header, *self.tags.headers):
+            if name.strip().lower() in _SECRET_HEADERS:
+                raise ValueError(f"the header `{name}` holds a credential, which no record may hold")
 
 
 def tagging(options: NotingOptions) -> Callable[[Call], None]:

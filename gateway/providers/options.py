@@ -44,7 +44,7 @@ class PacingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens_per_minute: Figure | None = None
     concurrency: Figure | None = None
     max_queue: Annotated[int, msgspec.Meta(ge=0)] = 100
-    max_wait_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    max_wait_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 10.0
     learn: bool = True
     models: dict[str, Pace] = {}
 

@@ -7,11 +7,12 @@ name in `queries_postgres.sql` takes the place of the one in `queries.sql`.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from gateway.stores.sqlite import named_queries, open_database
+from gateway.stores.sqlite import BoundedSum, is_overflow, named_queries, open_database, with_bounded_sums
 
 
 class StoreUnavailable(Exception):
@@ -41,7 +42,8 @@ class Reader(Protocol):
 
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The rows of a query, given by its text, as they come: several may be read by turns. Values are whole
-        numbers, texts, bytes or None; sums come as whole numbers whatever their size.
+        numbers, texts, bytes or None; sums come as whole numbers; SQLite's stop
+        at 64 bits.
 
         Raises:
             StoreUnavailable: it cannot be read, or takes longer than it may.
@@ -71,6 +73,7 @@ class SqliteReader:
             self._connection = open_database(self._path, read_only=True)
             for name, function in self._functions.items():
                 self._connection.create_function(name, -1, function, deterministic=True)
+            self._connection.create_aggregate("bounded_sum", 1, BoundedSum)
             self._connection.execute("BEGIN")
         except sqlite3.Error as error:
             self.__exit__(None, None, None)
@@ -86,9 +89,18 @@ class SqliteReader:
 
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         assert self._connection is not None, "entered"
+        came = 0
         try:
-            for row in self._connection.execute(query, values or {}):
-                yield dict(row)
+            try:
+                for row in self._connection.execute(query, values or {}):
+                    yield dict(row)
+                    came += 1
+            except sqlite3.OperationalError as error:
+                if not is_overflow(error):
+                    raise
+                again = self._connection.execute(with_bounded_sums(query), values or {})
+                for row in islice(again, came, None):
+                    yield dict(row)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path} cannot be read: {error}") from error
 

@@ -7,7 +7,7 @@ connection goes past it (`redis_wire.py`): its pipeline costs several times what
 import asyncio
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -62,8 +62,8 @@ class RedisOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     username: str = ""
     password: str = ""
     tls: RedisTls | None = None
-    db: int = 0
-    connect_s: float = 1.0
+    db: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+    connect_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
 
     def __repr__(self) -> str:
         kind = "sentinel" if self.sentinel else "cluster" if self.cluster else "url"
@@ -105,7 +105,8 @@ def why_invalid(options: RedisOptions) -> tuple[str, str] | None:
         return given[0], f"redis.{given[0]} needs at least one node"
     if options.url:
         try:
-            _url_parts(options.url)
+            if not 0 <= _url_parts(options.url)["db"] < 2**31:
+                return "url", "there is no such database as redis.url names"
         except ValueError:
             # What urllib says of it would repeat it, credentials and all.
             return "url", "redis.url cannot be read: redis://host:port/db"

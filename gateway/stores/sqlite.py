@@ -5,6 +5,7 @@ code. An applied migration is never edited: its digest is kept, and a changed on
 """
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BUSY_TIMEOUT_S = 5.0
+MOST = 2**63 - 1
 
 
 class MigrationError(Exception):
@@ -113,6 +115,31 @@ def read_migrations(package: str, folder_name: str = "migrations") -> dict[str, 
     return dict(sorted(found.items()))
 
 
+class BoundedSum:
+    """SQLite's `sum` of whole numbers, but for the error when it has no room for one: it stops at the largest that it
+    has room for."""
+
+    def __init__(self) -> None:
+        self._sum: int | None = None
+
+    def step(self, value: int | None) -> None:
+        if value is not None:
+            self._sum = (self._sum or 0) + value
+
+    def finalize(self) -> Any:
+        return None if self._sum is None else max(-MOST, min(self._sum, MOST))
+
+
+def with_bounded_sums(query: str) -> str:
+    """The same with `BoundedSum`, under its name `bounded_sum`: slower, so only where it is needed."""
+    return re.sub(r"\bsum\(", "bounded_sum(", query)
+
+
+def is_overflow(error: sqlite3.Error) -> bool:
+    """Whether a sum has more than 64 bits: of nonsense that an upstream once said."""
+    return isinstance(error, sqlite3.OperationalError) and str(error) == "integer overflow"
+
+
 def _apply(connection: sqlite3.Connection, name: str, script: str, script_digest: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -120,9 +147,19 @@ def _apply(connection: sqlite3.Connection, name: str, script: str, script_digest
         if connection.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone() is None:
             for statement in script.split(";\n"):
                 if statement.strip():
-                    connection.execute(statement)
+                    _execute(connection, statement)
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, script_digest))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _execute(connection: sqlite3.Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        if not is_overflow(error):
+            raise
+        connection.create_aggregate("bounded_sum", 1, BoundedSum)
+        connection.execute(with_bounded_sums(statement))

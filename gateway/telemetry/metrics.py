@@ -72,6 +72,7 @@ class Metrics:
             "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
         )
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
+        self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys

@@ -544,3 +544,12 @@ def test_a_wrong_exchange_rate_is_told() -> None:
 def test_a_priced_call_is_plain_data() -> None:
     found = ask(book(), "gpt-4o-mini", "openai", input_tokens=1)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Costed) == found
+
+
+def test_a_dearer_tier_is_foreseen_at_its_price_and_one_without_a_price_at_the_usual() -> None:
+    usage = Usage(input_tokens=1_000)
+    tiered = book_of(entry(per_million_tokens={"input": 1, "output": 1}, tiers={"priority": 2, "flex": 0.5}))
+    plain = book_of(entry(per_million_tokens={"input": 1, "output": 1}))
+    found = [tiered.estimate("own", "m", usage, NOW, tier=tier) for tier in ("", "priority", "flex", "fast")]
+    assert found == [1_000_000, 2_000_000, 1_000_000, 1_000_000]
+    assert plain.estimate("own", "m", usage, NOW, tier="priority") == 1_000_000

@@ -29,6 +29,9 @@ CASES = SHARED / "corpus" / "prices_cases.json"
         ("openrouter", '{"cost": -1}', None),
         ("openrouter", '{"cost": 1e999}', None),
         ("openrouter", '{"cost": 10001}', None),
+        # Out of all bounds: of a sum, of a quotient.
+        ("openrouter", '{"cost": 9e999999, "is_byok": true, "cost_details": {"upstream_inference_cost": 9e999999}}', None),
+        ("xai", '{"cost_in_usd_ticks": 1e99999999}', None),
         ("openrouter", '{"cost": {"total_cost": 1}}', None),
         ("openrouter", '{"cost": null}', None),
         ("openrouter", "{}", None),

@@ -17,6 +17,7 @@ from gateway.ledger.focus.lines import LeftOut, Period
 from gateway.ledger.focus.naming import FocusOptions, namer
 from gateway.ledger.focus.rows import Maker
 from gateway.ledger.options import LedgerPlace
+from gateway.ledger.purchases import bought
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.statement.figures import Month, figures, teams
 from gateway.testing import HandClock
@@ -77,6 +78,16 @@ def test_a_statement(place: Place) -> None:
     assert (found.cost_nano, sum(one.nano for one in found.meters), found.calls) == (cost, cost, len(of))
     assert next(one.cost_nano for one in everybody if (one.tenant, one.team) == ("bank", "loans")) == cost
     assert found.link
+
+
+def test_what_was_bought(place: Place) -> None:
+    made = filled(place)
+    found = list(bought(where(place), OCTOBER, WINTER))
+    billed_attempts = [one for record in made for one in record.attempts if one.pricing != "none"]
+    assert len(found) == len(billed_attempts) > 0
+    assert sum(charge.nano or 0 for one in found for charge in one.attempt.charges) == sum(
+        charge.nano or 0 for one in billed_attempts for charge in one.charges
+    )
 
 
 async def test_alerts(place: Place, tmp_path) -> None:

@@ -29,6 +29,16 @@ def test_the_ledger_is_in_the_state_folder_unless_a_url_is_given(tmp_path: Path)
         ("ledger: {retention_months: 0}", "retention_months"),
         ("ledger: {retention_month: 3}", "retention_months"),
         ("journal: {max_bytes: 0}", "max_bytes"),
+        ("ledger: {connect_timeout_s: 99999999999999999999}", "connect_timeout_s"),
+        ("ledger: {report_timeout_s: 1e30}", "report_timeout_s"),
+        ("journal: {fsync_interval_s: 1e30}", "fsync_interval_s"),
+        ("redis: {url: 'redis://a', db: -1}", "redis.db"),
+        ("redis: {url: 'redis://a', connect_s: 0}", "redis.connect_s"),
+        ("redis: {url: 'redis://a', connect_s: 1e30}", "redis.connect_s"),
+        ("drain: {interval_s: 1e30}", "interval_s"),
+        ("alerts: {interval_s: 1e30}", "interval_s"),
+        ("metering: {noted: {run_header: Authorization}}", "holds a credential"),
+        ("metering: {noted: {tags: {headers: {x-api-key: who}}}}", "holds a credential"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line_and_without_secrets(tmp_path: Path, ledger: str, said: str) -> None:

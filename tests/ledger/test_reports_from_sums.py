@@ -158,6 +158,21 @@ def test_hours_of_a_zone_that_is_no_whole_hour_from_utc(desk: Desk) -> None:
     assert found == [(at.replace(minute=0, second=0).isoformat(timespec="minutes"), 1) for at in local]
 
 
+def test_an_hour_in_the_middle_of_which_clocks_are_put_back_ends_there(desk: Desk) -> None:
+    """On the Chatham Islands at 03:45, to 02:45."""
+    back_ns = int(datetime(2024, 4, 6, 14, tzinfo=UTC).timestamp()) * 10**9
+    quarters = [back_ns + number * HOUR_NS // 4 for number in range(-4, 6)]
+    desk.store.commit([call(number, started_ns=at) for number, at in enumerate(quarters)], "w-1.jnl", 1)
+    rows = usage(place_of(desk), ["hour"], zone="Pacific/Chatham")
+    # The quarter after is of the hour of 02:00, the second time that it is 02:45.
+    assert {row.group["hour"]: row.calls for row in rows} == {
+        "2024-04-07T02:00+13:45": 2,
+        "2024-04-07T03:00+13:45": 3,
+        "2024-04-07T03:00+12:45": 4,
+        "2024-04-07T04:00+12:45": 1,
+    }
+
+
 @pytest.mark.parametrize("word", [word for word in GROUPS if word not in TIMES] + ["tag:env", "tag:none"])
 def test_every_word_filters_by_what_it_shows(desk: Desk, word: str) -> None:
     desk.store.commit(calls(20), "w-1.jnl", 1)

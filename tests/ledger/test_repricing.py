@@ -1,6 +1,8 @@
 """A price that was wrong is corrected by records of the difference: sums are right afterwards, and no row was changed."""
 
+import contextlib
 import tempfile
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keeping import edit, findings, opened, place_of
-from ledger_parts import START_NS, Desk, SqlitePlace
+from ledger_parts import START_NS, Desk, PostgresPlace, SqlitePlace
 from pricing_parts import NOW_NS, Rates, book_of, bought, expected, money, repriced
 
 from gateway.core.record import Record
@@ -19,9 +21,12 @@ from gateway.ledger.closing import came_late, close_month, month_named
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.decisions import decision_inputs
 from gateway.ledger.forgetting import forget_person
+from gateway.ledger.options import LedgerOptions, LedgerPlace
+from gateway.ledger.postgres import PostgresLedger
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.spending import spent
-from gateway.ledger.writing import ledger_transaction
+from gateway.ledger.writing import Transaction, ledger_transaction
+from tests.postgres import PostgresServer
 
 KINDS = ("sqlite", "postgres")
 CHEAP = {"m": {"input": "1", "cached_input": "0.1", "output": "4"}}
@@ -214,6 +219,57 @@ def test_a_batch_is_found_again_if_somebody_else_has_corrected_the_ledger_meanwh
     monkeypatch.setattr(running, "ledger_transaction", Interrupted)
     assert repriced(desk, right).corrections == [2]
     assert money(desk) == {(): expected(records, right)}
+    assert findings(desk) == []
+
+
+def test_who_is_taken_out_while_a_batch_is_found_does_not_come_back_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jane, right = "jane@example.com", book_of(DEAR)
+    records = [
+        bought(number, book_of(CHEAP), user=jane, key_id="user_jane", facts='{"a":"jane"}', tags='{"who":"jane"}')
+        for number in range(1, 4)
+    ]
+    desk.store.commit(records, "w-1.jnl", 1)
+    wanted = [jane]
+
+    @contextlib.contextmanager
+    def overtaken(place: LedgerPlace) -> Generator[Transaction | None]:
+        while wanted:
+            with ledger_transaction(place) as ledger:
+                assert ledger is not None
+                forget_person(ledger, wanted.pop(), None, True, NOW_NS)
+        with ledger_transaction(place) as ledger:
+            yield ledger
+
+    monkeypatch.setattr(running, "ledger_transaction", overtaken)
+    repriced(desk, right)
+    assert money(desk) == {(): expected(records, right)}
+    kept = ("calls", "people", "usage_inputs", "decision_inputs")
+    assert "jane" not in repr([desk.place.table(name) for name in kept])
+    assert findings(desk) == []
+
+
+def test_what_a_replica_says_is_not_what_a_correction_is_found_by(postgres: PostgresServer, tmp_path: Path) -> None:
+    """It lags behind: a second batch would never see that the first is there."""
+    url = postgres.fresh_database()
+    with PostgresLedger(LedgerOptions(url=url), "w") as store:
+        desk = Desk(tmp_path, store, place=PostgresPlace(url, read_url=postgres.fresh_database()))
+        committed(desk, CHEAP)
+        assert repriced(desk, book_of(DEAR)).changed == 12
+
+
+def test_a_late_correction_of_the_published_price_alone_is_right(desk: Desk) -> None:
+    cheap = {"m": {"input": "1", "output": "4"}}
+    half = "adjustments: [{id: half, kind: contract, percent: -50, from: 2020-01-01}]"
+    desk.store.commit([bought(1, book_of(cheap))], "w-1.jnl", 1)
+    with ledger_transaction(place_of(desk)) as ledger:
+        assert ledger is not None
+        close_month(ledger, month_named("2023-11"), "tests", DECEMBER_NS)
+    doubled = {"m": {"input": "2", "output": "8"}}
+    before = money(desk)
+    assert repriced(desk, book_of(doubled, half), DECEMBER_NS + 1).changed == 2
+    assert [one[0] for one in money(desk).values()] == [one[0] for one in before.values()]
     assert findings(desk) == []
 
 

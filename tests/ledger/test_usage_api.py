@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 import pytest_asyncio
 from keeping import call
 
+from gateway.cli import main
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
 from gateway.core.usage import Usage
+from gateway.edge.admin.table import cursor
 from gateway.ledger.store import SqliteLedger
 from tests.conftest import Gateway, GatewayFactory, gateways
 
@@ -268,6 +271,46 @@ async def test_only_operators_read_it_and_errors_are_openais(gateway: Gateway, a
     assert (await admin.get("/v1/organization/usage/nothing?start_time=1")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("calls", [("cursor", cursor(f'[{10**29},"{RECORDS[0].id}"]'))]),
+        ("calls", [("cursor", cursor('[9,"no id"]'))]),
+        ("calls", [("team", "\0")]),
+        ("usage", [("tag", "a=\0")]),
+        ("usage", [("since", "0001-01-01T00:00:00+14:00")]),
+        ("usage/focus", [("since", "0001-01-01T00:00:00+14:00")]),
+        ("usage/focus", [("since", "9999-12-31T23:00:00-14:00")]),
+        ("usage", [("x" * 5000, "")]),
+    ],
+    ids=range(8),
+)
+async def test_what_no_store_could_answer_is_the_askers_mistake(
+    admin: httpx.AsyncClient, path: str, query: list[tuple[str, str]]
+) -> None:
+    answer = await admin.get(f"/admin/{path}", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert len(answer.content) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ([("start_time", "0"), ("end_time", "253402300799"), ("page", "page_253402300700")], 200),
+        ([("start_time", "1"), *[("models[]", str(number)) for number in range(2000)]], 400),
+        ([("start_time", "1"), ("models", "\0")], 400),
+    ],
+    ids=["the end of time", "too many", "NUL"],
+)
+async def test_openais_api_over_any_question(
+    admin: httpx.AsyncClient, query: list[tuple[str, str]], status: int
+) -> None:
+    answer = await admin.get("/v1/organization/usage/completions", params=query)
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
 async def test_the_command_line_tells_the_same(gateway: Gateway, tmp_path: Path) -> None:
     def cli(*words: str) -> str:
         return gateway.cli(*words).stdout
@@ -281,6 +324,25 @@ async def test_the_command_line_tells_the_same(gateway: Gateway, tmp_path: Path)
     out = tmp_path / "usage.parquet"
     await asyncio.to_thread(cli, "usage", "--format", "parquet", "--out", str(out))
     assert out.read_bytes().startswith(b"PAR1")
+
+
+async def test_an_export_is_written_to_a_pipe_and_does_not_take_its_place(gateway: Gateway, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    words = ("ledger", "export", "--since", "2026-01-01", "--out", str(pipe))
+    reading = asyncio.create_task(asyncio.to_thread(pipe.read_bytes))
+    await asyncio.to_thread(gateway.cli, *words)
+    assert (await reading).startswith(b"BilledCost,")
+    assert pipe.is_fifo()
+    refused = await asyncio.to_thread(lambda: gateway.cli(*words[:-1], str(tmp_path), check=False))
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+
+
+async def test_the_month_after_which_there_is_none_is_no_month(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["ledger", "export", "--month", "9999-12"])
+    assert ended.value.code == 2
+    assert "is no month" in capsys.readouterr().err
 
 
 async def test_the_ledgers_verbs(make_gateway: GatewayFactory) -> None:

@@ -262,3 +262,22 @@ def test_levels_count_nothing_and_keep_nothing() -> None:
     (level,) = asyncio.run(counters.levels([bound(5)]))
     assert (level.used, level.remaining, len(counters)) == (0, 5, 0)
     assert level.bound.span == MINUTE
+
+
+def test_room_is_made_for_many_at_once_so_that_not_every_new_counter_looks_at_all_of_them() -> None:
+    clock = TwoClocks()
+    looks = 0
+
+    class Looked(LocalCounters):
+        def _forget_idle(self, now: float) -> None:
+            nonlocal looks
+            looks += 1
+            super()._forget_idle(now)
+
+    counters = Looked(clock, maximum=320)
+    for number in range(2_000):  # two become idle for every three that come
+        clock.advance(0.3)
+        one = bound(9, key=f"k{number}")
+        counters.settle(counters.decide([one], Need()), Need())
+    assert len(counters) <= 320
+    assert looks <= 2_000 / (320 / 16)

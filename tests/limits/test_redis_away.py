@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.clock import SystemClock
 from gateway.limits.bounds import Level, Need, Refusal
 from gateway.limits.redis_counters import RedisCounters
+from gateway.reporting import Reports
+from gateway.telemetry.log import LogOptions, RequestLog
+from gateway.telemetry.metrics import Metrics
 from tests.conftest import free_port
 from tests.limits.bounding import HOUR, MINUTE, MONTH, NOW, ONE, bound, tokens
 from tests.limits.conftest import MakeCounters, Told
@@ -142,6 +146,23 @@ async def test_of_a_budget_workers_share_what_was_left(own_redis: RedisServer, r
         assert await used(first, budget) == [75]
 
 
+async def test_a_budget_that_only_warns_may_have_nothing_left_for_a_worker_and_is_told_of_all_the_same(
+    own_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS)
+    budget = bound("cost", MONTH, 100, on_exceeded="warn")
+    counters.settle(await counters.reserve((budget,), Need(0, 0, 100)), Need(0, 0, 100))
+    await counters.reserve((budget,), Need(0, 0, 1))
+    own_redis.kill()
+    await eventually(lambda: not counters.store.up)
+    hold = await counters.reserve((budget,), Need(0, 0, 1))
+    assert not isinstance(hold, Refusal)
+    with Metrics() as metrics:
+        reports = Reports(metrics, RequestLog(LogOptions()), None, SystemClock())
+        reports.counted(hold.levels)
+        assert reports._budgets == {("l", "cost_per_month"): 1.0}
+
+
 async def test_a_redis_that_comes_back_empty_is_told_what_the_ledger_knows(
     own_redis: RedisServer, redis_counters: MakeCounters
 ) -> None:
@@ -246,6 +267,30 @@ async def test_a_server_that_forgot_the_scripts_is_given_them_again(
     counters.settle(hold, tokens(1))
     await asyncio.sleep(1.3)
     assert await used(counters, limit) == [11]
+
+
+async def test_what_a_server_refuses_to_correct_is_sent_again(
+    fresh_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(fresh_redis.url, mode="lease", lease_ms=20)
+    limit = bound("tokens", MINUTE, 100)
+    hold = await counters.reserve((limit,), tokens(10))
+    await asyncio.sleep(0.1)  # what it was lent from has been returned: what it used is a correction
+    fresh_redis.client.script_flush()
+    counters.settle(hold, tokens(60))
+    await eventually_used(counters, limit, 60)
+
+
+async def test_more_than_can_be_packed_is_counted_as_much_where_a_limit_only_warns(
+    fresh_redis: RedisServer, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(fresh_redis.url)
+    limit = bound("cost", MONTH, 100, on_exceeded="warn")
+    hold = await counters.reserve((limit,), Need(0, 0, 2**70))
+    assert not isinstance(hold, Refusal)
+    assert list(hold.warned) == [limit]
+    counters.settle(hold, Need(0, 0, 7))
+    assert await used(counters, limit) == [7]
 
 
 async def test_endings_wait_for_redis_to_come_back(own_redis: RedisServer, redis_counters: MakeCounters) -> None:

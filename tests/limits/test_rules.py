@@ -229,6 +229,8 @@ DAILY = "limits:\n  - id: a\n    requests_per_day: 5\n"
         (DAILY + "    raises:\n      - {factor: 0.5, until: 2026-11-01, owner: o, reason: r}", 5, "more than 1"),
         (DAILY + "    raises:\n      - {until: 2026-11-01, owner: o, reason: r}", 5, "either"),
         (DAILY + "    raises:\n      - {maximum: 9, until: 2026-11-01, owner: o, reason: r}", 5, "requests_per_day"),
+        (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 99999999999999999999, until: 2026-11-01, owner: o, reason: r}", 5, "at most"),
+        (DAILY + "default_output_tokens: 99999999999999999999999", 4, "default_output_tokens"),
         (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 4, until: 2026-11-01, owner: o, reason: r}", 5, "not more than"),
         (DAILY + "    raises:\n      - {figure: requests_per_day, maximum: 9.5, until: 2026-11-01, owner: o, reason: r}", 5, "whole number"),
         (DAILY + "    raises:\n      - {figure: requests_per_hour, maximum: 9, until: 2026-11-01, owner: o, reason: r}", 5, "no figure of"),
@@ -240,3 +242,10 @@ def test_mistakes_are_named_with_their_line(text: str, line: int, says: str) -> 
     with pytest.raises(DocumentError, match=says) as raised:
         policy_of(text + "\n")
     assert raised.value.line == line, str(raised.value)
+
+
+def test_bounds_are_remembered_by_what_limits_look_at_and_nothing_else() -> None:
+    policy = policy_of("limits: [{id: a, per: [user], requests_per_minute: 9}]")
+    first = policy.bounds(WHO, "m", START, Asked(user="ann", run="r1", agent="x", prompt="p"))
+    assert policy.bounds(WHO, "m", START, Asked(user="ann", run="r2", agent="y", prompt="q")) is first
+    assert policy.bounds(WHO, "m", START, Asked(user="bob", run="r1")) != first

@@ -44,6 +44,7 @@ def output(body: dict[str, Any], name: str = "chat") -> int:
         ({"max_tokens": -1}, DEFAULT),
         ({"max_tokens": "many", "n": "some"}, DEFAULT),
         ({"max_tokens": 0}, DEFAULT),
+        ({"max_tokens": 10, "n": 1_000}, 10_000),  # vLLM does
         ({"max_tokens": 10, "n": 10**9}, 10),  # no upstream takes it
         ({"generationConfig": {"maxOutputTokens": 50, "candidateCount": 2}}, 100),
         ({"generation_config": {"max_output_tokens": 50}}, 50),

@@ -46,9 +46,9 @@ class Site:
             ceiling_cost=lambda target, usage, caller, at: usage.total_tokens * CEILING if target.provider == "p" else None,
         )))  # fmt: skip
 
-    def cost(self, target: Target, usage: Usage, caller: Principal, at: float) -> int | None:
+    def cost(self, target: Target, usage: Usage, caller: Principal, at: float, tier: str) -> int | None:
         rate = {"cheap": 1, "dear": 10}.get(target.model)
-        return None if rate is None else usage.total_tokens * rate
+        return None if rate is None else usage.total_tokens * rate * (2 if tier == "priority" else 1)
 
     def limited(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)
@@ -110,6 +110,13 @@ async def test_a_high_estimate_is_reserved_at_the_price_of_the_target_that_will_
     assert await site.used() == shown(1, 7, 2, 77, 0)
 
 
+@pytest.mark.parametrize(("tier", "times"), [("priority", 2), ("fast", 2), ("flex", 1), ("auto", 1), (7, 1), (None, 1)])
+async def test_a_dearer_tier_that_is_asked_for_is_reserved_at_its_price(tier: object, times: int) -> None:
+    site = Site(ALL)
+    await site.begin(max_tokens=50, service_tier=tier)
+    assert (await site.used())["cost_per_day"] == 51 * times
+
+
 async def test_a_call_that_does_not_say_how_much_it_wants_is_taken_to_want_the_default() -> None:
     site = Site(ALL)
     await site.begin()
@@ -159,7 +166,7 @@ async def test_what_is_not_text_is_foreseen_by_its_tokens_where_it_has_no_price_
     operation: str, fields: dict[str, Any], nano: int
 ) -> None:
     site = Site(ALL)
-    site.cost = lambda target, usage, caller, at: None if usage.images or usage.characters else usage.total_tokens  # type: ignore[method-assign]
+    site.cost = lambda target, usage, caller, at, tier: None if usage.images or usage.characters else usage.total_tokens  # type: ignore[method-assign]
     site.layer = rate_limit(cast(Any, SimpleNamespace(clock=site.clock, counters=site.counters, limits=Live(site.policy), limiting=site, choose=lambda permits: CHEAP, estimate_cost=site.cost, ceiling_cost=lambda *_: None)))  # fmt: skip
     await site.begin(operation, **fields)
     assert (await site.used())["cost_per_day"] == nano

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.providers.pacing.meters import INPUT, OUTPUT, REQUESTS, TOKENS, Reading
+from gateway.providers.pacing.lane import Lane
+from gateway.providers.pacing.meters import INPUT, MAX_HOLD_S, OUTPUT, REQUESTS, TOKENS, Reading
 from gateway.providers.pacing.told import Headers, read_told, retry_after_s
 from tests.conftest import SHARED
 
@@ -128,3 +129,24 @@ def test_every_recorded_answer_that_names_limits_is_understood() -> None:
         else:
             assert told == []
     assert {"openai", "anthropic", "azure", "groq", "mistral", "openrouter", "xai"} <= set(understood)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        headers(x_ratelimit_remaining_tokens_0_minute="1", x_ratelimit_limit_tokens_0_minute="10"),
+        headers(
+            x_ratelimit_remaining_requests="0",
+            x_ratelimit_limit_requests="10",
+            x_ratelimit_reset_requests="9" * 400 + "h",
+        ),
+        headers(x_ratelimit_remaining_requests="0", x_ratelimit_limit_requests="5e-324"),
+    ],
+    ids=["a period of no time", "a reset that never comes", "a limit of next to nothing"],
+)
+def test_no_limit_that_an_upstream_makes_up_stops_its_calls_with_an_error(said: Headers) -> None:
+    lane, amounts = Lane(), (1.0, 20.0, 10.0, 10.0)
+    lane.hear(lane.leave(amounts, 0.0), read_told(said, WALL), 1.0)
+    for second in range(20):
+        assert 0 <= lane.wait_s(amounts, 2.0 + second) <= MAX_HOLD_S
+        lane.leave(amounts, 2.0 + second)

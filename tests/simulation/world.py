@@ -278,10 +278,11 @@ class Worker:
             prices=Live(policies.prices),
             counters=self.counters,
             choose=lambda permits: choose(permits, router.providers),
-            estimate_cost=lambda target, usage, caller, at: (
+            estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.cost(target.provider, target.model, usage, at).nano
             ),
             ceiling_cost=lambda target, usage, caller, at: None,
+            doubted=lambda provider, why: None,
             limiting=Quiet(),
             journal=self.disk,
             journal_failed=lambda error: None,

@@ -185,6 +185,7 @@ def test_secrets_are_in_no_representation() -> None:
         ({"cluster": ClusterOptions(())}, "at least one node"),
         ({"cluster": ClusterOptions(("a:99999",))}, "is no address"),
         ({"cluster": ClusterOptions(("a:1",)), "db": 2}, "only database 0"),
+        ({"url": f"redis://u:{SECRET}@a/9999999999999"}, "no such database"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], said: str) -> None:

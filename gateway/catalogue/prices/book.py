@@ -84,10 +84,14 @@ class PriceBook:
         self, provider: str, model: str, usage: Usage, at_s: float, *, tenant: str = "", team: str = "", tier: str = ""
     ) -> int | None:
         """Nano-units that a call of this usage may cost: text at the dearest rate that it can have (an hour's cache,
-        say), with the fee for a request. None without a price."""
-        terms = Terms(tier=tier)
-        asked = Priced(provider=provider, model=model, usage=usage, at_s=at_s, terms=terms, tenant=tenant, team=team)
-        return foreseeing.estimate(self.card(asked), usage)
+        say), with the fee for a request. On the tier, if it has a price and that is dearer: which one serves, the
+        upstream decides. None without a price."""
+        asked = Priced(provider=provider, model=model, usage=usage, at_s=at_s, tenant=tenant, team=team)
+        found = foreseeing.estimate(self.card(asked), usage)
+        if not tier:
+            return found
+        on_tier = foreseeing.estimate(self.card(msgspec.structs.replace(asked, terms=Terms(tier=tier))), usage)
+        return on_tier if found is None or (on_tier is not None and on_tier > found) else found
 
     def ceiling(self, provider: str, usage: Usage, at_s: float) -> int | None:
         """What this usage costs at the highest prices known of any model of the provider, on any terms; None if none

@@ -65,7 +65,10 @@ async def read(request: Request, row: Row, operator: Operator) -> Asked:
     values: dict[str, Any] = {param.name: param.default for param in row.query}
     for name, text in request.query_params.multi_items():
         if name not in known:
-            raise BadRequest(f"unknown query parameter `{name}`; known: {', '.join(known) or 'none'}", param=name)
+            said = f"unknown query parameter `{name[:100]}`; known: {', '.join(known) or 'none'}"
+            raise BadRequest(said, param=name[:100])
+        if "\0" in text:
+            raise BadRequest(f"`{name}` has a NUL character in it", param=name)
         try:
             values[name] = msgspec.convert(text, known[name].type, strict=False)
         except msgspec.ValidationError as error:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -29,6 +30,10 @@ class UsageDeps(msgspec.Struct, frozen=True):
     usage: Callable[[Sequence[str], str | None, str | None, Words, str], list[Object]]
     calls: Callable[[str | None, str | None, Words, tuple[int, str] | None, int], list[Object]]
     call: Callable[[str], Object | None]
+
+
+# Where a page of calls ended: what every store can compare a call's beginning and id with.
+_Place = tuple[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)], UUID]
 
 
 class ObjectPage(msgspec.Struct, frozen=True):
@@ -104,7 +109,8 @@ class _Usage:
 
     async def calls(self, asked: Asked) -> ObjectPage:
         query, limit = asked.query, asked.query["limit"]
-        before = _key_of(query["cursor"], tuple[int, str])
+        place = _key_of(query["cursor"], _Place)
+        before = None if place is None else (place[0], str(place[1]))
         data = await _asked(self._deps.calls, query["since"], query["until"], self._filters(query), before, limit)
         last = (data[-1]["started_ns"], data[-1]["id"]) if len(data) == limit else None
         return ObjectPage(data, None if last is None else _cursor(last))

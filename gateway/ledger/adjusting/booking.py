@@ -39,22 +39,31 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Overtaken(Exception):
-    """Somebody else has corrected the ledger meanwhile, so the differences may be others by now."""
+    """Somebody else has changed the ledger meanwhile: the differences may be others by now, or name somebody who was
+    taken out."""
 
 
-def last_repricing(ledger: Reader | Transaction) -> int:
-    return next(iter(ledger.rows(named_queries(PACKAGE)["last_repricing"])))["id"]
+class Seen(msgspec.Struct, frozen=True):
+    """The last correction and the last erasure: what was found of calls is true for as long as these are the last."""
+
+    repricing: int
+    erasure: int
 
 
-def book(ledger: Transaction, changes: Sequence[Change], wanted: Wanted, asked: Asked, seen: int, now_ns: int) -> int:
-    """Add these changes; the number of the correction. `seen`: the last one when they were found.
+def seen_in(ledger: Reader | Transaction) -> Seen:
+    repricing = next(iter(ledger.rows(named_queries(PACKAGE)["last_repricing"])))["id"]
+    return Seen(repricing, next(iter(ledger.rows(ledger.queries["last_erasure"])))["seq"])
+
+
+def book(ledger: Transaction, changes: Sequence[Change], wanted: Wanted, asked: Asked, seen: Seen, now_ns: int) -> int:
+    """Add these changes; the number of the correction. `seen`: how the ledger was when they were found.
 
     Raises:
-        Overtaken: there has been another since.
+        Overtaken: there has been another, or an erasure, since.
     """
-    if last_repricing(ledger) != seen:
+    if seen_in(ledger) != seen:
         raise Overtaken
-    number, queries = seen + 1, named_queries(PACKAGE)
+    number, queries = seen.repricing + 1, named_queries(PACKAGE)
     open_ns = closed_until(ledger)
     rows: list[Row] = []
     charges: list[Row] = []

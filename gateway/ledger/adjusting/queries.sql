@@ -81,7 +81,9 @@ WHERE adjustments.repricing = :repricing
 ORDER BY adjusted_charges.call, adjusted_charges.n, adjusted_charges.seq;
 
 -- name: repricings_outside
-SELECT id FROM repricings WHERE NOT EXISTS (SELECT 1 FROM links WHERE links.seq = repricings.link) ORDER BY id;
+SELECT id FROM repricings
+WHERE NOT EXISTS (SELECT 1 FROM links WHERE links.seq = repricings.link AND links.writer = 'keeper')
+ORDER BY id;
 
 -- name: adjustments_outside
 SELECT call, n, repricing FROM adjustments

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.ledger.adjusting.booking import Asked, Overtaken, book, last_repricing
+from gateway.ledger.adjusting.booking import Asked, Overtaken, Seen, book, seen_in
 from gateway.ledger.adjusting.finding import PACKAGE, Change, Found, Price, Wanted, found_in, hours_bought
 from gateway.ledger.closing import closed_until
 from gateway.ledger.options import LedgerPlace
@@ -67,6 +67,8 @@ def reprice(
     Raises:
         LedgerUnavailable: the ledger cannot be read or written.
     """
+    # A replica lags behind: it would not know the correction before, and what it says would be found again and again.
+    place = msgspec.structs.replace(place, options=msgspec.structs.replace(place.options, read_url=None))
     run = _Run(place, wanted, price)
     outcome = Outcome(without_attempts=run.begin())
     while not run.is_done:
@@ -104,15 +106,15 @@ class _Run:
             period = {"since_ns": self._wanted.since_ns, "until_ns": self._wanted.until_ns}
             return next(reader.rows(named_queries(PACKAGE)["calls_without_attempts"], period))["calls"]
 
-    def next_batch(self, all_at_once: bool) -> tuple[list[Change], dict[tuple[str, str], Line], int]:
-        """The changes of the next hours, what is to be said of them, and the last correction when they were found."""
+    def next_batch(self, all_at_once: bool) -> tuple[list[Change], dict[tuple[str, str], Line], Seen]:
+        """The changes of the next hours, what is to be said of them, and how the ledger was when they were found."""
         self._from = self._at
         changes: list[Change] = []
         lines: dict[tuple[str, str], Line] = {}
         with ledger_reader(self._place) as reader:
             if reader is None:
                 raise LedgerUnavailable(f"the ledger {self._place.name} is gone")
-            seen, open_ns = last_repricing(reader), closed_until(reader)
+            seen, open_ns = seen_in(reader), closed_until(reader)
             while not self.is_done and len(changes) < BATCH:
                 for found in found_in(reader, self._hours[self._at], self._wanted, self._price):
                     _count(lines, found, open_ns)

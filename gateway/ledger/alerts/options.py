@@ -63,7 +63,7 @@ class AlertOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     webhooks: tuple[WebhookOptions, ...] = ()
     thresholds: tuple[Annotated[int, msgspec.Meta(ge=1, le=1000)], ...] = (50, 80, 100)
     anomalies: AnomalyOptions | None = AnomalyOptions()
-    interval_s: Annotated[float, msgspec.Meta(ge=0.05)] = 60.0
+    interval_s: Annotated[float, msgspec.Meta(ge=0.05, le=86_400)] = 60.0
 
     def __post_init__(self) -> None:
         names = [one.name for one in self.webhooks]

@@ -46,7 +46,7 @@ def meaning(name: str) -> Meaning | None:
     if (match := _ONE.fullmatch(name)) is not None:
         part, what, count, unit = match.groups()
         dimension = _DIMENSIONS.get(what or "requests")
-        if dimension is not None:
+        if dimension is not None and int(count or 1):
             found = (dimension, int(count or 1) * _PERIODS[unit or "minute"], part)
     elif (match := _ANTHROPIC.fullmatch(name)) is not None:
         dimension = _DIMENSIONS.get(match[1])
@@ -81,7 +81,7 @@ def read_told(headers: Headers, wall: float) -> list[Reading]:
         remaining, limit = _number(said.get("remaining")), _number(said.get("limit"))
         if remaining is None or (limit is None and "limit" in said) or (limit is not None and not limit >= remaining):
             continue
-        if limit == 0 or (limit is None and not remaining):
+        if (remaining if limit is None else limit) < 1:
             continue  # of nothing, nothing is left: such headers stand where no limit is kept
         reset_s = None
         if "reset" in said and (limit is None or remaining * 2 < limit):
@@ -119,7 +119,8 @@ def _until(text: str, date: str, wall: float) -> float | None:
     """Seconds until a reset that is written as a duration, a number of seconds, or a time."""
     seconds = _number(text)
     if seconds is None and _DURATION.fullmatch(text):
-        return sum(float(count) * _UNITS[unit] for count, unit in _PIECE.findall(text))
+        lasts_s = sum(float(count) * _UNITS[unit] for count, unit in _PIECE.findall(text))
+        return lasts_s if lasts_s <= MAX_NUMBER else None
     if seconds is not None and seconds < 1e9:
         return seconds
     if seconds is not None:
