@@ -15,7 +15,9 @@ def main() -> None:
     memory = Path("/dev/shm")
     runs = Runs(Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None)))
     took_s = runs.many(asked.seed, asked.runs)
-    print(f"{asked.runs} runs, {runs.virtual_s / 3600:,.0f} hours of virtual time, in {took_s:.0f} s: all balance")
+    print(
+        f"{asked.runs} runs, {runs.virtual_s / 3600:,.0f} hours of virtual time, in {took_s:.0f} s of CPU: all balance"
+    )
     print(", ".join(f"{count:,} {what}" for what, count in sorted(runs.seen.items())))
 
 

@@ -5,6 +5,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+TURN_S = 1e-6
+
 
 class VirtualClock:
     """A clock that the loop moves. Its wall clock can be stepped, as machines' clocks are; its monotonic one cannot."""
@@ -27,18 +29,28 @@ class VirtualClock:
         self._elapsed += seconds
 
 
+class VirtualWall:
+    """The same time on another machine, whose clock nobody steps."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now() - self._clock.step
+
+
 class _Waiting(selectors.SelectSelector):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise AssertionError("everything waits and nothing will ever happen: somebody hangs")
-            self._clock.advance(timeout)
-        return ready
+        """No socket and no thread takes part, so nothing but time can make anything ready. A turn takes a moment, as
+        everywhere: who asks for less time than the clock can tell would never get on."""
+        if timeout is None:
+            raise AssertionError("everything waits and nothing will ever happen: somebody hangs")
+        self._clock.advance(max(timeout, TURN_S))
+        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -26,6 +26,7 @@ class Bill(msgspec.Struct):
     trace_id: str
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0  # of the input
 
 
 class Upstream:
@@ -44,9 +45,10 @@ class Upstream:
         if behaviour == "unreachable":
             raise UpstreamTimeout("the upstream did not answer in time")
         bill = Bill(headers["traceparent"].split("-")[1])
+        cached = dice.choice([0, 0, 4, INPUT])
         self.bills.append(bill)
         stream = b'"stream":true' in body
-        return Answering(dice, behaviour, bill, dice.randint(1, 12), stream=stream)
+        return Answering(dice, behaviour, bill, dice.randint(1, 12), cached, stream=stream)
 
     def as_client(self) -> HttpClient:
         return cast(HttpClient, self)
@@ -55,7 +57,10 @@ class Upstream:
 class Answering:
     """One exchange: an Exchange without a socket."""
 
-    def __init__(self, dice: random.Random, behaviour: Behaviour, bill: Bill, tokens: int, *, stream: bool) -> None:
+    def __init__(
+        self, dice: random.Random, behaviour: Behaviour, bill: Bill, tokens: int, cached: int, *, stream: bool
+    ) -> None:
+        self._cached = cached
         self._dice, self._behaviour, self._bill, self._tokens = dice, behaviour, bill, tokens
         self._sent = 0
         self._stage = 0
@@ -78,6 +83,7 @@ class Answering:
         if self._behaviour == "garbage":
             return b"<html>"
         self._bill.input_tokens, self._bill.output_tokens = INPUT, self._tokens
+        self._bill.cached_tokens = self._cached
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": "word" * self._tokens},
@@ -101,6 +107,7 @@ class Answering:
         if self._sent < self._tokens:
             self._sent += 1
             self._bill.input_tokens, self._bill.output_tokens = INPUT, self._sent
+            self._bill.cached_tokens = self._cached
             return self._event({"content": "word"}, None)
         self._stage += 1
         if self._stage == 1:
@@ -115,7 +122,12 @@ class Answering:
     def _usage(self) -> dict[str, int]:
         bill = self._bill
         total = bill.input_tokens + bill.output_tokens
-        return {"prompt_tokens": bill.input_tokens, "completion_tokens": bill.output_tokens, "total_tokens": total}
+        return {
+            "prompt_tokens": bill.input_tokens,
+            "completion_tokens": bill.output_tokens,
+            "total_tokens": total,
+            "prompt_tokens_details": {"cached_tokens": bill.cached_tokens},
+        }
 
 
 assert Exchange.__slots__, "what Answering stands in for"

@@ -2,15 +2,14 @@
 true in the end."""
 
 import asyncio
-import contextlib
 import errno
 import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
@@ -22,10 +21,19 @@ from gateway.edge.endpoint import EndpointOptions, endpoint
 from gateway.edge.inflight import InFlight, PatienceOptions
 from gateway.edge.operations import OPERATIONS
 from gateway.ledger.journal import Journal, JournalOptions
+from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rounds import Rounds
+from gateway.ledger.spending import used_since
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
-from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits import tending
+from gateway.limits.bounds import Bound, Level, Need, Refusal
 from gateway.limits.local import LocalCounters
+from gateway.limits.matching import NOTHING_ASKED
+from gateway.limits.periods import period_of
+from gateway.limits.redis_counters import RedisCounters, RedisHold
+from gateway.limits.seeding import Spending, seeds_of
+from gateway.limits.store_options import LimitsStoreOptions
+from gateway.limits.tending import Seeds
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
@@ -33,9 +41,11 @@ from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
 from gateway.router.router import Router, choose
+from gateway.stores.redis import RedisOptions
 from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
-from tests.simulation.time import VirtualClock
+from tests.simulation.redis_link import Redis
+from tests.simulation.time import VirtualClock, VirtualWall
 from tests.simulation.upstream import Upstream
 
 CHAT = next(operation for operation in OPERATIONS if operation.name == "chat")
@@ -46,15 +56,25 @@ limits:
   - {id: key-at-once, per: [key], concurrent_requests: 6}
   - {id: team-at-once, per: [team], concurrent_requests: 8, on_exceeded: queue, queue_ms: 2000}
   - {id: team-budget, per: [team], cost_per_month: 1}
+  - {id: key-budget, per: [key], cost_per_month: 0.0002}
   - {id: money, cost_per_hour: 0.0001, on_exceeded: warn}
 """
+# The same for leases, which lend rates and nothing else.
+RATES = """
+default_output_tokens: 20
+limits:
+  - {id: team-rate, per: [team], requests_per_minute: 20, tokens_per_minute: 3000}
+  - {id: key-rate, per: [key], requests_per_second: 2, on_exceeded: queue, queue_ms: 2000}
+"""
+HOLD_S = 30.0
+TIMEOUT_MS = 20
 START = 1_760_000_000.0
 MODELS = {"test-model": {"targets": ["mock/real"]}}
 
 
-def write_policies(folder: Path) -> PolicySet:
+def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     """The policies of every run, read once."""
-    files = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES, **cards_for(MODELS)}
+    files = {"tenants": TENANTS, "access": ACCESS, "limits": limits, "prices": PRICES, **cards_for(MODELS)}
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +100,7 @@ class Disk(Journal):
 
     def closed(self, record: Record) -> None:
         if not self.dead:
+            self._world.closed[record.id] = record.cost_nano
             super().closed(record)
 
     def _append(self, line: bytes) -> None:
@@ -123,7 +144,16 @@ class Ledger:
 
 
 class Quiet:
-    """Nobody is told what limits do."""
+    """Nobody is told what limits and their store do."""
+
+    def limit_store_up(self, up: bool) -> None:
+        pass
+
+    def limit_store_failed(self, reason: str) -> None:
+        pass
+
+    def limit_store_answered(self, seconds: float) -> None:
+        pass
 
     def limited(self, refusal: Refusal) -> None:
         pass
@@ -138,26 +168,91 @@ class Quiet:
         pass
 
 
+class SharedCounters(RedisCounters):
+    """A worker's counters in Redis, which note what calls were told and what was said of them.
+
+    Attributes:
+        longest_s: that a call waited. said: what was said to be used, by each reservation's member. lent: a member is
+            a loan's.
+    """
+
+    def __init__(
+        self, redis: Redis, clock: VirtualClock, name: str, mode: Literal["exact", "lease"], seeds: Seeds
+    ) -> None:
+        options = LimitsStoreOptions(kind="redis", mode=mode, hold_s=HOLD_S, timeout_ms=TIMEOUT_MS)
+        super().__init__(options, RedisOptions(url="redis://redis"), clock, Quiet(), worker=f"{name}-", seeds=seeds)
+        self._monotonic = clock.monotonic
+        self.servers = redis.servers()
+        self.store._servers = self.servers
+        self.longest_s = 0.0
+        self.said: dict[bytes, Need] = {}
+        self.apart: list[Need] = []  # of calls that were counted here while Redis was away
+
+    async def reserve(self, bounds: Sequence[Bound], need: Need) -> Any:
+        began = self._monotonic()
+        try:
+            return await super().reserve(bounds, need)
+        finally:
+            self.longest_s = max(self.longest_s, self._monotonic() - began)
+
+    def settle(self, hold: Any, used: Need) -> None:
+        if not self.servers.dead and not hold.settled and isinstance(hold, RedisHold):
+            for part in hold.parts:
+                self.said[part.member] = used
+            if hold.away is not None:
+                self.apart.append(used)
+        super().settle(hold, used)
+
+    async def told(self) -> None:
+        """Until everything has been said to a server that is there."""
+        await asyncio.sleep(3 * tending.BEAT_S)
+
+    def kill(self) -> None:
+        self.servers.kill()
+
+
 class Worker:
     """One incarnation of a worker: its journal, its counters, its calls."""
 
     def __init__(self, world: "World", name: str) -> None:
         clock = world.clock
+        world.incarnations.append(self)
         self.disk = Disk(world, name)
         self.disk.__enter__()
         self.flights = InFlight(PatienceOptions(request_body_s=20.0, response_write_s=20.0), clock.monotonic)
-        self.counters = LocalCounters(clock)
+        self.busy, self.ready = asyncio.Event(), asyncio.Event()
+        self.entering: asyncio.Task[None] | None = None
+        if world.redis is None:
+            self.counters = LocalCounters(clock)
+            self.ready.set()
+        else:
+            self.counters = SharedCounters(world.redis, clock, name, world.mode, world.seeds)
+            self.entering = asyncio.create_task(self._enter(self.counters))
         options = ProviderOptions(base_url="http://mock/v1", api_key="k", protocols=("chat",))
         provider = build_provider("mock", options, world.upstream.as_client(), clock.monotonic, 1, None)
         router = Router({"mock": provider}, clock)
         parts = self._parts(world, router)
         self.app = endpoint(CHAT, build_pipeline(parts, router), EndpointOptions(), self.flights, clock)
-        self.tasks: dict[asyncio.Task[None], None] = {asyncio.create_task(self._look_after()): None}
+        self.tasks: dict[asyncio.Task[None], None] = {}
+        self._looking_after = asyncio.create_task(self._look_after())
+
+    async def _enter(self, counters: SharedCounters) -> None:
+        await counters.__aenter__()
+        self.ready.set()
+
+    async def leave(self) -> None:
+        """Its counters end, whatever they were doing."""
+        if self.entering is not None:
+            await self.entering
+            assert isinstance(self.counters, SharedCounters)
+            await self.counters.__aexit__(None, None, None)
 
     async def _look_after(self) -> None:
-        """As InFlight does for itself, at longer intervals: hours of virtual time are full of its ticks else."""
+        """As InFlight does for itself, at longer intervals, and not while nothing is under way: hours of virtual time are
+        full of its ticks else."""
         while True:
-            await asyncio.sleep(0.5)
+            await self.busy.wait()
+            await asyncio.sleep(2.0)
             self.flights.watch_new()
             self.flights.sweep()
 
@@ -196,33 +291,53 @@ class Worker:
         )
 
     def serve(self, client: Client) -> None:
-        task = asyncio.create_task(client.call(self.app))
+        if self.disk.dead:
+            return  # nobody listens
+        self.busy.set()
+        task = asyncio.create_task(self._serve(client))
         self.tasks[task] = None
-        task.add_done_callback(self.tasks.pop)
+        task.add_done_callback(self._served)
+
+    async def _serve(self, client: Client) -> None:
+        await self.ready.wait()
+        await client.call(self.app)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        del self.tasks[task]
+        if not self.tasks:
+            self.busy.clear()
 
     def kill(self) -> None:
         """kill -9: from this moment on nothing that it does has any effect. The kernel closes its files."""
         self.disk.kill()
-        for task in list(self.tasks):
+        if isinstance(self.counters, SharedCounters):
+            self.counters.kill()
+        for task in (*self.tasks, self._looking_after):
             task.cancel()
 
     async def stop(self) -> None:
         """SIGTERM: calls under way finish, the journal is closed."""
         self.disk.full = False
         self.flights.closing = True
-        await self.flights.landed(3600.0)
-        for task in list(self.tasks):
-            task.cancel()
+        while self.tasks:  # as `landed` does, without a tick
+            await asyncio.wait(self.tasks)
+        if isinstance(self.counters, SharedCounters):
+            await self.counters.told()
+        await self.leave()
+        self._looking_after.cancel()
         self.disk.__exit__(None, None, None)
 
 
 class World:
     """One run, from its seed."""
 
-    def __init__(self, seed: int, policies: PolicySet, template: Path, folder: Path) -> None:
+    def __init__(self, seed: int, policies: PolicySet, rates: PolicySet, template: Path, folder: Path) -> None:
         self.dice = random.Random(seed)
         self.clock = VirtualClock(START)
-        self.policies = policies
+        self.redis = Redis(VirtualWall(self.clock).now, self.dice) if seed % 2 else None
+        self.mode: Literal["exact", "lease"] = "lease" if seed % 6 == 1 else "exact"
+        self.policies = policies if self.mode == "exact" else rates
+        self.fair = self.dice.random() < 0.4  # nothing happens to Redis
         self.journals = folder / "journal"
         self.database = folder / "ledger.db"
         folder.mkdir(parents=True)
@@ -230,9 +345,30 @@ class World:
         self.upstream = Upstream(self.dice)
         self.heard: list[Heard] = []
         self.killed = 0
+        self.stepped = False
+        self.incarnations: list[Worker] = []
+        self.ending: list[asyncio.Task[None]] = []  # killed workers' tasks, on their way out
+        self.closed: dict[str, int | None] = {}  # what calls cost that ended, as a worker knew it
+        self._reading: sqlite3.Connection | None = None
         self.opened: list[str] = []  # calls whose beginning is in a journal: each must be in the ledger once
         self.cut: set[str] = set()  # calls that were open in a journal when their worker was killed
         self.unwritten: set[str] = set()  # of these, the ones that had ended, on a disk that took nothing
+
+    async def seeds(self, until: float) -> Sequence[tuple[Bound, float, int]]:
+        """As the gateway reads them from the ledger, but without a thread."""
+
+        def spent(since: float, before: float, by: Collection[str]) -> Iterable[Spending]:
+            spans = self.policies.limits.spans
+            cuts = {period_of(span, before)[0] for span in spans if span.kind == "calendar"}
+            for used in used_since(LedgerPlace(self.database), since, before, (), cuts):
+                caller = Principal(key_id=used.key_id, tenant=used.tenant, team=used.team)
+                need = Need(used.input_tokens, used.output_tokens, used.nano, used.calls)
+                yield Spending(used.at, caller, used.model, NOTHING_ASKED, need)
+
+        if self.ledger.away:
+            raise LedgerUnavailable("away")
+
+        return seeds_of(self.policies.limits, spent, until)
 
     async def play(self) -> None:
         dice = self.dice
@@ -241,38 +377,54 @@ class World:
             self.workers = [Worker(self, f"w{number}") for number in range(dice.randint(1, 2))]
             drain = asyncio.create_task(self._drain())
             misfortune = asyncio.create_task(self._misfortune())
-            for number in range(dice.randint(5, 60)):
+            for number in range(dice.randint(3, 30)):
                 await asyncio.sleep(dice.choice([0.0, 0.0, dice.expovariate(0.5), dice.expovariate(0.02)]))
                 client = Client(dice, f"k{dice.randint(1, 3)}", number)
                 self.heard.append(client.heard)
                 dice.choice(self.workers).serve(client)
             misfortune.cancel()
+            if self.redis is not None:
+                self.redis.recover()
             for worker in self.workers:
                 await worker.stop()
+            await asyncio.gather(*self.ending)
             drain.cancel()
             self.ledger.away = False
-            await asyncio.gather(drain, misfortune, return_exceptions=True)
+            for end in await asyncio.gather(drain, misfortune, return_exceptions=True):
+                if not isinstance(end, asyncio.CancelledError):
+                    raise AssertionError("it ended by itself") from end
             for _ in range(3):  # a commit whose answer was lost is asked for again
                 assert Rounds(self.journals, self.ledger, self.clock).drain_once().error == ""
         assert not list(self.journals.glob("*.jnl")), "everything was consumed and removed"
 
     async def _drain(self) -> None:
-        rounds = Rounds(self.journals, self.ledger, self.clock)
+        """Two drainers by turns, neither of which knows what the other has done."""
+        drainers = [Rounds(self.journals, self.ledger, self.clock) for _ in range(2)]
         while True:
-            await asyncio.sleep(5.0)
-            rounds.drain_once()
-            if self.dice.random() < 0.05:  # the drainer dies, and another takes its place
-                rounds = Rounds(self.journals, self.ledger, self.clock)
+            await asyncio.sleep(10.0)
+            place = self.dice.randrange(2)
+            if not drainers[place].drain_once().error and not self.ledger.away:
+                kept = self.ledger.offsets()
+                for name, tail in drainers[place]._tails.items():
+                    gone = not (self.journals / name).exists()  # read to its end by the other
+                    assert gone or kept.get(name, 0) >= tail.offset, "how far it got is kept with what it read"
+            if self.dice.random() < 0.05:  # it dies, and another takes its place
+                drainers[place] = Rounds(self.journals, self.ledger, self.clock)
 
     async def _misfortune(self) -> None:
         dice = self.dice
         every_s = dice.choice([20, 60, 200])
         while True:
             await asyncio.sleep(dice.expovariate(1 / every_s))
-            match dice.choice(["kill", "disk", "ledger", "clock"]):
+            match dice.choice(["kill", "disk", "ledger", "clock", *(["redis", "redis"] if not self.fair else [])]):
+                case "redis":
+                    if self.redis is not None:
+                        self.redis.misfortune()
                 case "kill":
                     place = dice.randrange(len(self.workers))
-                    self.workers[place].kill()
+                    killed = self.workers[place]
+                    killed.kill()
+                    self.ending.append(asyncio.create_task(killed.leave()))
                     self.killed += 1
                     self.workers[place] = Worker(self, f"w{place}x{self.killed}")
                 case "disk":
@@ -281,9 +433,15 @@ class World:
                 case "ledger":
                     self.ledger.away = not self.ledger.away
                 case _:
+                    self.stepped = True
                     self.clock.step += dice.choice([-3.0, 3.0, -3600.0, 3600.0])
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query)]
+        if self._reading is None:
+            self._reading = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+            self._reading.row_factory = sqlite3.Row
+        return [dict(row) for row in self._reading.execute(query)]
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
