@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     book = _book(Path(options.new), settings)
     try:
-        found = changes(bought(settings.state_dir / "ledger.db", options.since.at, None), book)
+        found = changes(bought(settings.ledger, options.since.at, None), book)
     except LedgerUnavailable as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

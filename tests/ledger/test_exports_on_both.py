@@ -17,6 +17,7 @@ from gateway.ledger.focus.lines import LeftOut, Period
 from gateway.ledger.focus.naming import FocusOptions, namer
 from gateway.ledger.focus.rows import Maker
 from gateway.ledger.options import LedgerPlace
+from gateway.ledger.purchases import bought
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.statement.figures import Month, figures, teams
 from gateway.testing import HandClock
@@ -52,6 +53,14 @@ def test_an_export(place: Place) -> None:
     unpriced = [one for record in made for one in record.attempts if one.pricing == "unpriced"]
     assert missing == [LeftOut("openai", "openai/new", "input_tokens", len(unpriced), 1_000 * len(unpriced))]
     assert "user_0123" not in {row["x_CredentialId"] for row in rows}
+
+
+def test_what_another_price_book_is_tried_on(place: Place) -> None:
+    made = filled(place)
+    found = list(bought(where(place), OCTOBER, WINTER))
+    billed_attempts = [one for record in made for one in record.attempts if one.pricing != "none"]
+    assert len(found) == len(billed_attempts) > 0
+    assert sum(one.attempt.cost_nano or 0 for one in found) == sum(one.cost_nano or 0 for one in billed_attempts)
 
 
 def test_a_team_alone(place: Place) -> None:

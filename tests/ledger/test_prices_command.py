@@ -18,6 +18,7 @@ from gateway.config import read_config
 from gateway.core.attempt import RETRIES, Attempt, Terms
 from gateway.core.bought import Bought
 from gateway.core.usage import METERS, Usage
+from gateway.ledger.options import LedgerPlace
 from gateway.ledger.purchases import bought
 from gateway.stores.documents import Text
 from tests.conftest import ACCESS, LIMITS, TENANTS
@@ -154,7 +155,7 @@ def test_what_was_bought_comes_back_as_it_was(folder: Path) -> None:
         purchase(book, "openai/no-such-model", FULL),
         purchase(book, "box/x", None),
     ]
-    found = list(bought(kept(folder, *attempts), NOW - timedelta(days=2), None))
+    found = list(bought(LedgerPlace(kept(folder, *attempts)), NOW - timedelta(days=2), None))
     assert [(one.tenant, one.team, one.model) for one in found] == [("acme", "blue", "alias")] * 4
     for one, attempt in zip(found, attempts, strict=True):
         for field in (
@@ -169,8 +170,8 @@ def test_what_was_bought_comes_back_as_it_was(folder: Path) -> None:
         ):
             assert getattr(one.attempt, field) == getattr(attempt, field), field
         assert again(one, book).nano == attempt.cost_nano, "the same book charges the same"
-    assert list(bought(folder / "none.db", None, None)) == []
-    assert list(bought(folder / ".gateway" / "ledger.db", NOW, None)) == []
+    assert list(bought(LedgerPlace(folder / "none.db"), None, None)) == []
+    assert list(bought(LedgerPlace(folder / ".gateway" / "ledger.db"), NOW, None)) == []
 
 
 def test_diff_shows_who_would_pay_more_and_what_would_have_a_price(folder: Path, run: Run) -> None:
