@@ -48,10 +48,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if not done.persons:
         where = "" if options.tenant is None else f" in tenant `{options.tenant}`"
-        print(
-            f"error: the ledger knows nobody of this name{where}; `gateway usage --by user` shows the names, letter by letter",
-            file=sys.stderr,
-        )
+        said = f"the ledger knows nobody of this name{where}; `gateway usage --by user` shows the names as they are"
+        print(f"error: {said}", file=sys.stderr)
         return 1
     _note(settings, done, clock)
     if options.json:

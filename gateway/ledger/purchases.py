@@ -1,6 +1,6 @@
 """What was bought in a period, call by call: for pricing it again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +10,7 @@ from gateway.core.attempt import Attempt, Charge, Terms
 from gateway.core.bought import Bought
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.slices import period
+from gateway.ledger.reports import period
 
 _one_attempt = itemgetter("call", "n")
 
@@ -32,17 +32,22 @@ def bought(place: LedgerPlace, since: datetime | None, until: datetime | None) -
             yield _bought(list(several))
 
 
-def _bought(rows: list[dict[str, Any]]) -> Bought:
+def _bought(rows: Sequence[dict[str, Any]]) -> Bought:
     """From an attempt's rows, one for each of its charges."""
-    row = rows[0]
-    charges = [Charge(*(one[name] for name in Charge.__struct_fields__)) for one in rows if one["meter"] is not None]
+    charges = [Charge(*(row[name] for name in Charge.__struct_fields__)) for row in rows if row["meter"] is not None]
+    return bought_of(rows[0], charges, rows[0]["target"], rows[0]["served_model"])
+
+
+def bought_of(row: Mapping[str, Any], charges: Sequence[Charge], target: str, served_model: str) -> Bought:
+    """`row`: an attempt's columns beside its call's tenant, team and model."""
     attempt = Attempt(
         n=row["n"],
         role=row["role"],
+        served=bool(row["served"]),
         started_ns=row["started_ns"],
         provider=row["provider"],
-        target=row["target"],
-        served_model=row["served_model"],
+        target=target,
+        served_model=served_model,
         duration_us=row["duration_us"],
         account=row["account"],
         pricing=row["pricing"],

@@ -374,7 +374,7 @@ FROM decision_hours WHERE hour = :hour;
 
 -- name: bought
 SELECT calls.tenant, calls.team, calls.model,
-    attempts.call, attempts.n, attempts.role, attempts.started_ns, attempts.provider, attempts.target,
+    attempts.call, attempts.n, attempts.role, attempts.served, attempts.started_ns, attempts.provider, attempts.target,
     attempts.served_model, attempts.duration_us, attempts.account, attempts.pricing, attempts.price_version,
     attempts.tier, attempts.region, attempts.image_size, attempts.image_quality, attempts.reported_nano,
     charges.meter, charges.quantity, charges.per, charges.rate, charges.list_rate, charges.nano, charges.list_nano
@@ -662,7 +662,7 @@ SELECT segment, "offset" FROM journal_offsets;
 
 -- name: bought
 SELECT calls.tenant, calls.team, calls.model,
-    attempts.call, attempts.n, attempts.role, attempts.started_ns, attempts.provider, attempts.target,
+    attempts.call, attempts.n, attempts.role, attempts.served, attempts.started_ns, attempts.provider, attempts.target,
     attempts.served_model, attempts.duration_us, attempts.account, attempts.pricing, attempts.price_version,
     attempts.tier, attempts.region, attempts.image_size, attempts.image_quality, attempts.reported_nano,
     charges.meter, charges.quantity, charges.per, charges.rate, charges.list_rate, charges.nano, charges.list_nano

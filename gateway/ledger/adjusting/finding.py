@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.attempt import Attempt, Charge, Terms
+from gateway.core.attempt import Charge
 from gateway.core.bought import Bought
 from gateway.core.usage import METERS
 from gateway.ledger.adjusting.standing import Change, Costed, Standing, standing_of
+from gateway.ledger.purchases import bought_of
 from gateway.ledger.rollup import INPUTS
 from gateway.ledger.sums import HOUR_NS, USAGE_INPUTS
 from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries
 
 PACKAGE = "gateway.ledger.adjusting"
-_TERMS = Terms.__struct_fields__
 _CHARGE = Charge.__struct_fields__
 _one_attempt = itemgetter("call", "n")
 Row = Mapping[str, Any]
@@ -108,19 +108,4 @@ def _found(rows: Sequence[Row], standings: Standings, wanted: Wanted, price: Pri
 def _bought(row: Row, charges: tuple[Charge, ...]) -> Bought:
     """What was used stands in the call for the attempt that served it, exactly; for another in its charges."""
     used = tuple(Charge(meter, row[meter]) for meter in METERS if row[meter]) if row["served"] else ()
-    attempt = Attempt(
-        n=row["n"],
-        role=row["role"],
-        served=bool(row["served"]),
-        started_ns=row["started_ns"],
-        provider=row["provider"],
-        target=row["attempt_target"],
-        served_model=row["attempt_model"],
-        duration_us=row["duration_us"],
-        account=row["account"],
-        pricing=row["pricing"],
-        price_version=row["price_version"],
-        terms=Terms(**{name: row[name] for name in _TERMS}),
-        charges=used or charges,
-    )
-    return Bought(row["tenant"], row["team"], row["model"], attempt)
+    return bought_of(row, used or charges, row["attempt_target"], row["attempt_model"])
