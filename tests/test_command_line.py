@@ -178,3 +178,17 @@ def test_check_tells_the_first_mistake_of_each_file(make_gateway: GatewayFactory
         (gateway.folder / "policies" / file).write_text(text)
     told = json.loads(gateway.cli("check", "--json", check=False).stdout)
     assert {Path(one["file"]).name for one in told} == set(POLICY_MISTAKES)
+
+
+def test_check_warns_of_a_webhook_that_would_be_told_nothing(make_gateway: GatewayFactory) -> None:
+    webhook = {"name": "finops", "url": "http://127.0.0.1:9/ai", "secret": "${env:NO_SUCH_SECRET}"}
+    gateway = make_gateway(alerts={"webhooks": [webhook]})
+    said = gateway.cli("check").stdout
+    assert "warning: the webhook `finops` has no secret, and so it is told nothing; put one into" in said
+    assert gateway.cli("check", "--strict", check=False).returncode == 1
+
+
+def test_an_export_says_what_it_wrote_and_that_there_was_nothing(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway()
+    empty = gateway.cli("ledger", "export", "--month", "2020-10", "--out", "october.csv")
+    assert (empty.stdout, empty.stderr) == ("", "nothing was charged from 2020-10-01 to 2020-11-01\n")

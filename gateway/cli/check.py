@@ -7,8 +7,9 @@ from typing import Any
 from gateway.cli.arguments import Verbs, add_json, moment, verb
 from gateway.cli.output import print_json
 from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
-from gateway.config import missing_extras
+from gateway.config import Settings, missing_extras
 from gateway.drift import Finding, find_drift
+from gateway.drift.finding import Page
 from gateway.policyset import policy_problems, read_policies
 from gateway.stores.documents import DocumentError, Text
 
@@ -52,7 +53,22 @@ def _found(options: argparse.Namespace) -> list[Found]:
         return [*missing, *problems]
     now = time.time() if options.at is None else options.at
     config = None if settings is None else Text(_config(options), settings.file.read_bytes())
-    return [*missing, *find_drift(read_policies(folder, wiring), folder, now, wiring, config)]
+    silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
+    return [*missing, *find_drift(read_policies(folder, wiring), folder, now, wiring, config), *silent]
+
+
+def _silent(settings: Settings, page: Page) -> list[Finding]:
+    """Webhooks whose secret the environment does not hold: they are told nothing."""
+    return [
+        page.finding(
+            "webhook_without_secret",
+            ("alerts", "webhooks", number),
+            f"the webhook `{one.name}` has no secret, and so it is told nothing",
+            "put one into the environment: `whsec_` and the base64 of 24 to 64 random bytes",
+        )
+        for number, one in enumerate(settings.config.alerts.webhooks)
+        if not one.secret
+    ]
 
 
 def _config(options: argparse.Namespace) -> str:

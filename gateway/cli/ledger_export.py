@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
         period = _period(options)
         with focus_export(settings.ledger, maker, period) as export:
             _tell(export.left_out)
-            _write(export.rows, options.focus, out, parquet)
+            rows = Counted(export.rows)
+            _write(rows, options.focus, out, parquet)
+            _told(rows.count, period, out)
     except (ValueError, LedgerUnavailable, OSError) as error:
         return _wrong(str(error))
     return 1 if options.strict and export.left_out else 0
@@ -72,6 +74,27 @@ def _period(options: argparse.Namespace) -> Period:
         raise ValueError("a team is one of a tenant: give --tenant too")
     scope = {word: value for word in ("tenant", "team") if (value := getattr(options, word)) is not None}
     return Period(since, until or last_whole(options.by, datetime.now(UTC)), options.by, scope)
+
+
+class Counted:
+    """Rows, and how many have passed."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def _told(count: int, period: Period, out: Path | None) -> None:
+    """On standard error: standard output may be the export."""
+    if not count:
+        print(f"nothing was charged from {period.since:%Y-%m-%d} to {period.until:%Y-%m-%d}", file=sys.stderr)
+    elif out is not None:
+        print(f"{count:,} {'row' if count == 1 else 'rows'} in {out}", file=sys.stderr)
 
 
 def _write(rows: Iterable[Row], version: Version, out: Path | None, parquet: bool) -> None:

@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if not done.persons:
         where = "" if options.tenant is None else f" in tenant `{options.tenant}`"
-        print(f"error: the ledger knows nobody of this name{where}", file=sys.stderr)
+        said = f"the ledger knows nobody of this name{where}; `gateway usage --by user` shows the names as they are"
+        print(f"error: {said}", file=sys.stderr)
         return 1
     _note(settings, done, clock)
     if options.json:
@@ -78,8 +79,9 @@ def _print(settings: Settings, done: Forgotten) -> None:
     left = [*sorted(journal.glob("*.jnl")), *sorted((journal / "quarantine").glob("*"))]
     if left:
         seconds = settings.config.journal.segment_s
+        files = "1 file" if len(left) == 1 else f"{len(left)} files"
         print(
-            f"{len(left)} files below {journal} may still hold the name: segments go by themselves when they are full "
+            f"{files} below {journal} may still hold the name: segments go by themselves when they are full "
             f"or {seconds:g} s old and another call comes; what is in quarantine/ is for you to remove"
         )
     print("stored responses (responses.db) are kept by tenant, not by user: they go when they expire")

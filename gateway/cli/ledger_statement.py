@@ -59,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
             written.all(reader, found, options.out)
     except (LedgerUnavailable, OSError) as error:
         return _wrong(str(error))
-    print(f"{len(found)} statements in {options.out}, and {options.out / 'index.html'}")
+    statements = "1 statement" if len(found) == 1 else f"{len(found)} statements"
+    nothing = "" if found else f"; no team has a call in {written.month.first:%Y-%m}"
+    print(f"{statements} in {options.out}, and {options.out / 'index.html'}{nothing}")
     return 0
 
 

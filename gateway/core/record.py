@@ -9,6 +9,8 @@ from gateway.core.usage import UnixNs, Usage, Whole
 
 Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
 
+_LIMITS_CODES = ("request_exceeds_limit", "model_unpriced")  # of pipeline/limit_refusals.py
+
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes.
@@ -78,3 +80,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     def is_policy_refusal(self) -> bool:
         """Whether access said no, and not a limit (429)."""
         return self.outcome == "refused" and self.blame == "policy" and self.status == 403
+
+    @property
+    def is_rule_refusal(self) -> bool:
+        """The same, without what a limit refused with 403 after a rule had allowed it."""
+        return self.is_policy_refusal and self.error_code not in _LIMITS_CODES

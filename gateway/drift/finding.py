@@ -22,6 +22,7 @@ Kind = Literal[
     "route_without_card",
     "route_refused",
     "raise_over",
+    "webhook_without_secret",
 ]
 DAY_S = 86_400
 

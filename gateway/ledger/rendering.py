@@ -69,7 +69,7 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
         MissingParquet: pyarrow is not installed; the message says how to.
     """
     if find_spec("pyarrow") is None:
-        raise MissingParquet("Parquet needs pyarrow; install it with: pip install 'llm-gateway[parquet]'")
+        raise MissingParquet("Parquet needs the extra `parquet`: pip install '.[parquet]' in the gateway's folder")
     import pyarrow  # an extra: not everybody has it
     from pyarrow import parquet
 

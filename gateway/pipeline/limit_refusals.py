@@ -62,6 +62,8 @@ def refused(refusal: Refusal, now: float) -> Fault:
         return Overloaded(said, code="limits_unavailable", headers=headers, details=details)
     reached = f"limit `{bound.limit_id}` reached: {shown(bound)} {words(bound)} for {scope_text(bound)}; "
     reached += f"{shown(bound, refusal.current)} in use"
+    if refusal.current < bound.maximum:
+        reached += ", and this call may need more than is left: ask for less with `max_tokens`"
     if bound.dimension == "cost":
         said = f"{reached}; it has room again at {details['resets_at']}, or once it has been raised"
         return BudgetExhausted(said, headers={**headers, "x-should-retry": "false"}, details=details)

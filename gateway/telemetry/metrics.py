@@ -121,7 +121,7 @@ class Metrics:
         if record.outcome == "refused":
             why = (series.key[0], series.key[1], record.error_code)
             self._refusals[why] = self._refusals.get(why, 0) + 1
-            if record.is_policy_refusal:
+            if record.is_rule_refusal:
                 _count(self._refused_by, record.rule_id)
         if record.would_deny:
             for rule in record.would_deny.split():

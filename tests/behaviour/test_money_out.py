@@ -127,7 +127,7 @@ async def test_parquet_on_the_command_line(place: Place, tmp_path: Path) -> None
 async def test_statements_of_all_teams_make_a_folder(place: Place, tmp_path: Path) -> None:
     out = tmp_path / "statements"
     done = await asyncio.to_thread(place.gateway.cli, "ledger", "statement", "--month", place.month, "--out", str(out))
-    assert "1 statements" in done.stdout
+    assert "1 statement in" in done.stdout
     page = (out / "acme" / "team-a.html").read_text()
     assert "exactly 0.002" in page
     assert "1 call without a known price" in page

@@ -325,6 +325,12 @@ def test_the_highest_threshold_that_is_reached_is_told(used: int, threshold: int
     assert (None if found is None else found.data["threshold_percent"]) == threshold
 
 
+def test_a_small_budget_is_told_in_all_its_places() -> None:
+    told = reached(level(2_380, maximum_nano=3_000), (50,), "USD", NOW)
+    assert told is not None
+    assert "(0.000002380 of 0.000003000 USD, until" in told.text
+
+
 async def test_each_threshold_is_told_once_a_period(bench: Bench, tmp_path: Path) -> None:
     used = [0]
     period = dict(MONTH)

@@ -55,6 +55,14 @@ def test_an_export(place: Place) -> None:
     assert "user_0123" not in {row["x_CredentialId"] for row in rows}
 
 
+def test_what_another_price_book_is_tried_on(place: Place) -> None:
+    made = filled(place)
+    found = list(bought(where(place), OCTOBER, WINTER))
+    billed_attempts = [one for record in made for one in record.attempts if one.pricing != "none"]
+    assert len(found) == len(billed_attempts) > 0
+    assert sum(one.attempt.cost_nano or 0 for one in found) == sum(one.cost_nano or 0 for one in billed_attempts)
+
+
 def test_a_team_alone(place: Place) -> None:
     made = filled(place)
     of = [one for one in made if (one.tenant, one.team) == ("shop", "risk")]

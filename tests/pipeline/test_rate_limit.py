@@ -214,6 +214,7 @@ async def test_refusals_say_which_limit_whose_how_full_and_until_when() -> None:
     assert {name: spent.value.details[name] for name in ("scope", "maximum", "current", "resets_at")} == {
         "scope": "team t/a", "maximum": "0.000000120", "current": "0.000000030", "resets_at": "2027-01-16T00:00:00Z",
     }  # fmt: skip
+    assert "0.000000030 in use, and this call may need more than is left" in str(spent.value)
     with pytest.raises(NotAllowed) as never:
         await site.begin(max_tokens=500)
     assert (never.value.code, never.value.details["needed"]) == ("request_exceeds_limit", "0.000000501")

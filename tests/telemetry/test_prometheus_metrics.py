@@ -84,6 +84,7 @@ def test_what_policy_refused_and_would_have_refused_is_counted_by_rule(record: R
     metrics.record_closed(record(**refused, rule_id="no-secrets"), known_model=True)
     metrics.record_closed(record(**refused, rule_id=""), known_model=False)
     metrics.record_closed(record(**{**refused, "status": 429}, rule_id="a-limit"), known_model=True)
+    metrics.record_closed(record(**refused, rule_id="allows", error_code="request_exceeds_limit"), known_model=True)
     metrics.record_closed(record(would_deny="watched other"), known_model=True)
     metrics.record_closed(record(**refused, rule_id="no-secrets", would_deny="watched"), known_model=True)
     for _ in range(2):  # what was handed over once is not handed over again

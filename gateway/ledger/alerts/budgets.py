@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from gateway.core.money import decimal_text
-from gateway.ledger.alerts.events import Event, moment, shown
+from gateway.ledger.alerts.events import Event, amount, moment, shown
 
 
 class BudgetLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: f
         _key(level, threshold),
         now,
         f"budget {level.limit}: {threshold} % of {level.figure} is used for {whose} "
-        f"({used[:-5]} of {maximum[:-5]} {currency}, until {moment(level.until)})",
+        f"({amount(level.used_nano)} of {amount(level.maximum_nano)} {currency}, until {moment(level.until)})",
         {
             "limit": level.limit,
             "figure": level.figure,

@@ -7,6 +7,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.money import NANO, decimal_text
+
+_FOUR_PLACES = NANO // 10_000
+
 
 class Event(msgspec.Struct, frozen=True):
     """Attributes:
@@ -40,6 +44,12 @@ def id_of(key: str) -> str:
 
 def moment(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def amount(nano: int) -> str:
+    """Money in a line that people read: four places, nine where four would show nothing of it."""
+    text = decimal_text(nano)
+    return text[:-5] if abs(nano) >= _FOUR_PLACES or not nano else text
 
 
 def shown(text: str) -> str:

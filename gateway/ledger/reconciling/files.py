@@ -34,7 +34,8 @@ def read_export(path: Path) -> Export:
         if data.startswith(_GZIP):
             data = gzip.decompress(data)
     except (OSError, EOFError) as error:
-        raise ExportError(f"{path}: it cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise ExportError(f"{path}: it cannot be read: {why}") from None
     name = str(path)
     if data.startswith(_PARQUET):
         export = _of_table(name, *_parquet(name, data))
@@ -144,7 +145,9 @@ def _of_table(name: str, names: Sequence[str], rows: Sequence[tuple[int, Row]]) 
 
 def _parquet(name: str, data: bytes) -> tuple[list[str], list[tuple[int, Row]]]:
     if find_spec("pyarrow") is None:
-        raise ExportError(f"{name}: it is Parquet; install the extra: pip install 'llm-gateway[parquet]'")
+        raise ExportError(
+            f"{name}: it is Parquet, which needs the extra `parquet`: pip install '.[parquet]' in the gateway's folder"
+        )
     arrow: Any = import_module("pyarrow")
     parquet: Any = import_module("pyarrow.parquet")
     try:
