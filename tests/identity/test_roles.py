@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from gateway.config import read_config
 from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.focus import FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import PastDeps
+from gateway.edge.admin.usage import UsageDeps
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.identity.roles import ROLES, Operator, role_named, roles_with
@@ -26,7 +28,9 @@ from tests.identity.issuing import provider
 
 KEYS: dict[str, Any] = {role: f"gwo-{role}-{'x' * 16}" for role in ROLES}
 # What each role may call; written out, so that a slip in the table of roles or of rows is seen here.
-VIEWER = {"list_tenants", "list_models", "list_limits", "usage", "status"}
+VIEWER = {
+    *("list_tenants", "list_models", "list_limits", "usage", "usage_focus", "list_calls", "get_call", "status"),
+}
 MAY = {
     "viewer": VIEWER,
     "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
@@ -61,9 +65,10 @@ def deps(store: KeyStore) -> AdminDeps:
         declared=lambda tenant, team: True,
         tenants=list,
         models=list,
-        usage=lambda *_: [],
+        usage=UsageDeps((), (), lambda *_: [], lambda *_: [], lambda asked: {"id": asked}),
         explain=lambda asked: {"asked": asked.model},
         past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
+        focus=lambda asked: FocusCsv(iter([asked.since.encode()]), 0),
         limits=no_limits,
         status=dict,
     )
@@ -100,7 +105,7 @@ async def test_every_row_answers_every_role_as_the_table_says(
         answer = await client.request(
             row.method,
             row.path.replace("{id}", info.id),
-            params={param.name: "x" for param in row.query if param.required},
+            params={param.name: "2026-01-01" for param in row.query if param.required},
             json=BODIES.get(row.id),
             headers={"authorization": f"Bearer {KEYS[role]}"},
         )
