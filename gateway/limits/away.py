@@ -1,6 +1,5 @@
 """What holds while Redis is away: this worker's part of a limit, nothing, or anything, as each limit says."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -32,7 +31,7 @@ class LocalShare:
         owed: by bound's key: the bound and what was used of it here since Redis went away.
     """
 
-    def __init__(self, local: LocalCounters, workers: int, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, local: LocalCounters, workers: int, now: Callable[[], float]) -> None:
         self._local = local
         self._now = now
         self._known: dict[str, tuple[int, float]] = {}
@@ -45,9 +44,6 @@ class LocalShare:
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[bound.key] = (used, self._now() + reset_s)
-
-    def knows(self, bound: Bound) -> bool:
-        return bound.key in self._known
 
     def went_away(self) -> None:
         """What is used of a calendar period from now on is a part of what is left now."""

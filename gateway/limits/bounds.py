@@ -10,9 +10,6 @@ from typing import Literal, Protocol
 import msgspec
 
 Dimension = Literal["requests", "input_tokens", "output_tokens", "tokens", "cost", "concurrent_requests"]
-DIMENSIONS: tuple[Dimension, ...] = (
-    *("requests", "input_tokens", "output_tokens", "tokens", "cost", "concurrent_requests"),
-)
 # What a limit does when it is reached: refuses; lets pass and says so; keeps the call waiting for a while first.
 OnExceeded = Literal["refuse", "warn", "queue"]
 # What holds while the store that replicas share is away: this process's part of the limit; nothing; anything.

@@ -37,7 +37,6 @@ class LocalHold:
     """A reservation here: what was taken of each bound, and where it lies."""
 
     __slots__ = (
-        "__weakref__",
         "amounts",
         "bounds",
         "counters",
@@ -69,12 +68,10 @@ class LocalCounters:
         maximum: of counters kept at once.
 
     Attributes:
-        share: by how many every maximum is divided; set by who keeps several processes below one limit.
         lost: reservations that ran out.
     """
 
     def __init__(self, clock: Clock, *, hold_s: float = HOLD_S, maximum: int = MAX_COUNTERS) -> None:
-        self.share = 1
         self.lost = 0
         self.time: Callable[[], float] = SteadyTime(clock)
         self._counters: dict[str, Counter] = {}
@@ -99,7 +96,6 @@ class LocalCounters:
         now = self.time()
         if now >= self._sweep_at:
             self._sweep(now)
-        bounds = self._divided(bounds)
         counters: list[Counter] = []
         amounts: list[int] = []
         warned: list[Bound] = []
@@ -141,7 +137,7 @@ class LocalCounters:
 
     async def levels(self, bounds: Sequence[Bound]) -> Sequence[Level]:
         now = self.time()
-        return [_level(bound, self._seen(bound, now), now) for bound in self._divided(bounds)]
+        return [_level(bound, self._seen(bound, now), now) for bound in bounds]
 
     def seed(self, seeds: Iterable[tuple[Bound, float, int]], since: float) -> None:
         """Count what was used before this process counted: (bound, Unix seconds, amount) each.
@@ -154,11 +150,6 @@ class LocalCounters:
             counter = self._counter(bound, now)
             if counter.born >= since:
                 counter.counted.seed(at, amount)
-
-    def _divided(self, bounds: Sequence[Bound]) -> Sequence[Bound]:
-        if self.share == 1:
-            return bounds
-        return [msgspec.structs.replace(bound, maximum=max(1, bound.maximum // self.share)) for bound in bounds]
 
     def _counter(self, bound: Bound, now: float) -> Counter:
         counter = self._counters.get(bound.key)

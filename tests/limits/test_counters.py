@@ -204,14 +204,6 @@ def test_a_hold_that_nobody_settles_runs_out_and_is_still_counted_if_it_ends_aft
     assert used(counters, budget, at_once) == [71, 0]
 
 
-def test_a_share_of_every_limit_while_others_count_beside() -> None:
-    counters, limit = LocalCounters(TwoClocks()), bound(10)
-    counters.share = 4
-    assert [isinstance(counters.decide([limit], Need()), LocalHold) for _ in range(4)] == [True, True, False, False]
-    counters.share = 1
-    assert isinstance(counters.decide([limit], Need()), LocalHold)
-
-
 def test_what_only_warns_lets_pass_and_says_so() -> None:
     counters, soft = LocalCounters(TwoClocks()), bound(1, on_exceeded="warn")
     assert [list(hold.warned) for hold in (counters.decide([soft], Need()) for _ in range(3)) if isinstance(hold, LocalHold)] == [
