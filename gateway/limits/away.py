@@ -58,8 +58,8 @@ class LocalShare:
         local = self._local.decide([self._part(bound) for bound in shared], need)
         if isinstance(local, Refusal):
             return local
-        levels = {level.bound.limit_id + level.bound.name: level for level in local.levels}
-        counted = [levels.get(bound.limit_id + bound.name) or self._level(bound) for bound in bounds]
+        levels = iter(local.levels)
+        counted = [next(levels) if bound.on_store_failure == "local_share" else self._level(bound) for bound in bounds]
         owed = [bound for bound in bounds if bound.span.kind == "calendar"]
         return AwayHold(local, counted, local.warned, owed)
 

@@ -108,6 +108,15 @@ async def test_redis_may_be_away_when_a_worker_starts(tmp_path: Path, redis_coun
         server.kill()
 
 
+async def test_each_counter_of_one_limit_is_told_of_for_itself(redis_counters: MakeCounters) -> None:
+    counters = await redis_counters(f"redis://127.0.0.1:{free_port()}", timeout_ms=TIMEOUT_MS)
+    large, small = (bound("requests", MINUTE, 9, scope=group) for group in ("large", "small"))
+    await counters.reserve((small,), ONE)
+    hold = await counters.reserve((large, small), ONE)
+    assert not isinstance(hold, Refusal)
+    assert [(level.bound.key, level.used) for level in hold.levels] == [(large.key, 1), (small.key, 2)]
+
+
 async def test_workers_share_a_limit_by_how_many_there_were(
     own_redis: RedisServer, redis_counters: MakeCounters
 ) -> None:
