@@ -52,9 +52,9 @@ def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
     """By dimension, the bound that has least left."""
     found: dict[str, Level] = {}
     for level in levels:
-        dimension = level.bound.dimension
-        if dimension not in found or level.remaining < found[dimension].remaining:
-            found[dimension] = level
+        known = found.get(level.bound.dimension)
+        if known is None or level.remaining < known.remaining:
+            found[level.bound.dimension] = level
     return found
 
 

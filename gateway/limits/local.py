@@ -48,15 +48,17 @@ class LocalHold:
         "warned",
     )
 
-    def __init__(self, bounds: Sequence[Bound], counters: list[Counter], amounts: list[int], due: float) -> None:
+    def __init__(
+        self, bounds: Sequence[Bound], counters: list[Counter], amounts: list[int], warned: list[Bound], due: float
+    ) -> None:
         self.bounds = bounds
         self.counters = counters
         self.amounts = amounts
-        self.places = [counter.counted.place for counter in counters]
+        self.warned: Sequence[Bound] = warned
         self.due = due
         self.expired = self.settled = False
-        self.levels: Sequence[Level] = ()
-        self.warned: Sequence[Bound] = ()
+        self.places: list[float] = []
+        self.levels: list[Level] = []
 
 
 class LocalCounters:
@@ -98,6 +100,7 @@ class LocalCounters:
             self._sweep(now)
         counters: list[Counter] = []
         amounts: list[int] = []
+        before: list[float] = []
         warned: list[Bound] = []
         refused: Refusal | None = None
         known, amount_of = self._counters.get, need.amounts()
@@ -108,8 +111,8 @@ class LocalCounters:
                 counter = self._counter(bound, now)
             else:
                 counter.touched = now
-            amount = amount_of[bound.dimension]
-            if amount and (used := counter.counted.used(now)) + amount > bound.maximum:
+            amount, used = amount_of[bound.dimension], counter.counted.used(now)
+            if amount and used + amount > bound.maximum:
                 if bound.on_exceeded == "warn":
                     warned.append(bound)
                 else:
@@ -117,13 +120,18 @@ class LocalCounters:
                     refused = weightier(refused, Refusal(bound, math.ceil(used), wait_s))
             counters.append(counter)
             amounts.append(amount)
+            before.append(used)
         if refused is not None:
-            return msgspec.structs.replace(refused, levels=_levels(bounds, counters, now))
-        hold = LocalHold(bounds, counters, amounts, now + self._hold_s)
-        for counter, place, amount in zip(counters, hold.places, amounts, strict=True):
-            counter.counted.add(place, amount)
+            levels = [_level(bound, counter, now) for bound, counter in zip(bounds, counters, strict=True)]
+            return msgspec.structs.replace(refused, levels=levels)
+        hold = LocalHold(bounds, counters, amounts, warned, now + self._hold_s)
+        places, levels = hold.places, hold.levels
+        for bound, counter, amount, used in zip(bounds, counters, amounts, before, strict=True):
+            here = counter.counted
+            places.append(place := here.place)
+            here.add(place, amount)
             counter.open += 1
-        hold.levels, hold.warned = _levels(bounds, counters, now), warned
+            levels.append(Level(bound, math.ceil(used + amount), here.reset_s(now)))
         self._open.add(hold)
         return hold
 
@@ -207,10 +215,6 @@ def weightier(one: Refusal | None, other: Refusal) -> Refusal:
     if one is None:
         return other
     return max(one, other, key=lambda refusal: (refusal.bound.on_exceeded != "queue", refusal.retry_after_s))
-
-
-def _levels(bounds: Sequence[Bound], counters: Sequence[Counter], now: float) -> list[Level]:
-    return [_level(bound, counter, now) for bound, counter in zip(bounds, counters, strict=True)]
 
 
 def _level(bound: Bound, counter: Counter, now: float) -> Level:

@@ -40,7 +40,8 @@ class Waiting:
 
         A cancelled caller leaves the line, and has reserved nothing.
         """
-        ahead = next((bound for bound in bounds if bound.queue_s and bound.key in self._lines), None)
+        lines = self._lines
+        ahead = next((bound for bound in bounds if bound.queue_s and bound.key in lines), None) if lines else None
         if ahead is None:
             found = await self._counters.reserve(bounds, need)
             if not isinstance(found, Refusal) or not found.bound.queue_s:

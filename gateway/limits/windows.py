@@ -109,7 +109,7 @@ class Sliding:
         return self.span.seconds if over > 0 else waited
 
     def reset_s(self, now: float) -> float:
-        return max(0.0, (self.place + len(self.buckets)) * self.slice_s - now)
+        return self.ends + self.span.seconds - now
 
 
 class Calendar:
@@ -143,7 +143,7 @@ class Calendar:
         return 0.0 if self.amount + amount <= limit else max(0.0, self.ends - now)
 
     def reset_s(self, now: float) -> float:
-        return max(0.0, self.ends - now)
+        return self.ends - now
 
 
 class UnderWay:
