@@ -10,7 +10,7 @@ from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.identity.keystore import KeyInfo
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level
-from gateway.limits.headers import moment, shown
+from gateway.limits.headers import moment, told
 from gateway.limits.matching import Asked
 from gateway.limits.rules import Limit, LimitPolicy
 from gateway.policyfeed import PolicyFeed
@@ -91,17 +91,13 @@ def _bounds(
 
 def _shown(level: Level, now: float) -> LimitLevel:
     bound = level.bound
-
-    def amount(units: int) -> int | str:
-        return shown(bound, units) if bound.dimension == "cost" else units
-
     return LimitLevel(
         limit=bound.limit_id,
         dimension=bound.name,
         scope=dict(bound.scope),
-        maximum=amount(bound.maximum),
-        used=amount(level.used),
-        remaining=amount(level.remaining),
+        maximum=told(bound, bound.maximum),
+        used=told(bound, level.used),
+        remaining=told(bound, level.remaining),
         share=float(round(Decimal(level.used) / bound.maximum, 4)),
         on_exceeded=bound.on_exceeded,
         resets_at=None if bound.span.kind == "now" else moment(now + level.reset_s),

@@ -78,6 +78,11 @@ def shown(bound: Bound, amount: int | None = None) -> str:
     return decimal_text(amount) if bound.dimension == "cost" else str(amount)
 
 
+def told(bound: Bound, amount: int) -> int | str:
+    """The same in JSON: money as decimal text, because a float would not be exact."""
+    return shown(bound, amount) if bound.dimension == "cost" else amount
+
+
 def scope_text(bound: Bound) -> str:
     return ", ".join(f"{word} {value or '(none)'}" for word, value in bound.scope) or "everybody"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gateway.core.faults import BudgetExhausted, Fault, NotAllowed, Overloaded, RateLimited
 from gateway.core.target import Target
 from gateway.limits.bounds import Bound, Need, Refusal
-from gateway.limits.headers import moment, scope_text, shown, words
+from gateway.limits.headers import moment, scope_text, shown, told, words
 
 # Of these a call always needs one, and every limit has room for one.
 _ONE_EACH = ("requests", "concurrent_requests")
@@ -32,8 +32,8 @@ def refuse_what_never_fits(bounds: Sequence[Bound], need: Need) -> None:
                     "limit": bound.limit_id,
                     "dimension": bound.name,
                     "scope": scope_text(bound),
-                    "needed": _amount(bound, needed),
-                    "maximum": _amount(bound, bound.maximum),
+                    "needed": told(bound, needed),
+                    "maximum": told(bound, bound.maximum),
                 },
             )
 
@@ -53,8 +53,8 @@ def refused(refusal: Refusal, now: float) -> Fault:
         "limit": bound.limit_id,
         "dimension": bound.name,
         "scope": scope_text(bound),
-        "maximum": _amount(bound, bound.maximum),
-        "current": _amount(bound, refusal.current),
+        "maximum": told(bound, bound.maximum),
+        "current": told(bound, refusal.current),
         "resets_at": moment(now + wait_s),
     }
     if refusal.store_away:
@@ -79,8 +79,3 @@ def unpriced(bound: Bound, target: Target) -> NotAllowed:
         param="model",
         details={"limit": bound.limit_id, "dimension": bound.name, "scope": scope_text(bound)},
     )
-
-
-def _amount(bound: Bound, amount: int) -> int | str:
-    """Money as decimal text: a float would not be exact."""
-    return shown(bound, amount) if bound.dimension == "cost" else amount
