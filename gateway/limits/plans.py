@@ -16,7 +16,7 @@ import msgspec
 from gateway.limits.bounds import Bound, Need, Span
 from gateway.limits.periods import period_of
 from gateway.stores.redis_link import Script
-from gateway.stores.redis_wire import packed_word
+from gateway.stores.redis_wire import pack
 
 SCRIPTS = ("reserve", "settle", "adjust", "renew", "seed", "beat")
 MAX_REMEMBERED = 50_000
@@ -38,8 +38,7 @@ def load_scripts() -> Mapping[str, Script]:
 
 def evalsha(script: Script, keys: Sequence[bytes], *fixed: bytes, more: int = 0) -> bytes:
     """The command, or its head if `more` packed words follow."""
-    words = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *fixed)
-    return b"*%d\r\n" % (len(words) + more) + b"".join(map(packed_word, words))
+    return pack(b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *fixed, more=more)
 
 
 def starts_ms(span: Span, now: float) -> tuple[int, int, int, int]:

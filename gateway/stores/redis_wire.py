@@ -11,9 +11,9 @@ LOST: Final = object()
 Done = Callable[[Any], None]
 
 
-def pack(*words: bytes) -> bytes:
-    """A command in RESP."""
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+def pack(*words: bytes, more: int = 0) -> bytes:
+    """A command in RESP, or its head if `more` packed words follow."""
+    return b"*%d\r\n" % (len(words) + more) + b"".join(map(packed_word, words))
 
 
 def packed_word(word: bytes) -> bytes:
