@@ -56,8 +56,8 @@ def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool
     # Corrections first: the row of an hour goes when no call is left in it.
     moved = [
         row
-        for query in ("decisions_adjusted", "decisions_affected")
-        for row in ledger.rows(ledger.queries[query].format(affected=affected), names)
+        for query in ("inputs_of_adjustments", "inputs_of_calls")
+        for row in ledger.rows(ledger.queries[query].format(condition=affected), names)
     ]
     tagged = _forget_tags(ledger, ids, now_ns) if tags else 0
     calls = ledger.run(ledger.queries["forget_in_calls"].format(affected=affected), names)

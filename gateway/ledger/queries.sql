@@ -345,6 +345,7 @@ WHERE true {filters};
 
 -- name: inputs_of_calls
 SELECT
+    started_ns / 3600000000000 AS hour,
     tenant, team, key_id, facts, data_class, operation, model, attributes,
     count(*)                                                                AS calls,
     count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
@@ -356,8 +357,8 @@ SELECT
                                                                             AS output_tokens,
     max(started_ns)                                                         AS last_ns
 FROM calls
-WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
-GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
+WHERE {condition}
+GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: hours_counted
 SELECT hour FROM decision_hours WHERE hour >= :first GROUP BY hour;
@@ -568,21 +569,6 @@ WHERE person <> 0 AND person NOT IN ({persons}) AND substr(key_id, 1, 5) IN ('us
 -- name: affected_by_erasure
 ((person IN ({persons}) AND substr(key_id, 1, 5) IN ('user_', 'cert_')) OR key_id IN ({keys}));
 
--- name: decisions_affected
-SELECT
-    started_ns / 3600000000000 AS hour,
-    tenant, team, key_id, facts, data_class, operation, model, attributes,
-    count(*)                                                                AS calls,
-    count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
-    coalesce(sum(cost_nano), 0)                                             AS cost_nano,
-    count(*) FILTER (WHERE pricing = 'unpriced')                            AS unpriced,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens)                         AS input_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
-    max(started_ns)                                                         AS last_ns
-FROM calls WHERE {affected}
-GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
-
 -- name: forget_in_calls
 UPDATE calls SET key_id = 'forgotten', facts = '' WHERE {affected};
 
@@ -704,17 +690,6 @@ WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after AND 
 
 -- name: inputs_of_adjustments
 SELECT
-    tenant, team, key_id, facts, data_class, operation, model, attributes,
-    0 AS calls, 0 AS refused,
-    coalesce(sum(adjustments.nano), 0)     AS cost_nano,
-    coalesce(sum(adjustments.unpriced), 0) AS unpriced,
-    0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
-FROM adjustments JOIN calls ON calls.id = adjustments.call
-WHERE adjustments.served = 1 AND booked_ns >= :since_ns AND booked_ns < :until_ns {filters}
-GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
-
--- name: decisions_adjusted
-SELECT
     booked_ns / 3600000000000 AS hour,
     tenant, team, key_id, facts, data_class, operation, model, attributes,
     0 AS calls, 0 AS refused,
@@ -722,7 +697,7 @@ SELECT
     coalesce(sum(adjustments.unpriced), 0) AS unpriced,
     0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
 FROM adjustments JOIN calls ON calls.id = adjustments.call
-WHERE adjustments.served = 1 AND {affected}
+WHERE adjustments.served = 1 AND {condition}
 GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: charges_of_adjustments
