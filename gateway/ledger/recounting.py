@@ -8,7 +8,7 @@ from gateway.ledger.adjusting.standing import LATE
 from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.slices import DAY_NS
 from gateway.ledger.sums import CHARGE_SUMS, DAY_HOURS, HOUR_NS, MOST, SKU, USAGE_INPUTS, USAGE_SUMS
-from gateway.ledger.verifying import Tally, expired_before
+from gateway.ledger.verifying import Tally, countable
 from gateway.stores.reading import Reader
 
 _OF_CHARGES = ("meter", "per", "rate", "list_rate")
@@ -25,11 +25,8 @@ def verify_sums(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
     """What is wrong with usage and charges by hour and day since then. Hours whose calls may have been dropped,
     because they were old, are left out: nothing is left to count."""
     yield from _digests(reader)
-    expired = expired_before(reader)
-    first = -(-max(since_ns, expired) // HOUR_NS)
+    first, orphans = countable(reader, since_ns)
     bounds = {"first": first, "first_ns": first * HOUR_NS}
-    # Of corrections of calls that were dropped since, nothing is left to count either.
-    orphans = {row["hour"] for row in reader.rows(reader.queries["hours_of_orphans"])} if expired else set[int]()
     for row in reader.rows(reader.queries["hours_to_verify"], bounds):
         if row["hour"] in orphans:
             continue

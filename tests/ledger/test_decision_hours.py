@@ -23,8 +23,9 @@ from gateway.ledger import decisions, rollup
 from gateway.ledger.decisions import of_calls_of_period, verify_decisions
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.rollup import HOUR_NS, INPUTS
+from gateway.ledger.rollup import INPUTS
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
+from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.verifying import said
 
 
