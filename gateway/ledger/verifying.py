@@ -20,7 +20,7 @@ import msgspec
 from gateway.ledger.adjusting.checking import corrections_of_link, corrections_outside
 from gateway.ledger.chain import CHAIN_BITS, link_digest
 from gateway.ledger.months import first_id
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
+from gateway.ledger.rows import seal_of_stored
 from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.writing import WRITER
 from gateway.stores.reading import Reader
@@ -149,12 +149,7 @@ def _verify_link(
         own, owed = attempts[call["id"]], charges[call["id"]]
         tally.attempts += len(own)
         tally.charges += len(owed)
-        found = seal_of(
-            [call[name] for name in CALL_COLUMNS],
-            [[row[name] for name in ATTEMPT_COLUMNS] for row in own],
-            [[row[name] for name in CHARGE_COLUMNS] for row in owed],
-        )
-        if found != resealed.get(call["id"], bytes(call["seal"] or b"")):
+        if seal_of_stored(call, own, owed) != resealed.get(call["id"], bytes(call["seal"] or b"")):
             yield f"call {call['id']}: it, its attempts or its charges were changed after they were written"
         yield from _money(call, own, owed)
     if link["calls"] != len(calls):
