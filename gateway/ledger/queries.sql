@@ -193,7 +193,7 @@ SELECT segment, offset FROM journal_offsets;
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
 
--- name: usage_of_hours
+-- name: usage_of_sums
 SELECT
     {columns}
     sum(calls)                 AS calls,
@@ -226,45 +226,8 @@ SELECT
     sum(unpriced)              AS unpriced,
     sum(estimated)             AS estimated,
     sum(inconsistent)          AS inconsistent
-FROM usage_hours {inputs}
-WHERE hour >= :first AND hour < :after {filters}
-{group_by};
-
--- name: usage_of_days
-SELECT
-    {columns}
-    sum(calls)                 AS calls,
-    sum(completed)             AS completed,
-    sum(refused)               AS refused,
-    sum(failed)                AS failed,
-    sum(cancelled)             AS cancelled,
-    sum(interrupted)           AS interrupted,
-    sum(would_refuse)          AS would_refuse,
-    sum(input_tokens)          AS input_tokens,
-    sum(cached_input_tokens)   AS cached_input_tokens,
-    sum(cache_write_tokens)    AS cache_write_tokens,
-    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-    sum(input_audio_tokens)    AS input_audio_tokens,
-    sum(input_image_tokens)    AS input_image_tokens,
-    sum(output_tokens)         AS output_tokens,
-    sum(reasoning_tokens)      AS reasoning_tokens,
-    sum(output_audio_tokens)   AS output_audio_tokens,
-    sum(output_image_tokens)   AS output_image_tokens,
-    sum(images)                AS images,
-    sum(audio_ms)              AS audio_ms,
-    sum(characters)            AS characters,
-    sum(search_units)          AS search_units,
-    sum(web_searches)          AS web_searches,
-    sum(cached_audio_tokens)   AS cached_audio_tokens,
-    sum(file_searches)         AS file_searches,
-    sum(code_sessions)         AS code_sessions,
-    sum(cost_nano)             AS cost_nano,
-    sum(list_nano)             AS list_nano,
-    sum(unpriced)              AS unpriced,
-    sum(estimated)             AS estimated,
-    sum(inconsistent)          AS inconsistent
-FROM usage_days {inputs}
-WHERE day >= :first AND day < :after {filters}
+FROM {table} {inputs}
+WHERE {time} >= :first AND {time} < :after {filters}
 {group_by};
 
 -- name: usage_of_calls
@@ -466,32 +429,18 @@ FROM calls
 WHERE calls.started_ns >= :first AND calls.started_ns < :after {filters}
 {group_by};
 
--- name: charges_of_hours
+-- name: charges_of_sums
 SELECT
     {columns}
-    sum(charge_hours.charges)   AS charges,
-    sum(charge_hours.quantity)  AS quantity,
-    sum(charge_hours.nano)      AS nano,
-    sum(charge_hours.list_nano) AS list_nano,
-    sum(charge_hours.unpriced)  AS unpriced
-FROM charge_hours
-    JOIN usage_inputs ON usage_inputs.id = charge_hours.inputs
-    JOIN skus ON skus.id = charge_hours.sku
-WHERE charge_hours.hour >= :first AND charge_hours.hour < :after {filters}
-{group_by};
-
--- name: charges_of_days
-SELECT
-    {columns}
-    sum(charge_days.charges)   AS charges,
-    sum(charge_days.quantity)  AS quantity,
-    sum(charge_days.nano)      AS nano,
-    sum(charge_days.list_nano) AS list_nano,
-    sum(charge_days.unpriced)  AS unpriced
-FROM charge_days
-    JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
-    JOIN skus ON skus.id = charge_days.sku
-WHERE charge_days.day >= :first AND charge_days.day < :after {filters}
+    sum({table}.charges)   AS charges,
+    sum({table}.quantity)  AS quantity,
+    sum({table}.nano)      AS nano,
+    sum({table}.list_nano) AS list_nano,
+    sum({table}.unpriced)  AS unpriced
+FROM {table}
+    JOIN usage_inputs ON usage_inputs.id = {table}.inputs
+    JOIN skus ON skus.id = {table}.sku
+WHERE {table}.{time} >= :first AND {table}.{time} < :after {filters}
 {group_by};
 
 -- name: usage_days_of_hours
@@ -731,7 +680,7 @@ SELECT * FROM calls WHERE id = :id;
 -- name: person_of_id
 SELECT "user" FROM people WHERE id = :id;
 
--- name: spent_of_days
+-- name: spent_of_sums
 SELECT
     {columns}
     sum(calls) AS calls,
@@ -739,20 +688,8 @@ SELECT
         + input_image_tokens + cached_audio_tokens) AS input_tokens,
     sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
     sum(cost_nano) AS nano
-FROM usage_days JOIN usage_inputs ON usage_inputs.id = usage_days.inputs
-WHERE day >= :first AND day < :after AND target <> '' {filters}
-{group_by};
-
--- name: spent_of_hours
-SELECT
-    {columns}
-    sum(calls) AS calls,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens) AS input_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
-    sum(cost_nano) AS nano
-FROM usage_hours JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs
-WHERE hour >= :first AND hour < :after AND target <> '' {filters}
+FROM {table} JOIN usage_inputs ON usage_inputs.id = {table}.inputs
+WHERE {time} >= :first AND {time} < :after AND target <> '' {filters}
 {group_by};
 
 -- name: spent_of_calls
