@@ -110,7 +110,7 @@ class PostgresLedger:
     def offsets(self) -> dict[str, int]:
         with self._connected() as connection:
             self._begin(connection)
-            rows = run(connection, self._queries["all_offsets"], {"writer": self._writer_id}).fetchall()
+            rows = run(connection, self._queries["offsets_of_writer"], {"writer": self._writer_id}).fetchall()
             run(connection, "COMMIT")
         return dict(rows)
 

@@ -187,9 +187,6 @@ ON CONFLICT (hour, inputs) DO UPDATE SET
 INSERT INTO journal_offsets (segment, offset) VALUES (:segment, :offset)
 ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset;
 
--- name: all_offsets
-SELECT segment, offset FROM journal_offsets;
-
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
 
