@@ -23,7 +23,7 @@ from psycopg.adapt import Loader
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
-from gateway.stores.reading import StoreUnavailable
+from gateway.stores.reading import Reader, StoreUnavailable
 from gateway.stores.sqlite import named_queries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -182,8 +182,8 @@ class _WholeNumeric(Loader):
         return float(text) if "." in text else int(text)
 
 
-class PostgresReader:
-    """`with PostgresReader(url, options, package) as reader`: see `reading.Reader`."""
+class PostgresReader(Reader):
+    """`with PostgresReader(url, options, package) as reader`: what a `Reader` is."""
 
     kind = "postgres"
 
@@ -231,9 +231,6 @@ class PostgresReader:
                 if len(rows) < FETCHED_ROWS:
                     break
             cursor.execute(f"CLOSE {name}".encode())
-
-    def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        return next(self.rows(query, values), None)
 
     def has_table(self, name: str) -> bool:
         found = self.one("SELECT to_regclass(:name) IS NOT NULL AS found", {"name": name})
