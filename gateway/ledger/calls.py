@@ -1,6 +1,6 @@
 """Single calls, for support: a page of them, and one with its attempts and charges. Without content: there is none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,9 @@ def calls_page(
             condition += " AND (started_ns < :last_ns OR id < :last_id)"
             bounds["last_id"] = last_id
         query = reader.queries["calls_page"].format(filters=condition)
-        return [_shown(reader, row) for row in reader.rows(query, {**bounds, **values})]
+        rows = list(reader.rows(query, {**bounds, **values}))
+        users = _users(reader, {row["person"] for row in rows})
+        return [_shown(row, users) for row in rows]
 
 
 def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
@@ -64,7 +66,7 @@ def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
         adjusted = reader.rows(named_queries(PACKAGE)["adjustments_of_call"], {"call": id})
         adjustments = [{name: value for name, value in row.items() if name not in ("call", "seal")} for row in adjusted]
         shown = {"attempts": [_attempt(row, charges) for row in attempts], "adjustments": adjustments}
-        return {**_shown(reader, call), **shown}
+        return {**_shown(call, _users(reader, {call["person"]})), **shown}
 
 
 def _is_id(text: str) -> bool:
@@ -80,9 +82,16 @@ def _attempt(attempt: Row, charges: Sequence[Row]) -> Row:
     return {**shown, "served": bool(attempt["served"]), "charges": own}
 
 
-def _shown(reader: Reader, row: Mapping[str, Any]) -> Row:
-    person = row["person"]
-    found = reader.one(reader.queries["person_of_id"], {"id": person}) if person else None
-    user = "" if not person else f"{FORGOTTEN_PERSON}{person}" if found is None else found["user"]
+def _users(reader: Reader, persons: Collection[int]) -> dict[int, str]:
+    """Each asked for once, however many calls are theirs."""
+    users = {0: ""}
+    for person in persons:
+        if person:
+            found = reader.one(reader.queries["person_of_id"], {"id": person})
+            users[person] = f"{FORGOTTEN_PERSON}{person}" if found is None else found["user"]
+    return users
+
+
+def _shown(row: Mapping[str, Any], users: Mapping[int, str]) -> Row:
     shown = {name: value for name, value in row.items() if name not in _OWN}
-    return {**shown, "stream": bool(row["stream"]), "user": user}
+    return {**shown, "stream": bool(row["stream"]), "user": users[row["person"]]}

@@ -8,7 +8,7 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reports import people_for
-from gateway.ledger.slices import Part, parts
+from gateway.ledger.slices import Part, part_queries, parts
 from gateway.ledger.words import conditions, word_of
 from gateway.stores.reading import Reader
 
@@ -78,13 +78,12 @@ class _Costs:
         sku, charges = ("attempts", "charges") if part.unit == "calls" else ("skus", "skus")
         columns = [*self._columns, f"{sku}.account"]
         columns += [f"{sku}.served_model", f"{charges}.meter"] if self._items else []
-        # Roll-ups have in them what calls were corrected by.
-        for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
-            query = self._reader.queries[f"charges_of_{unit}"].format(
-                columns="".join(f"{name} AS c{place}, " for place, name in enumerate(columns)),
-                group_by="GROUP BY " + ", ".join(f"c{place}" for place in range(len(columns))),
-                filters=self._filter,
-            )
+        shape = {
+            "columns": "".join(f"{name} AS c{place}, " for place, name in enumerate(columns)),
+            "group_by": "GROUP BY " + ", ".join(f"c{place}" for place in range(len(columns))),
+            "filters": self._filter,
+        }
+        for query in part_queries(self._reader.queries, "charges", part.unit, **shape):
             yield from self._reader.rows(query, {"first": part.first, "after": part.after, **self._values})
 
     def _key(self, row: Mapping[str, Any]) -> tuple[str, ...] | None:

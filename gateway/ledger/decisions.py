@@ -10,12 +10,14 @@ import msgspec
 from gateway.core.traffic import Traffic
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.rollup import HOUR_NS, INPUTS, Texts, inputs_digest
+from gateway.ledger.rollup import INPUTS, Texts, inputs_digest
 from gateway.ledger.slices import period
+from gateway.ledger.sums import HOUR_NS, MOST
+from gateway.ledger.verifying import countable
 from gateway.stores.reading import Reader
 
 # What single calls say, and what they were corrected by.
-_OF_CALLS = ("inputs_of_calls", "inputs_of_adjustments")
+_OF_CALLS = (("inputs_of_calls", "started_ns"), ("inputs_of_adjustments", "booked_ns"))
 _SUMS = Traffic.__struct_fields__[len(INPUTS) :]
 
 
@@ -49,15 +51,24 @@ def decision_inputs(
         whole = reader.rows(
             reader.queries["inputs_of_hours"].format(filters=filters), {"first": first, "after": after, **wanted}
         )
+        of_calls = of_calls_of_period(reader.queries, filters)
         parts = (
-            reader.rows(reader.queries[name].format(filters=filters), {"since_ns": begin, "until_ns": end, **wanted})
+            reader.rows(query, {"since_ns": begin, "until_ns": end, **wanted})
             for begin, end in edges
             if begin < end
-            for name in _OF_CALLS
+            for query in of_calls
         )
         for row in chain(whole, *parts):
             _add(found, row)
     return sorted(found.values(), key=lambda row: (-row.calls, _texts_of(row)))
+
+
+def of_calls_of_period(queries: Mapping[str, str], filters: str = "") -> list[str]:
+    """The queries of what single calls say from `:since_ns` on and before `:until_ns`."""
+    return [
+        queries[name].format(condition=f"{time} >= :since_ns AND {time} < :until_ns{filters}")
+        for name, time in _OF_CALLS
+    ]
 
 
 def verify_decisions(reader: Reader, since_ns: int = 0) -> Iterator[str]:
@@ -69,15 +80,12 @@ def verify_decisions(reader: Reader, since_ns: int = 0) -> Iterator[str]:
         inputs[row["id"]] = texts = _texts(row)
         if bytes(row["digest"]) != inputs_digest(*texts):
             yield f"decision_inputs {row['id']}: its digest is not that of its texts"
-    expired = (reader.one(queries["expired_before_ns"]) or {}).get("expired_before_ns") or 0
-    first = -(-max(since_ns, expired) // HOUR_NS)
-    # Of corrections of calls that were dropped since, nothing is left to count.
-    orphans = {row["hour"] for row in reader.rows(queries["hours_of_orphans"])} if expired else set[int]()
+    first, orphans = countable(reader, since_ns)
     begin = {"first": first, "first_ns": first * HOUR_NS}
     hours = {row["hour"] for name in ("hours_counted", "hours_called") for row in reader.rows(queries[name], begin)}
-    of_calls = [queries[name].format(filters="") for name in _OF_CALLS]
+    of_calls = of_calls_of_period(queries)
     for hour in sorted(hours - orphans):
-        bounds = {"since_ns": hour * HOUR_NS, "until_ns": min((hour + 1) * HOUR_NS, 2**63 - 1)}
+        bounds = {"since_ns": hour * HOUR_NS, "until_ns": min((hour + 1) * HOUR_NS, MOST)}
         called: dict[Texts, dict[str, int]] = {}
         for query in of_calls:
             for row in reader.rows(query, bounds):

@@ -45,7 +45,7 @@ class Drainer:
     """`async with Drainer(…) as drainer`. Its store is used from one thread at a time.
 
     Attributes:
-        last: the latest round, for health and metrics.
+        last: the latest round.
     """
 
     def __init__(

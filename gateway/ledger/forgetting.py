@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.ledger.rollup import INPUTS, inputs_digest
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, FORGOTTEN, seal_of
+from gateway.ledger.rows import FORGOTTEN, seal_of_stored
 from gateway.ledger.sums import CHARGE_SUMS, USAGE_INPUTS, USAGE_SUMS
 from gateway.ledger.writing import Transaction, add_link, added_sums, interned, one
 
@@ -56,8 +56,8 @@ def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool
     # Corrections first: the row of an hour goes when no call is left in it.
     moved = [
         row
-        for query in ("decisions_adjusted", "decisions_affected")
-        for row in ledger.rows(ledger.queries[query].format(affected=affected), names)
+        for query in ("inputs_of_adjustments", "inputs_of_calls")
+        for row in ledger.rows(ledger.queries[query].format(condition=affected), names)
     ]
     tagged = _forget_tags(ledger, ids, now_ns) if tags else 0
     calls = ledger.run(ledger.queries["forget_in_calls"].format(affected=affected), names)
@@ -78,15 +78,8 @@ def _forget_tags(ledger: Transaction, persons: str, now_ns: int) -> int:
     seals: list[tuple[str, bytes]] = []
     for call in ledger.rows(ledger.queries["tagged_calls"].format(persons=persons)):
         call["tags"] = ""
-        attempts, charges = (
-            list(_rows(ledger, f"{what}_of_call", call=call["id"])) for what in ("attempts", "charges")
-        )
-        seal = seal_of(
-            [call[name] for name in CALL_COLUMNS],
-            [[row[name] for name in ATTEMPT_COLUMNS] for row in attempts],
-            [[row[name] for name in CHARGE_COLUMNS] for row in charges],
-        )
-        seals.append((call["id"], seal))
+        attempts, charges = (_rows(ledger, f"{what}_of_call", call=call["id"]) for what in ("attempts", "charges"))
+        seals.append((call["id"], seal_of_stored(call, attempts, charges)))
     if seals:
         link = add_link(ledger, [seal for _, seal in sorted(seals)], now_ns)
         for call_id, seal in seals:

@@ -18,7 +18,8 @@ import psycopg
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
-from gateway.ledger.chain import CHAIN_BITS, link_digest
+from gateway.ledger.chain import link_digest
+from gateway.ledger.connecting import bounds_of, chain_of, writer_id
 from gateway.ledger.copying import HEADER, TRAILER, Fields
 from gateway.ledger.encoding import SEALED_COLUMNS, Encoding, Pair, Sealed
 from gateway.ledger.interning import People
@@ -30,7 +31,6 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.totals import Counted, Totals
 from gateway.stores.postgres import (
     Connection,
-    PostgresOptions,
     answering_within,
     errors_named,
     place_of,
@@ -72,11 +72,7 @@ class PostgresLedger:
         assert options.url is not None, "asked for"
         self._options = options
         self._url = options.url
-        self._bounds = PostgresOptions(
-            connect_timeout_s=options.connect_timeout_s,
-            statement_timeout_s=options.statement_timeout_s,
-            silence_timeout_s=options.silence_timeout_s,
-        )
+        self._bounds = bounds_of(options, options.statement_timeout_s)
         self._writer = writer
         self._clock = clock or SystemClock()
         self._queries = postgres_queries(_PACKAGE)
@@ -114,7 +110,7 @@ class PostgresLedger:
     def offsets(self) -> dict[str, int]:
         with self._connected() as connection:
             self._begin(connection)
-            rows = run(connection, self._queries["all_offsets"], {"writer": self._writer_id}).fetchall()
+            rows = run(connection, self._queries["offsets_of_writer"], {"writer": self._writer_id}).fetchall()
             run(connection, "COMMIT")
         return dict(rows)
 
@@ -173,8 +169,7 @@ class PostgresLedger:
 
     def _begin(self, connection: Connection) -> _Held:
         """Begin a transaction that nobody else of this writer's name is in the middle of."""
-        first = self._writer_id << CHAIN_BITS
-        bounds = {"writer": self._writer_id, "first": first, "last": first + (1 << CHAIN_BITS) - 1}
+        chain = chain_of(self._writer_id)
         timeout_ms = int(self._bounds.statement_timeout_s * 1000)
         statements = (
             "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -182,15 +177,15 @@ class PostgresLedger:
             f"SET LOCAL statement_timeout = {timeout_ms}",
             f"SET LOCAL idle_in_transaction_session_timeout = {timeout_ms}",
             "SET LOCAL synchronous_commit = on",
-            self._queries["hold_writer"].format_map(bounds),
-            self._queries["last_link"].format_map(bounds),
+            self._queries["hold_writer"].format_map(chain),
+            self._queries["last_link"].format_map(chain),
             self._queries["last_erasure"],
         )
         cursor = run(connection, "; ".join(statements))
         held, last, erasures = [result.fetchone() for result in cursor.results() if result.description is not None]
         if held is None:
             raise StoreUnavailable(f"{place_of(self._url)}: this gateway's chain is gone; was an older state restored?")
-        seq, digest = last or (first, b"")
+        seq, digest = last or (chain["first"], b"")
         return _Held(seq + 1, digest, (erasures or (0,))[0])
 
     def _copy(self, connection: Connection, pairs: Sequence[Pair], link: int) -> tuple[list[Sealed], Counted]:
@@ -235,11 +230,7 @@ class PostgresLedger:
 
     def _open(self) -> Connection:
         self._connection = connection = connect_migrated(self._url, self._bounds, _PACKAGE)
-        name = {"name": self._writer}
-        run(connection, self._queries["add_writer"], name)
-        found = run(connection, self._queries["writer_id"], name).fetchone()
-        assert found is not None, "just added"
-        self._writer_id = found[0]
+        self._writer_id = writer_id(connection, self._queries, self._writer)
         return connection
 
     def _close(self) -> None:

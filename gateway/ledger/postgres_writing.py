@@ -4,15 +4,15 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gateway.ledger.chain import CHAIN_BITS
+from gateway.ledger.connecting import bounds_of, chain_of, writer_id
 from gateway.ledger.options import LedgerOptions
 from gateway.stores.postgres import (
     Connection,
-    PostgresOptions,
     changed,
     errors_named,
     in_psycopg,
     postgres_queries,
+    run,
     written,
 )
 from gateway.stores.postgres_migrating import connect_migrated
@@ -27,12 +27,7 @@ def postgres_transaction(options: LedgerOptions, writer: str) -> Generator["Post
     StoreUnavailable, MigrationError: the database cannot be used.
     """
     assert options.url is not None, "asked for"
-    bounds = PostgresOptions(
-        connect_timeout_s=options.connect_timeout_s,
-        statement_timeout_s=options.report_timeout_s,
-        silence_timeout_s=options.silence_timeout_s,
-    )
-    connection = connect_migrated(options.url, bounds, _PACKAGE)
+    connection = connect_migrated(options.url, bounds_of(options, options.report_timeout_s), _PACKAGE)
     try:
         with errors_named(options.url):
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -64,12 +59,7 @@ class PostgresTransaction:
             self._connection.execute(";\n".join(said).encode())
 
     def link_place(self) -> tuple[int, bytes]:
-        name = {"name": self._writer}
-        self._connection.execute(self.queries["add_writer"].encode(), name)
-        found = self._connection.execute(self.queries["writer_id"].encode(), name).fetchone()
-        assert found is not None, "just added"
-        first = found[0] << CHAIN_BITS
-        query = self.queries["last_link"].format(first=first, last=first + (1 << CHAIN_BITS) - 1)
-        last = self._connection.execute(query.encode()).fetchone()
-        seq, digest = last or (first, b"")
+        chain = chain_of(writer_id(self._connection, self.queries, self._writer))
+        last = run(self._connection, self.queries["last_link"].format_map(chain)).fetchone()
+        seq, digest = last or (chain["first"], b"")
         return seq + 1, digest

@@ -187,13 +187,10 @@ ON CONFLICT (hour, inputs) DO UPDATE SET
 INSERT INTO journal_offsets (segment, offset) VALUES (:segment, :offset)
 ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset;
 
--- name: all_offsets
-SELECT segment, offset FROM journal_offsets;
-
 -- name: drop_offset
 DELETE FROM journal_offsets WHERE segment = :segment;
 
--- name: usage_of_hours
+-- name: usage_of_sums
 SELECT
     {columns}
     sum(calls)                 AS calls,
@@ -226,45 +223,8 @@ SELECT
     sum(unpriced)              AS unpriced,
     sum(estimated)             AS estimated,
     sum(inconsistent)          AS inconsistent
-FROM usage_hours {inputs}
-WHERE hour >= :first AND hour < :after {filters}
-{group_by};
-
--- name: usage_of_days
-SELECT
-    {columns}
-    sum(calls)                 AS calls,
-    sum(completed)             AS completed,
-    sum(refused)               AS refused,
-    sum(failed)                AS failed,
-    sum(cancelled)             AS cancelled,
-    sum(interrupted)           AS interrupted,
-    sum(would_refuse)          AS would_refuse,
-    sum(input_tokens)          AS input_tokens,
-    sum(cached_input_tokens)   AS cached_input_tokens,
-    sum(cache_write_tokens)    AS cache_write_tokens,
-    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-    sum(input_audio_tokens)    AS input_audio_tokens,
-    sum(input_image_tokens)    AS input_image_tokens,
-    sum(output_tokens)         AS output_tokens,
-    sum(reasoning_tokens)      AS reasoning_tokens,
-    sum(output_audio_tokens)   AS output_audio_tokens,
-    sum(output_image_tokens)   AS output_image_tokens,
-    sum(images)                AS images,
-    sum(audio_ms)              AS audio_ms,
-    sum(characters)            AS characters,
-    sum(search_units)          AS search_units,
-    sum(web_searches)          AS web_searches,
-    sum(cached_audio_tokens)   AS cached_audio_tokens,
-    sum(file_searches)         AS file_searches,
-    sum(code_sessions)         AS code_sessions,
-    sum(cost_nano)             AS cost_nano,
-    sum(list_nano)             AS list_nano,
-    sum(unpriced)              AS unpriced,
-    sum(estimated)             AS estimated,
-    sum(inconsistent)          AS inconsistent
-FROM usage_days {inputs}
-WHERE day >= :first AND day < :after {filters}
+FROM {table} {inputs}
+WHERE {time} >= :first AND {time} < :after {filters}
 {group_by};
 
 -- name: usage_of_calls
@@ -345,6 +305,7 @@ WHERE true {filters};
 
 -- name: inputs_of_calls
 SELECT
+    started_ns / 3600000000000 AS hour,
     tenant, team, key_id, facts, data_class, operation, model, attributes,
     count(*)                                                                AS calls,
     count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
@@ -356,8 +317,8 @@ SELECT
                                                                             AS output_tokens,
     max(started_ns)                                                         AS last_ns
 FROM calls
-WHERE started_ns >= :since_ns AND started_ns < :until_ns {filters}
-GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
+WHERE {condition}
+GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: hours_counted
 SELECT hour FROM decision_hours WHERE hour >= :first GROUP BY hour;
@@ -465,32 +426,18 @@ FROM calls
 WHERE calls.started_ns >= :first AND calls.started_ns < :after {filters}
 {group_by};
 
--- name: charges_of_hours
+-- name: charges_of_sums
 SELECT
     {columns}
-    sum(charge_hours.charges)   AS charges,
-    sum(charge_hours.quantity)  AS quantity,
-    sum(charge_hours.nano)      AS nano,
-    sum(charge_hours.list_nano) AS list_nano,
-    sum(charge_hours.unpriced)  AS unpriced
-FROM charge_hours
-    JOIN usage_inputs ON usage_inputs.id = charge_hours.inputs
-    JOIN skus ON skus.id = charge_hours.sku
-WHERE charge_hours.hour >= :first AND charge_hours.hour < :after {filters}
-{group_by};
-
--- name: charges_of_days
-SELECT
-    {columns}
-    sum(charge_days.charges)   AS charges,
-    sum(charge_days.quantity)  AS quantity,
-    sum(charge_days.nano)      AS nano,
-    sum(charge_days.list_nano) AS list_nano,
-    sum(charge_days.unpriced)  AS unpriced
-FROM charge_days
-    JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
-    JOIN skus ON skus.id = charge_days.sku
-WHERE charge_days.day >= :first AND charge_days.day < :after {filters}
+    sum({table}.charges)   AS charges,
+    sum({table}.quantity)  AS quantity,
+    sum({table}.nano)      AS nano,
+    sum({table}.list_nano) AS list_nano,
+    sum({table}.unpriced)  AS unpriced
+FROM {table}
+    JOIN usage_inputs ON usage_inputs.id = {table}.inputs
+    JOIN skus ON skus.id = {table}.sku
+WHERE {table}.{time} >= :first AND {table}.{time} < :after {filters}
 {group_by};
 
 -- name: usage_days_of_hours
@@ -567,21 +514,6 @@ WHERE person <> 0 AND person NOT IN ({persons}) AND substr(key_id, 1, 5) IN ('us
 
 -- name: affected_by_erasure
 ((person IN ({persons}) AND substr(key_id, 1, 5) IN ('user_', 'cert_')) OR key_id IN ({keys}));
-
--- name: decisions_affected
-SELECT
-    started_ns / 3600000000000 AS hour,
-    tenant, team, key_id, facts, data_class, operation, model, attributes,
-    count(*)                                                                AS calls,
-    count(*) FILTER (WHERE outcome = 'refused' AND blame = 'policy' AND status = 403) AS refused,
-    coalesce(sum(cost_nano), 0)                                             AS cost_nano,
-    count(*) FILTER (WHERE pricing = 'unpriced')                            AS unpriced,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens)                         AS input_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
-    max(started_ns)                                                         AS last_ns
-FROM calls WHERE {affected}
-GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: forget_in_calls
 UPDATE calls SET key_id = 'forgotten', facts = '' WHERE {affected};
@@ -704,17 +636,6 @@ WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after AND 
 
 -- name: inputs_of_adjustments
 SELECT
-    tenant, team, key_id, facts, data_class, operation, model, attributes,
-    0 AS calls, 0 AS refused,
-    coalesce(sum(adjustments.nano), 0)     AS cost_nano,
-    coalesce(sum(adjustments.unpriced), 0) AS unpriced,
-    0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
-FROM adjustments JOIN calls ON calls.id = adjustments.call
-WHERE adjustments.served = 1 AND booked_ns >= :since_ns AND booked_ns < :until_ns {filters}
-GROUP BY tenant, team, key_id, facts, data_class, operation, model, attributes;
-
--- name: decisions_adjusted
-SELECT
     booked_ns / 3600000000000 AS hour,
     tenant, team, key_id, facts, data_class, operation, model, attributes,
     0 AS calls, 0 AS refused,
@@ -722,7 +643,7 @@ SELECT
     coalesce(sum(adjustments.unpriced), 0) AS unpriced,
     0 AS input_tokens, 0 AS output_tokens, 0 AS last_ns
 FROM adjustments JOIN calls ON calls.id = adjustments.call
-WHERE adjustments.served = 1 AND {affected}
+WHERE adjustments.served = 1 AND {condition}
 GROUP BY 1, tenant, team, key_id, facts, data_class, operation, model, attributes;
 
 -- name: charges_of_adjustments
@@ -756,7 +677,7 @@ SELECT * FROM calls WHERE id = :id;
 -- name: person_of_id
 SELECT "user" FROM people WHERE id = :id;
 
--- name: spent_of_days
+-- name: spent_of_sums
 SELECT
     {columns}
     sum(calls) AS calls,
@@ -764,20 +685,8 @@ SELECT
         + input_image_tokens + cached_audio_tokens) AS input_tokens,
     sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
     sum(cost_nano) AS nano
-FROM usage_days JOIN usage_inputs ON usage_inputs.id = usage_days.inputs
-WHERE day >= :first AND day < :after AND target <> '' {filters}
-{group_by};
-
--- name: spent_of_hours
-SELECT
-    {columns}
-    sum(calls) AS calls,
-    sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
-        + input_image_tokens + cached_audio_tokens) AS input_tokens,
-    sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS output_tokens,
-    sum(cost_nano) AS nano
-FROM usage_hours JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs
-WHERE hour >= :first AND hour < :after AND target <> '' {filters}
+FROM {table} JOIN usage_inputs ON usage_inputs.id = {table}.inputs
+WHERE {time} >= :first AND {time} < :after AND target <> '' {filters}
 {group_by};
 
 -- name: spent_of_calls

@@ -29,7 +29,7 @@ WHERE (tenant, "user") IN (SELECT * FROM unnest(%(tenant)s::text[], %(user)s::te
 INSERT INTO journal_offsets (writer, "offset", segment) VALUES (%(writer)s, %(offset)s, %(segment)s)
 ON CONFLICT (writer, segment) DO UPDATE SET "offset" = excluded."offset";
 
--- name: all_offsets
+-- name: offsets_of_writer
 SELECT segment, "offset" FROM journal_offsets WHERE writer = %(writer)s;
 
 -- name: drop_offset

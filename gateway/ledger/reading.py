@@ -50,11 +50,7 @@ def _reader(place: LedgerPlace, functions: Mapping[str, Callable[..., Any]] | No
     options = place.options
     if options.url is None:
         return SqliteReader(place.file, _PACKAGE, functions)
-    from gateway.stores.postgres import PostgresOptions, PostgresReader  # an extra: not everybody has it
+    from gateway.ledger.connecting import bounds_of  # an extra: not everybody has it
+    from gateway.stores.postgres import PostgresReader
 
-    bounds = PostgresOptions(
-        connect_timeout_s=options.connect_timeout_s,
-        statement_timeout_s=options.report_timeout_s,
-        silence_timeout_s=options.silence_timeout_s,
-    )
-    return PostgresReader(options.read_url or options.url, bounds, _PACKAGE)
+    return PostgresReader(options.read_url or options.url, bounds_of(options, options.report_timeout_s), _PACKAGE)

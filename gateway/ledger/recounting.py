@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from gateway.ledger.adjusting.standing import LATE
 from gateway.ledger.rollup import inputs_digest
-from gateway.ledger.slices import DAY_NS
+from gateway.ledger.slices import DAY_NS, part_queries
 from gateway.ledger.sums import CHARGE_SUMS, DAY_HOURS, HOUR_NS, MOST, SKU, USAGE_INPUTS, USAGE_SUMS
-from gateway.ledger.verifying import Tally, expired_before
+from gateway.ledger.verifying import Tally, countable
 from gateway.stores.reading import Reader
 
+What = Literal["usage", "charges"]
 _OF_CHARGES = ("meter", "per", "rate", "list_rate")
-_WHAT = {"usage": (USAGE_INPUTS, USAGE_SUMS), "charges": ((*USAGE_INPUTS, *SKU), CHARGE_SUMS)}
+_WHAT: Mapping[What, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "usage": (USAGE_INPUTS, USAGE_SUMS),
+    "charges": ((*USAGE_INPUTS, *SKU), CHARGE_SUMS),
+}
 # The price version under which a correction is summed: see `adjusting/standing.py`.
 _BOOKED = (
     f"CASE WHEN adjustments.late = 1 THEN '{LATE}' || (calls.started_ns / {DAY_NS}) || ':' ELSE '' END "
@@ -25,11 +29,8 @@ def verify_sums(reader: Reader, since_ns: int, tally: Tally) -> Iterator[str]:
     """What is wrong with usage and charges by hour and day since then. Hours whose calls may have been dropped,
     because they were old, are left out: nothing is left to count."""
     yield from _digests(reader)
-    expired = expired_before(reader)
-    first = -(-max(since_ns, expired) // HOUR_NS)
+    first, orphans = countable(reader, since_ns)
     bounds = {"first": first, "first_ns": first * HOUR_NS}
-    # Of corrections of calls that were dropped since, nothing is left to count either.
-    orphans = {row["hour"] for row in reader.rows(reader.queries["hours_of_orphans"])} if expired else set[int]()
     for row in reader.rows(reader.queries["hours_to_verify"], bounds):
         if row["hour"] in orphans:
             continue
@@ -64,18 +65,18 @@ def _unknown(reader: Reader, first: int) -> Iterator[str]:
         yield f"charges of {_hour(row['hour'])}: its inputs {row['inputs']} or its SKU {row['sku']} are not there"
 
 
-def _of_calls(reader: Reader, what: str, hour: int) -> dict[Key, Key]:
+def _of_calls(reader: Reader, what: What, hour: int) -> dict[Key, Key]:
     columns, _ = _WHAT[what]
     names = [f"calls.{name}" for name in USAGE_INPUTS]
     if what == "charges":
         names += [f"{'charges' if name in _OF_CHARGES else 'attempts'}.{name}" for name in SKU]
     extra = "max(started_ns) AS last_ns, " if what == "usage" else ""
-    query = _formed(reader.queries[f"{what}_of_calls"], names, extra)
+    query = reader.queries[f"{what}_of_calls"].format(**_shape(names, extra))
     bounds = {"first": hour * HOUR_NS, "after": min((hour + 1) * HOUR_NS, MOST)}
     found = _read(reader, query, what, len(columns), bounds)
     extra = "0 AS last_ns, " if what == "usage" else ""
     names = [_BOOKED if name == "attempts.price_version" else name for name in names]
-    query = _formed(reader.queries[f"{what}_of_adjustments"], names, extra)
+    query = reader.queries[f"{what}_of_adjustments"].format(**_shape(names, extra))
     for key, sums in _read(reader, query, what, len(columns), bounds).items():
         known = found.get(key)
         found[key] = (
@@ -84,25 +85,25 @@ def _of_calls(reader: Reader, what: str, hour: int) -> dict[Key, Key]:
     return found
 
 
-def _of_hours(reader: Reader, what: str, hour: int) -> dict[Key, Key]:
+def _of_hours(reader: Reader, what: What, hour: int) -> dict[Key, Key]:
     columns, _ = _WHAT[what]
     names = [f"usage_inputs.{name}" for name in USAGE_INPUTS]
     names += [f"skus.{name}" for name in SKU] if what == "charges" else []
     extra = "max(last_ns) AS last_ns, " if what == "usage" else ""
-    query = _formed(reader.queries[f"{what}_of_hours"], names, extra)
+    (query,) = part_queries(reader.queries, what, "hours", **_shape(names, extra))
     return _read(reader, query, what, len(columns), {"first": hour, "after": hour + 1})
 
 
-def _formed(query: str, names: Sequence[str], extra: str) -> str:
-    return query.format(
-        columns="".join(f"{name} AS c{index}, " for index, name in enumerate(names)) + extra,
-        group_by="GROUP BY " + ", ".join(f"c{index}" for index in range(len(names))),
-        filters="",
-        inputs="JOIN usage_inputs ON usage_inputs.id = usage_hours.inputs",
-    )
+def _shape(names: Sequence[str], extra: str) -> dict[str, str]:
+    return {
+        "columns": "".join(f"{name} AS c{index}, " for index, name in enumerate(names)) + extra,
+        "group_by": "GROUP BY " + ", ".join(f"c{index}" for index in range(len(names))),
+        "filters": "",
+        "inputs": "JOIN usage_inputs ON usage_inputs.id = inputs",
+    }
 
 
-def _read(reader: Reader, query: str, what: str, width: int, values: Mapping[str, int]) -> dict[Key, Key]:
+def _read(reader: Reader, query: str, what: What, width: int, values: Mapping[str, int]) -> dict[Key, Key]:
     _, sums = _WHAT[what]
     found: dict[Key, Key] = {}
     for row in reader.rows(query, values):

@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.slices import DAY_NS, Part, parts, period, slices, zone_of
+from gateway.ledger.slices import DAY_NS, Part, part_queries, parts, period, slices, zone_of
 from gateway.ledger.sums import USAGE_SUMS
 from gateway.ledger.words import (
     FILTERS,
@@ -187,19 +187,17 @@ class _Reading:
             "columns": "".join(f"{column} AS c{index}, " for index, column in enumerate(columns)),
             "group_by": f"GROUP BY {names}" if names else "",
             "filters": condition,
+            "inputs": "JOIN usage_inputs ON usage_inputs.id = inputs" if names or condition else "",
         }
-        self._queries: dict[str, str] = {}
-        for unit in ("days", "hours", "calls", "adjustments"):
-            needed = f"JOIN usage_inputs ON usage_inputs.id = usage_{unit}.inputs" if names or condition else ""
-            self._queries[unit] = reader.queries[f"usage_of_{unit}"].format(inputs=needed, **shape)
+        units = ("days", "hours", "calls")
+        self._queries = {unit: part_queries(reader.queries, "usage", unit, **shape) for unit in units}
 
     def sums(self, first_ns: int, after_ns: int) -> dict[Key, list[int]]:
         found: dict[Key, list[int]] = {}
         for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
             bounds = {"first": part.first, "after": part.after, **self._values}
-            # Roll-ups have in them what calls were corrected by.
-            for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
-                for row in self._reader.rows(self._queries[unit], bounds):
+            for query in self._queries[part.unit]:
+                for row in self._reader.rows(query, bounds):
                     values = tuple(row.values())
                     if any(values[self._width :]):
                         _add(found, self._key(values[: self._width]), values[self._width :], part.sign)

@@ -30,7 +30,7 @@ class Drained(msgspec.Struct):
     Attributes:
         records, interrupted: new rows in the store; interrupted are calls whose writer died.
         quarantined: lines that could not be read and were set aside. torn: last lines that a dead writer did not end.
-        removed: segments. lag_bytes: what is still to be read. behind_s: how long ago the last good round began.
+        removed: segments. lag_bytes: what is still to be read.
         error: why the round failed; empty if it did not.
     """
 
@@ -40,7 +40,6 @@ class Drained(msgspec.Struct):
     torn: int = 0
     removed: int = 0
     lag_bytes: int = 0
-    behind_s: float = 0.0
     error: str = ""
 
 
@@ -53,12 +52,10 @@ class Rounds:
         self._clock = clock
         self._tails: dict[str, Tail] = {}
         self._resumed = False
-        self._good_at = clock.monotonic()
 
     def drain_once(self) -> Drained:
         """Read all journals to their present end. Failing costs nothing but time: `error` says why, journals wait."""
         drained = Drained()
-        began = self._clock.monotonic()
         try:
             if not self._resumed:
                 self._resume()
@@ -70,9 +67,6 @@ class Rounds:
             self._resumed = False
         finally:
             drained.lag_bytes = sum(tail.unread_bytes for tail in self._tails_of_all())
-        if not drained.error:
-            self._good_at = began
-        drained.behind_s = self._clock.monotonic() - self._good_at if drained.error else 0.0
         return drained
 
     def _resume(self) -> None:

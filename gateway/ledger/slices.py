@@ -6,7 +6,7 @@
 Days and hours are read from the roll-ups; only the parts, half an hour at most at each end, from single calls.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -59,6 +59,17 @@ def _fitted(first: int, after: int, size: int) -> tuple[tuple[int, int] | None, 
         elif near < exact:
             found.append((near, exact, -sign))
     return (begin, end), found
+
+
+def part_queries(
+    queries: Mapping[str, str], what: Literal["usage", "charges", "spent"], unit: str, **shape: str
+) -> list[str]:
+    """What adds `what` up in a part of this unit. Roll-ups have in them what calls were corrected by; with calls it is
+    asked for apart."""
+    if unit == "calls":
+        return [queries[f"{what}_of_{rows}"].format(**shape) for rows in ("calls", "adjustments")]
+    table = f"{'charge' if what == 'charges' else 'usage'}_{unit}"
+    return [queries[f"{what}_of_sums"].format(table=table, time=unit.removesuffix("s"), **shape)]
 
 
 def zone_of(name: str) -> tzinfo:

@@ -13,7 +13,7 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reports import Filters, people_for
-from gateway.ledger.slices import QUARTER_NS, Part, parts
+from gateway.ledger.slices import QUARTER_NS, Part, part_queries, parts
 from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.words import FILTERS, check_words, conditions, word_of
 from gateway.stores.reading import Reader
@@ -143,9 +143,7 @@ def _rows(
         "group_by": f"GROUP BY {names}" if names else "",
         "filters": condition,
     }
-    # Roll-ups have in them what calls were corrected by.
-    for unit in ("calls", "adjustments") if part.unit == "calls" else (part.unit,):
-        query = reader.queries[f"spent_of_{unit}"].format(**shape)
+    for query in part_queries(reader.queries, "spent", part.unit, **shape):
         yield from reader.rows(query, {"first": part.first, "after": part.after, **values})
 
 

@@ -102,7 +102,7 @@ class SqliteLedger:
 
     def offsets(self) -> dict[str, int]:
         with self._transaction() as connection:
-            return {row["segment"]: row["offset"] for row in connection.execute(self._queries["all_offsets"])}
+            return {row["segment"]: row["offset"] for row in connection.execute(self._queries["offsets_of_all"])}
 
     def forget(self, segment: str) -> None:
         with self._transaction() as connection:

@@ -20,7 +20,8 @@ import msgspec
 from gateway.ledger.adjusting.checking import corrections_of_link, corrections_outside
 from gateway.ledger.chain import CHAIN_BITS, link_digest
 from gateway.ledger.months import first_id
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
+from gateway.ledger.rows import seal_of_stored
+from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.writing import WRITER
 from gateway.stores.reading import Reader
 
@@ -103,6 +104,14 @@ def expired_before(reader: Reader) -> int:
     return (found or {}).get("expired_before_ns") or 0
 
 
+def countable(reader: Reader, since_ns: int) -> tuple[int, set[int]]:
+    """The first whole hour since then of which no calls may have been dropped, because they were old; and hours with
+    corrections of calls that were. Of both nothing is left to count."""
+    expired = expired_before(reader)
+    orphans = {row["hour"] for row in reader.rows(reader.queries["hours_of_orphans"])} if expired else set[int]()
+    return -(-max(since_ns, expired) // HOUR_NS), orphans
+
+
 def _chain(link: Row) -> int:
     return link["seq"] >> CHAIN_BITS
 
@@ -140,12 +149,7 @@ def _verify_link(
         own, owed = attempts[call["id"]], charges[call["id"]]
         tally.attempts += len(own)
         tally.charges += len(owed)
-        found = seal_of(
-            [call[name] for name in CALL_COLUMNS],
-            [[row[name] for name in ATTEMPT_COLUMNS] for row in own],
-            [[row[name] for name in CHARGE_COLUMNS] for row in owed],
-        )
-        if found != resealed.get(call["id"], bytes(call["seal"] or b"")):
+        if seal_of_stored(call, own, owed) != resealed.get(call["id"], bytes(call["seal"] or b"")):
             yield f"call {call['id']}: it, its attempts or its charges were changed after they were written"
         yield from _money(call, own, owed)
     if link["calls"] != len(calls):
@@ -167,7 +171,7 @@ def _verify_link(
 
 
 # How long a call may take to be written.
-_LATE_NS = 7 * 24 * 3_600 * 1_000_000_000
+_LATE_NS = 7 * 24 * HOUR_NS
 
 
 def _by_call(reader: Reader, query: str, link: Row) -> dict[str, list[Row]]:

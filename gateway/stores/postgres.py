@@ -13,7 +13,6 @@ import socket
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -24,7 +23,7 @@ from psycopg.adapt import Loader
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
-from gateway.stores.reading import StoreUnavailable
+from gateway.stores.reading import Reader, StoreUnavailable
 from gateway.stores.sqlite import named_queries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -93,6 +92,7 @@ def connect(url: str, options: PostgresOptions) -> Connection:
             connection.close()
             raise StoreUnavailable(f"{place_of(url)} is in {encoding}; make the database with ENCODING 'UTF8'")
     connection.adapters.register_loader("uuid", TextLoader)
+    connection.adapters.register_loader("numeric", _WholeNumeric)
     return connection
 
 
@@ -166,12 +166,7 @@ def changed(
     # Values are written into the query's text by libpq's rules: none needs a type then.
     with psycopg.ClientCursor(connection, row_factory=dict_row) as cursor:
         cursor.execute(in_psycopg(query).encode(), values or {})
-        found = [] if cursor.description is None else cursor.fetchall()
-        # Sums of 64-bit numbers come as `numeric`.
-        rows = [
-            {name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()} for row in found
-        ]
-        return rows, cursor.rowcount
+        return [] if cursor.description is None else cursor.fetchall(), cursor.rowcount
 
 
 def postgres_queries(package: str) -> Mapping[str, str]:
@@ -187,8 +182,8 @@ class _WholeNumeric(Loader):
         return float(text) if "." in text else int(text)
 
 
-class PostgresReader:
-    """`with PostgresReader(url, options, package) as reader`: see `reading.Reader`."""
+class PostgresReader(Reader):
+    """`with PostgresReader(url, options, package) as reader`: what a `Reader` is."""
 
     kind = "postgres"
 
@@ -203,7 +198,6 @@ class PostgresReader:
         self._connection = connection = connect(self._url, self._options)
         # Values are written into the query's text by libpq's rules: `:team IS NULL` needs no type then.
         connection.cursor_factory = psycopg.ClientCursor
-        connection.adapters.register_loader("numeric", _WholeNumeric)
         timeout_ms = int(self._options.statement_timeout_s * 1000)
         try:
             with errors_named(self._url):
@@ -237,9 +231,6 @@ class PostgresReader:
                 if len(rows) < FETCHED_ROWS:
                     break
             cursor.execute(f"CLOSE {name}".encode())
-
-    def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        return next(self.rows(query, values), None)
 
     def has_table(self, name: str) -> bool:
         found = self.one("SELECT to_regclass(:name) IS NOT NULL AS found", {"name": name})

@@ -52,12 +52,12 @@ class Reader(Protocol):
 
     def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """The first row, or None."""
-        ...
+        return next(self.rows(query, values), None)
 
     def has_table(self, name: str) -> bool: ...
 
 
-class SqliteReader:
+class SqliteReader(Reader):
     """`functions`: what queries call besides SQLite's own, by name, each of its arguments alone."""
 
     kind = "sqlite"
@@ -103,9 +103,6 @@ class SqliteReader:
                     yield dict(row)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path} cannot be read: {error}") from error
-
-    def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        return next(self.rows(query, values), None)
 
     def has_table(self, name: str) -> bool:
         found = self.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name", {"name": name})

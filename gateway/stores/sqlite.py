@@ -8,6 +8,7 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def open_migrated(
     return connection
 
 
+@cache
 def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """The queries of `package`'s queries.sql, by name."""
     text = (files(package) / file).read_text(encoding="utf-8")

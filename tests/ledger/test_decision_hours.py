@@ -20,11 +20,12 @@ from gateway.core.record import Record
 from gateway.core.traffic import Traffic
 from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger import decisions, rollup
-from gateway.ledger.decisions import verify_decisions
+from gateway.ledger.decisions import of_calls_of_period, verify_decisions
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.rollup import HOUR_NS, INPUTS
+from gateway.ledger.rollup import INPUTS
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
+from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.verifying import said
 
 
@@ -187,11 +188,13 @@ def test_a_ledger_that_cannot_be_read_is_named_by_both(tmp_path: Path, content: 
 
 def test_parts_of_hours_are_found_by_an_index(tmp_path: Path) -> None:
     ledger = kept(tmp_path, closed_record(1))
-    query = rollup.named_queries("gateway.ledger")["inputs_of_calls"]
+    queries = rollup.named_queries("gateway.ledger")
     with contextlib.closing(sqlite3.connect(ledger)) as connection:
         for filters, index in [("", "calls_by_time"), (" AND tenant = :t AND team = :t", "calls_by_team")]:
             values = {"since_ns": 1, "until_ns": 2, "t": "x"}
-            plan = connection.execute("EXPLAIN QUERY PLAN " + query.format(filters=filters), values).fetchall()
+            plan = connection.execute(
+                "EXPLAIN QUERY PLAN " + of_calls_of_period(queries, filters)[0], values
+            ).fetchall()
             assert f"SEARCH calls USING INDEX {index}" in plan[0][3]
 
 

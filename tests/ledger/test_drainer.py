@@ -121,11 +121,9 @@ async def test_a_locked_database_is_tried_again_with_longer_pauses(
             await until(lambda: reports.count(None) >= 3)
             assert "locked" in drainer.last.error
             assert drainer.last.lag_bytes > 0
-            assert drainer.last.behind_s > 0
             other.execute("ROLLBACK")
             await until(lambda: drainer.last.error == "")
             assert len(desk.rows()) == 1
-            assert drainer.last.behind_s == 0
 
 
 async def test_a_bug_in_one_round_does_not_end_draining(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reports import usage
+from gateway.ledger.slices import part_queries
 from gateway.ledger.spending import spent
 from gateway.ledger.sums import HOUR_NS
 from gateway.stores.reading import SqliteReader
@@ -25,7 +26,7 @@ from tests.speed.decisions import Figure
 from tests.speed.ledgers import FIRST_HOUR, Size, month_of_calls
 
 BEGAN = datetime.fromtimestamp(FIRST_HOUR * 3600, UTC)
-QUERIES = ("usage_of_days", "usage_of_hours", "usage_of_calls")
+UNITS = ("days", "hours", "calls")
 
 
 class Taken(NamedTuple):
@@ -88,13 +89,12 @@ def plans(ledger: Path) -> list[str]:
     """What the database reads for a report by team, in its own words."""
     found: list[str] = []
     with SqliteReader(ledger, "gateway.ledger") as reader:
-        for name in QUERIES:
-            inputs = f"JOIN usage_inputs ON usage_inputs.id = {name.replace('_of', '')}.inputs"
-            query = reader.queries[name].format(
-                columns="team AS c0, ", group_by="GROUP BY c0", filters="", inputs=inputs
-            )
+        inputs = "JOIN usage_inputs ON usage_inputs.id = inputs"
+        shape = {"columns": "team AS c0, ", "group_by": "GROUP BY c0", "filters": "", "inputs": inputs}
+        for unit in UNITS:
+            query = part_queries(reader.queries, "usage", unit, **shape)[0]
             steps = reader.rows(f"EXPLAIN QUERY PLAN {query}", {"first": 1, "after": 2})
-            found.append(f"{name}: {'; '.join(row['detail'] for row in steps)}")
+            found.append(f"usage_of_{unit}: {'; '.join(row['detail'] for row in steps)}")
     return found
 
 
