@@ -5,8 +5,6 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from gateway.catalogue.prices import read_prices
 from gateway.catalogue.prices.repricing import again
 from gateway.cli.arguments import Verbs, add_config, add_json, date_time, since, verb
@@ -148,4 +146,4 @@ def _as_json(outcome: Outcome, currency: str) -> dict[str, object]:
         for line in outcome.lines
     ]
     said = {"currency": currency, "corrections": outcome.corrections, "without_attempts": outcome.without_attempts}
-    return {**said, "lines": msgspec.to_builtins(lines)}
+    return {**said, "lines": lines}

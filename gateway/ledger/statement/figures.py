@@ -28,7 +28,6 @@ class ModelLine(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     target: str
     calls: int
-    completed: int
     refused: int
     failed: int
     tokens_in: int
@@ -147,11 +146,10 @@ def _day(number: int, row: Mapping[str, Any]) -> Day:
 
 def _meter(row: Mapping[str, Any]) -> MeterLine:
     meter, per = meter_of(row["meter"]), row["per"] or 1
-    tier = row["tier"]
     return MeterLine(
         row["target"],
         meter.name,
-        tier,
+        row["tier"],
         format(consumed(meter, row["quantity"]), "f"),
         meter.unit,
         row["rate"],
