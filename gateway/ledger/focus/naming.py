@@ -6,6 +6,7 @@ called by that name.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import msgspec
 
@@ -87,15 +88,7 @@ class Provided(msgspec.Struct, frozen=True):
 
 def namer(options: FocusOptions, providers: Mapping[str, Provided]) -> Callable[[str], Naming]:
     """What each provider is called, by its name in config.yaml."""
-    known: dict[str, Naming] = {}
-
-    def naming(provider: str) -> Naming:
-        found = known.get(provider)
-        if found is None:
-            found = known[provider] = _naming(provider, options, providers.get(provider, Provided("")))
-        return found
-
-    return naming
+    return cache(lambda provider: _naming(provider, options, providers.get(provider, Provided(""))))
 
 
 def _naming(provider: str, options: FocusOptions, provided: Provided) -> Naming:
