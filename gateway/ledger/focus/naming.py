@@ -88,7 +88,12 @@ class Provided(msgspec.Struct, frozen=True):
 
 def namer(options: FocusOptions, providers: Mapping[str, Provided]) -> Callable[[str], Naming]:
     """What each provider is called, by its name in config.yaml."""
-    return cache(lambda provider: _naming(provider, options, providers.get(provider, Provided(""))))
+
+    @cache
+    def naming(provider: str) -> Naming:
+        return _naming(provider, options, providers.get(provider, Provided("")))
+
+    return naming
 
 
 def _naming(provider: str, options: FocusOptions, provided: Provided) -> Naming:

@@ -62,11 +62,8 @@ def head(title: str) -> str:
 def _header(said: Statement) -> str:
     found, currency = said.figures, name(said.currency)
     whose = name(said.team_name or said.team)
-    over = (
-        ""
-        if said.made_at >= said.month.after().begin.timestamp()
-        else '<p class="quiet">The month is not over: figures so far.</p>'
-    )
+    is_over = said.made_at >= said.month.after().begin.timestamp()
+    over = "" if is_over else '<p class="quiet">The month is not over: figures so far.</p>'
     return (
         f"<header><div><p class=quiet>Statement of AI usage</p><h1>{whose}, {said.month.begin:%B %Y}</h1>"
         f'<p class="quiet">Tenant {name(said.tenant)}, team {name(said.team)}</p>{over}</div>'
