@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -32,9 +31,7 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     clock = SystemClock()
     try:
-        waiting = catch_up(settings.ledger, settings.state_dir / "journal", 30.0, time.sleep, clock)
-        if waiting:
-            raise ValueError(f"the journal is not in the ledger yet ({waiting}); try again when it is")
+        catch_up(settings.ledger, settings.state_dir / "journal", clock)
         with ledger_transaction(settings.ledger) as ledger:
             if ledger is None:
                 raise ValueError("there is no ledger yet")
