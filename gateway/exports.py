@@ -72,7 +72,7 @@ def focus_export(place: LedgerPlace, maker: Maker, period: Period) -> Generator[
             yield Export(map(maker.row, lines(reader, period)), left_out(reader, period))
 
 
-def focus_csv(place: LedgerPlace, maker: Maker, period: Period, version: Version) -> tuple[Iterator[bytes], int]:
+def focus_csv(place: LedgerPlace, maker: Maker, period: Period, version: Version) -> tuple[Generator[bytes], int]:
     """The same as pieces of CSV, and how many charges are left out. Closing the pieces ends the reading."""
 
     def made() -> Generator[bytes]:

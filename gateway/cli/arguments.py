@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.core import days
+from gateway.ledger.months import Month, month_named
 
 Verbs = Any  # argparse keeps the type of what add_subparsers returns to itself
 
@@ -80,10 +81,9 @@ def since(text: str) -> Since:
     return Since(at, f"since {at:%Y-%m-%d %H:%M} UTC" if at.tzinfo is UTC else f"since {at.isoformat()}")
 
 
-def month(text: str) -> tuple[datetime, datetime]:
-    """`2026-10` as its first moment and the one after its last, in UTC, for argparse."""
+def month(text: str) -> Month:
+    """`2026-10`, for argparse."""
     try:
-        first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-        return first, (first + timedelta(days=32)).replace(day=1)
-    except (ValueError, OverflowError):  # the month after the last there is
-        raise argparse.ArgumentTypeError(f"{text!r} is no month such as 2026-10") from None
+        return month_named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

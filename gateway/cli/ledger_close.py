@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import msgspec
 
-from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.arguments import Verbs, add_config, add_json, month, verb
 from gateway.cli.keys import actor
 from gateway.cli.output import print_json
 from gateway.config import read_config
@@ -15,7 +14,7 @@ from gateway.core.clock import SystemClock
 from gateway.core.money import decimal_text
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.catching_up import catch_up
-from gateway.ledger.closing import Period, close_month, month_named
+from gateway.ledger.closing import Period, close_month
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.writing import ledger_transaction
 
@@ -24,7 +23,7 @@ def add_to(actions: Verbs) -> None:
     parser = verb(actions, "close", "close a month that is over", "gateway ledger close 2026-10")
     add_config(parser)
     add_json(parser)
-    parser.add_argument("month", metavar="YYYY-MM", help="of UTC")
+    parser.add_argument("month", type=month, metavar="YYYY-MM", help="of UTC")
     parser.set_defaults(run=run)
 
 
@@ -32,14 +31,11 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     clock = SystemClock()
     try:
-        month = month_named(options.month)
-        waiting = catch_up(settings.ledger, settings.state_dir / "journal", 30.0, time.sleep, clock)
-        if waiting:
-            raise ValueError(f"the journal is not in the ledger yet ({waiting}); try again when it is")
+        catch_up(settings.ledger, settings.state_dir / "journal", clock)
         with ledger_transaction(settings.ledger) as ledger:
             if ledger is None:
                 raise ValueError("there is no ledger yet")
-            period = close_month(ledger, month, actor(), clock.now_ns())
+            period = close_month(ledger, options.month, actor(), clock.now_ns())
     except (LedgerUnavailable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -67,7 +67,7 @@ def _period(options: argparse.Namespace) -> Period:
     if options.month is not None:
         if since is not None or until is not None:
             raise ValueError("give --month, or --since and --until")
-        since, until = options.month
+        since, until = options.month.begin, options.month.after().begin
     if since is None:
         raise ValueError("give --month, or --since and perhaps --until")
     if options.team is not None and options.tenant is None:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -13,12 +12,10 @@ from gateway.cli.output import print_json
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyStore
-from gateway.ledger.catching_up import catch_up
+from gateway.ledger.catching_up import NotCaughtUp, catch_up
 from gateway.ledger.forgetting import Forgotten, forget_person
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.writing import ledger_transaction
-
-WAIT_S = 30.0
 
 
 def add_to(actions: Verbs) -> None:
@@ -36,14 +33,11 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     clock = SystemClock()
     try:
-        waiting = catch_up(settings.ledger, settings.state_dir / "journal", WAIT_S, time.sleep, clock)
-        if waiting:
-            print(f"error: the journal is not in the ledger yet ({waiting}); try again when it is", file=sys.stderr)
-            return 1
+        catch_up(settings.ledger, settings.state_dir / "journal", clock)
         with ledger_transaction(settings.ledger) as ledger:
             user, tenant = options.user, options.tenant
             done = Forgotten() if ledger is None else forget_person(ledger, user, tenant, options.tags, clock.now_ns())
-    except LedgerUnavailable as error:
+    except (LedgerUnavailable, NotCaughtUp) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if not done.persons:

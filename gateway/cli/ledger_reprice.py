@@ -2,10 +2,7 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
-
-import msgspec
 
 from gateway.catalogue.prices import read_prices
 from gateway.catalogue.prices.repricing import again
@@ -23,7 +20,6 @@ from gateway.ledger.catching_up import catch_up
 from gateway.ledger.slices import period
 from gateway.ledger.store import LedgerUnavailable
 
-WAIT_S = 30.0
 COLUMNS = ("month", "target", "calls", "changed", "before", "after", "difference", "without a price", "then")
 
 
@@ -64,9 +60,7 @@ def run(options: argparse.Namespace) -> int:
             model=options.model,
             take_back=options.take_back,
         )
-        waiting = catch_up(settings.ledger, settings.state_dir / "journal", WAIT_S, time.sleep, clock)
-        if waiting:
-            raise ValueError(f"the journal is not in the ledger yet ({waiting}); try again when it is")
+        catch_up(settings.ledger, settings.state_dir / "journal", clock)
         asked = Asked(actor(), options.reason.strip(), book.version)
         outcome = reprice(
             settings.ledger, wanted, lambda one: again(one, book), asked, clock.now_ns, dry_run=options.dry_run
@@ -148,4 +142,4 @@ def _as_json(outcome: Outcome, currency: str) -> dict[str, object]:
         for line in outcome.lines
     ]
     said = {"currency": currency, "corrections": outcome.corrections, "without_attempts": outcome.without_attempts}
-    return {**said, "lines": msgspec.to_builtins(lines)}
+    return {**said, "lines": lines}

@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.alerting import spent_of
@@ -14,8 +13,9 @@ from gateway.core.live import Live
 from gateway.exports import currency_of, team_names
 from gateway.identity.tenants import read_tenants
 from gateway.ledger.alerts.budgets import BudgetLevel
+from gateway.ledger.months import Month
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.statement.figures import NOTHING, Month, TeamLine, figures, teams
+from gateway.ledger.statement.figures import NOTHING, TeamLine, figures, teams
 from gateway.ledger.statement.index import file_of, index
 from gateway.ledger.statement.page import Statement, page
 from gateway.ledger.store import LedgerUnavailable
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return _wrong(
             f"the team `{options.team}` of tenant `{options.tenant}` is not declared in policies/tenants.yaml"
         )
-    written = Writing(settings, Month(options.month[0].date()), team_names(tenants))
+    written = Writing(settings, options.month, team_names(tenants))
     try:
         with ledger_reader(settings.ledger) as reader:
             if options.team is not None:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     except (LedgerUnavailable, OSError) as error:
         return _wrong(str(error))
     statements = "1 statement" if len(found) == 1 else f"{len(found)} statements"
-    nothing = "" if found else f"; no team has a call in {written.month.first:%Y-%m}"
+    nothing = "" if found else f"; no team has a call in {written.month}"
     print(f"{statements} in {options.out}, and {options.out / 'index.html'}{nothing}")
     return 0
 
@@ -101,11 +101,10 @@ class Writing:
 def _budgets(settings: Settings, month: Month, now: float) -> list[BudgetLevel]:
     """As they stand, or as they stood when the month ended, by the limits of today. Policies that do not validate take
     nothing from the rest of a statement."""
-    ended = datetime.combine(month.after, datetime.min.time(), UTC).timestamp()
     try:
         policies = read_policies(settings.policies_dir, settings.wiring)
         spent = spent_of(settings, Live(policies.catalogue), Live(policies.limits))
-        return budget_levels(policies.limits, spent, min(now, ended - 1))
+        return budget_levels(policies.limits, spent, min(now, month.after().begin.timestamp() - 1))
     except DocumentError as error:
         print(f"warning: budgets are left out: {error}", file=sys.stderr)
         return []

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -24,7 +23,6 @@ from gateway.ledger.reconciling.reconcile import Asked, Result, reconcile
 from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.wording import nearest
 
-WAIT_S = 30.0
 COLUMNS = ("day", "model", "finding", "meter", "provider", "ledger", "difference", "percent")
 SHOWN_CALLS = 10
 _HUNDRED = Decimal(100)
@@ -90,9 +88,7 @@ def _result(options: argparse.Namespace, settings: Settings) -> Result:
     if options.provider not in known:
         raise ValueError(f"`{options.provider}` is no provider of {options.config}{nearest(options.provider, known)}")
     exports = [read_export(Path(name)) for name in options.files]
-    waiting = catch_up(settings.ledger, settings.state_dir / "journal", WAIT_S, time.sleep, SystemClock())
-    if waiting:
-        raise ValueError(f"the journal is not in the ledger yet ({waiting}); try again when it is")
+    catch_up(settings.ledger, settings.state_dir / "journal", SystemClock())
     asked = Asked(
         provider=options.provider,
         since=_day(options.since),

@@ -27,6 +27,7 @@ _SECONDS: Mapping[str, int] = {"1m": 60, "1h": 3_600, "1d": 86_400}
 # How many buckets there are in a page: as a rule, and at most.
 _BUCKETS: Mapping[str, tuple[int, int]] = {"1m": (60, 1_440), "1h": (24, 168), "1d": (7, 31)}
 _COST_BUCKETS = (7, 180)
+_COST_GROUPS = ("project_id", "user_id", "line_item", "api_key_id", "api_source")
 _NS = 1_000_000_000
 LAST_S = 253_402_300_799  # the end of the year 9999
 _LAST_NS = 2**63 - 1  # what stores can compare; nothing was recorded beyond
@@ -90,8 +91,7 @@ def organization_routes(base: str, deps: OrganizationDeps) -> list[Route]:
 
     async def costs(request: Request) -> Response:
         await deps.admit(request)
-        groups = ("project_id", "user_id", "line_item", "api_key_id", "api_source")
-        asked = _read(request, groups, ("project_ids", "api_key_ids", "user_ids", "line_items"))
+        asked = _read(request, _COST_GROUPS, ("project_ids", "api_key_ids", "user_ids", "line_items"))
         if asked.bucket_width != "1d":
             raise BadRequest("costs come by the day: `bucket_width` is 1d", param="bucket_width")
         spans, next_page = _spans(asked, deps.now(), _COST_BUCKETS)
@@ -241,9 +241,6 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
 
 def _unit(meter: str) -> str | None:
     return "tokens" if meter.endswith("_tokens") else meter if meter in ("images", "characters") else None
-
-
-_COST_GROUPS = ("project_id", "user_id", "line_item", "api_key_id", "api_source")
 
 
 def _cost_result(

@@ -2,7 +2,6 @@
 from what it says."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from gateway.core.clock import Clock
@@ -18,17 +17,29 @@ from gateway.ledger.segments import (
     writer_is_dead,
 )
 
+WAIT_S = 30.0
 STEP_S = 0.2
 POLL_S = 0.02
 
 
-def catch_up(place: LedgerPlace, folder: Path, wait_s: float, sleep: Callable[[float], None], clock: Clock) -> str:
-    """Drain this folder's journals, or wait while the gateway that runs does; why it was not done, or nothing. Calls
-    that are under way are recorded when they end.
+class NotCaughtUp(ValueError):
+    """Not everything that was recorded is in the ledger."""
+
+
+def catch_up(place: LedgerPlace, folder: Path, clock: Clock) -> None:
+    """Drain this folder's journals, or wait while a running gateway does. Calls under way are recorded when they end.
 
     Raises:
         LedgerUnavailable: the ledger cannot be read or written.
+        NotCaughtUp: something of the journal is not in it, and why.
     """
+    waiting = _caught_up(place, folder, clock)
+    if waiting:
+        raise NotCaughtUp(f"the journal is not in the ledger yet ({waiting}); try again when it is")
+
+
+def _caught_up(place: LedgerPlace, folder: Path, clock: Clock) -> str:
+    """Why it was not done, or nothing."""
     if not folder.exists():
         return ""
     try:
@@ -36,12 +47,12 @@ def catch_up(place: LedgerPlace, folder: Path, wait_s: float, sleep: Callable[[f
             return Rounds(folder, store, clock).drain_once().error
     except AlreadyDraining:
         pass
-    until = clock.monotonic() + wait_s
+    until = clock.monotonic() + WAIT_S
     wanted = {path.name: path.stat().st_size for paths in segments_by_writer(folder).values() for path in paths}
     while left := _left(place, folder, wanted):
         if clock.monotonic() > until:
             return f"{left} bytes are left"
-        sleep(STEP_S)
+        time.sleep(STEP_S)
     return ""
 
 

@@ -4,12 +4,11 @@ Months are of UTC and close in their order, so one moment tells all: what began 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from gateway.ledger.months import Month, month_of
+from gateway.ledger.months import Month, month_named, month_of
 from gateway.ledger.slices import DAY_NS
 from gateway.ledger.writing import Transaction, one
 from gateway.stores.reading import Reader
@@ -40,17 +39,6 @@ class CannotClose(ValueError):
     """The month cannot be closed; the message says why."""
 
 
-def month_named(text: str) -> Month:
-    """Raises:
-    ValueError: it is no month such as 2026-10.
-    """
-    try:
-        at = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"`{text[:40]}` is not a month such as 2026-10") from None
-    return Month(at.year, at.month)
-
-
 def periods(reader: Reader | Transaction) -> list[Period]:
     """Every closed month, the earliest first."""
     return [_period(row) for row in reader.rows(reader.queries["periods_closed"])]
@@ -65,8 +53,7 @@ def closed_until(reader: Reader | Transaction) -> int:
 
 def totals(reader: Reader | Transaction, month: Month) -> Mapping[str, int]:
     """What the month adds up to now: `calls`, `cost_nano`, `list_nano`, `unpriced`."""
-    bounds = {"first": month.begin_ns // DAY_NS, "after": month.after().begin_ns // DAY_NS}
-    return next(iter(reader.rows(reader.queries["month_totals"], bounds)))
+    return next(iter(reader.rows(reader.queries["month_totals"], month.days)))
 
 
 def came_late(reader: Reader) -> list[str]:
@@ -88,18 +75,17 @@ def close_month(ledger: Transaction, month: Month, who: str, now_ns: int) -> Per
     Raises:
         CannotClose: it is not over, is closed already, or one before it is open.
     """
-    name = f"{month.year:04d}-{month.month:02d}"
     closed = [_period(row) for row in ledger.rows(ledger.queries["periods_closed"])]
     if month >= month_of(now_ns):
-        raise CannotClose(f"{name} is not over; a month can be closed when it is (in UTC)")
+        raise CannotClose(f"{month} is not over; a month can be closed when it is (in UTC)")
     if closed and month <= month_named(closed[-1].month):
-        raise CannotClose(f"{name} is closed; {closed[-1].month} was the last to be closed")
+        raise CannotClose(f"{month} is closed; {closed[-1].month} was the last to be closed")
     first = month_named(closed[-1].month).after().begin_ns // DAY_NS if closed else 0
     before = one(ledger, ledger.queries["month_totals"], {"first": first, "after": month.begin_ns // DAY_NS})
     if closed and before is not None and before["calls"]:
         after = month_named(closed[-1].month).after()
-        raise CannotClose(f"{after.year:04d}-{after.month:02d} is open and comes first: months close in their order")
-    values: dict[str, Any] = {"month": name, "closed_ns": now_ns, "closed_by": who, **totals(ledger, month)}
+        raise CannotClose(f"{after} is open and comes first: months close in their order")
+    values: dict[str, Any] = {"month": str(month), "closed_ns": now_ns, "closed_by": who, **totals(ledger, month)}
     ledger.run(ledger.queries["close_period"], values)
     return _period(values)
 

@@ -10,13 +10,20 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gateway.ledger.slices import DAY_NS
+
 TABLES = ("calls", "attempts", "charges")
 _MS = 1_000_000
 
 
 class Month(msgspec.Struct, frozen=True, order=True):
+    """Of UTC. Its text is `2026-10`."""
+
     year: int
     month: int
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
 
     @property
     def suffix(self) -> str:
@@ -27,13 +34,35 @@ class Month(msgspec.Struct, frozen=True, order=True):
         return Month(number // 12, number % 12 + 1)
 
     @property
+    def begin(self) -> datetime:
+        return datetime(self.year, self.month, 1, tzinfo=UTC)
+
+    @property
     def begin_ns(self) -> int:
-        return int(datetime(self.year, self.month, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
+        return int(self.begin.timestamp()) * 1_000_000_000
+
+    @property
+    def days(self) -> dict[str, int]:
+        """`first` and `after` (exclusive), in days since the epoch."""
+        return {"first": self.begin_ns // DAY_NS, "after": self.after().begin_ns // DAY_NS}
 
     @property
     def first_id(self) -> str:
         """The least id of the month; the next month's is the first beyond."""
         return first_id(self.begin_ns)
+
+
+def month_named(text: str) -> Month:
+    """Raises:
+    ValueError: it is no month such as 2026-10, or the last there is, which does not end.
+    """
+    try:
+        at = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        month = Month(at.year, at.month)
+        month.after().begin  # noqa: B018  it raises if there is none
+    except ValueError:
+        raise ValueError(f"`{text[:40]}` is not a month such as 2026-10") from None
+    return month
 
 
 def first_id(ns: int) -> str:

@@ -68,7 +68,7 @@ def deps(store: KeyStore) -> AdminDeps:
         usage=UsageDeps((), (), lambda *_: [], lambda *_: [], lambda asked: {"id": asked}),
         explain=lambda asked: {"asked": asked.model},
         past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
-        focus=lambda asked: FocusCsv(iter([asked.since.encode()]), 0),
+        focus=lambda asked: FocusCsv((piece for piece in [asked.since.encode()]), 0),
         limits=no_limits,
         status=dict,
     )

@@ -4,7 +4,8 @@ import pytest
 from keeping import call, opened, place_of
 from ledger_parts import START_NS, Desk
 
-from gateway.ledger.closing import CannotClose, Period, came_late, close_month, closed_until, month_named, periods
+from gateway.ledger.closing import CannotClose, Period, came_late, close_month, closed_until, periods
+from gateway.ledger.months import month_named
 from gateway.ledger.writing import ledger_transaction
 
 KINDS = ("sqlite", "postgres")
@@ -51,7 +52,7 @@ def test_what_comes_late_is_told(desk: Desk) -> None:
     assert late.startswith("2023-11 was closed with 1 calls")
 
 
-@pytest.mark.parametrize("text", ["2023", "2023-13", "11-2023", ""])
+@pytest.mark.parametrize("text", ["2023", "2023-13", "11-2023", "", "9999-12"])
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a month such as 2026-10"):
         month_named(text)

@@ -1,7 +1,7 @@
 """Exports, statements and alerts say the same of a ledger in SQLite and in PostgreSQL."""
 
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from gateway.ledger.alerts.watch import Alerts, Surroundings
 from gateway.ledger.focus.lines import LeftOut, Period
 from gateway.ledger.focus.naming import FocusOptions, namer
 from gateway.ledger.focus.rows import Maker
+from gateway.ledger.months import Month
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.purchases import bought
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.statement.figures import Month, figures, teams
+from gateway.ledger.statement.figures import figures, teams
 from gateway.testing import HandClock
 from gateway.transport.client import HttpClient
 from gateway.transport.options import ClientOptions
@@ -80,8 +81,8 @@ def test_a_statement(place: Place) -> None:
     ]
     with ledger_reader(where(place)) as reader:
         assert reader is not None
-        found = figures(reader, "bank", "loans", Month(date(2026, 10, 1)))
-        everybody = teams(reader, Month(date(2026, 10, 1)))
+        found = figures(reader, "bank", "loans", Month(2026, 10))
+        everybody = teams(reader, Month(2026, 10))
     cost = sum(one.cost_nano or 0 for one in of)
     assert (found.cost_nano, sum(one.nano for one in found.meters), found.calls) == (cost, cost, len(of))
     assert next(one.cost_nano for one in everybody if (one.tenant, one.team) == ("bank", "loans")) == cost

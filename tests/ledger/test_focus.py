@@ -14,12 +14,11 @@ from spending import HOUR_NS, OCTOBER_NS, billed, fill
 
 from gateway.exports import focus_export
 from gateway.ledger.focus.columns import VERSIONS, Version
-from gateway.ledger.focus.lines import Line, Period, lines
+from gateway.ledger.focus.lines import Line, Period
 from gateway.ledger.focus.naming import FocusNames, FocusOptions, Provided, namer
 from gateway.ledger.focus.rows import Maker, tags_text
 from gateway.ledger.focus.writing import csv_pieces, write_parquet
 from gateway.ledger.options import LedgerPlace
-from gateway.ledger.reading import ledger_reader
 from gateway.ledger.store import LedgerUnavailable
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
@@ -167,10 +166,10 @@ def test_a_period_that_is_none_is_refused(
 def test_parquet_holds_the_same_as_csv(state: Path, records: list, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     with focus_export(LedgerPlace(state / "ledger.db"), MAKER, Period(OCTOBER, WINTER)) as export:
-        count = write_parquet(export.rows, "1.4", tmp_path / "focus.parquet")
+        write_parquet(export.rows, "1.4", tmp_path / "focus.parquet")
     table = parquet.read_table(tmp_path / "focus.parquet")
     rows = exported(state)
-    assert (table.num_rows, count) == (len(rows), len(rows))
+    assert table.num_rows == len(rows)
     assert table.column_names == list(rows[0])
     assert sum(table["BilledCost"].to_pylist()) == billed(records)
     assert [one.strftime("%Y-%m-%dT%H:%M:%SZ") for one in table["ChargePeriodStart"].to_pylist()] == [
@@ -192,11 +191,8 @@ def correction() -> Line:
     )  # fmt: skip
 
 
-def test_an_adjustment_of_a_closed_period_is_a_correction_in_a_later_one(state: Path, records: list) -> None:
-    with ledger_reader(LedgerPlace(state / "ledger.db")) as reader:
-        assert reader is not None
-        found = list(lines(reader, Period(NOVEMBER, WINTER), [correction()]))
-    row = read(b"".join(csv_pieces([MAKER.row(found[-1])], "1.4")))[1][0]
+def test_an_adjustment_of_a_closed_period_is_a_correction_in_a_later_one() -> None:
+    row = read(b"".join(csv_pieces([MAKER.row(correction())], "1.4")))[1][0]
     assert (row["ChargeClass"], row["ChargeCategory"], row["BilledCost"]) == ("Correction", "Usage", "-0.5")
     assert (row["ChargePeriodStart"], row["BillingPeriodStart"]) == ("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z")
 

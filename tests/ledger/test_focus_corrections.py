@@ -15,11 +15,12 @@ from pricing_parts import book_of, bought, repriced
 from gateway.catalogue.prices import PriceBook
 from gateway.core.record import Record
 from gateway.exports import focus_export
-from gateway.ledger.closing import close_month, month_named
+from gateway.ledger.closing import close_month
 from gateway.ledger.focus.columns import VERSIONS, Version
 from gateway.ledger.focus.lines import Period
 from gateway.ledger.focus.naming import FocusOptions, Provided, namer
 from gateway.ledger.focus.rows import Maker
+from gateway.ledger.months import month_named
 from gateway.ledger.writing import ledger_transaction
 
 KINDS = ("sqlite", "postgres")

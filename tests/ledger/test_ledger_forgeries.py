@@ -12,8 +12,8 @@ from pricing_parts import book_of, bought, repriced
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
 from gateway.ledger.chain import CHAIN_BITS
-from gateway.ledger.closing import close_month, month_named
-from gateway.ledger.months import Month
+from gateway.ledger.closing import close_month
+from gateway.ledger.months import Month, month_named
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
 from gateway.ledger.slices import DAY_NS
 from gateway.ledger.writing import add_link, ledger_transaction

@@ -17,10 +17,11 @@ from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.ledger.adjusting import repricing as running
 from gateway.ledger.calls import call_with_attempts
-from gateway.ledger.closing import came_late, close_month, month_named
+from gateway.ledger.closing import came_late, close_month
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.decisions import decision_inputs
 from gateway.ledger.forgetting import forget_person
+from gateway.ledger.months import month_named
 from gateway.ledger.options import LedgerOptions, LedgerPlace
 from gateway.ledger.postgres import PostgresLedger
 from gateway.ledger.reading import ledger_reader

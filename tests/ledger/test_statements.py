@@ -12,15 +12,16 @@ import pytest
 from ledger_parts import closed_record, ledger_at
 from spending import HOUR_NS, OCTOBER_NS, fill
 
+from gateway.ledger.months import Month
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.statement.chart import STEPS, chart, nice_step
-from gateway.ledger.statement.figures import NOTHING, Budget, Day, Figures, Month, figures, teams
+from gateway.ledger.statement.figures import NOTHING, Budget, Day, Figures, figures, teams
 from gateway.ledger.statement.index import file_of, index
 from gateway.ledger.statement.page import Statement, page
 from gateway.ledger.statement.words import amount, exact, name
 
-OCTOBER = Month(date(2026, 10, 1))
+OCTOBER = Month(2026, 10)
 MONTH_NS = 31 * 24 * HOUR_NS
 HOSTILE = "</title><script>alert(1)</script>\u202egnp.\x1b[2J"
 VOID = {"meta", "br"}

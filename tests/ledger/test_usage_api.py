@@ -342,7 +342,7 @@ async def test_the_month_after_which_there_is_none_is_no_month(capsys: pytest.Ca
     with pytest.raises(SystemExit) as ended:
         main(["ledger", "export", "--month", "9999-12"])
     assert ended.value.code == 2
-    assert "is no month" in capsys.readouterr().err
+    assert "is not a month" in capsys.readouterr().err
 
 
 async def test_the_ledgers_verbs(make_gateway: GatewayFactory) -> None:

@@ -51,7 +51,7 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
 
     def focus(asked: FocusAsked) -> FocusCsv:
         date_time(asked.since)
-        return FocusCsv(iter([b"BilledCost\n", b"0.5\n"]), 3)
+        return FocusCsv((piece for piece in [b"BilledCost\n", b"0.5\n"]), 3)
 
     async def limits(asked: LimitsQuestion) -> list[LimitLevel]:
         if asked.tenant not in ("", "acme"):

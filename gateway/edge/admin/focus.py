@@ -1,7 +1,7 @@
 """The ledger as FOCUS over HTTP: CSV, streamed while it is read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -24,7 +24,7 @@ class FocusCsv(msgspec.Struct, frozen=True):
     """`pieces`: of UTF-8; closing it ends the reading. `left_out`: how many charges are not in it, because nobody knows
     their price."""
 
-    pieces: Iterator[bytes]
+    pieces: Generator[bytes]
     left_out: int
 
 
@@ -63,7 +63,7 @@ def focus_rows(focus: Focus) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
-async def _streamed(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _streamed(first: bytes, pieces: Generator[bytes]) -> AsyncIterator[bytes]:
     """The pieces; whoever hangs up ends the reading, after the piece that is being made."""
     reading: asyncio.Future[Any] | None = None
     try:
@@ -73,8 +73,7 @@ async def _streamed(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[byte
             reading = asyncio.ensure_future(asyncio.to_thread(next, pieces, b""))
             piece = await asyncio.shield(reading)
     finally:
-        close: Callable[[], None] = getattr(pieces, "close", lambda: None)
         if reading is None or reading.done():
-            close()
+            pieces.close()
         else:
-            reading.add_done_callback(lambda done: (done.exception(), close()))
+            reading.add_done_callback(lambda done: (done.exception(), pieces.close()))

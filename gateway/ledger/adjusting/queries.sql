@@ -108,6 +108,3 @@ SELECT adjustments.*, repricings.made_ns, repricings.made_by, repricings.reason
 FROM adjustments JOIN repricings ON repricings.id = adjustments.repricing
 WHERE adjustments.call = :call
 ORDER BY adjustments.repricing, adjustments.n;
-
--- name: repricings_all
-SELECT * FROM repricings ORDER BY id;

@@ -29,7 +29,6 @@ class Due(msgspec.Struct, frozen=True):
     kind: str
     body: str
     attempts: int
-    due: float
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ ON CONFLICT (key) DO NOTHING;
 INSERT INTO deliveries (event, webhook, due) VALUES (:event, :webhook, :due) ON CONFLICT (event, webhook) DO NOTHING;
 
 -- name: due
-SELECT deliveries.event AS id, events.kind, events.body, deliveries.attempts, deliveries.due
+SELECT deliveries.event AS id, events.kind, events.body, deliveries.attempts
 FROM deliveries JOIN events ON events.id = deliveries.event
 WHERE deliveries.webhook = :webhook AND deliveries.state = 'pending' AND deliveries.due <= :now
 ORDER BY deliveries.due, events.at, events.id

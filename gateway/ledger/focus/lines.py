@@ -1,6 +1,6 @@
 """What the ledger's sums say, a group of charges at a time: streamed, one period after another."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -90,20 +90,19 @@ class Period(msgspec.Struct, frozen=True):
         return {"first": int(first) // size, "after": int(after) // size}
 
 
-def lines(reader: Reader, period: Period, adjustments: Iterable[Line] = ()) -> Iterator[Line]:
-    """Everything in the period that has a price, and then the adjustments. What is in memory is one period's groups.
+def lines(reader: Reader, period: Period) -> Iterator[Line]:
+    """Everything in the period that has a price. What is in memory is one period's groups.
 
     Raises:
         ValueError: as `Period.bounds`. StoreUnavailable: the ledger cannot be read.
     """
     size = _SECONDS[period.bucket]
     times, query = (_query(name, period) for name in ("times", "lines"))
-    for (time,) in [(row["time"],) for row in reader.rows(times, period.bounds())]:
+    for time in [row["time"] for row in reader.rows(times, period.bounds())]:
         for row in reader.rows(query, {"time": time, **period.scope}):
             # What was corrected away leaves sums of nothing; what a correction takes back are fewer than none.
             if row["unpriced"] != row["charges"] or row["nano"] or row["list_nano"]:
                 yield _line(row, time * size, (time + 1) * size)
-    yield from adjustments
 
 
 def left_out(reader: Reader, period: Period) -> list[LeftOut]:

@@ -6,6 +6,7 @@ called by that name.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import msgspec
 
@@ -87,13 +88,10 @@ class Provided(msgspec.Struct, frozen=True):
 
 def namer(options: FocusOptions, providers: Mapping[str, Provided]) -> Callable[[str], Naming]:
     """What each provider is called, by its name in config.yaml."""
-    known: dict[str, Naming] = {}
 
+    @cache
     def naming(provider: str) -> Naming:
-        found = known.get(provider)
-        if found is None:
-            found = known[provider] = _naming(provider, options, providers.get(provider, Provided("")))
-        return found
+        return _naming(provider, options, providers.get(provider, Provided("")))
 
     return naming
 

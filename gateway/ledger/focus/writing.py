@@ -50,8 +50,8 @@ def parquet_missing() -> bool:
     return find_spec("pyarrow") is None
 
 
-def write_parquet(rows: Iterable[Mapping[str, Value]], version: Version, path: Path) -> int:
-    """The number of rows written. Numbers are decimals of 18 places, moments are of milliseconds in UTC.
+def write_parquet(rows: Iterable[Mapping[str, Value]], version: Version, path: Path) -> None:
+    """Numbers are decimals of 18 places, moments are of milliseconds in UTC.
 
     Raises:
         ImportError: the extra `parquet` is not installed. OSError: the file cannot be written.
@@ -67,15 +67,11 @@ def write_parquet(rows: Iterable[Mapping[str, Value]], version: Version, path: P
     columns = columns_of(version)
     fields = [arrow.field(column.id, types[column.type]) for column in columns]
     schema = arrow.schema(fields, metadata={"focus_version": version})
-    count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         group: list[dict[str, Value]] = []
         for row in rows:
             group.append({column.id: row[column.id] for column in columns})
             if len(group) == GROUP_ROWS:
-                count += len(group)
                 writer.write_table(arrow.Table.from_pylist(group, schema=schema))
                 group.clear()
-        count += len(group)
         writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-    return count

@@ -14,7 +14,6 @@ from gateway.ledger.reconciling.stated import At, Export, Stated, day_of, number
 
 Row = Mapping[str, Any]
 _CENTS = Decimal(100)
-_METERS = ("input", "cached input", "cache write 5m", "cache write 1h", "output", "web searches")
 _OF_TYPE = {
     "uncached_input_tokens": "input",
     "cache_read_input_tokens": "cached input",
@@ -31,6 +30,7 @@ _COLUMNS = {
     "output": "usage_output_tokens",
     "web searches": "web_search_count",
 }
+_METERS = frozenset(_COLUMNS)
 
 
 def from_pages(file: str, pages: Sequence[Row]) -> Export:
@@ -55,7 +55,7 @@ def from_pages(file: str, pages: Sequence[Row]) -> Export:
         file=file,
         format="Anthropic costs" if costs and not usage else "Anthropic usage",
         lines=lines,
-        meters=frozenset(_METERS) if usage else frozenset[str](),
+        meters=_METERS if usage else frozenset[str](),
         days=span(days),
         tells_cost=costs,
         tools_apart=any(line.model for line in lines if line.cost is not None),
@@ -71,13 +71,12 @@ def from_table(file: str, rows: Sequence[tuple[int, Row]]) -> Export:
         known: Any = {
             "day": day,
             "model": text_of(row, "model_version", "model"),
-            "tier": text_of(row, "usage_type"),
             "key": text_of(row, "api_key"),
         }
         for meter, column in _COLUMNS.items():
             lines.append(Stated(**known, meter=meter, quantity=whole(row.get(column), column, at)))
     days = span(line.day for line in lines)
-    return Export(file=file, format="Anthropic usage", lines=lines, meters=frozenset(_METERS), days=days)
+    return Export(file=file, format="Anthropic usage", lines=lines, meters=_METERS, days=days)
 
 
 def is_table(names: Sequence[str]) -> bool:
@@ -88,12 +87,7 @@ def _usage(result: Row, day: date, at: At) -> Iterator[Stated]:
     model = text_of(result, "model")
     if not model:
         raise at.error("the usage is not of a model; ask for group_by[]=model (and keep the other groups you want)")
-    known: Any = {
-        "day": day,
-        "model": model,
-        "tier": text_of(result, "service_tier"),
-        "key": text_of(result, "api_key_id"),
-    }
+    known: Any = {"day": day, "model": model, "key": text_of(result, "api_key_id")}
     written: Row = result.get("cache_creation") or {}
     tools: Row = result.get("server_tool_use") or {}
     figures = {
@@ -122,7 +116,6 @@ def _cost(result: Row, day: date, at: At) -> Stated:
         day=day,
         model=text_of(result, "model"),
         meter=meter,
-        tier=text_of(result, "service_tier"),
         cost=number(amount, "amount", at) / _CENTS,
         currency=text_of(result, "currency").upper() or "USD",
     )

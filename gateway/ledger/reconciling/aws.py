@@ -15,12 +15,11 @@ from gateway.ledger.reconciling.stated import At, Export, Stated, day_of, number
 
 Row = Mapping[str, Any]
 _TYPE = re.compile(
-    r"(?:(?P<region>[A-Z]{2,4}\d?)-)?(?P<model>.+?)-(?:mantle-)?(?P<text>text-)?"
+    r"(?:[A-Z]{2,4}\d?-)?(?P<model>.+?)-(?:mantle-)?(?:text-)?"
     r"(?P<meter>cache-read-input-token-count|cache-read-input-tokens|cache-read-tokens|"
-    r"cache-write-(?P<hour>1h-)?input-token-count|cache-write-(?:1h-)?input-tokens|cache-write-tokens|"
-    r"input-token-count|input-tokens|output-token-count|output-tokens)(?P<rest>(?:-[A-Za-z0-9]+)*)$"
+    r"cache-write-(?:1h-)?input-token-count|cache-write-(?:1h-)?input-tokens|cache-write-tokens|"
+    r"input-token-count|input-tokens|output-token-count|output-tokens)(?:-[A-Za-z0-9]+)*$"
 )
-_TIERS = ("batch", "flex", "priority", "standard", "reserved")
 _SCALES = (
     (re.compile(r"1?\s*(?:m|million|1000000|1,000,000)\s*(?:input |output )?tokens?", re.IGNORECASE), 1_000_000),
     (re.compile(r"1?\s*(?:k|thousand|1000|1,000)\s*(?:input |output )?tokens?", re.IGNORECASE), 1_000),
@@ -46,8 +45,8 @@ def from_table(file: str, rows: Sequence[tuple[int, Row]]) -> Export:
             continue
         kind = text_of(row, "line_item_usage_type")
         product = text_of(row, "line_item_product_code", "product_servicecode")
-        found = _TYPE.fullmatch(kind)
-        if found is None and "bedrock" not in product.lower():
+        counted = usage_type(kind)
+        if counted is None and "bedrock" not in product.lower():
             continue
         known: Any = {
             "day": day_of(row.get("line_item_usage_start_date"), "line_item_usage_start_date", at),
@@ -55,16 +54,14 @@ def from_table(file: str, rows: Sequence[tuple[int, Row]]) -> Export:
             "currency": text_of(row, "line_item_currency_code").upper() or "USD",
             "key": text_of(row, "line_item_iam_principal"),
         }
-        if found is None:
+        if counted is None:
             # Provisioned throughput, customisation, guardrails: part of the bill, and of no call.
             lines.append(Stated(**known, model=kind))
             continue
         amount = number(row.get("line_item_usage_amount"), "line_item_usage_amount", at)
         unit = text_of(row, "pricing_unit", "line_item_usage_unit", "product_usage_unit")
-        tier = next((word for word in _TIERS if word in found["rest"].split("-")), "")
-        meter = _meter(found["meter"])
-        scaled = amount * scale_of(unit, at)
-        lines.append(Stated(**known, model=found["model"], meter=meter, tier=tier, quantity=scaled))
+        model, meter = counted
+        lines.append(Stated(**known, model=model, meter=meter, quantity=amount * scale_of(unit, at)))
     days = span(line.day for line in lines)
     return Export(file=file, format="AWS CUR", lines=lines, meters=quantities(lines), days=days, tells_cost=bool(lines))
 
@@ -81,13 +78,10 @@ def scale_of(unit: str, at: At) -> Decimal:
     raise at.error(f"the unit `{unit[:40]}` is not one of tokens, 1K tokens, 1M tokens; add pricing_unit to the export")
 
 
-def usage_type(text: str) -> tuple[str, str, str] | None:
-    """Model, meter and tier of a usage type; None if it counts no tokens."""
+def usage_type(text: str) -> tuple[str, str] | None:
+    """Model and meter of a usage type; None if it counts no tokens."""
     found = _TYPE.fullmatch(text)
-    if found is None:
-        return None
-    tier = next((word for word in _TIERS if word in found["rest"].split("-")), "")
-    return found["model"], _meter(found["meter"]), tier
+    return None if found is None else (found["model"], _meter(found["meter"]))
 
 
 def _meter(words: str) -> str:

@@ -1,7 +1,7 @@
 """The ledger's side: what was used of a provider, by day, model and meter, whoever pays for it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -119,7 +119,3 @@ def _cell(found: dict[Key, Booked], day: int, row: Mapping[str, Any]) -> Booked:
 
 def _model(row: Mapping[str, Any]) -> str:
     return row["served_model"] or row["target"].partition("/")[2]
-
-
-def today(now_ns: int) -> date:
-    return datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).date()

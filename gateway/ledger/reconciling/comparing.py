@@ -187,7 +187,7 @@ class Comparison:
         by_key = {(cell.day, cell.model): cell for cell in cells}
         for cell in cells:
             after = by_key.get((cell.day + timedelta(days=1), cell.model))
-            if after is None or not {"quantity drift"} <= set(cell.findings) & set(after.findings):
+            if after is None or not all("quantity drift" in each.findings for each in (cell, after)):
                 continue
             one, other = cell.tokens, after.tokens
             both = Difference("tokens", one.theirs + other.theirs, one.ours + other.ours)

@@ -21,7 +21,6 @@ from gateway.ledger.reconciling.booked import Doubtful
 from gateway.ledger.reconciling.stated import EXACT, TOKENS
 
 DRIFTS = ("quantity drift", "price drift", "bypass", "missing there", "unpriced")
-EXPLAINED = ("estimated", "midnight")
 # Amounts of money are stated in parts of a cent at best; less than that is no difference.
 CENT = Decimal("0.01")
 ZERO = Decimal(0)

@@ -43,11 +43,10 @@ def from_table(file: str, rows: Sequence[tuple[int, Row]]) -> Export:
             continue
         cost = next((row[name] for name in _COSTS if row.get(name) not in (None, "")), None)
         details = _details(row, at)
-        model, meter, tier = _what(row, details)
+        model, meter = _what(row, details)
         known: Any = {
             "day": day_of(row.get("ChargePeriodStart"), "ChargePeriodStart", at),
             "model": model,
-            "tier": tier,
             "cost": number(cost, "EffectiveCost", at),
             "currency": text_of(row, "BillingCurrency").upper() or "USD",
             "key": text_of(row, "CredentialId", "x_CredentialId"),
@@ -72,23 +71,22 @@ def _details(row: Row, at: At) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], found) if isinstance(found, dict) else {}
 
 
-def _what(row: Row, details: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Model, meter, tier."""
+def _what(row: Row, details: Mapping[str, Any]) -> tuple[str, str]:
+    """Model and meter."""
     told = usage_type(text_of(row, "x_UsageType", "x_usage_type"))
     if told is not None:
         return told
     sku = text_of(row, "SkuMeter", "x_SkuMeterName", "x_SkuDescription", "ChargeDescription")
     model = text_of(details, "ModelId", "x_ModelId", "ModelVersion", "x_ModelVersion")
     model = model or text_of(row, "ResourceName") or sku
-    tier = text_of(details, "ServiceTier", "x_ServiceTier")
     direction = text_of(details, "TokenDirection", "x_TokenDirection")
     if direction:
         action = text_of(details, "TokenCacheAction", "x_TokenCacheAction")
         long = text_of(details, "x_CacheTtl", "x_CacheTTL") == "1h"
         by_action = {"Read": "cached input", "Write": "cache write 1h" if long else "cache write"}
-        return model, "output" if direction == "Output" else by_action.get(action, "input"), tier
+        return model, "output" if direction == "Output" else by_action.get(action, "input")
     meter = next((meter for pattern, meter in _PATTERNS if pattern.search(sku)), "")
-    return model, meter, tier
+    return model, meter
 
 
 def _scale(unit: str) -> Decimal | None:

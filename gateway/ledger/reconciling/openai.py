@@ -28,8 +28,8 @@ COUNTS: Mapping[str, tuple[tuple[str, str, int], ...]] = {
 }
 _COMPLETIONS = ("input", "cached input", "cache write", "output")
 _ITEM = re.compile(
-    r"(?:(?P<tier>[a-z]+) \| )?(?P<model>\S.*?), "
-    r"(?P<audio>audio |image |text )?(?P<meter>input|output|cached input|cache writes?)(?P<long>, long context)?$"
+    r"(?:[a-z]+ \| )?(?P<model>\S.*?), "
+    r"(?:audio |image |text )?(?P<meter>input|output|cached input|cache writes?)(?:, long context)?$"
 )
 _ITEMS = {
     "input": "input",
@@ -113,8 +113,7 @@ def _usage(result: Row, kind: str, day: date, at: At) -> Iterator[Stated]:
     model = text_of(result, "model")
     if not model and "model" in result and any(result.get(name) for name in ("input_tokens", "num_model_requests")):
         raise at.error("the usage is not of a model; ask for group_by=model (and keep the other groups you want)")
-    tier = "batch" if str(result.get("batch")).lower() == "true" else text_of(result, "service_tier")
-    group: Any = {"day": day, "model": model, "tier": tier, "key": text_of(result, "api_key_id")}
+    group: Any = {"day": day, "model": model, "key": text_of(result, "api_key_id")}
     requests = result.get("num_model_requests")
     if requests not in (None, ""):
         yield Stated(**group, requests=int(whole(requests, "num_model_requests", at)))
@@ -143,7 +142,7 @@ def _costs(result: Row, day: date, at: At) -> Iterator[Stated]:
     known: Any = {"day": day, "cost": cost, "currency": currency, "key": text_of(result, "api_key_id")}
     found = _ITEM.fullmatch(item)
     if found is not None:
-        yield Stated(**known, model=found["model"], meter=_ITEMS[found["meter"]], tier=found["tier"] or "")
+        yield Stated(**known, model=found["model"], meter=_ITEMS[found["meter"]])
         return
     tool = next((meter for words, meter in _TOOLS if words in item.lower()), "")
     yield Stated(**known, meter=tool)

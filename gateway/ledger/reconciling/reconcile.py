@@ -9,7 +9,7 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.reconciling.booked import Booked, Doubtful, booked, doubtful
-from gateway.ledger.reconciling.comparing import Comparison, Told, told
+from gateway.ledger.reconciling.comparing import Comparison, told
 from gateway.ledger.reconciling.differences import Cell
 from gateway.ledger.reconciling.files import check_pages
 from gateway.ledger.reconciling.models import cells as names_of
@@ -38,7 +38,6 @@ class Result(msgspec.Struct, frozen=True):
 
     cells: list[Cell]
     days: list[date]
-    told: Told
     notes: list[str]
 
     @property
@@ -71,7 +70,7 @@ def reconcile(place: LedgerPlace, exports: Sequence[Export], asked: Asked) -> Re
             cell.notes.append(f"by key {key}, which is not the gateway's")
             foreign.append(cell)
     cells = sorted([*cells, *foreign], key=lambda cell: (cell.day, cell.model))
-    return Result(cells, days, known, [*notes, *_questions(cells)])
+    return Result(cells, days, [*notes, *_questions(cells)])
 
 
 def _is_asked(day: date, asked: Asked) -> bool:

@@ -44,7 +44,6 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     model: str = ""
     meter: str = ""
-    tier: str = ""
     key: str = ""
     quantity: Decimal | None = None
     cost: Decimal | None = None

@@ -1,12 +1,13 @@
 """What the ledger's sums say of a team's month. Days are those of UTC, as in everything that is billed."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
 from gateway.ledger.focus.meters import consumed, meter_of, pricing_unit
+from gateway.ledger.months import Month
 from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries
 
@@ -28,7 +29,6 @@ class ModelLine(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     target: str
     calls: int
-    completed: int
     refused: int
     failed: int
     tokens_in: int
@@ -67,24 +67,6 @@ class TeamLine(msgspec.Struct, frozen=True):
     calls: int
     cost_nano: int
     unpriced: int
-
-
-class Month(msgspec.Struct, frozen=True):
-    """A calendar month."""
-
-    first: date
-
-    @property
-    def after(self) -> date:
-        return (self.first + timedelta(days=32)).replace(day=1)
-
-    @property
-    def bounds(self) -> dict[str, int]:
-        """In days since the epoch."""
-        return {"first": (self.first - EPOCH).days, "after": (self.after - EPOCH).days}
-
-    def over(self, now: float) -> bool:
-        return datetime.fromtimestamp(now, UTC).date() >= self.after
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +109,9 @@ def figures(reader: Reader, tenant: str, team: str, month: Month) -> Figures:
         StoreUnavailable: the ledger cannot be read.
     """
     queries = named_queries("gateway.ledger.statement")
-    values = {**month.bounds, "tenant": tenant, "team": team}
+    values = {**month.days, "tenant": tenant, "team": team}
     found = {row["day"]: row for row in reader.rows(queries["days"], values)}
-    days = [_day(number, found.get(number, {})) for number in range(*month.bounds.values())]
+    days = [_day(number, found.get(number, {})) for number in range(*month.days.values())]
     models = [ModelLine(**row) for row in reader.rows(queries["models"], values)]
     meters = [_meter(row) for row in reader.rows(queries["meters"], values)]
     link = reader.one(queries["last_link"])
@@ -138,7 +120,7 @@ def figures(reader: Reader, tenant: str, team: str, month: Month) -> Figures:
 
 def teams(reader: Reader, month: Month) -> list[TeamLine]:
     """Every team that called anything."""
-    return [TeamLine(**row) for row in reader.rows(named_queries("gateway.ledger.statement")["teams"], month.bounds)]
+    return [TeamLine(**row) for row in reader.rows(named_queries("gateway.ledger.statement")["teams"], month.days)]
 
 
 def _day(number: int, row: Mapping[str, Any]) -> Day:
@@ -147,11 +129,10 @@ def _day(number: int, row: Mapping[str, Any]) -> Day:
 
 def _meter(row: Mapping[str, Any]) -> MeterLine:
     meter, per = meter_of(row["meter"]), row["per"] or 1
-    tier = row["tier"]
     return MeterLine(
         row["target"],
         meter.name,
-        tier,
+        row["tier"],
         format(consumed(meter, row["quantity"]), "f"),
         meter.unit,
         row["rate"],

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from gateway.ledger.statement.figures import Month, TeamLine
+from gateway.ledger.months import Month
+from gateway.ledger.statement.figures import TeamLine
 from gateway.ledger.statement.page import document, head
 from gateway.ledger.statement.words import amount, exact, name, rounded, whole
 
@@ -25,8 +26,8 @@ def index(teams: Sequence[TeamLine], month: Month, currency: str) -> str:
     rows = "".join(map(_row, teams))
     sums = "".join(f'<td class="n">{cell}</td>' for cell in (whole(sum(one.calls for one in teams)), amount(total)))
     return document(
-        f"{head(f'Statements, {month.first:%B %Y}')}<header><div><p class=quiet>Statements of AI usage</p>"
-        f'<h1>{month.first:%B %Y}</h1></div><div class="total"><span class="quiet">Total</span>'
+        f"{head(f'Statements, {month.begin:%B %Y}')}<header><div><p class=quiet>Statements of AI usage</p>"
+        f'<h1>{month.begin:%B %Y}</h1></div><div class="total"><span class="quiet">Total</span>'
         f"<strong>{rounded(total)} {name(currency)}</strong>"
         f'<span class="quiet">exactly {exact(total)}</span></div></header>'
         '<section><h2>Teams</h2><div class="scroll" tabindex="0" role="region" aria-label="Teams"><table>'

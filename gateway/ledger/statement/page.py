@@ -6,8 +6,9 @@ from html import escape
 
 import msgspec
 
+from gateway.ledger.months import Month
 from gateway.ledger.statement.chart import chart
-from gateway.ledger.statement.figures import Budget, Day, Figures, MeterLine, ModelLine, Month
+from gateway.ledger.statement.figures import Budget, Day, Figures, MeterLine, ModelLine
 from gateway.ledger.statement.style import CSS
 from gateway.ledger.statement.words import amount, exact, many, name, percent, plain, quantity, rounded, whole
 
@@ -29,7 +30,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 def page(said: Statement) -> str:
     found = said.figures
-    title = f"{said.team_name or said.team}, {said.month.first:%B %Y}"
+    title = f"{said.team_name or said.team}, {said.month.begin:%B %Y}"
     parts = [
         head(title),
         _header(said),
@@ -61,9 +62,10 @@ def head(title: str) -> str:
 def _header(said: Statement) -> str:
     found, currency = said.figures, name(said.currency)
     whose = name(said.team_name or said.team)
-    over = "" if said.month.over(said.made_at) else '<p class="quiet">The month is not over: figures so far.</p>'
+    is_over = said.made_at >= said.month.after().begin.timestamp()
+    over = "" if is_over else '<p class="quiet">The month is not over: figures so far.</p>'
     return (
-        f"<header><div><p class=quiet>Statement of AI usage</p><h1>{whose}, {said.month.first:%B %Y}</h1>"
+        f"<header><div><p class=quiet>Statement of AI usage</p><h1>{whose}, {said.month.begin:%B %Y}</h1>"
         f'<p class="quiet">Tenant {name(said.tenant)}, team {name(said.team)}</p>{over}</div>'
         f'<div class="total"><span class="quiet">Total</span><strong>{rounded(found.cost_nano)} {currency}</strong>'
         f'<span class="quiet">exactly {exact(found.cost_nano)}</span></div></header>'

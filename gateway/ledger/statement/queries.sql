@@ -8,7 +8,7 @@ ORDER BY usage_days.day;
 
 -- name: models
 SELECT model, target,
-    sum(calls) AS calls, sum(completed) AS completed, sum(refused) AS refused, sum(failed) AS failed,
+    sum(calls) AS calls, sum(refused) AS refused, sum(failed) AS failed,
     sum(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens + input_audio_tokens
         + input_image_tokens + cached_audio_tokens) AS tokens_in,
     sum(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens) AS tokens_out,
@@ -21,7 +21,7 @@ ORDER BY cost_nano DESC, calls DESC, model, target;
 
 -- name: meters
 SELECT skus.target, skus.meter, skus.tier, skus.per, skus.rate,
-    sum(quantity) AS quantity, sum(nano) AS nano, sum(charges) AS charges, sum(unpriced) AS unpriced
+    sum(quantity) AS quantity, sum(nano) AS nano, sum(unpriced) AS unpriced
 FROM charge_days
 JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
 JOIN skus ON skus.id = charge_days.sku
