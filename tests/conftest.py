@@ -118,6 +118,18 @@ class Gateway:
     def state(self) -> Path:
         return self.folder / ".gateway"
 
+    @property
+    def operator(self) -> dict[str, str]:
+        """Headers of whoever may ask the admin API everything; the first `start` or `create_key` makes the credential."""
+        return {"authorization": "Bearer " + (self.state / "admin.key").read_text().strip()}
+
+    async def metrics(self, begins: str) -> float:
+        """The sum of the metrics whose lines begin so, as Prometheus would fetch them."""
+        headers = {"authorization": "Bearer " + (self.state / "metrics.key").read_text().strip()}
+        async with httpx.AsyncClient(headers=headers, timeout=20) as client:
+            lines = (await client.get(f"{self.url}/metrics")).text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(begins))
+
     def cli(self, *arguments: str, check: bool = True, config: bool = True) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gateway.cli", *arguments]
         command += ["--config", str(self.config_file)] if config else []

@@ -1,9 +1,10 @@
 """Every verb: help with an example, exit codes, tables and JSON."""
 
+import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ import pytest
 from gateway.cli import parser
 from tests.conftest import ROOT, GatewayFactory
 
-VERBS = (["serve"], ["check"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"], ["models"], ["models", "list"], ["models", "fetch"], ["models", "import"], ["models", "verify"], ["models", "bom"], ["models", "show"], ["usage"], ["ledger"], ["ledger", "export"], ["ledger", "statement"], ["alerts"], ["alerts", "test"], ["alerts", "list"], ["schema"], ["policy"], ["policy", "sign"], ["policy", "test"], ["policy", "explain"], ["policy", "diff"], ["policy", "impact"], ["policy", "at"], ["policy", "history"], ["prices"], ["prices", "show"], ["prices", "diff"], ["prices", "update"])  # fmt: skip
+
+def verbs(of: argparse.ArgumentParser, *words: str) -> Iterator[list[str]]:
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield [*words, word]
+                yield from verbs(below, *words, word)
+
+
+VERBS = list(verbs(parser()))
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)

@@ -124,8 +124,7 @@ async def test_the_usage_report(demo: Demo) -> None:
 
 
 async def test_an_engine_that_dies_is_started_again(demo: Demo, client: openai.AsyncOpenAI) -> None:
-    admin = {"authorization": "Bearer " + (demo.state / "admin.key").read_text().strip()}
-    async with httpx.AsyncClient(headers=admin) as operator:
+    async with httpx.AsyncClient(headers=demo.operator) as operator:
         (engine,) = (await operator.get(f"{demo.url}/admin/status")).json()["engines"]
         os.kill(engine["pid"], 9)
         deadline = time.monotonic() + 30

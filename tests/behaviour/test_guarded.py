@@ -167,7 +167,7 @@ async def test_a_team_without_a_rule_is_refused_with_the_reason(fresh: Site) -> 
 
 async def test_a_key_works_within_a_second_and_a_revoked_one_stops_within_one(fresh: Site) -> None:
     fresh.upstream.set(CHAT, json_answer(ANSWER))
-    admin = {"authorization": "Bearer " + (fresh.gateway.state / "admin.key").read_text().strip()}
+    admin = fresh.gateway.operator
     request = {"tenant": "acme", "team": "team-a", "owner": "tests"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url) as client:
         made = (await client.post("/admin/keys", json=request, headers=admin)).json()
@@ -217,7 +217,7 @@ default_output_tokens: 500
     {"operation": "image"}, {"team": "quikstart"}, {"tenant": "nobody"},
 ])  # fmt: skip
 async def test_an_explanation_is_not_given_for_words_that_mean_nothing(fresh: Site, asked: dict[str, str]) -> None:
-    admin = {"authorization": f"Bearer {(fresh.gateway.state / 'admin.key').read_text().strip()}"}
+    admin = fresh.gateway.operator
     body = {"tenant": "acme", "team": "team-a", "model": "test-model"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=admin) as client:
         told = [await client.post(f"/admin/{word}/explain", json=body) for word in ("policy", "access")]

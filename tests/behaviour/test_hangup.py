@@ -104,16 +104,6 @@ async def test_while_still_sending_its_request(fresh: Site) -> None:
 
 
 async def test_nothing_is_left_under_way(fresh: Site) -> None:
-    metrics = (fresh.gateway.state / "metrics.key").read_text().strip()
-
-    async def in_flight() -> float:
-        text = (
-            await fresh.client.get(f"{fresh.gateway.url}/metrics", headers={"authorization": f"Bearer {metrics}"})
-        ).text
-        return sum(
-            float(line.split()[-1]) for line in text.splitlines() if line.startswith("gateway_in_flight_requests")
-        )
-
     async with within(5):
-        while await in_flight():
+        while await fresh.gateway.metrics("gateway_in_flight_requests"):
             await asyncio.sleep(0.1)

@@ -176,7 +176,7 @@ async def test_a_bad_policy_leaves_the_last_good_one_in_force(make_gateway: Gate
                 while await policies() == "ok":
                     await asyncio.sleep(0.02)
             assert await policies() == "stale"
-            operator = {"authorization": f"Bearer {(gateway.state / 'admin.key').read_text().strip()}"}
+            operator = gateway.operator
             (said,) = (await client.get(f"{gateway.url}/admin/status", headers=operator)).json()["problems"]
             assert "access.yaml:7" in said
             assert "`temas`" in said
@@ -237,13 +237,8 @@ async def test_two_workers_share_the_port_the_keys_and_the_ledger(make_gateway: 
             async with client_of(gateway) as client:
                 assert (await client.post("/chat/completions", json=BODY)).status_code == 200
         assert len(await asyncio.to_thread(gateway.records, 30)) == 30
-        metrics = (gateway.state / "metrics.key").read_text().strip()
-        async with within(5), httpx.AsyncClient() as client:
-            while True:
-                text = (await client.get(f"{gateway.url}/metrics", headers={"authorization": f"Bearer {metrics}"})).text
-                counted = [line for line in text.splitlines() if line.startswith("gateway_requests_total{")]
-                if sum(float(line.split()[-1]) for line in counted) == 30:
-                    break
+        async with within(5):
+            while await gateway.metrics("gateway_requests_total{") != 30:
                 await asyncio.sleep(0.1)
 
 

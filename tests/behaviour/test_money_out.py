@@ -74,10 +74,8 @@ async def place(tmp_path_factory) -> AsyncIterator[Place]:
 
 
 async def export(place: Place, **query: str) -> httpx.Response:
-    key = (place.gateway.state / "admin.key").read_text().strip()
-    url = f"{place.gateway.url}/admin/usage/focus"
-    async with httpx.AsyncClient(timeout=20) as client:
-        return await client.get(url, params=query, headers={"authorization": f"Bearer {key}"})
+    async with httpx.AsyncClient(base_url=place.gateway.url, headers=place.gateway.operator, timeout=20) as client:
+        return await client.get("/admin/usage/focus", params=query)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -176,11 +174,8 @@ async def test_the_log_and_the_metrics_tell_it_too(place: Place) -> None:
     await test_a_budget_that_fills_up_reaches_the_receiver_once(place)
     await test_a_missing_price_reaches_the_receiver_once(place)
     assert "price.missing: mock/new-model is used and has no price" in place.gateway.log()
-    key = (place.gateway.state / "metrics.key").read_text().strip()
-    async with httpx.AsyncClient(timeout=20) as client:
-        text = (await client.get(f"{place.gateway.url}/metrics", headers={"authorization": f"Bearer {key}"})).text
-    assert 'gateway_alerts_total{kind="price.missing"} 1.0' in text
-    assert 'gateway_alert_deliveries_total{result="delivered"} 2.0' in text
+    assert await place.gateway.metrics('gateway_alerts_total{kind="price.missing"}') == 1
+    assert await place.gateway.metrics('gateway_alert_deliveries_total{result="delivered"}') == 2
     assert SECRET not in place.gateway.log()
 
 

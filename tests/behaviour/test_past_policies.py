@@ -80,7 +80,7 @@ def test_what_cannot_be_answered_is_said(gateway: Gateway, arguments: list[str],
 
 async def test_the_admin_api_answers_the_same(gateway: Gateway) -> None:
     first, second = await asyncio.to_thread(history, gateway)
-    admin = {"authorization": f"Bearer {(gateway.state / 'admin.key').read_text().strip()}"}
+    admin = gateway.operator
     async with httpx.AsyncClient(base_url=f"{gateway.url}/admin/policy", headers=admin, timeout=20) as client:
         listed = (await client.get("/history", params={"limit": 1})).json()
         assert listed["data"] == [second]

@@ -45,9 +45,8 @@ def client_of(gateway: Gateway, key: str = "") -> httpx.AsyncClient:
 def operator_of(gateway: Gateway) -> httpx.AsyncClient:
     """A client of the admin API whose every request may meet another worker: none is sent on a connection that was
     used. TLS, which it does not need, would take 28 ms to load, and many are made while something is waited for."""
-    headers = {"authorization": "Bearer " + (gateway.state / "admin.key").read_text().strip()}
     unused, fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncClient(base_url=gateway.url, headers=headers, verify=unused, limits=fresh)
+    return httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator, verify=unused, limits=fresh)
 
 
 async def versions(gateway: Gateway) -> dict[str, Any]:

@@ -210,37 +210,23 @@ async def test_a_whole_answer_that_counts_nothing_has_no_price(fresh: Site) -> N
 
 
 async def test_usage_that_does_not_add_up_is_priced_and_counted(fresh: Site) -> None:
-    metrics = (fresh.gateway.state / "metrics.key").read_text().strip()
-
-    async def inconsistent() -> float:
-        headers = {"authorization": f"Bearer {metrics}"}
-        text = (await fresh.client.get(f"{fresh.gateway.url}/metrics", headers=headers)).text
-        counter = 'gateway_usage_inconsistencies_total{provider="plain"}'
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(counter))
-
-    before = await inconsistent()
+    counter = 'gateway_usage_inconsistencies_total{provider="plain"}'
+    before = await fresh.gateway.metrics(counter)
     usage = {**USAGE, "prompt_tokens_details": {"cached_tokens": 99}}
     fresh.upstream.set(CHAT, json_answer({"choices": [CHOICE], "usage": usage}))
     await fresh.chat(model="plain")
     found = await attempt(fresh)
     assert (found["usage_source"], found["pricing"], found["cost_nano"]) == ("inconsistent", "priced", 12_000)
-    assert await inconsistent() == before + 1
+    assert await fresh.gateway.metrics(counter) == before + 1
 
 
 async def test_a_reported_cost_that_is_not_believed_is_counted_and_the_books_price_holds(fresh: Site) -> None:
-    metrics = (fresh.gateway.state / "metrics.key").read_text().strip()
-
-    async def doubted() -> float:
-        headers = {"authorization": f"Bearer {metrics}"}
-        text = (await fresh.client.get(f"{fresh.gateway.url}/metrics", headers=headers)).text
-        counter = 'gateway_reported_costs_doubted_total{provider="openrouter"}'
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(counter))
-
-    before = await doubted()
+    counter = 'gateway_reported_costs_doubted_total{provider="openrouter"}'
+    before = await fresh.gateway.metrics(counter)
     fresh.upstream.set(CHAT, json_answer({"choices": [CHOICE], "usage": {**USAGE, "cost": 5000}}))
     for _ in range(2):
         await fresh.chat(model="openrouter")
     found = await attempt(fresh)
     assert (found["pricing"], found["cost_nano"]) == ("priced", 18_000)
-    assert await doubted() == before + 2
+    assert await fresh.gateway.metrics(counter) == before + 2
     assert fresh.gateway.log().count("reports as a call's cost is not believed") == 1

@@ -3,17 +3,22 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from ledger_parts import Desk, PostgresPlace, closed_record
+from ledger_parts import Desk, Place, PostgresPlace, SqlitePlace, closed_record
 
 from gateway.core.attempt import Attempt, Charge, Terms
 from gateway.core.record import Record
+from gateway.ledger.chain import CHAIN_BITS
+from gateway.ledger.closing import Period, close_month
 from gateway.ledger.decisions import verify_decisions
+from gateway.ledger.months import month_named
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.recounting import verify_sums
 from gateway.ledger.verifying import Tally, verify_chain
+from gateway.ledger.writing import ledger_transaction
 from gateway.stores.reading import Reader
 
 PEOPLE = ("", "jane@example.com", "kim@example.com")
@@ -52,10 +57,27 @@ def committed(desk: Desk, *records: Record) -> None:
     desk.store.commit(given[half:], "w-1.jnl", 2)
 
 
+def where(place: Place) -> LedgerPlace:
+    """As the gateway is told of it."""
+    if isinstance(place, PostgresPlace):
+        return LedgerPlace(Path("/nowhere/ledger.db"), place.options)
+    assert isinstance(place, SqlitePlace)
+    return LedgerPlace(place.file)
+
+
 def place_of(desk: Desk) -> LedgerPlace:
-    if isinstance(desk.place, PostgresPlace):
-        return LedgerPlace(desk.state / "ledger.db", desk.place.options)
-    return LedgerPlace(desk.place.file)
+    return where(desk.place)
+
+
+def link(desk: Desk, number: int) -> int:
+    """In PostgreSQL each gateway has a chain of its own, and this is the first."""
+    return number + (1 << CHAIN_BITS if isinstance(desk.place, PostgresPlace) else 0)
+
+
+def close(desk: Desk, month: str, now_ns: int) -> Period:
+    with ledger_transaction(place_of(desk)) as ledger:
+        assert ledger is not None
+        return close_month(ledger, month_named(month), "tests", now_ns)
 
 
 @contextlib.contextmanager

@@ -8,20 +8,17 @@ from decimal import Decimal
 
 import pytest
 from focus_rules import faults
-from keeping import findings, place_of
+from keeping import close, findings, place_of
 from ledger_parts import Desk
 from pricing_parts import book_of, bought, repriced
 
 from gateway.catalogue.prices import PriceBook
 from gateway.core.record import Record
 from gateway.exports import focus_export
-from gateway.ledger.closing import close_month
 from gateway.ledger.focus.columns import VERSIONS, Version
 from gateway.ledger.focus.lines import Period
 from gateway.ledger.focus.naming import FocusOptions, Provided, namer
 from gateway.ledger.focus.rows import Maker
-from gateway.ledger.months import month_named
-from gateway.ledger.writing import ledger_transaction
 
 KINDS = ("sqlite", "postgres")
 CHEAP = book_of({"m": {"input": "1", "cached_input": "0.1", "output": "4"}})
@@ -72,9 +69,7 @@ def test_an_open_month_s_rows_are_those_of_the_corrected_price(desk: Desk) -> No
 def test_a_closed_month_stays_and_the_next_one_has_its_corrections(desk: Desk, version: Version) -> None:
     records = held(desk)
     before = exported(desk, NOVEMBER, DECEMBER, version)
-    with ledger_transaction(place_of(desk)) as ledger:
-        assert ledger is not None
-        close_month(ledger, month_named("2023-11"), "tests", SIXTH_NS)
+    close(desk, "2023-11", SIXTH_NS)
     repriced(desk, DEAR, SIXTH_NS)
     assert exported(desk, NOVEMBER, DECEMBER, version) == before
     corrections = exported(desk, DECEMBER, JANUARY, version)

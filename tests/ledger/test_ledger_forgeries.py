@@ -5,14 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from keeping import call, committed, edit, findings, place_of
+from keeping import call, close, committed, edit, findings, link, place_of
 from ledger_parts import Desk, PostgresPlace
 from pricing_parts import book_of, bought, repriced
 
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
-from gateway.ledger.chain import CHAIN_BITS
-from gateway.ledger.closing import close_month
 from gateway.ledger.months import Month, month_named
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, seal_of
 from gateway.ledger.slices import DAY_NS
@@ -27,10 +25,6 @@ OLD, KEPT = Month(2026, 9), Month(2026, 10)
 def assert_told(desk: Desk, told: str) -> None:
     found = findings(desk)
     assert any(told in one for one in found), found
-
-
-def link(desk: Desk, number: int) -> int:
-    return number + (1 << CHAIN_BITS if isinstance(desk.place, PostgresPlace) else 0)
 
 
 def blob(desk: Desk, digest: bytes) -> str:
@@ -119,9 +113,7 @@ def test_a_correction_that_hangs_on_a_link_of_calls_is_none(desk: Desk) -> None:
 def test_sums_of_an_hour_with_corrections_alone_are_counted_too(desk: Desk) -> None:
     desk.store.commit([bought(1, book_of(CHEAP))], "w-1.jnl", 1)
     december = month_named("2023-12").begin_ns
-    with ledger_transaction(place_of(desk)) as ledger:
-        assert ledger is not None
-        close_month(ledger, month_named("2023-11"), "tests", december)
+    close(desk, "2023-11", december)
     hours = {one["hour"] for one in desk.place.table("usage_hours")}
     repriced(desk, book_of(DEAR), december + 1)
     assert findings(desk) == []

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from keeping import call, committed, findings, opened, place_of
+from keeping import call, committed, findings, place_of
 from ledger_parts import Desk
 
 from gateway.core.record import Record
@@ -141,5 +141,4 @@ def test_an_erasure_that_fails_half_way_changes_nothing(desk: Desk) -> None:
     with pytest.raises(RuntimeError):
         break_off_an_erasure(desk)
     assert everything(desk) == before
-    with opened(desk):
-        assert findings(desk) == []
+    assert findings(desk) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from keeping import where
 from ledger_parts import Place, PostgresPlace, closed_record
 
 from gateway.ledger.options import LedgerOptions, LedgerPlace
@@ -18,19 +19,15 @@ from gateway.stores.reading import Reader
 KINDS = ("sqlite", "postgres")
 
 
-def read_from(place: Place, tmp_path: Path) -> LedgerPlace:
-    return LedgerPlace(tmp_path / "ledger.db", place.options if isinstance(place, PostgresPlace) else LedgerOptions())
-
-
 @contextmanager
-def reading(place: Place, tmp_path: Path) -> Iterator[Reader]:
-    with ledger_reader(read_from(place, tmp_path)) as reader:
+def reading(place: Place) -> Iterator[Reader]:
+    with ledger_reader(where(place)) as reader:
         assert reader is not None
         yield reader
 
 
 @pytest.fixture
-def filled(place: Place, tmp_path: Path) -> Place:
+def filled(place: Place) -> Place:
     with place.ledger() as store:
         store.commit(
             [closed_record(number, team=f"t{number % 3}", user="ann") for number in range(2_500)], "w-1.jnl", 1
@@ -38,18 +35,18 @@ def filled(place: Place, tmp_path: Path) -> Place:
     return place
 
 
-def test_there_is_nothing_to_read_before_the_first_record(place: Place, tmp_path: Path) -> None:
-    with ledger_reader(read_from(place, tmp_path)) as reader:
+def test_there_is_nothing_to_read_before_the_first_record(place: Place) -> None:
+    with ledger_reader(where(place)) as reader:
         assert reader is None
 
 
-def test_parameters_filters_and_sums(filled: Place, tmp_path: Path) -> None:
+def test_parameters_filters_and_sums(filled: Place) -> None:
     query = """
         SELECT team AS g0, count(*) AS calls, sum(cost_nano) AS nano, count(*) FILTER (WHERE status > :status) AS odd
         FROM calls WHERE started_ns >= :since AND (:team IS NULL OR team = :team) GROUP BY team ORDER BY g0 LIMIT :limit
     """
     asked = {"status": 200, "since": 0, "team": None, "limit": 2}
-    with reading(filled, tmp_path) as reader:
+    with reading(filled) as reader:
         assert list(reader.rows(query, asked)) == [
             {"g0": "t0", "calls": 834, "nano": 834 * 1_500, "odd": 0},
             {"g0": "t1", "calls": 833, "nano": 833 * 1_500, "odd": 0},
@@ -59,8 +56,8 @@ def test_parameters_filters_and_sums(filled: Place, tmp_path: Path) -> None:
         assert person == {"tenant": "acme", "user": "ann"}
 
 
-def test_many_rows_come_as_they_are_read_and_queries_may_take_turns(filled: Place, tmp_path: Path) -> None:
-    with reading(filled, tmp_path) as reader:
+def test_many_rows_come_as_they_are_read_and_queries_may_take_turns(filled: Place) -> None:
+    with reading(filled) as reader:
         calls = reader.rows("SELECT id, seal FROM calls ORDER BY id")
         for number, row in enumerate(calls):
             assert row["id"] == closed_record(number).id
@@ -70,27 +67,27 @@ def test_many_rows_come_as_they_are_read_and_queries_may_take_turns(filled: Plac
         assert number == 2_499
 
 
-def test_a_reader_sees_one_state_and_changes_nothing(filled: Place, tmp_path: Path) -> None:
+def test_a_reader_sees_one_state_and_changes_nothing(filled: Place) -> None:
     count = "SELECT count(*) AS calls FROM calls"
-    with reading(filled, tmp_path) as reader:
+    with reading(filled) as reader:
         before = reader.one(count)
         with filled.ledger() as store:
             store.commit([closed_record(9_999)], "w-1.jnl", 2)
         assert reader.one(count) == before
-    with reading(filled, tmp_path) as reader:
+    with reading(filled) as reader:
         assert reader.one(count) == {"calls": 2_501}
         assert reader.has_table("calls")
         assert not reader.has_table("cals")
     with (
         pytest.raises(LedgerUnavailable, match=r"read-only|readonly|syntax|DELETE"),
-        reading(filled, tmp_path) as reader,
+        reading(filled) as reader,
     ):
         reader.one("DELETE FROM calls")
     assert len(filled.calls()) == 2_501
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"])
-def test_postgres_tells_the_time_of_a_zone_as_python_does(place: Place, tmp_path: Path, zone: str) -> None:
+def test_postgres_tells_the_time_of_a_zone_as_python_does(place: Place, zone: str) -> None:
     if not isinstance(place, PostgresPlace):
         pytest.skip("in SQLite, reports bring their own functions")
     with place.ledger() as store:
@@ -99,7 +96,7 @@ def test_postgres_tells_the_time_of_a_zone_as_python_does(place: Place, tmp_path
     query = """
         SELECT local_month(:quarter, :zone) AS m, local_day(:quarter, :zone) AS d, local_hour(:quarter, :zone) AS h
     """
-    with reading(place, tmp_path) as reader:
+    with reading(place) as reader:
         for moment in moments:
             here = moment.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
             hour = here.replace(minute=0).isoformat(timespec="minutes").replace("+00:00", "Z")

@@ -6,10 +6,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from keeping import PEOPLE, all_findings, call, committed, edit, findings, opened
-from ledger_parts import Desk, PostgresPlace, closed_record
+from keeping import PEOPLE, all_findings, call, committed, edit, findings, link, opened
+from ledger_parts import Desk, closed_record
 
-from gateway.ledger.chain import CHAIN_BITS
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.store import SqliteLedger
@@ -25,11 +24,6 @@ def ids(number: int) -> str:
 def test_what_nobody_touched_is_as_it_was_written(desk: Desk) -> None:
     committed(desk)
     assert findings(desk) == []
-
-
-def link(desk: Desk, number: int) -> int:
-    """In PostgreSQL each gateway has a chain of its own, and this is the first."""
-    return number + (1 << CHAIN_BITS if isinstance(desk.place, PostgresPlace) else 0)
 
 
 TAMPERED = {
@@ -80,6 +74,11 @@ def test_whatever_was_done_is_found_and_named(desk: Desk, what: str) -> None:
     names = [ids(number) for number in range(8)]
     edit(desk, statement.format(*names, a=link(desk, 1), b=link(desk, 2)))
     assert_told(findings(desk), told.format(*names))
+
+
+def test_a_call_that_never_cost_what_its_attempt_did_is_found_though_its_seal_is_right(desk: Desk) -> None:
+    committed(desk, call(0), call(1, cost_nano=7))
+    assert findings(desk) == [f"call {ids(1)}: cost_nano is 7, the attempt that served says 1500"]
 
 
 def assert_told(found: list[str], told: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from keeping import edit, findings, opened, place_of
+from keeping import close, edit, findings, opened, place_of
 from ledger_parts import START_NS, Desk, PostgresPlace, SqlitePlace
 from pricing_parts import NOW_NS, Rates, book_of, bought, expected, money, repriced
 
@@ -17,11 +17,10 @@ from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.ledger.adjusting import repricing as running
 from gateway.ledger.calls import call_with_attempts
-from gateway.ledger.closing import came_late, close_month
+from gateway.ledger.closing import came_late
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.decisions import decision_inputs
 from gateway.ledger.forgetting import forget_person
-from gateway.ledger.months import month_named
 from gateway.ledger.options import LedgerOptions, LedgerPlace
 from gateway.ledger.postgres import PostgresLedger
 from gateway.ledger.reading import ledger_reader
@@ -159,9 +158,7 @@ def test_only_the_period_the_provider_and_the_model_that_were_asked_for(desk: De
 
 def test_a_correction_of_a_closed_month_belongs_to_the_current_hour(desk: Desk) -> None:
     records, right = committed(desk, CHEAP), book_of(DEAR)
-    with ledger_transaction(place_of(desk)) as ledger:
-        assert ledger is not None
-        close_month(ledger, month_named("2023-11"), "tests", DECEMBER_NS + DAY_NS)
+    close(desk, "2023-11", DECEMBER_NS + DAY_NS)
     before, now_ns = money(desk, "month"), DECEMBER_NS + 5 * DAY_NS + 1
     assert [line.late for line in repriced(desk, right, now_ns).lines] == [True]
     after = money(desk, "month")
@@ -264,9 +261,7 @@ def test_a_late_correction_of_the_published_price_alone_is_right(desk: Desk) -> 
     cheap = {"m": {"input": "1", "output": "4"}}
     half = "adjustments: [{id: half, kind: contract, percent: -50, from: 2020-01-01}]"
     desk.store.commit([bought(1, book_of(cheap))], "w-1.jnl", 1)
-    with ledger_transaction(place_of(desk)) as ledger:
-        assert ledger is not None
-        close_month(ledger, month_named("2023-11"), "tests", DECEMBER_NS)
+    close(desk, "2023-11", DECEMBER_NS)
     doubled = {"m": {"input": "2", "output": "8"}}
     before = money(desk)
     assert repriced(desk, book_of(doubled, half), DECEMBER_NS + 1).changed == 2
@@ -326,9 +321,7 @@ def test_whatever_the_books_sums_are_the_new_book_s_and_back_again(
             ]
             store.commit(records, "w-1.jnl", 1)
             if closed:
-                with ledger_transaction(place_of(desk)) as ledger:
-                    assert ledger is not None
-                    close_month(ledger, month_named("2023-11"), "tests", DECEMBER_NS + DAY_NS)
+                close(desk, "2023-11", DECEMBER_NS + DAY_NS)
             original, kept = money(desk), rows(desk)
             now_ns = START_NS + 90 * DAY_NS
             repriced(desk, second, now_ns, take_back=True)

@@ -74,35 +74,34 @@ def fill(state: Path) -> None:
         ledger.commit(RECORDS, "w-1.jnl", 1)
 
 
-def admin_key(gateway: Gateway) -> str:
-    return (gateway.state / "admin.key").read_text().strip()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def admin(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {admin_key(gateway)}"}
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator, timeout=20) as client:
         yield client
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sdk(gateway: Gateway) -> AsyncIterator[openai.AsyncOpenAI]:
-    key = admin_key(gateway)
+    key = gateway.operator["authorization"].removeprefix("Bearer ")
     async with openai.AsyncOpenAI(base_url=gateway.base_url, admin_api_key=key, max_retries=0) as client:
         yield client
 
 
-async def test_usage_comes_in_pages_that_hold_every_line_once(admin: httpx.AsyncClient) -> None:
-    asked = {"group_by": "operation,model", "limit": "2", "zone": "Europe/Berlin"}
+async def paged(admin: httpx.AsyncClient, path: str, limit: int, **asked: str) -> list[dict[str, Any]]:
+    """Everything, from the first page to the last."""
     found: list[dict[str, Any]] = []
-    cursor: str | None = None
+    params = {**asked, "limit": str(limit)}
     while True:
-        page = (await admin.get("/admin/usage", params={**asked, **({"cursor": cursor} if cursor else {})})).json()
-        assert len(page["data"]) <= 2
+        page = (await admin.get(path, params=params)).json()
+        assert len(page["data"]) <= limit
         found += page["data"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+        if page["next_cursor"] is None:
+            return found
+        params["cursor"] = page["next_cursor"]
+
+
+async def test_usage_comes_in_pages_that_hold_every_line_once(admin: httpx.AsyncClient) -> None:
+    found = await paged(admin, "/admin/usage", 2, group_by="operation,model", zone="Europe/Berlin")
     whole = (await admin.get("/admin/usage", params={"group_by": "operation,model"})).json()
     assert (found, whole["next_cursor"]) == (whole["data"], None)
     assert sum(row["calls"] for row in found) == len(RECORDS)
@@ -118,15 +117,7 @@ async def test_usage_is_filtered_by_every_word(admin: httpx.AsyncClient) -> None
 
 
 async def test_single_calls_come_latest_first_and_each_once(admin: httpx.AsyncClient) -> None:
-    ids: list[str] = []
-    cursor: str | None = None
-    while True:
-        params = {"limit": "4", "team": "team-b", **({"cursor": cursor} if cursor else {})}
-        page = (await admin.get("/admin/calls", params=params)).json()
-        ids += [row["id"] for row in page["data"]]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+    ids = [row["id"] for row in await paged(admin, "/admin/calls", 4, team="team-b")]
     assert ids == [one.id for one in reversed(RECORDS) if one.team == "team-b"]
 
 

@@ -78,7 +78,7 @@ async def test_after_a_failover_limits_go_on_where_they_were(
     assert [level.used for level in await counters.levels((limit,))] == [5]
 
 
-# What README.md tells operators to allow.
+# All that the gateway says to a server.
 ALLOWED = (
     "~gateway:* +evalsha +script|load +time +get +setnx +del +hget +hset +hmget +hsetnx +hdel +hexists +hgetall +hkeys "
     "+hincrby +pexpire +pexpireat +pttl +zadd +zrem +zcard +zrangebyscore +zremrangebyscore +client +select"
