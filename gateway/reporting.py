@@ -163,7 +163,6 @@ class Status:
     ) -> None:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
-        self._upstreams = upstreams
         self._ledger_state = ledger_state
         self._upstreams = upstreams
         self._tokens = tokens

@@ -13,7 +13,7 @@ from gateway.access.loading import read_access
 from gateway.access.rules import AccessFile, Matching
 from gateway.catalogue.cards import Card
 from gateway.catalogue.loading import build_catalogue, read_cards
-from gateway.catalogue.prices import PricesFile, read_prices
+from gateway.catalogue.prices import Priced, PricesFile, read_prices
 from gateway.cli import VERBS as ALL_VERBS
 from gateway.cli import parser
 from gateway.config import Config
@@ -82,7 +82,9 @@ def test_the_price_example_prices(tmp_path: Path) -> None:
     (block,) = (text for key, text in blocks() if key == "prices")
     (tmp_path / "prices.yaml").write_text("currency: USD\n" + block)
     book = read_prices(tmp_path / "prices.yaml")
-    assert book.cost("anthropic", "claude-sonnet-4-5", Usage(cache_write_1h_tokens=1_000), 1.8e9).nano == 6_000_000
+    usage = Usage(cache_write_1h_tokens=1_000)
+    asked = Priced(provider="anthropic", model="claude-sonnet-4-5", usage=usage, at_s=1.8e9)
+    assert book.charges(asked).nano == 6_000_000
 
 
 def test_every_room_is_on_the_map() -> None:

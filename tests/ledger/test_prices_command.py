@@ -238,7 +238,8 @@ def test_update_writes_a_snapshot_and_approves_it_where_it_is_named(folder: Path
     assert "1 models of 1 providers" in out
     assert "# ours" in prices.read_text()
     book = read_prices(prices, read_config(folder / "config.yaml").wiring)
-    assert book.cost("openai", "x", Usage(input_tokens=3), NOW.timestamp()).nano == 300
+    asked = Priced(provider="openai", model="x", usage=Usage(input_tokens=3), at_s=NOW.timestamp())
+    assert book.charges(asked).nano == 300
     code, _, err = run("update", "--from", str(folder / "config.yaml"))
     assert (code, "is no snapshot of prices" in err) == (1, True)
     assert run("update", "--from", str(folder / "nowhere"))[0] == 1

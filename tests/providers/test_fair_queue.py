@@ -55,7 +55,7 @@ def test_within_a_tenant_first_come_first_served_and_nothing_is_lost_or_served_t
             gone = queue.pop()
             waiting.remove(gone)
             served.setdefault(gone.flow, []).append(gone.demand)
-        assert len(queue) == len(waiting) == len(list(queue))
+        assert queue.length == len(waiting)
         assert (queue.head() is None) == (not waiting), "while somebody waits somebody is next"
     assert all(earlier < later for order in served.values() for earlier, later in pairwise(order))
 

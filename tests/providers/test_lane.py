@@ -222,7 +222,7 @@ class World:
 
             self.at(self.now + takes_s, end)
         wait_s = self.lane.head_wait_s(self.now)
-        assert not self.lane.queue or wait_s > 0, "who could leave has left"
+        assert not self.lane.queue.length or wait_s > 0, "who could leave has left"
         if wait_s < float("inf"):
             self.at(self.now + wait_s + 1e-9, self.move)
 

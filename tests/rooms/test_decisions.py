@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.access.loading import read_access
-from gateway.catalogue.prices import read_prices
+from gateway.catalogue.prices import Priced, read_prices
 from gateway.core.globs import compile_globs
 from gateway.core.money import decimal_text, nano_from_decimal, round_half_even
 from gateway.core.usage import METERS, Usage
@@ -96,31 +96,28 @@ def book_file(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_usage_costs(book_file: Path, model: str, usage: Usage, day: str, nano: int | None, entry: str) -> None:
-    cost = read_prices(book_file).cost("p", model, usage, at(day))
-    assert cost.nano == nano
-    assert cost.version.partition("/")[2] == entry
-    assert bool(cost.reason) == (nano is None)
+    costed = read_prices(book_file).charges(Priced(provider="p", model=model, usage=usage, at_s=at(day)))
+    assert costed.nano == nano
+    assert costed.price_version.partition("/")[2] == entry
+    assert bool(costed.unpriced) == (nano is None)
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_a_cost_is_rounded_once(into: int, cached: int, out: int) -> None:
     wiring = Wiring(providers=frozenset({"hosted"}), price_providers={"hosted": "openai"})
     book = read_prices(Path(__file__).parents[2] / "policies" / "prices.yaml", wiring)
-    cost = book.cost(
-        "hosted",
-        "gpt-4o-mini",
-        Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out),
-        at("2026-01-01"),
-    )
-    assert cost.nano == round(Fraction(into * 150 + cached * 75 + out * 600))
+    usage = Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out)
+    costed = book.charges(Priced(provider="hosted", model="gpt-4o-mini", usage=usage, at_s=at("2026-01-01")))
+    assert costed.nano == round(Fraction(into * 150 + cached * 75 + out * 600))
 
 
 def test_every_meter_can_be_priced_or_is_refused(book_file: Path) -> None:
     book = read_prices(book_file)
     for meter in METERS:
-        cost = book.cost("p", "m-special", Usage(**{meter: 1}), at("2025-06-01"))
+        usage = Usage(**{meter: 1})
+        costed = book.charges(Priced(provider="p", model="m-special", usage=usage, at_s=at("2025-06-01")))
         like_input = meter.endswith("_tokens") and not meter.startswith(("output", "reasoning", "cache_write_1h"))
-        assert (cost.nano is not None) == like_input
+        assert (costed.nano is not None) == like_input
 
 
 MISTAKES = {

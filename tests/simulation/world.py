@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.catalogue.prices import Priced
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
 from gateway.core.principal import Principal
@@ -279,7 +280,7 @@ class Worker:
             counters=self.counters,
             choose=lambda permits: choose(permits, router.providers),
             estimate_cost=lambda target, usage, caller, at, tier: (
-                policies.prices.cost(target.provider, target.model, usage, at).nano
+                policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
             ),
             ceiling_cost=lambda target, usage, caller, at: None,
             doubted=lambda provider, why: None,

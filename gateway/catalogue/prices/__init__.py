@@ -6,9 +6,9 @@ Invariants: money is integers; one rounding per call, half to even; charges add 
 changes, because it is stored with the version of what priced it.
 """
 
-from gateway.catalogue.prices.asking import Cost, Costed, Priced
+from gateway.catalogue.prices.asking import Costed, Priced
 from gateway.catalogue.prices.book import PriceBook
 from gateway.catalogue.prices.declared import PricesFile
 from gateway.catalogue.prices.loading import read_prices
 
-__all__ = ["Cost", "Costed", "PriceBook", "Priced", "PricesFile", "read_prices"]
+__all__ = ["Costed", "PriceBook", "Priced", "PricesFile", "read_prices"]

@@ -49,11 +49,3 @@ class Costed(msgspec.Struct, frozen=True):
     @property
     def list_nano(self) -> int | None:
         return sum(charge.list_nano or 0 for charge in self.charges) if self.pricing == "priced" else None
-
-
-class Cost(msgspec.Struct, frozen=True):
-    """`nano`: integer nano-units, or None: unpriced, and `reason` says why. `version`: `<book>/<entry>`."""
-
-    nano: int | None
-    version: str = ""
-    reason: str = ""

@@ -17,7 +17,7 @@ from fractions import Fraction
 import msgspec
 
 from gateway.catalogue.prices import adjusting, foreseeing
-from gateway.catalogue.prices.asking import Cost, Costed, Priced
+from gateway.catalogue.prices.asking import Costed, Priced
 from gateway.catalogue.prices.choosing import chosen, in_force, prepared
 from gateway.catalogue.prices.costing import costed, quantities
 from gateway.catalogue.prices.declared import PricesFile
@@ -74,11 +74,6 @@ class PriceBook:
         if found.pricing != "priced":
             ceiling = self.ceiling(asked.provider, asked.usage, asked.at_s)
         return by_report(reported, card, found, ceiling, self.version)
-
-    def cost(self, provider: str, model: str, usage: Usage, at_s: float) -> Cost:
-        """The sum alone, on the usual terms and for nobody in particular."""
-        found = self.charges(Priced(provider=provider, model=model, usage=usage, at_s=at_s))
-        return Cost(found.nano, found.price_version, found.unpriced)
 
     def estimate(
         self, provider: str, model: str, usage: Usage, at_s: float, *, tenant: str = "", team: str = "", tier: str = ""

@@ -1,6 +1,6 @@
 """What a call may cost, before it is made: on the high side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from msgspec.structs import astuple
@@ -9,6 +9,9 @@ from gateway.catalogue.prices.meters import GPU_TIME, REQUESTS
 from gateway.catalogue.prices.rates import Card
 from gateway.catalogue.prices.tariffs import Prices
 from gateway.core.usage import METERS, Usage
+
+# As a card has them: nano-units for one of a meter, times the card's scale.
+Numbers = Mapping[str, int]
 
 # Text may turn out to be any of these.
 _TEXT = {
@@ -26,14 +29,19 @@ def estimate(card: Card, usage: Usage) -> int | None:
         return None
     band = card.band(usage.total_input)
     rows = (*band.rows, band.fee, band.time)
-    prices = {row.meter: Fraction(row.number, card.scale) for row in rows if row.number is not None}
-    return dearest([prices], usage, card.expected_us if card.gpus else 0)
+    numbers = {row.meter: row.number for row in rows if row.number is not None}
+    return dearest([numbers], usage, card.expected_us if card.gpus else 0, card.scale)
 
 
-def dearest(prices: Sequence[Prices], usage: Usage, expected_us: int = 0) -> int | None:
+def dearest(prices: Sequence[Prices | Numbers], usage: Usage, expected_us: int = 0, scale: int = 1) -> int | None:
     """This usage at the highest of each kind of price, with the fee for a request. Rounded up. None if something that
-    is used has no price; but beside priced pieces (images, minutes) text may be without one."""
-    cost, pieces, missing = Fraction(0), False, False
+    is used has no price; but beside priced pieces (images, minutes) text may be without one.
+
+    Args:
+        prices: nano-units for one, times `scale`: whole numbers where every call asks, for they cost least.
+    """
+    cost: Fraction | int = 0
+    pieces = missing = False
     for meter, count in zip(METERS, astuple(usage), strict=True):
         if count:
             price = _highest(prices, _TEXT.get(meter, (meter,)))
@@ -48,8 +56,8 @@ def dearest(prices: Sequence[Prices], usage: Usage, expected_us: int = 0) -> int
     if not any(prices) or (missing and not pieces):
         return None
     cost += (fee or 0) + expected_us * (time or 0)
-    return -(-cost.numerator // cost.denominator)
+    return -(-cost // scale)
 
 
-def _highest(prices: Sequence[Prices], meters: Sequence[str]) -> Fraction | None:
+def _highest(prices: Sequence[Prices | Numbers], meters: Sequence[str]) -> Fraction | int | None:
     return max((one[meter] for one in prices for meter in meters if meter in one), default=None)

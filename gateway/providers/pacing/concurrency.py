@@ -3,9 +3,9 @@
 Additive increase, multiplicative decrease: a refusal halves it, a round of answers adds one (Chiu, Jain 1989).
 """
 
+from gateway.providers.pacing.meters import FORGET_S, INFINITY
+
 BACK_OFF_S, MAX_BACK_OFF_S = 0.25, 8.0
-FORGET_S = 300.0
-INFINITY = float("inf")
 
 
 class Concurrency:

@@ -7,9 +7,8 @@ from aiolimiter import AsyncLimiter
 
 from gateway.core.faults import UpstreamBusy
 from gateway.core.share import Demand
-from gateway.providers.pacing.concurrency import INFINITY
 from gateway.providers.pacing.lane import Lane, Leave, amounts_of
-from gateway.providers.pacing.meters import TOKENS
+from gateway.providers.pacing.meters import INFINITY, TOKENS
 
 
 class Gate:
@@ -51,7 +50,7 @@ class Gate:
 
     async def _wait(self, demand: Demand, deadline: float, expected: float) -> Leave:
         lane, cost = self.lane, max(1.0, amounts_of(demand)[TOKENS])
-        if len(lane.queue) >= self._max_queue:
+        if lane.queue.length >= self._max_queue:
             longest = lane.queue.newest_of_longest(demand.share, cost) if self._max_queue else None
             if longest is None:
                 raise self._busy(expected)
@@ -113,8 +112,8 @@ class Gate:
     def _busy(self, expected_s: float) -> UpstreamBusy:
         wait_s = min(max(expected_s, 0.001), 3600.0)
         return UpstreamBusy(
-            f"`{self._name}` is busy and {len(self.lane.queue)} calls wait for it already; "
+            f"`{self._name}` is busy and {self.lane.queue.length} calls wait for it already; "
             f"try again in about {max(1, round(wait_s))} s",
             headers={"retry-after": str(max(1, round(wait_s))), "retry-after-ms": str(max(1, round(wait_s * 1000)))},
-            details={"upstream": self._name, "queued": len(self.lane.queue), "max_wait_s": self._max_wait_s},
+            details={"upstream": self._name, "queued": self.lane.queue.length, "max_wait_s": self._max_wait_s},
         )

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from gateway.core.share import Demand
-from gateway.providers.pacing.concurrency import INFINITY, Concurrency
+from gateway.providers.pacing.concurrency import Concurrency
 from gateway.providers.pacing.meters import (
     DAY_S,
     DIMENSIONS,
+    INFINITY,
     MAX_HOLD_S,
     NOTHING,
     REQUESTS,
@@ -65,7 +66,7 @@ class Lane:
         self.queue = FairQueue()
         self.concurrency = Concurrency(concurrency)
         self.requests_per_s = requests_per_s
-        self.tokens = None if tokens_per_minute is None else Meter(TOKENS, tokens_per_minute)
+        self.tokens = None if tokens_per_minute is None else Meter(tokens_per_minute)
         self.told: dict[tuple[int, float], Told] = {}
         self.held_until = 0.0
         self._part = part
@@ -78,7 +79,7 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        return not self.queue and not self.concurrency.under_way
+        return not self.queue.length and not self.concurrency.under_way
 
     def is_roomy(self, now: float) -> bool:
         """Nothing is near any limit: a call may leave, and need not be measured closely."""
@@ -138,7 +139,7 @@ class Lane:
         if self.requests_per_s:
             waits.append((calls - 1) / self.requests_per_s)
         if self.tokens is not None:
-            waits.append(self.tokens.expected_s(min(tokens, tokens - amounts[TOKENS] + self.tokens.capacity), now))
+            waits.append(self.tokens.expected_s(min(tokens, tokens - amounts[TOKENS] + self.tokens.capacity)))
         for told in self._fresh(now):
             own = amounts[told.dimension]
             ahead = calls - 1 if told.dimension == REQUESTS else own * (scale - 1)
@@ -229,7 +230,7 @@ class Lane:
             )
         return {
             "in_flight": self.concurrency.under_way,
-            "queued": len(self.queue),
+            "queued": self.queue.length,
             "learned_limits": limits,
             "held_s": round(max(0.0, self.held_until - now), 3),
         }

@@ -41,10 +41,9 @@ class Meter:
     """A configured rate. A second's worth may leave at once. A call larger than that leaves when it is full, and those
     after it wait until it is paid off."""
 
-    __slots__ = ("_at", "capacity", "dimension", "level", "rate")
+    __slots__ = ("_at", "capacity", "level", "rate")
 
-    def __init__(self, dimension: int, per_minute: float) -> None:
-        self.dimension = dimension
+    def __init__(self, per_minute: float) -> None:
         self.rate = per_minute / 60
         self.capacity = max(1.0, self.rate)
         self.level = self.capacity
@@ -66,7 +65,7 @@ class Meter:
         """So much less was used than taken (or more, if negative)."""
         self.level = min(self.capacity, self.level + amount)
 
-    def expected_s(self, amount: float, now: float) -> float:  # noqa: ARG002  one shape with `Told`
+    def expected_s(self, amount: float) -> float:
         """Seconds until so much will have left."""
         return max(0.0, (amount - self.level) / self.rate)
 

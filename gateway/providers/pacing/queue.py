@@ -9,7 +9,7 @@ Above it the same between the priorities: interactive traffic weighs nine times 
 that come while only batch waits thus go first, and batch never gets less than BATCH_FLOOR of what is served.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.core.share import Priority, Share
@@ -87,13 +87,6 @@ class FairQueue:
         self._classes = {"interactive": _Class(1 - BATCH_FLOOR), "batch": _Class(BATCH_FLOOR)}
         self._virtual = 0.0
         self.length = 0
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[Waiting]:
-        for flow in self._active():
-            yield from flow.waiting
 
     def _active(self) -> Iterable[_Flow]:
         return (flow for group in self._classes.values() for flow in group.active.values())

@@ -90,16 +90,6 @@ def read_told(headers: Headers, wall: float) -> list[Reading]:
     return readings
 
 
-def says_anything(headers: Headers) -> bool:
-    """Whether one of the headers is about a limit."""
-    get = _meanings.get
-    for name, _ in headers:
-        known = get(name, _UNKNOWN)
-        if known is not None and (known is not _UNKNOWN or meaning(name) is not None):
-            return True
-    return False
-
-
 def retry_after_s(headers: Iterable[tuple[str, str]], wall: float) -> float | None:
     """Seconds after which the upstream wants to be asked again (RFC 9110, 10.2.3; `retry-after-ms` is OpenAI's and
     Azure's, and finer). None where it does not say, or says nothing sensible."""
