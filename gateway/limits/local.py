@@ -58,7 +58,7 @@ class LocalHold:
         self.due = due
         self.expired = self.settled = False
         self.places: list[float] = []
-        self.levels: list[Level] = []
+        self.levels: Sequence[Level] = ()
 
 
 class LocalCounters:
@@ -125,13 +125,14 @@ class LocalCounters:
             levels = [_level(bound, counter, now) for bound, counter in zip(bounds, counters, strict=True)]
             return msgspec.structs.replace(refused, levels=levels)
         hold = LocalHold(bounds, counters, amounts, warned, now + self._hold_s)
-        places, levels = hold.places, hold.levels
+        places, levels = hold.places, list[Level]()
         for bound, counter, amount, used in zip(bounds, counters, amounts, before, strict=True):
             here = counter.counted
             places.append(place := here.place)
             here.add(place, amount)
             counter.open += 1
             levels.append(Level(bound, math.ceil(used + amount), here.reset_s(now)))
+        hold.levels = levels
         self._open.add(hold)
         return hold
 
