@@ -1,13 +1,14 @@
 """Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from gateway.core.attempt import Attempt, Terms, UsageSource
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
+from gateway.core.fields import Fields
 from gateway.core.model import Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Record
@@ -40,46 +41,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     multipart: bool = False
     ends_with_done: bool = False
     answers: Literal["json", "binary"] = "json"
-
-
-class Fields(Protocol):
-    """A request body's top-level fields, read without decoding what nobody asks for."""
-
-    content_type: bytes
-
-    def get(self, name: str) -> object:
-        """The decoded field, or None."""
-        ...
-
-    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
-        """The body with these fields set and those left out; every other field's bytes stay as the client sent them."""
-        ...
-
-    def decoded(self) -> dict[str, Any]:
-        """Every field, decoded; for calls that are translated."""
-        ...
-
-    def inline_data(self) -> tuple[int, int]:
-        """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
-        ...
-
-
-class NoFields:
-    """The body before it has been opened."""
-
-    content_type = b""
-
-    def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
-        return None
-
-    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
-        return b""
-
-    def decoded(self) -> dict[str, Any]:
-        return {}
-
-    def inline_data(self) -> tuple[int, int]:
-        return 0, 0
 
 
 class TraceContext(msgspec.Struct, frozen=True):
