@@ -83,10 +83,10 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
 
 
 def _note_response(answer: Json, raw: bytes, fields: Mapping[str, msgspec.Raw], served: Served) -> None:
-    used = usage_of(answer) or Usage()
+    used, agrees = usage_of(answer) or (Usage(), True)
     tools = fields.get("tool_usage") if used.web_searches or used.images else None
     raws = (raw,) if tools is None else (raw, bytes(tools))
-    note_usage(served, used, statement_of(answer, raws))
+    note_usage(served, used, statement_of(answer, raws, agrees))
 
 
 def _note_units(

@@ -159,10 +159,11 @@ class StreamReader:
         if kind in _RESPONSE_ENDINGS:
             response = part(said, "response")
             self._served.finish_reason = finish_reason(response)
-            if (used := usage_of(response, self._items)) is not None:
+            if (found := usage_of(response, self._items)) is not None:
+                used, agrees = found
                 places = (("response", "usage"), ("response", "tool_usage"))
                 raw = raw_within(self._data, *places[: 2 if used.web_searches or used.images else 1])
-                note_usage(self._served, used, statement_of(response, raw, self._items))
+                note_usage(self._served, used, statement_of(response, raw, agrees, self._items))
             note_model(response, self._served)
             self._served.complete = self.ended = True
             self.failed = kind == "response.failed"
