@@ -228,6 +228,8 @@ class Provider:
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":
             headers["accept"] = "*/*"
+        if call.deadline is not None:
+            headers["x-request-timeout"] = f"{max(0.001, call.deadline - self._now()):.3f}"
         if call.trace is not None:
             trace = call.trace
             headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
