@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+import msgspec
+
 from gateway.core.record import Record
 from gateway.ledger.chunks import in_chunks
 from gateway.ledger.copying import Fields, Layout, Uuids, encode_rows
+from gateway.ledger.counted import Counted, Pair
+from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
-
-Pair = tuple[Record, int]  # and the id of its person
-Sealed = tuple[str, bytes]  # a call's id and its seal
 
 SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
 _CALLS = Layout(
@@ -27,7 +28,7 @@ class Encoding:
     """Records on their way into bytes, a chunk at a time.
 
     Attributes:
-        attempts, charges, seals: of the chunks of calls that were asked for.
+        count: of calls. attempts, charges: of the chunks of calls that were asked for.
     """
 
     def __init__(self, pairs: Sequence[Pair], link: int, fields: Fields) -> None:
@@ -35,9 +36,10 @@ class Encoding:
         self._link = link
         self._fields = fields
         self._uuids = Uuids()
+        self._seals: list[tuple[str, bytes]] = []
+        self.count = len(pairs)
         self.attempts: list[bytes] = []
         self.charges: list[bytes] = []
-        self.seals: list[Sealed] = []
 
     def calls(self) -> Iterator[bytes]:
         """The rows of calls; what is below those of a chunk is encoded with them, while it is at hand."""
@@ -45,10 +47,69 @@ class Encoding:
         for pairs in in_chunks(self._pairs):
             rows = [rows_of(record, person) for record, person in pairs]
             sealed = [one.seal() for one in rows]
-            self.seals += zip((record.id for record, _ in pairs), sealed, strict=True)
+            self._seals += zip((record.id for record, _ in pairs), sealed, strict=True)
             attempts = chain.from_iterable(one.attempts for one in rows)
             self.attempts.append(encode_rows(attempts, uuids, fields, _ATTEMPTS))
             charges = chain.from_iterable(one.charges for one in rows)
             self.charges.append(encode_rows(charges, uuids, fields, _CHARGES))
             calls = ((*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True))
             yield encode_rows(calls, uuids, fields, _CALLS)
+
+    def seals(self) -> list[bytes]:
+        """Those of the chunks that were asked for, in the order of their calls' ids."""
+        return [seal for _, seal in sorted(self._seals)]
+
+    def counted(self) -> Counted:
+        return Counted.of(self._pairs)
+
+
+class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
+    """A batch of the journal as another process encoded it: all that `Encoding` would give.
+
+    Attributes:
+        size, broken: of the batch, see `entries.Batch`.
+        link: the number of the link that its calls are encoded with.
+        months: of its calls.
+    """
+
+    size: int
+    broken: list[bytes]
+    link: int
+    months: list[Month]
+    rows: list[bytes]
+    attempts: list[bytes]
+    charges: list[bytes]
+    sealed: list[bytes]
+    sums: Counted
+
+    @property
+    def count(self) -> int:
+        return len(self.sealed)
+
+    def calls(self) -> Iterator[bytes]:
+        return iter(self.rows)
+
+    def seals(self) -> list[bytes]:
+        return self.sealed
+
+    def counted(self) -> Counted:
+        return self.sums
+
+
+def first_of_each(records: Sequence[Record]) -> list[Record]:
+    """Of calls that are there several times, the first."""
+    if len({record.id for record in records}) == len(records):
+        return list(records)
+    first: dict[str, Record] = {}
+    for record in records:
+        first.setdefault(record.id, record)
+    return list(first.values())
+
+
+def months_in(records: Sequence[Record]) -> set[Month]:
+    """Nearly always all are of one."""
+    if not records:
+        return set()
+    ids = [record.id for record in records]
+    least, most = month_of_id(min(ids)), month_of_id(max(ids))
+    return {least} if least == most else set(map(month_of_id, ids))

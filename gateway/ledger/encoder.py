@@ -1,0 +1,87 @@
+"""`python -m gateway.ledger.encoder`: the process that reads segments and encodes them, for `aside.py`, which says what
+goes over its pipes."""
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.record import Record
+from gateway.ledger.aside import Consumed, Known, Named, Task
+from gateway.ledger.copying import Fields
+from gateway.ledger.counted import Pair
+from gateway.ledger.encoding import Encoded, Encoding, first_of_each, months_in
+from gateway.ledger.entries import Batch
+from gateway.ledger.frames import Readable, Writable, receive, send
+from gateway.ledger.rows import Person
+from gateway.ledger.tail import Tail
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Encoder:
+    def __init__(self, commands: Readable, answers: Writable) -> None:
+        self._commands = commands
+        self._answers = answers
+        self._fields = Fields()
+        self._people: dict[Person, int] = {}
+        self._link = 0
+
+    def run(self) -> None:
+        task = msgspec.msgpack.decode(receive(self._commands), type=Task)
+        self._link = task.link
+        for path, offset in task.segments:
+            tail = Tail(Path(path))
+            tail.offset = offset
+            for batch in tail.batches():
+                self._answer(self._encoded(batch))
+            self._answer(Consumed())
+
+    def _encoded(self, batch: Batch) -> Encoded:
+        records = first_of_each(batch.closed)
+        encoding = Encoding(self._with_persons(records), self._link, self._fields.bounded())
+        rows = list(encoding.calls())
+        link = self._link
+        self._link += bool(records)
+        return Encoded(
+            batch.size,
+            batch.broken,
+            link,
+            sorted(months_in(records)),
+            rows,
+            encoding.attempts,
+            encoding.charges,
+            encoding.seals(),
+            encoding.counted(),
+        )
+
+    def _with_persons(self, records: Sequence[Record]) -> list[Pair]:
+        wanted = {(record.tenant, record.user) for record in records if record.user} - self._people.keys()
+        if wanted:
+            people = sorted(wanted)
+            self._answer(Named(people))
+            known = msgspec.msgpack.decode(receive(self._commands), type=Known)
+            self._people.update(zip(people, known.ids, strict=True))
+        return [(record, self._people[record.tenant, record.user] if record.user else 0) for record in records]
+
+    def _answer(self, answer: Encoded | Named | Consumed) -> None:
+        send(self._answers, _encode(answer))
+
+
+def main() -> None:
+    gc.disable()  # see `ahead.py`
+    with (
+        os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as commands,
+        os.fdopen(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers,
+        # Whoever asked is gone, or the segment is: there is nobody to answer, or somebody who will find out.
+        contextlib.suppress(EOFError, OSError),
+    ):
+        _Encoder(commands, answers).run()
+
+
+if __name__ == "__main__":
+    main()
