@@ -5,18 +5,21 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.aside import Consumed, Known, Named, Task
+from gateway.ledger.chunks import CHUNK
 from gateway.ledger.copying import Fields
 from gateway.ledger.counted import Pair
-from gateway.ledger.encoding import Encoded, Encoding, first_of_each, months_in
-from gateway.ledger.entries import Batch
+from gateway.ledger.encoding import Encoded, Encoding, months_in
+from gateway.ledger.entries import MAX_LINES, Batch
 from gateway.ledger.frames import Readable, Writable, receive, send
+from gateway.ledger.months import Month
 from gateway.ledger.rows import Person
 from gateway.ledger.tail import Tail
 
@@ -37,26 +40,39 @@ class _Encoder:
         for path, offset in task.segments:
             tail = Tail(Path(path))
             tail.offset = offset
-            for batch in tail.batches():
-                self._answer(self._encoded(batch))
+            # A chunk at a time: it is still in the processor's cache when it is encoded.
+            chunks = tail.batches(max_lines=CHUNK)
+            while (encoded := self._encoded(islice(chunks, MAX_LINES // CHUNK))).size:
+                self._answer(encoded)
             self._answer(Consumed())
 
-    def _encoded(self, batch: Batch) -> Encoded:
-        records = first_of_each(batch.closed)
-        encoding = Encoding(self._with_persons(records), self._link, self._fields.bounded())
+    def _encoded(self, chunks: Iterable[Batch]) -> Encoded:
+        """A batch for one commit; of size 0 after the last."""
+        sizes: list[int] = []
+        broken: list[bytes] = []
+        months: set[Month] = set()
+
+        def pairs() -> Iterator[Sequence[Pair]]:
+            for chunk in chunks:
+                sizes.append(chunk.size)
+                broken.extend(chunk.broken)
+                months.update(months_in(chunk.closed))
+                yield self._with_persons(chunk.closed)
+
+        encoding = Encoding(pairs(), self._link, self._fields.bounded())
         rows = list(encoding.calls())
-        link = self._link
-        self._link += bool(records)
+        link, seals = self._link, encoding.seals()
+        self._link += bool(seals)
         return Encoded(
-            batch.size,
-            batch.broken,
-            link,
-            sorted(months_in(records)),
-            rows,
-            encoding.attempts,
-            encoding.charges,
-            encoding.seals(),
-            encoding.counted(),
+            size=sum(sizes),
+            broken=broken,
+            link=link,
+            months=sorted(months),
+            rows=rows,
+            attempts=encoding.attempts,
+            charges=encoding.charges,
+            sealed=seals,
+            counted=encoding.counted,
         )
 
     def _with_persons(self, records: Sequence[Record]) -> list[Pair]:

@@ -1,12 +1,10 @@
 """Records as the bytes that are copied into PostgreSQL's three tables: pure."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from gateway.core.record import Record
-from gateway.ledger.chunks import in_chunks
 from gateway.ledger.copying import Fields, Layout, Uuids, encode_rows
 from gateway.ledger.counted import Counted, Pair
 from gateway.ledger.months import Month, month_of_id
@@ -19,48 +17,53 @@ _CALLS = Layout(
         *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
         *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
     ),
+    numbers=("started_ns", "ttfb_us", "duration_us"),
+    texts=("upstream_request_id", "client_request_id", "trace_id", "seal"),
 )
-_ATTEMPTS = Layout(ATTEMPT_COLUMNS, (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")))
-_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")))
+_ATTEMPTS = Layout(
+    ATTEMPT_COLUMNS,
+    (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")),
+    numbers=("started_ns", "ttfb_us", "duration_us"),
+    texts=("upstream_request_id", "raw_usage"),
+)
+_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")), numbers=(), texts=())
 
 
 class Encoding:
     """Records on their way into bytes, a chunk at a time.
 
     Attributes:
-        count: of calls. attempts, charges: of the chunks of calls that were asked for.
+        attempts, charges, counted: of the chunks of calls that were asked for.
     """
 
-    def __init__(self, pairs: Sequence[Pair], link: int, fields: Fields) -> None:
-        self._pairs = pairs
+    def __init__(self, chunks: Iterable[Sequence[Pair]], link: int, fields: Fields) -> None:
+        self._chunks = chunks
         self._link = link
         self._fields = fields
         self._uuids = Uuids()
         self._seals: list[tuple[str, bytes]] = []
-        self.count = len(pairs)
         self.attempts: list[bytes] = []
         self.charges: list[bytes] = []
+        self.counted = Counted.nothing()
 
     def calls(self) -> Iterator[bytes]:
-        """The rows of calls; what is below those of a chunk is encoded with them, while it is at hand."""
+        """The rows of calls; what is below those of a chunk is encoded with them, and counted, while it is at hand."""
         uuids, fields, link = self._uuids, self._fields, self._link
-        for pairs in in_chunks(self._pairs):
+        for pairs in self._chunks:
             rows = [rows_of(record, person) for record, person in pairs]
             sealed = [one.seal() for one in rows]
             self._seals += zip((record.id for record, _ in pairs), sealed, strict=True)
-            attempts = chain.from_iterable(one.attempts for one in rows)
+            attempts = [attempt for one in rows for attempt in one.attempts]
             self.attempts.append(encode_rows(attempts, uuids, fields, _ATTEMPTS))
-            charges = chain.from_iterable(one.charges for one in rows)
+            charges = [charge for one in rows for charge in one.charges]
             self.charges.append(encode_rows(charges, uuids, fields, _CHARGES))
-            calls = ((*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True))
+            self.counted.add(pairs)
+            calls = [(*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True)]
             yield encode_rows(calls, uuids, fields, _CALLS)
 
     def seals(self) -> list[bytes]:
         """Those of the chunks that were asked for, in the order of their calls' ids."""
         return [seal for _, seal in sorted(self._seals)]
-
-    def counted(self) -> Counted:
-        return Counted.of(self._pairs)
 
 
 class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
@@ -80,20 +83,13 @@ class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     attempts: list[bytes]
     charges: list[bytes]
     sealed: list[bytes]
-    sums: Counted
-
-    @property
-    def count(self) -> int:
-        return len(self.sealed)
+    counted: Counted
 
     def calls(self) -> Iterator[bytes]:
         return iter(self.rows)
 
     def seals(self) -> list[bytes]:
         return self.sealed
-
-    def counted(self) -> Counted:
-        return self.sums
 
 
 def first_of_each(records: Sequence[Record]) -> list[Record]:

@@ -19,6 +19,7 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
+from gateway.ledger.chunks import in_chunks
 from gateway.ledger.connecting import bounds_of, chain_of, writer_id
 from gateway.ledger.copying import HEADER, TRAILER, Fields
 from gateway.ledger.counted import Counted
@@ -120,7 +121,7 @@ class PostgresLedger:
                 run(connection, "ROLLBACK")
                 return False
             try:
-                self._put(connection, held, encoded, segment, offset)
+                self._put(connection, held, encoded if encoded.sealed else None, segment, offset)
             except psycopg.errors.UniqueViolation:
                 run(connection, "ROLLBACK")
                 self._totals.forget()
@@ -171,20 +172,21 @@ class PostgresLedger:
             run(connection, "ROLLBACK")
             self._commit(connection, records, segment, offset)
             return
-        self._put(connection, held, Encoding(pairs, held.link, self._fields.bounded()), segment, offset)
+        encoding = Encoding(in_chunks(pairs), held.link, self._fields.bounded())
+        self._put(connection, held, encoding if pairs else None, segment, offset)
 
     def _put(
-        self, connection: Connection, held: _Held, encoding: Encoding | Encoded, segment: str, offset: int
+        self, connection: Connection, held: _Held, encoding: Encoding | Encoded | None, segment: str, offset: int
     ) -> None:
-        """Insert and commit in the transaction that was begun."""
+        """Insert and commit in the transaction that was begun; None: no calls, only how far the segment is consumed."""
         said: list[str] = []
-        if encoding.count:
+        if encoding is not None:
             said += self._totals.statements(connection, self._copy(connection, encoding))
             said.append(written(connection, self._queries["add_link"], self._link(held, encoding.seals())))
         at = {"writer": self._writer_id, "offset": offset, "segment": segment}
         said += [written(connection, self._queries["put_offset"], at), "COMMIT"]
         run(connection, ";\n".join(said))
-        self.next_link = held.link + bool(encoding.count)
+        self.next_link = held.link + (encoding is not None)
 
     def _link(self, held: _Held, seals: Sequence[bytes], expired_before_ns: int | None = None) -> dict[str, Any]:
         return {
@@ -220,7 +222,7 @@ class PostgresLedger:
     def _copy(self, connection: Connection, encoding: Encoding | Encoded) -> Counted:
         """Insert calls and what is below them; what they add up to.
 
-        The server works on one chunk of calls while the next is encoded, and on the rest while sums are made.
+        The server works on one chunk of calls while the next is encoded.
         """
         with connection.cursor() as cursor:
             with cursor.copy(_COPY_CALLS) as copy:
@@ -232,7 +234,7 @@ class PostgresLedger:
                 copy.write(b"".join((HEADER, *encoding.attempts, TRAILER)))
             with cursor.copy(_COPY_CHARGES) as copy:
                 copy.write(b"".join((HEADER, *encoding.charges, TRAILER)))
-                return encoding.counted()
+        return encoding.counted
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]

@@ -145,7 +145,7 @@ class Rounds:
         offset = tail.offset + encoded.size
         if not store.commit_encoded(encoded, tail.path.name, offset):
             return False
-        drained.records += encoded.count
+        drained.records += len(encoded.sealed)
         drained.quarantined += len(encoded.broken)
         # Which calls are open there is not asked of a finished segment.
         tail.offset = offset

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.ledger.copying import bigint_arrays
-from gateway.ledger.counted import Counted
+from gateway.ledger.counted import INPUTS, Counted
 from gateway.ledger.interning import Interned
-from gateway.ledger.rollup import INPUTS
 from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, bounded, by_day
 from gateway.stores.postgres import Connection
 
