@@ -22,7 +22,7 @@ from typing import IO, Protocol, Self, cast, runtime_checkable
 import msgspec
 
 from gateway.ledger.encoding import Encoded
-from gateway.ledger.frames import receive, send
+from gateway.ledger.frames import Readable, receive, send
 from gateway.ledger.rows import Person
 from gateway.ledger.store import LedgerStore
 from gateway.ledger.tail import Tail
@@ -142,7 +142,7 @@ class Encoder:
         timer.daemon = True
         timer.start()
         try:
-            return _decode(receive(pipe))
+            return _decode(receive(cast(Readable, pipe)))
         except (EOFError, OSError) as error:
             raise EncoderLost("it ended") from error
         finally:

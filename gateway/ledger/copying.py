@@ -10,7 +10,7 @@ Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, cast
@@ -90,9 +90,9 @@ class Layout:
     or texts that hardly ever come again."""
 
     def __init__(
-        self, columns: Sequence[str], alike: Sequence[tuple[str, str]], numbers: Sequence[str], texts: Sequence[str]
+        self, columns: Sequence[str], alike: Sequence[tuple[str, str]], once: Mapping[str, Sequence[str]]
     ) -> None:
-        """`alike`: first and last column of each group, in order."""
+        """`alike`: first and last column of each group, in order. `once`: by kind (`numbers`, `texts`, `bytes`)."""
         places: list[int | slice] = []
         at = 0
         for first, last in alike:
@@ -102,11 +102,8 @@ class Layout:
         places += range(at, len(columns))
         self.head = len(columns).to_bytes(2, "big")
         self.parts = itemgetter(*places)
-        made = {
-            **dict.fromkeys(map(columns.index, numbers), _numbers),
-            **dict.fromkeys(map(columns.index, texts), _texts),
-        }
-        self.kinds = [made.get(place, _known) if isinstance(place, int) else _known for place in places[1:]]
+        made = {name: _ONCE[kind] for kind, names in once.items() for name in names}
+        self.kinds = [_known if isinstance(place, slice) else made.get(columns[place], _known) for place in places[1:]]
 
 
 def _known(column: Sequence[Any], fields: Fields) -> tuple[Iterable[bytes], ...]:
@@ -117,9 +114,16 @@ def _numbers(column: Sequence[int | None], _: Fields) -> tuple[Iterable[bytes], 
     return ([_NULL if number is None else _number(8, number) for number in column],)
 
 
-def _texts(column: Sequence[str | bytes], _: Fields) -> tuple[Iterable[bytes], ...]:
-    data = [text.encode() if type(text) is str else text for text in column]
-    return map(_LENGTHS.__getitem__, map(len, data)), data
+def _texts(column: Sequence[str], _: Fields) -> tuple[Iterable[bytes], ...]:
+    data = [text.encode() for text in column]
+    return _bytes(data, _)
+
+
+def _bytes(column: Sequence[bytes], _: Fields) -> tuple[Iterable[bytes], ...]:
+    return map(_LENGTHS.__getitem__, map(len, column)), column
+
+
+_ONCE = {"numbers": _numbers, "texts": _texts, "bytes": _bytes}
 
 
 def encode_rows(rows: Sequence[Row], uuids: Uuids, fields: Fields, layout: Layout) -> bytes:

@@ -17,16 +17,18 @@ _CALLS = Layout(
         *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
         *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
     ),
-    numbers=("started_ns", "ttfb_us", "duration_us"),
-    texts=("upstream_request_id", "client_request_id", "trace_id", "seal"),
+    {
+        "numbers": ("started_ns", "ttfb_us", "duration_us"),
+        "texts": ("upstream_request_id", "client_request_id", "trace_id"),
+        "bytes": ("seal",),
+    },
 )
 _ATTEMPTS = Layout(
     ATTEMPT_COLUMNS,
     (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")),
-    numbers=("started_ns", "ttfb_us", "duration_us"),
-    texts=("upstream_request_id", "raw_usage"),
+    {"numbers": ("started_ns", "ttfb_us", "duration_us"), "texts": ("upstream_request_id", "raw_usage")},
 )
-_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")), numbers=(), texts=())
+_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")), {})
 
 
 class Encoding:
