@@ -8,6 +8,7 @@ dead              no                   no                 open calls become `int
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -125,13 +126,12 @@ class Rounds:
 
     def _drain_aside(self, tails: Sequence[Tail], store: TakesEncoded, drained: Drained) -> None:
         """As many of them as another process can encode; what it leaves, for whatever reason, is as it was."""
-        first, *others = tails
         try:
             with Encoder() as encoder, without_cycles():
-                # Encoded here, until it is ready; and after a commit, the store knows where its chain ends.
-                self._consume(first.path, drained)
-                self._remove(first, drained)
-                for tail, encoded in encoder.batches(others, store.next_link, store.people_ids):
+                # Until it is ready, one is encoded here; and after a commit, the store knows where its chain ends.
+                for batch in islice(tails[0].batches(), 1):
+                    self._commit(tails[0], batch, drained)
+                for tail, encoded in encoder.batches(tails, store.next_link, store.people_ids):
                     if encoded is None:
                         self._remove(tail, drained)
                     elif not self._commit_encoded(store, tail, encoded, drained):
