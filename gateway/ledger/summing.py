@@ -119,7 +119,7 @@ class Summing:
         shape = {
             "columns": self._selected(times),
             "group_by": f"GROUP BY {names}" if names else "",
-            "sums": ", ".join(f"sum({name}) AS {name}" for name in sums),
+            "sums": added(sums),
         }
         restricted = self._restricted(None if unit == "calls" else wanted)
         return part_queries(self._reader.queries, "usage", unit, **shape, **restricted)
@@ -141,6 +141,11 @@ class Summing:
                 word.shown(tuple(values[place] for place in places), self._people) for word, places in self._shown
             )
         return key
+
+
+def added(sums: Iterable[str]) -> str:
+    """What a query of roll-ups selects for these of their sums."""
+    return ", ".join(f"sum({name}) AS {name}" for name in sums)
 
 
 def people_for(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
