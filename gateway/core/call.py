@@ -1,13 +1,14 @@
 """Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from gateway.core.attempt import Attempt, Terms, UsageSource
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
+from gateway.core.fields import Fields
 from gateway.core.model import Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Record
@@ -40,46 +41,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     multipart: bool = False
     ends_with_done: bool = False
     answers: Literal["json", "binary"] = "json"
-
-
-class Fields(Protocol):
-    """A request body's top-level fields, read without decoding what nobody asks for."""
-
-    content_type: bytes
-
-    def get(self, name: str) -> object:
-        """The decoded field, or None."""
-        ...
-
-    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
-        """The body with these fields set and those left out; every other field's bytes stay as the client sent them."""
-        ...
-
-    def decoded(self) -> dict[str, Any]:
-        """Every field, decoded; for calls that are translated."""
-        ...
-
-    def inline_data(self) -> tuple[int, int]:
-        """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
-        ...
-
-
-class NoFields:
-    """The body before it has been opened."""
-
-    content_type = b""
-
-    def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
-        return None
-
-    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
-        return b""
-
-    def decoded(self) -> dict[str, Any]:
-        return {}
-
-    def inline_data(self) -> tuple[int, int]:
-        return 0, 0
 
 
 class TraceContext(msgspec.Struct, frozen=True):
@@ -153,7 +114,11 @@ class Call:
 
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
-        attempts: every upstream call made for it so far, in order; the last is the one under way, and `served` is its.
+        attempts: every upstream call made for it so far; the last is the one under way, and `served` is its.
+        deadline: by the monotonic clock, when the caller no longer waits for a first byte; None: he did not say.
+        judge: the permits for another name that the call may be served by instead, by the same rules; set by the step
+            that judged its own.
+        plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first; nothing else may be asked.
         keep_content: whether what is said may be kept (stored responses, content in logs).
@@ -167,13 +132,16 @@ class Call:
         "abort",
         "arrived",
         "attempts",
+        "deadline",
         "fields",
         "headers",
+        "judge",
         "keep_content",
         "model",
         "open",
         "operation",
         "permits",
+        "plan",
         "principal",
         "recalled",
         "record",
@@ -205,6 +173,9 @@ class Call:
         self.principal: Principal | None = None
         self.target: Target | None = None
         self.permits: Sequence[Permit] = ()
+        self.plan: Sequence[Permit] | None = None
+        self.judge: Callable[[str], Sequence[Permit]] = _nobody
+        self.deadline: float | None = None
         self.attempts: list[Attempt] = []
         self.keep_content = True
         self.recalled: Recalled | None = None
@@ -220,6 +191,30 @@ class Call:
         """The recognised caller; only for steps inside `authenticate`."""
         assert self.principal is not None, "asked for the caller outside authenticate"
         return self.principal
+
+    def leg(self) -> "Call":
+        """The same call on a way of its own to an upstream, beside this one: what it is answered, its headers and
+        closings are its own, and it has no endings. Whoever begins one adopts or closes it."""
+        leg = Call(
+            operation=self.operation,
+            headers=self.headers,
+            record=self.record,
+            open=self.open,
+            fields=self.fields,
+            arrived=self.arrived,
+        )
+        leg.model, leg.stream = self.model, self.stream
+        leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
+        leg.attempts, leg.keep_content, leg.recalled = self.attempts, self.keep_content, self.recalled
+        leg.trace, leg.deadline = self.trace, self.deadline
+        return leg
+
+    def adopt(self, leg: "Call") -> None:
+        """Go on as the leg did: its answer is this call's."""
+        self.target, self.served = leg.target, leg.served
+        self.reply_headers.update(leg.reply_headers)
+        self._closings += leg._closings
+        leg._closings = []
 
     def on_end(self, ending: Ending) -> None:
         self._endings.append(ending)
@@ -276,6 +271,10 @@ class Reply:
         self.stream = stream
         self.taps: list[Tap] = []
         self.broken: Callable[[Fault, str], bytes] | None = None
+
+
+def _nobody(name: str) -> Sequence[Permit]:  # noqa: ARG001  before anybody has judged
+    return ()
 
 
 Service = Callable[[Call], Awaitable[Reply]]

@@ -30,6 +30,10 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
             would have refused it, with spaces between. data_class, facts, attributes: what was decided on besides
             tenant, team, model and operation: the request's classification, the caller's labels and claims
             (`core/principal.py`), and what the request asks for (`core/model.py`), as canonical JSON.
+        route, variant: the route of `policies/routes.yaml` that chose the target, and which part of it (`canary`, …).
+        cache: `exact` or `semantic` if a kept answer was given (`stale`, if it was past its time); saved_nano: what the
+            upstream would have been paid for it.
+        guards: what guards found, as canonical JSON; never the text itself.
         cost_nano: integer nano-units of the price book's currency, or None when nothing is known to be owed or no
             price is known: `pricing` says which.
     """
@@ -74,6 +78,11 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     run_id: str = ""
     agent: str = ""
     tags: str = ""
+    route: str = ""
+    variant: str = ""
+    cache: str = ""
+    saved_nano: Whole | None = None
+    guards: str = ""
     attempts: tuple[Attempt, ...] = ()
 
     @property

@@ -5,9 +5,10 @@ import logging
 
 import msgspec
 
-from gateway.core.call import Call, NoFields, Operation, Reply, Service
+from gateway.core.call import Call, Operation, Reply, Service
 from gateway.core.clock import Clock, uuid7
 from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
+from gateway.core.fields import NoFields
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send

@@ -6,10 +6,11 @@ INSERT INTO calls (
     upstream_request_id, client_request_id, trace_id, list_nano, run_id, agent, tags, stream, input_tokens,
     cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
     output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters,
-    search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, person, link, seal
+    search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, person, route, variant,
+    cache, saved_nano, guards, link, seal
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (id) DO NOTHING;
 
 -- name: is_recorded

@@ -21,13 +21,18 @@ from gateway.core.usage import METERS, Usage
 # Callers known by a token or a certificate: their key ids are made from who they are, and so are personal.
 PERSONAL_KEYS = ("user_", "cert_")
 _NOTHING = Usage()
-_CALL_FIELDS = tuple(name for name in Record.__struct_fields__ if name not in ("usage", "user", "attempts", "stream"))
+# Columns that came after the first seals were made.
+_LATER = ("route", "variant", "cache", "saved_nano", "guards")
+_UNSAID = ("", "", "", None, "")
+_CALL_FIELDS = tuple(
+    name for name in Record.__struct_fields__ if name not in ("usage", "user", "attempts", "stream", *_LATER)
+)
 _ATTEMPT_FIELDS = tuple(
     name for name in Attempt.__struct_fields__ if name not in ("usage", "terms", "charges", "served")
 )
 _TERMS = ("tier", "region", "image_size", "image_quality", "reported_nano")
 
-CALL_COLUMNS: tuple[str, ...] = (*_CALL_FIELDS, "stream", *METERS, "person")
+CALL_COLUMNS: tuple[str, ...] = (*_CALL_FIELDS, "stream", *METERS, "person", *_LATER)
 ATTEMPT_COLUMNS: tuple[str, ...] = ("call", *_ATTEMPT_FIELDS, "served", *_TERMS, "cost_nano", "list_nano")
 CHARGE_COLUMNS: tuple[str, ...] = ("call", "n", "seq", *Charge.__struct_fields__)
 SEAL_BYTES = 16
@@ -35,7 +40,8 @@ SEAL_BYTES = 16
 Row = tuple[Any, ...]
 Stored = Mapping[str, Any]
 _of_call, _of_attempt, _of_terms = attrgetter(*_CALL_FIELDS), attrgetter(*_ATTEMPT_FIELDS), attrgetter(*_TERMS)
-_of_usage, _of_charge = attrgetter(*METERS), msgspec.structs.astuple
+_of_usage, _of_charge, _of_later = attrgetter(*METERS), msgspec.structs.astuple, attrgetter(*_LATER)
+_FIRST_COLUMNS = len(CALL_COLUMNS) - len(_LATER)
 _KEY, _FACTS = CALL_COLUMNS.index("key_id"), CALL_COLUMNS.index("facts")
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -55,7 +61,7 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
 def rows_of(record: Record, person: int) -> Rows:
     """`person`: the id under which the ledger keeps `record.user` apart; 0 for nobody."""
     name = record.id
-    call = (*_of_call(record), int(record.stream), *_of_usage(record.usage or _NOTHING), person)
+    call = (*_of_call(record), int(record.stream), *_of_usage(record.usage or _NOTHING), person, *_of_later(record))
     attempts: list[Row] = []
     charges: list[Row] = []
     for attempt in record.attempts:
@@ -71,12 +77,17 @@ def rows_of(record: Record, person: int) -> Rows:
 
 
 def seal_of(call: Sequence[Any], attempts: Sequence[Sequence[Any]], charges: Sequence[Sequence[Any]]) -> bytes:
-    """Of rows as they are in a store. Seals are kept for ever, so this may never change: new columns get a seal of
-    their own."""
+    """Of rows as they are in a store. Seals are kept for ever, so what was sealed once has this seal always: columns
+    that came later are in it by their names, and only if something stands in them. Callers known by a token have key
+    ids made from who they are: those are personal, and in no seal, nor are their facts."""
+    first, later = call[:_FIRST_COLUMNS], call[_FIRST_COLUMNS:]
     key_id: str = call[_KEY]
     if key_id.startswith(PERSONAL_KEYS) or key_id == FORGOTTEN:
-        call = ["" if place in (_KEY, _FACTS) else value for place, value in enumerate(call)]
-    return blake2b(_encode((call, attempts, charges)), digest_size=SEAL_BYTES).digest()
+        first = ["" if place in (_KEY, _FACTS) else value for place, value in enumerate(first)]
+    sealed: tuple[Any, ...] = (first, attempts, charges)
+    if tuple(later) != _UNSAID:
+        sealed = (*sealed, {name: value for name, value in zip(_LATER, later, strict=True) if value not in (None, "")})
+    return blake2b(_encode(sealed), digest_size=SEAL_BYTES).digest()
 
 
 def seal_of_stored(call: Stored, attempts: Iterable[Stored], charges: Iterable[Stored]) -> bytes:

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import msgspec
 
-from gateway.core.call import Call, Fields
+from gateway.core.call import Call
 from gateway.core.faults import BadRequest
+from gateway.core.fields import Fields
 from gateway.core.model import Attributes
 from gateway.pipeline.estimate import most_output
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
-from gateway.core.call import Call, Fields
+from gateway.core.call import Call
 from gateway.core.faults import BadRequest
+from gateway.core.fields import Fields
 from gateway.core.model import Permit
 from gateway.pipeline.estimate import CONFIGS, OUTPUT_FIELDS, most_choices
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.call import Call, NoFields
+from gateway.core.call import Call
 from gateway.core.faults import UpstreamBusy
+from gateway.core.fields import NoFields
 from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.share import Demand, Share

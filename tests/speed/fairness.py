@@ -23,7 +23,8 @@ from typing import Any
 
 import httpx
 
-from gateway.core.call import Call, NoFields
+from gateway.core.call import Call
+from gateway.core.fields import NoFields
 from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.edge.operations import OPERATIONS

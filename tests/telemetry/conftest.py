@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.call import Call, NoFields, Operation, TraceContext
+from gateway.core.call import Call, Operation, TraceContext
+from gateway.core.fields import NoFields
 from gateway.core.record import Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway.core.call import Fields
 from gateway.core.conversation import Json
+from gateway.core.fields import Fields
 
 _HUMP = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 

@@ -1,0 +1,44 @@
+"""A request's body as steps read it and as an upstream is sent it."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+
+class Fields(Protocol):
+    """A request body's top-level fields, read without decoding what nobody asks for."""
+
+    content_type: bytes
+
+    def get(self, name: str) -> object:
+        """The decoded field, or None."""
+        ...
+
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
+        """The body with these fields set and those left out; every other field's bytes stay as the client sent them."""
+        ...
+
+    def decoded(self) -> dict[str, Any]:
+        """Every field, decoded; for calls that are translated."""
+        ...
+
+    def inline_data(self) -> tuple[int, int]:
+        """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
+        ...
+
+
+class NoFields:
+    """The body before it has been opened."""
+
+    content_type = b""
+
+    def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
+        return None
+
+    def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
+        return b""
+
+    def decoded(self) -> dict[str, Any]:
+        return {}
+
+    def inline_data(self) -> tuple[int, int]:
+        return 0, 0
