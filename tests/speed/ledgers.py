@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from gateway.core.usage import METERS
 from gateway.ledger.months import month_of
 from gateway.ledger.options import LedgerOptions
 from gateway.ledger.rollup import inputs_digest
@@ -83,17 +82,16 @@ def _insert_calls(connection: sqlite3.Connection, size: Size, inputs: list[tuple
     per_hour = size.each * size.groups
     end_ns = (FIRST_HOUR + size.hours) * HOUR_NS
     step = HOUR_NS // per_hour
-    columns = [row[1] for row in connection.execute("PRAGMA table_info(calls)")]
+    columns = {row[1]: row[2] for row in connection.execute("PRAGMA table_info(calls)")}
     used = {"input_tokens": 900, "output_tokens": 250, "cached_input_tokens": 300}
     texts = {"usage_source": "provider", "pricing": "priced", "outcome": "completed", "price_version": "abc/def"}
     money = {"cost_nano": 3_000_000, "list_nano": 3_300_000, "status": 200, "ttfb_us": None, "seal": None}
-    numbers = {*METERS, "stream", "duration_us", "queued_us", "bytes_in", "bytes_out", "person", "link"}
     names = ["id", "started_ns", *(name for name in columns if name not in ("id", "started_ns"))]
 
     def row(number: int) -> tuple[object, ...]:
         started = end_ns - (size.rows - number) * step
         known = {**used, **texts, **money, **dict(zip(USAGE_INPUTS, inputs[number % size.groups], strict=True))}
-        rest = (known.get(name, 0 if name in numbers else "") for name in names[2:])
+        rest = (known.get(name, 0 if columns[name] == "INTEGER" else "") for name in names[2:])
         began = f"{started // 1_000_000:012x}"
         return (f"{began[:8]}-{began[8:]}-7000-8000-{number:012x}", started, *rest)
 
