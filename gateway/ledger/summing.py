@@ -101,7 +101,8 @@ class Summing:
                 sums = [0] * len(SUMS)
                 for place, number in zip(places, row[width:], strict=True):
                     sums[place] = number
-                _add(found, (run.labels[row[0] - run.first], key), sums, run.sign)
+                at: int = row[0] - run.first
+                _add(found, (run.labels[at], key), sums, run.sign)
 
     def _used(self, run: _Run, wanted: Collection[Key] | None) -> Sequence[str]:
         """Those of SUMS that are not 0 throughout the run."""

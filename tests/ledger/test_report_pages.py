@@ -1,6 +1,6 @@
 """Pages of a report are its lines, each once and in order, whatever it is by; and they read what they show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ from msgspec import structs
 from gateway.core.record import Record
 from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger.options import LedgerPlace
-from gateway.ledger.regions import Pace, Place, Region, regions
+from gateway.ledger.regions import Key, Pace, Place, Region, regions
 from gateway.ledger.reports import UsageRow, usage, usage_lines, usage_page
 from gateway.ledger.sums import HOUR_NS
 from gateway.stores.reading import SqliteReader
@@ -80,10 +80,9 @@ def test_the_hour_that_is_shown_first_and_comes_last_is_on_its_page(desk: Desk) 
     """In autumn clocks of Berlin are put back from +02:00 to +01:00, which sorts before."""
     back_ns = 1_698_541_200 * 10**9  # 2023-10-29, 01:00 UTC
     desk.store.commit([call(number, started_ns=back_ns + number * HOUR_NS) for number in range(-3, 3)], "w-1.jnl", 1)
-    asked = {"zone": "Europe/Berlin"}
-    whole = usage(place_of(desk), ["hour"], **asked)
+    whole = usage(place_of(desk), ["hour"], zone="Europe/Berlin")
     assert [row.group["hour"][11:] for row in whole[2:4]] == ["02:00+01:00", "02:00+02:00"]
-    assert pages(place_of(desk), ["hour"], 1, **asked) == whole
+    assert pages(place_of(desk), ["hour"], 1, zone="Europe/Berlin") == whole
 
 
 def test_calls_that_come_meanwhile_move_no_line(desk: Desk) -> None:
@@ -143,7 +142,7 @@ def test_corrections_that_cancel_within_a_day_are_in_its_hours(desk: Desk) -> No
 
 
 @contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> Generator[list[tuple[Any, ...]]]:
     rows: list[tuple[Any, ...]] = []
     tuples = SqliteReader.tuples
 
@@ -196,7 +195,7 @@ def test_regions_hold_every_line_once_and_in_order(
     wanted: int,
     data: st.DataObject,
 ) -> None:
-    def full(label: tuple[str, str], key: tuple[str, str]) -> tuple[str, ...]:
+    def full(label: Key, key: Key) -> tuple[str, ...]:
         return tuple((label if one.of_time else key)[one.at] for one in order)
 
     lines = sorted(full(*pair) for pair in product(labels, keys) if there.random() < 0.5)

@@ -87,7 +87,9 @@ def _serves(process: psutil.Process) -> bool:
     """Whether it is a connection's or works for one, or has ended and is not counted yet."""
     try:
         title = " ".join(process.cmdline())
-        return process.status() == psutil.STATUS_ZOMBIE or title.startswith(("postgres: postgres ", "postgres: parallel"))
+        return process.status() == psutil.STATUS_ZOMBIE or title.startswith(
+            ("postgres: postgres ", "postgres: parallel")
+        )
     except psutil.NoSuchProcess as error:
         return isinstance(error, psutil.ZombieProcess)
 
@@ -111,7 +113,6 @@ def measure(place: LedgerPlace, size: Size, clock: Clock) -> list[Figure]:
         ("by hour and model, of everybody", ["hour", "model"], {}),
     ]
     best = clock.best
-    hour = {"since": end - timedelta(hours=1)}
     middle = [f"team-{min(200, size.groups) // 2}", ""]
     lines = f"{size.hours * min(200, size.groups):,} lines"
     month_ns = int(BEGAN.timestamp()) * 1_000_000_000
@@ -123,7 +124,7 @@ def measure(place: LedgerPlace, size: Size, clock: Clock) -> list[Figure]:
     return [
         *(Figure(says, best(lambda g=groups, w=words: usage(place, g, **w))) for says, groups, words in reports),
         Figure("the last hour by team and outcome: from its calls",
-               best(lambda: usage(place, ["team", "outcome"], **hour)), None),
+               best(lambda: usage(place, ["team", "outcome"], end - timedelta(hours=1))), None),
         Figure(f"by team and hour, {lines}: the first page of {PAGE:,}", page(["team", "hour"], None)),
         Figure("the same, a page in the middle", page(["team", "hour"], middle)),
         Figure(f"by hour and team: the first page of {PAGE:,}", page(["hour", "team"], None)),
