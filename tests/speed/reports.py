@@ -87,9 +87,8 @@ def _serves(process: psutil.Process) -> bool:
     """Whether it is a connection's or works for one, or has ended and is not counted yet."""
     try:
         title = " ".join(process.cmdline())
-        return process.status() == psutil.STATUS_ZOMBIE or title.startswith(
-            ("postgres: postgres ", "postgres: parallel")
-        )
+        # One that is ending has no title any more.
+        return not title or title.startswith(("postgres: postgres ", "postgres: parallel"))
     except psutil.NoSuchProcess as error:
         return isinstance(error, psutil.ZombieProcess)
 
