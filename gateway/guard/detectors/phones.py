@@ -14,7 +14,7 @@ from gateway.guard.words import Span
 INTERNATIONAL = r"\+[ ]?\d(?:[ \-./()\xa0]{0,3}\d){6,14}\b"
 _FIRST = r"(?:\(\d{1,5}\)[ \-./\xa0]{0,2}|\b\d{1,6}[ \-./()\xa0]{1,2})"
 # Three groups or more, or two of which the second is no decimal's end.
-_GROUPED = rf"{_FIRST}(?:(?:\d{{1,9}}[ \-./()\xa0]{{1,2}}){{1,5}}\d{{1,9}}|\d{{4,9}})\b"
+_GROUPED = rf"{_FIRST}(?:(?:\d{{2,9}}[ \-./()\xa0]{{1,2}}){{1,5}}\d{{2,9}}|\d{{4,9}})\b"
 _PLAIN = r"\b\d{7,15}\b"
 # In the languages of their countries; found anywhere they make a text worth a closer look.
 CUES = (
