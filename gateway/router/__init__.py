@@ -4,6 +4,6 @@ Must never: reach a target that `access` has not permitted for this call, ask an
 answer, or make more upstream calls than the retry budget allows.
 
 Invariants: the choice is a pure function of a snapshot and a die (`plans.py`), what comes after a failure one of the
-failure (`trying.py`, `troubles.py`), a target's health a table (`breaker.py`); two files carry that out: `sending.py` one
-attempt, `router.py` one call.
+failure (`trying.py`, `troubles.py`), a target's health a table (`breaker.py`); two files carry that out: `sending.py`
+one attempt, `router.py` one call.
 """
