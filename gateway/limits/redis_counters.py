@@ -12,7 +12,9 @@ asked at the same time, and where one refuses the other's hold is given back a r
 so that another call may be refused that would have had room. None is admitted that has none.
 
 While a server is away, `away.py` says what holds. What is lost with a server's memory is what `tending.py` cannot seed:
-spans shorter than an hour, and what a replica that took over had not yet been told.
+spans shorter than an hour, what a replica that took over had not yet been told, and what had ended and was not yet in
+the ledger. Calls that were under way then count in full when they end; those that end before the server is back can be
+in the ledger too, and then count twice.
 """
 
 import asyncio

@@ -47,8 +47,8 @@ class SharedCounters(RedisCounters):
     """A worker's counters in Redis, which note what calls were told and what was said of them.
 
     Attributes:
-        longest_s: that a call waited. said: what was said to be used, by each reservation's member. lent: a member is
-            a loan's.
+        longest_s: that a call waited. said: the members of reservations and of loans, each with what a call that it was
+            for is said to have used. apart: the same of calls that were counted here while Redis was away.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class SharedCounters(RedisCounters):
         self.servers = redis.servers()
         self.store._servers = self.servers
         self.longest_s = 0.0
-        self.said: dict[bytes, Need] = {}
-        self.apart: list[Need] = []  # of calls that were counted here while Redis was away
+        self.said: list[tuple[bytes, Need]] = []
+        self.apart: list[Need] = []
 
     async def reserve(self, bounds: Sequence[Bound], need: Need) -> Any:
         began = self._monotonic()
@@ -71,11 +71,14 @@ class SharedCounters(RedisCounters):
             self.longest_s = max(self.longest_s, self._monotonic() - began)
 
     def settle(self, hold: Any, used: Need) -> None:
-        if not self.servers.dead and not hold.settled and isinstance(hold, RedisHold):
-            for part in hold.parts:
-                self.said[part.member] = used
-            if hold.away is not None:
-                self.apart.append(used)
+        if not self.servers.dead and not hold.settled:
+            if isinstance(hold, Leased):
+                self.said.append((hold.loan.member, used))
+            else:
+                assert isinstance(hold, RedisHold)
+                self.said.extend((part.member, used) for part in hold.parts)
+                if hold.away is not None:
+                    self.apart.append(used)
         super().settle(hold, used)
 
     async def told(self) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +65,7 @@ limits:
   - {id: key-rate, per: [key], requests_per_second: 2, on_exceeded: queue, queue_ms: 2000}
 """
 START = 1_760_000_000.0
+KEYS = ("k1", "k2", "k3")
 MODELS = {"test-model": {"targets": ["mock/real"]}}
 
 
@@ -85,6 +87,7 @@ class Disk(Journal):
     full = dead = False
 
     def __init__(self, world: "World", name: str) -> None:
+        self.spent: Counter[str] = Counter()  # by key, on calls that ended
         super().__init__(JournalOptions(segment_bytes=20_000, segment_s=120.0), world.journals, name)
         self._world = world
 
@@ -96,6 +99,7 @@ class Disk(Journal):
     def closed(self, record: Record) -> None:
         if not self.dead:
             self._world.closed[record.id] = record.cost_nano
+            self.spent[record.key_id] += record.cost_nano or 0
             super().closed(record)
 
     def _append(self, line: bytes) -> None:
@@ -263,7 +267,9 @@ class World:
         self.clock = VirtualClock(START)
         self.redis = Redis(VirtualWall(self.clock).now, self.dice) if seed % 2 else None
         self.mode: Literal["exact", "lease"] = "lease" if seed % 6 == 1 else "exact"
-        self.policies = policies if self.mode == "exact" else rates
+        # Calls under a budget ask each time, whatever the mode.
+        self.rates = rates
+        self.policies = rates if seed % 12 == 1 else policies
         self.fair = self.dice.random() < 0.4  # nothing happens to Redis
         self.journals = folder / "journal"
         self.database = folder / "ledger.db"
@@ -280,6 +286,8 @@ class World:
         self.opened: list[str] = []  # calls whose beginning is in a journal: each must be in the ledger once
         self.cut: set[str] = set()  # calls that were open in a journal when their worker was killed
         self.unwritten: set[str] = set()  # of these, the ones that had ended, on a disk that took nothing
+        self.told: list[Counter[str]] = []  # what the ledger knew each time that somebody asked it for seeds, by key
+        self.known: Counter[str] = Counter()  # what it knew when Redis was last emptied
 
     async def seeds(self, until: float) -> Sequence[tuple[Bound, float, int]]:
         """As the gateway reads them from the ledger, but without a thread."""
@@ -295,7 +303,19 @@ class World:
         if self.ledger.away:
             raise LedgerUnavailable("away")
 
+        self.told.append(self.in_ledger())
         return seeds_of(self.policies.limits, spent, until)
+
+    def in_ledger(self) -> Counter[str]:
+        """What calls cost that are in the ledger, by key."""
+        rows = self.rows("SELECT key_id, sum(coalesce(cost_nano, 0)) AS nano FROM calls GROUP BY key_id")
+        return Counter({row["key_id"]: row["nano"] for row in rows})
+
+    def bounds(self) -> Mapping[str, Bound]:
+        """Everything that limits anybody here, by its counter's name."""
+        callers = [Principal(key_id=key, tenant="acme", team="team-a") for key in KEYS]
+        limits = self.policies.limits
+        return {bound.key: bound for caller in callers for bound in limits.bounds(caller, "test-model", START)}
 
     async def play(self) -> None:
         dice = self.dice
@@ -306,12 +326,13 @@ class World:
             misfortune = asyncio.create_task(self._misfortune())
             for number in range(dice.randint(3, 30)):
                 await asyncio.sleep(dice.choice([0.0, 0.0, dice.expovariate(0.5), dice.expovariate(0.02)]))
-                client = Client(dice, f"k{dice.randint(1, 3)}", number)
+                client = Client(dice, KEYS[dice.randint(1, 3) - 1], number)
                 self.heard.append(client.heard)
                 dice.choice(self.workers).serve(client)
             misfortune.cancel()
             if self.redis is not None:
                 self.redis.recover()
+                self.ledger.away = False
             for worker in self.workers:
                 await worker.stop()
             await asyncio.gather(*self.ending)
@@ -346,7 +367,10 @@ class World:
             match dice.choice(["kill", "disk", "ledger", "clock", *(["redis", "redis"] if not self.fair else [])]):
                 case "redis":
                     if self.redis is not None:
+                        emptied = self.redis.emptied
                         self.redis.misfortune()
+                        if self.redis.emptied > emptied:
+                            self.known = self.in_ledger()
                 case "kill":
                     place = dice.randrange(len(self.workers))
                     killed = self.workers[place]
