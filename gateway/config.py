@@ -30,6 +30,7 @@ from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
+from gateway.pipeline.tagging import unnoted_words
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -117,7 +118,15 @@ class Settings(msgspec.Struct, frozen=True):
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
         routes, known = self.routes, frozenset(providers)
-        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
+        unnoted = unnoted_words(self.config.metering.noted)
+        return Wiring(
+            routes=routes,
+            providers=known,
+            engines=served,
+            price_providers=priced,
+            unnoted=unnoted,
+            signers=self.signers,
+        )
 
     @property
     def ledger(self) -> LedgerPlace:

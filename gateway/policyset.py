@@ -206,7 +206,11 @@ def _steps(
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
         ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
         ("access", ("catalogue",), access),
-        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
+        (
+            "limits",
+            (),
+            lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted),
+        ),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),

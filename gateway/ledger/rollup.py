@@ -86,23 +86,25 @@ class RollUp:
             rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
             self._connection.executemany(self._queries["add_decision_hour"], rows)
         usage, charges = sums_of(records)
-        self._add_usage("add_usage_hour", usage)
-        self._add_usage("add_usage_day", by_day(usage, LAST_OF_USAGE))
-        self._add_charges("add_charge_hour", charges)
-        self._add_charges("add_charge_day", by_day(charges))
+        self._add_usage("usage_hours", "hour", usage)
+        self._add_usage("usage_days", "day", by_day(usage, LAST_OF_USAGE))
+        self._add_charges("charge_hours", "hour", charges)
+        self._add_charges("charge_days", "day", by_day(charges))
 
-    def _add_usage(self, query: str, times: UsageSums) -> None:
+    def _add_usage(self, table: str, unit: str, times: UsageSums) -> None:
+        query = self._queries["add_usage"].format(table=table, time=unit)
         for time, groups in times.items():
             rows = [(*bounded(sums), time, self._inputs.id_of(inputs)) for inputs, sums in groups.items()]
-            self._connection.executemany(self._queries[query], rows)
+            self._connection.executemany(query, rows)
 
-    def _add_charges(self, query: str, times: ChargeSums) -> None:
+    def _add_charges(self, table: str, unit: str, times: ChargeSums) -> None:
+        query = self._queries["add_charge"].format(table=table, time=unit)
         for time, groups in times.items():
             rows = [
                 (*bounded(sums), time, self._inputs.id_of(inputs), self._skus.id_of(sku))
                 for (inputs, sku), sums in groups.items()
             ]
-            self._connection.executemany(self._queries[query], rows)
+            self._connection.executemany(query, rows)
 
 
 def decisions_of(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:

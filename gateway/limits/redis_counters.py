@@ -38,13 +38,15 @@ from gateway.stores.redis_store import RedisStore
 
 
 class StoreReports(Protocol):
-    """What is told of the store. `reason`: a bounded word."""
+    """What is told of the store. `reason`: a bounded word. An ending is dropped that Redis did not take in time."""
 
     def limit_store_up(self, up: bool) -> None: ...
 
     def limit_store_failed(self, reason: str) -> None: ...
 
     def limit_store_answered(self, seconds: float) -> None: ...
+
+    def limit_ending_dropped(self) -> None: ...
 
 
 class RedisHold:
@@ -90,7 +92,7 @@ class RedisCounters:
         self._share = LocalShare(LocalCounters(clock), workers, clock.now)
         self.store = RedisStore(redis, scripts, options.timeout_ms / 1000, self, self._connected, clock.monotonic)
         self._plans = Plans(scripts["reserve"], options.prefix, self.store.clustered)
-        self._settling = Settling(self.store, scripts, self._plans.holds_key)
+        self._settling = Settling(self.store, scripts, self._plans.holds_key, reports.limit_ending_dropped)
         self._asking = Asking(self.store, options.hold_s, worker, self._give_back)
         self._tending = Tending(
             *(self.store, scripts, self._plans, self._settling, self._share, clock),

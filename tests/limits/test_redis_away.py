@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.clock import SystemClock
+from gateway.limits import settling
 from gateway.limits.bounds import Level, Need, Refusal
 from gateway.limits.redis_counters import RedisCounters
 from gateway.reporting import Reports
@@ -349,3 +350,19 @@ async def test_a_hold_that_had_expired_counts_what_was_used_after_all(
     assert await used(other, budget) == [1]
     stalled.settle(hold, Need(0, 0, 40))
     assert await used(other, budget) == [41]
+
+
+async def test_endings_that_cannot_be_kept_are_told_of(
+    own_redis: RedisServer, redis_counters: MakeCounters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "MAX_WAITING", 2)
+    metrics = Metrics()
+    reports = Reports(metrics, RequestLog(LogOptions()), None, SystemClock())
+    counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS, told=reports)
+    budget = bound("cost", MONTH, 100)
+    holds = [await counters.reserve((budget,), Need(0, 0, 10)) for _ in range(5)]
+    own_redis.kill()
+    await eventually(lambda: not counters.store.up)
+    for hold in holds:
+        counters.settle(hold, Need(0, 0, 10))
+    assert b"gateway_limit_endings_dropped_total 3.0" in metrics.exposition()[0]

@@ -30,6 +30,9 @@ class Quiet:
     def limit_store_answered(self, seconds: float) -> None:
         pass
 
+    def limit_ending_dropped(self) -> None:
+        pass
+
     def limited(self, refusal: Refusal) -> None:
         pass
 

@@ -212,7 +212,7 @@ class Worker:
             estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
             ),
-            ceiling_cost=lambda target, usage, caller, at: None,
+            ceiling_cost=lambda target, usage, at: None,
             doubted=lambda provider, why: None,
             limiting=Quiet(),
             journal=self.disk,
