@@ -117,16 +117,9 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
-        routes, known = self.routes, frozenset(providers)
         unnoted = unnoted_words(self.config.metering.noted)
-        return Wiring(
-            routes=routes,
-            providers=known,
-            engines=served,
-            price_providers=priced,
-            unnoted=unnoted,
-            signers=self.signers,
-        )
+        of_providers = Wiring(providers=frozenset(providers), engines=served, price_providers=priced)
+        return msgspec.structs.replace(of_providers, routes=self.routes, unnoted=unnoted, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:

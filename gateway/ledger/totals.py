@@ -60,7 +60,7 @@ class Totals:
             ]
 
         said = (
-            ("add_decision_hours", {}, used(decisions, texts), 2),
+            ("add_decision_hours", dict[str, str](), used(decisions, texts), 2),
             ("add_usage", _hours("usage"), used(usage, inputs), 2),
             ("add_usage", _days("usage"), used(by_day(usage, LAST_OF_USAGE), inputs), 2),
             ("add_charge", _hours("charge"), charged(charges), 3),

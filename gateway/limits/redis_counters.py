@@ -13,8 +13,9 @@ so that another call may be refused that would have had room. None is admitted t
 
 While a server is away, `away.py` says what holds. What is lost with a server's memory is what `tending.py` cannot seed:
 spans shorter than an hour, what a replica that took over had not yet been told, and what had ended and was not yet in
-the ledger. Calls that were under way then count in full when they end; those that end before the server is back can be
-in the ledger too, and then count twice.
+the ledger. Calls that were under way then count in full when they end. Of those that end while a server is away, a
+counter that it does not have yet may hear from the ledger and from their worker: they count twice then, rather than not
+at all.
 """
 
 import asyncio

@@ -180,7 +180,7 @@ async def test_a_redis_that_comes_back_empty_is_told_what_the_ledger_knows(
     spent: list[tuple[object, float, int]] = []
     asked: list[float] = []
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         asked.append(until)
         return [one for one in spent if one[1] < until]
 
@@ -210,7 +210,7 @@ async def test_what_was_spent_while_it_was_away_is_told_to_an_empty_redis_once(
     budget = bound("cost", MONTH, 100)
     ledger: list[tuple[object, float, int]] = []
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         return [one for one in ledger if one[1] < until]
 
     counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS, seeds=seeds)
@@ -229,7 +229,7 @@ async def test_a_ledger_that_cannot_be_read_does_not_stop_limits(
 ) -> None:
     budget, asked = bound("cost", MONTH, 100), 0
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         nonlocal asked
         asked += 1
         if asked < 3:
@@ -254,7 +254,7 @@ async def eventually_used(counters: RedisCounters, limit: object, amount: int) -
 async def test_keys_that_are_lost_under_way_are_noticed(own_redis: RedisServer, redis_counters: MakeCounters) -> None:
     budget = bound("cost", MONTH, 100)
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         return [(budget, until - 1, 70)]
 
     counters = await redis_counters(own_redis.url, seeds=seeds)

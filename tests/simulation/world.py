@@ -54,7 +54,7 @@ limits:
   - {id: key-at-once, per: [key], concurrent_requests: 6}
   - {id: team-at-once, per: [team], concurrent_requests: 8, on_exceeded: queue, queue_ms: 2000}
   - {id: team-budget, per: [team], cost_per_month: 1}
-  - {id: key-budget, per: [key], cost_per_month: 0.0002}
+  - {id: key-budget, per: [key], cost_per_month: 0.00012}
   - {id: money, cost_per_hour: 0.0001, on_exceeded: warn}
 """
 # The same for leases, which lend rates and nothing else.
@@ -289,7 +289,7 @@ class World:
         self.told: list[Counter[str]] = []  # what the ledger knew each time that somebody asked it for seeds, by key
         self.known: Counter[str] = Counter()  # what it knew when Redis was last emptied
 
-    async def seeds(self, until: float) -> Sequence[tuple[Bound, float, int]]:
+    async def seeds(self, until: float, began: float) -> Sequence[tuple[Bound, float, int]]:
         """As the gateway reads them from the ledger, but without a thread."""
 
         def spent(since: float, before: float, by: Collection[str]) -> Iterable[Spending]:
@@ -303,12 +303,13 @@ class World:
         if self.ledger.away:
             raise LedgerUnavailable("away")
 
-        self.told.append(self.in_ledger())
-        return seeds_of(self.policies.limits, spent, until)
+        self.told += [self.in_ledger(), self.in_ledger(began)]
+        return seeds_of(self.policies.limits, spent, until, began)
 
-    def in_ledger(self) -> Counter[str]:
-        """What calls cost that are in the ledger, by key."""
-        rows = self.rows("SELECT key_id, sum(coalesce(cost_nano, 0)) AS nano FROM calls GROUP BY key_id")
+    def in_ledger(self, before: float = 4e9) -> Counter[str]:
+        """What calls cost that are in the ledger and began before then (Unix seconds), by key."""
+        priced = f"SELECT key_id, cost_nano FROM calls WHERE cost_nano IS NOT NULL AND started_ns < {int(before * 1e9)}"
+        rows = self.rows(f"SELECT key_id, sum(cost_nano) AS nano FROM ({priced}) GROUP BY key_id")
         return Counter({row["key_id"]: row["nano"] for row in rows})
 
     def bounds(self) -> Mapping[str, Bound]:
