@@ -175,9 +175,7 @@ def _parts(
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),
-        ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
-            target.provider, usage, at
-        ),
+        ceiling_cost=lambda target, usage, at: policies.prices.value.ceiling(target.provider, usage, at),
         doubted=reports.doubted,
         counters=counters,
         limiting=reports,

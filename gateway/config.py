@@ -30,6 +30,7 @@ from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
+from gateway.pipeline.tagging import unnoted_words
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -116,8 +117,9 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
-        routes, known = self.routes, frozenset(providers)
-        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
+        unnoted = unnoted_words(self.config.metering.noted)
+        of_providers = Wiring(providers=frozenset(providers), engines=served, price_providers=priced)
+        return msgspec.structs.replace(of_providers, routes=self.routes, unnoted=unnoted, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:

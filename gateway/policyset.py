@@ -225,7 +225,11 @@ def _steps(
         ("routes", (), routes),
         ("catalogue", ("cards", "routes"), catalogue),
         ("access", ("catalogue",), access),
-        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
+        (
+            "limits",
+            (),
+            lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted),
+        ),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),

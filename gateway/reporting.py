@@ -102,6 +102,9 @@ class Reports:
     def limit_store_answered(self, seconds: float) -> None:
         self._metrics.limits.store_seconds.observe(seconds)
 
+    def limit_ending_dropped(self) -> None:
+        self._metrics.limits.dropped.inc()
+
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
 

@@ -83,7 +83,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     prices: Live[PriceBook]
     choose: Callable[[Call], Permit | None]
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
-    ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
+    ceiling_cost: Callable[[Target, Usage, float], int | None]
     doubted: Callable[[str, str], None]
     counters: Counters
     limiting: LimitReports

@@ -267,6 +267,7 @@ class LimitMetrics:
         self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
         self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
         self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)
+        self.dropped = counter("limit_endings_dropped", "Calls whose usage Redis was never told.")
         self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 
