@@ -168,6 +168,8 @@ def _parts(
         access=policies.access,
         catalogue=policies.catalogue,
         tenants=policies.tenants,
+        guards=policies.guards,
+        guarding=reports,
         limits=policies.limits,
         prices=policies.prices,
         choose=lambda permits: choose(permits, router.providers),

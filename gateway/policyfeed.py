@@ -57,6 +57,7 @@ class PolicyFeed:
         self.tenants = Live(self.set.tenants)
         self.access = Live(self.set.access)
         self.catalogue = Live(self.set.catalogue)
+        self.guards = Live(self.set.guards)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
 
@@ -109,7 +110,7 @@ class PolicyFeed:
             self.problem = None
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
-            self.limits.value, self.prices.value = new.limits, new.prices
+            self.guards.value, self.limits.value, self.prices.value = new.guards, new.limits, new.prices
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

@@ -1,7 +1,8 @@
 """The policy files as one set: read at once, checked against each other, replaced together or not at all.
 
-tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
-limits.yaml   prices.yaml                                   how much, and for how much
+tenants.yaml  access.yaml  access/*.yaml     what decisions are made of; their digest is in each record
+models/*.yaml  guardrails.yaml
+limits.yaml  prices.yaml                     how much, and for how much
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +22,18 @@ from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.loading import read_guardrails
+from gateway.guard.rules import GuardPolicy
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.loading import read_limits
 from gateway.limits.rules import LimitPolicy
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
-FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
+FILES = ("tenants.yaml", "access.yaml", "guardrails.yaml", "limits.yaml", "prices.yaml")
 FOLDERS = ("access", "models")
+# What every set of the history has; the guards of one without their file are none.
+_ALWAYS = ("tenants.yaml", "access.yaml")
 _NOT_DECIDING = ("limits.yaml", "prices.yaml")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
@@ -46,6 +51,7 @@ class Deciding(msgspec.Struct, frozen=True):
     access: AccessPolicy
     catalogue: Catalogue
     cards: CardSet
+    guards: GuardPolicy
     digest: str
     files: Mapping[str, bytes]
 
@@ -66,6 +72,7 @@ class PolicySet(Deciding, frozen=True):
         return {
             "access": self.access.version,
             "tenants": self.tenants.version,
+            "guardrails": self.guards.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
         }
@@ -145,7 +152,7 @@ def parse_deciding(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Dec
     Raises:
         DocumentError: as `read_policies`; a set has a tenants.yaml and an access.yaml.
     """
-    for name in deciding(dict.fromkeys(FILES, b"")):
+    for name in _ALWAYS:
         if name not in texts:
             raise DocumentError(name, 0, "is missing")
     found: dict[str, Any] = {}
@@ -193,7 +200,7 @@ def _steps(
         tenants: Tenants | None = found.get("tenants")
         instants = [at for model in found["catalogue"].models.values() for at in model.life.instants()]
         around = Surroundings(
-            known={**_declared(tenants), "operations": OPERATION_WORDS, "guards": ()},
+            known={**_declared(tenants), "operations": OPERATION_WORDS, "guards": found["guards"].ids},
             data_classes=() if tenants is None else tenants.data_classes,
             instants=tuple(instants),
             version=digest[:16],
@@ -201,11 +208,16 @@ def _steps(
         sources = select(texts, "access.yaml", "access")
         return read_access(sources, around)
 
+    def guards() -> GuardPolicy:
+        known = {**_declared(found.get("tenants")), "operations": CALLS}
+        return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
+
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
         ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
-        ("access", ("catalogue",), access),
+        ("guards", (), guards),
+        ("access", ("catalogue", "guards"), access),
         ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),

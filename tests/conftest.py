@@ -49,6 +49,7 @@ tenants:
       - {id: team-b, name: B}
 """
 LIMITS = "limits: [{id: roomy, per: [team], requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000}]\n"
+GUARDRAILS = "guards: []\n"
 PRICES = """
 currency: USD
 prices:
@@ -97,7 +98,7 @@ class Gateway:
         self.config_file = folder / "config.yaml"
         self.config_file.write_text(json.dumps(config))
         (folder / "policies").mkdir(exist_ok=True)
-        defaults = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES}
+        defaults = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": LIMITS, "prices": PRICES}
         cards = cards_for(config.get("models", {}))
         for name, text in {**defaults, **cards, **policies}.items():
             path = folder / "policies" / f"{name}.yaml"

@@ -15,6 +15,8 @@ from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage
+from gateway.guard.rules import GuardPolicy
+from gateway.guard.tally import Finding
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
@@ -44,6 +46,14 @@ class LimitReports(Protocol):
 
     def counted(self, levels: Sequence[Level]) -> None:
         """How full the bounds of a call are; told where there are limits on money."""
+        ...
+
+
+class GuardReports(Protocol):
+    """Who is told what guards find."""
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        """Of one call, at its end."""
         ...
 
 
@@ -79,6 +89,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]
     tenants: Live[Tenants]
+    guards: Live[GuardPolicy]
+    guarding: GuardReports
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     choose: Callable[[Sequence[Permit]], Permit | None]

@@ -21,6 +21,7 @@ from gateway.core.wiring import Wiring
 from gateway.edge.endpoint import EndpointOptions, endpoint
 from gateway.edge.inflight import InFlight, PatienceOptions
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.tally import Finding
 from gateway.ledger.journal import Journal, JournalOptions
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rounds import Rounds
@@ -43,7 +44,7 @@ from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
 from gateway.router.router import Router, choose
 from gateway.stores.redis import RedisOptions
-from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
+from tests.conftest import ACCESS, GUARDRAILS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
 from tests.simulation.redis_link import Redis
 from tests.simulation.time import VirtualClock, VirtualWall
@@ -75,7 +76,8 @@ MODELS = {"test-model": {"targets": ["mock/real"]}}
 
 def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     """The policies of every run, read once."""
-    files = {"tenants": TENANTS, "access": ACCESS, "limits": limits, "prices": PRICES, **cards_for(MODELS)}
+    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": limits, "prices": PRICES}
+    files |= cards_for(MODELS)
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +147,10 @@ class Ledger:
 
 
 class Quiet:
-    """Nobody is told what limits and their store do."""
+    """Nobody is told what limits, their store and guards do."""
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        pass
 
     def limit_store_up(self, up: bool) -> None:
         pass
@@ -275,6 +280,8 @@ class Worker:
             access=Live(policies.access),
             catalogue=Live(policies.catalogue),
             tenants=Live(policies.tenants),
+            guards=Live(policies.guards),
+            guarding=Quiet(),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
             counters=self.counters,

@@ -1,0 +1,54 @@
+"""What a request says, looked at."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.guard.escapes import Seen
+from gateway.guard.looking import Hit, edited, edits_of, hits
+from gateway.guard.rules import Rule
+from gateway.guard.vault import Vault
+from gateway.guard.walking import DESCRIBED, SAID, Place, put, request_places
+
+
+class RequestTexts:
+    """The texts of a request's fields, by field.
+
+    Attributes:
+        fields: those that hold any text, decoded.
+    """
+
+    def __init__(self, get: Callable[[str], object], *more: tuple[str, object]) -> None:
+        """`get`: a field's decoded value, or None. `more`: what comes with it besides, under names of its own."""
+        self.fields: dict[str, object] = {}
+        self._places: list[tuple[str, Place]] = []
+        named = [(name, get(name)) for name in (*SAID, *DESCRIBED)]
+        for name, value in (*named, *more):
+            if value is not None:
+                self.fields[name] = value
+                self._places += [(name, place) for place in request_places(name, value)]
+
+    @property
+    def texts(self) -> list[str]:
+        return [place.text for _, place in self._places]
+
+    def look(self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None]) -> list[list[Hit]]:
+        """What is found, text by text."""
+        found: list[list[Hit]] = []
+        for _, place in self._places:
+            got = hits(rules, Seen(place.text, json=place.json).text)
+            if got:
+                note(got)
+            found.append(got)
+        return found
+
+    def redacted(self, found: list[list[Hit]], vault: Vault) -> dict[str, Any]:
+        """The fields that change, with what was found taken out."""
+        vault.avoid(self.texts)
+        changes: dict[str, list[tuple[Any, object]]] = {}
+        for (name, place), got in zip(self._places, found, strict=True):
+            if not got:
+                continue
+            edits = edits_of(got, Seen(place.text, json=place.json), vault=vault, json=place.json)
+            if edits:
+                changes.setdefault(name, []).append((place.path, edited(place.text, edits)))
+        return {name: put(self.fields[name], these) for name, these in changes.items()}
