@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "installing the gateway into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cel,demo,otlp]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cel,demo,guards,otlp]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.run

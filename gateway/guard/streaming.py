@@ -7,14 +7,14 @@ whose text changes is changed in that text alone. While nothing is open, nothing
 import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from gateway.core.faults import ContentBlocked, UpstreamBroken
 from gateway.dialects.sse import data_of, read_object, split
 from gateway.guard.escapes import Seen
-from gateway.guard.events import Told, told
+from gateway.guard.events import Json, Told, told
 from gateway.guard.looking import edited, edits_of, hits
 from gateway.guard.splicing import in_event, spliced
 from gateway.guard.walking import OPAQUE, Path, put
@@ -165,7 +165,7 @@ def _tokens_beside(said: Any, changes: dict[Path, str]) -> Iterator[Path]:
         value = said
         for depth, step in enumerate(path):
             if isinstance(value, dict):
-                yield from ((*path[:depth], name) for name in OPAQUE & value.keys() if "logprobs" in name)
+                yield from ((*path[:depth], name) for name in OPAQUE & cast(Json, value).keys() if "logprobs" in name)
             value = value[step]
 
 
