@@ -18,11 +18,11 @@ class RequestTexts:
     """
 
     def __init__(self, get: Callable[[str], object], *more: tuple[str, object]) -> None:
-        """`get`: a field's decoded value, or None. `more`: what comes with it besides, under names of its own."""
+        """`get`: a field's decoded value, or None. `more`: what was said before it, under names of its own."""
         self.fields: dict[str, object] = {}
         self._places: list[tuple[str, Place]] = []
         named = [(name, get(name)) for name in (*SAID, *DESCRIBED)]
-        for name, value in (*named, *more):
+        for name, value in (*more, *named):
             if value is not None:
                 self.fields[name] = value
                 self._places += [(name, place) for place in request_places(name, value)]
