@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
+from gateway.router.document import RoutesFile
 from gateway.stores.schemas import schema_of
 
 
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
     "guardrails": Kind("policies/guardrails.yaml", GuardsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
+    "routes": Kind("policies/routes.yaml", RoutesFile),
 }
 
 

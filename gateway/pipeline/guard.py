@@ -8,7 +8,7 @@ from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import ContentBlocked
 from gateway.core.model import Permit
 from gateway.guard.requests import RequestTexts
-from gateway.guard.rules import Applied, Asked, Rule
+from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
 from gateway.guard.vault import Vault
 from gateway.guard.words import Side
@@ -33,8 +33,8 @@ def guard(parts: Parts) -> Layer:
             policy = guards.value
             if not policy:
                 return await service(call)
-            applied = policy.applied(call.caller, asked_of(call))
-            _judge_by_guards(call, applied)
+            applied = policy.applied(call.caller, asked_of(call, call.permits))
+            _judge_by_guards(call, policy, applied)
             if not applied.ids:
                 return await service(call)
             tally, vault = Tally(), Vault()
@@ -57,9 +57,8 @@ def guard(parts: Parts) -> Layer:
     return layer
 
 
-def asked_of(call: Call) -> Asked:
+def asked_of(call: Call, permits: Sequence[Permit]) -> Asked:
     """What guards are chosen by. Any of the permits may be the one that serves: what each of them obliges to holds."""
-    permits = call.permits
     if len(permits) == 1:
         one = permits[0]
         models, obliged = (one.model.name,), frozenset(one.decision.obligations.guards)
@@ -105,11 +104,11 @@ def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -
         call.fields = Overridden(call.fields, changes)
 
 
-def _judge_by_guards(call: Call, applied: Applied) -> None:
-    """Of other names that the call may be served by, those stay that oblige to no guard which does not look at it."""
+def _judge_by_guards(call: Call, policy: GuardPolicy, applied: Applied) -> None:
+    """Of other names that the call may be served by, those stay which no guard is for that does not look at it."""
     judge = call.judge
 
     def judged(name: str) -> Sequence[Permit]:
-        return [one for one in judge(name) if applied.ids.issuperset(one.decision.obligations.guards)]
+        return [one for one in judge(name) if policy.applied(call.caller, asked_of(call, (one,))).ids <= applied.ids]
 
     call.judge = judged

@@ -15,6 +15,7 @@ from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
+from gateway.guard.loading import read_guardrails
 from gateway.limits.loading import read_limits
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "policy-test": lambda path: read_cases([read_text(path)], NAMES),
     "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
+    "guardrails": read_guardrails,
     "limits": read_limits,
     "prices": read_prices,
 }
