@@ -6,7 +6,7 @@ routes.yaml                                                 which target a call 
 limits.yaml   prices.yaml                                   how much, and for how much
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -227,7 +227,9 @@ def _steps(
         return read_access(sources, around)
 
     def guards() -> GuardPolicy:
-        known = {**_declared(found.get("tenants")), "operations": CALLS}
+        known: dict[str, Collection[str]] = {**_declared(found.get("tenants")), "operations": CALLS}
+        if wiring.guard_services is not None and not wiring.past:
+            known |= {"services": wiring.guard_services, "providers": wiring.providers}
         return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
 
     return [

@@ -80,6 +80,9 @@ class Reports:
             action = one.action if one.mode == "enforce" else one.mode
             self._metrics.guards.labels(one.guard, one.side, action).inc(one.count)
 
+    def unguarded(self, guard: str, why: str) -> None:
+        self._metrics.guard_failures.labels(guard, why).inc()
+
     def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
         self._metrics.limits.unseeded.inc()
 

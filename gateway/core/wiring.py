@@ -14,6 +14,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     engines: providers whose models run on this machine → SHA-256 of the weights, empty if config.yaml does not say.
     price_providers: provider → the name under which its prices are published; without those that have none.
     past: the policies are older than these routes, so that what cards say of routes is not held against them.
+    guard_services: services that guards may ask; None: not known.
     signers: public keys (PEM); policies take force only if one of them vouches. Empty: signatures are not asked for.
     """
 
@@ -22,6 +23,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     engines: Mapping[str, str] = {}
     price_providers: Mapping[str, str] = {}
     past: bool = False
+    guard_services: frozenset[str] | None = None
     signers: tuple[bytes, ...] = ()
 
 

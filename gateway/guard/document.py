@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gateway.guard.outside.classifiers import Classifier
 from gateway.guard.words import Action, Side
 
 Mode = Literal["enforce", "audit"]
@@ -29,12 +30,32 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     data_classes: tuple[str, ...] | None = None
 
 
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is asked over the network: a service or a model, one of them.
+
+    Attributes:
+        service: a name of `guard_services` in config.yaml.
+        model: a classifier behind the gateway, `provider/model`; its cost goes to the account `gateway:judges`.
+        classifier: which one it is.
+        threshold: the least score that counts, of a service that gives scores.
+        timeout_ms: so long is waited.
+        on_failure: what a call meets whose texts nobody could judge: `closed` refuses it, `open` lets it pass.
+    """
+
+    service: str = ""
+    model: str = ""
+    classifier: Classifier = "llama_guard"
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 2_000
+    on_failure: Literal["open", "closed"] = "closed"
+
+
 class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One guard: what it looks for, where, and what it does about it.
 
     Attributes:
         on: what is sent, what is answered, or both.
-        detect: detectors: a word, or `{word: options}`.
+        detect: detectors: a word, or `{word: options}`. ask: a judge over the network. One of the two is needed.
         action: `annotate` tells of it in a header and in the record, `redact` puts a token in its place, `block`
             refuses the call.
         mode: `audit` changes nothing, and records what it would have done.
@@ -49,7 +70,8 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     id: str
     on: tuple[Side, ...]
-    detect: tuple[str | dict[str, Any], ...]
+    detect: tuple[str | dict[str, Any], ...] = ()
+    ask: Ask | None = None
     action: Action
     mode: Mode = "enforce"
     match: Match = Match()

@@ -13,6 +13,7 @@ from gateway.stores.files import digest
 from gateway.stores.wording import nearest
 from gateway.stores.yamltree import Path_
 
+_PLACES = {"services": "guard_services", "providers": "providers"}
 _LISTS = ("tenants", "teams", "keys", "labels", "models", "routes", "operations", "data_classes")
 
 
@@ -43,6 +44,7 @@ def read_guardrails(
                 raise document.error((*where, "match", name), f"an empty `{name}` matches nothing; leave it out")
         check_known(document, (*where, "match"), guard.match, known or {})
         _check_keys(document, where, guard)
+        _check_ask(document, (*where, "ask"), guard, known or {})
         found = [_detector(document, (*where, "detect", number), one, detectors) for number, one in _detects(guard)]
         rules.append(_rule(document, where, guard, found))
     return GuardPolicy(rules, digest(document.data))
@@ -54,9 +56,10 @@ def _detects(guard: Guard) -> list[tuple[int, str | dict[str, Any]]]:
 
 def _check_keys(document: Document[GuardsFile], where: Path_, guard: Guard) -> None:
     """Keys that say nothing beside the others are slips of the pen."""
-    for name in ("on", "detect"):
-        if not getattr(guard, name):
-            raise document.error((*where, name), f"an empty `{name}`: the guard would never find anything")
+    if not guard.on:
+        raise document.error((*where, "on"), "an empty `on`: the guard would never find anything")
+    if not guard.detect and guard.ask is None:
+        raise document.error((*where, "detect"), "an empty `detect`: the guard would never find anything")
     for number, side in enumerate(guard.on):
         if side in guard.on[:number]:
             raise document.error((*where, "on", number), f"`{side}` stands twice")
@@ -66,6 +69,23 @@ def _check_keys(document: Document[GuardsFile], where: Path_, guard: Guard) -> N
         raise document.error((*where, "hold"), "`hold` is for guards that look at answers")
     if guard.advice and guard.action != "block":
         raise document.error((*where, "advice"), "`advice` is for guards that block")
+
+
+def _check_ask(document: Document[GuardsFile], where: Path_, guard: Guard, known: Known) -> None:
+    ask = guard.ask
+    if ask is None:
+        return
+    if bool(ask.service) == bool(ask.model):
+        raise document.error(where, "ask either a `service` or a `model`")
+    if guard.action == "redact":
+        raise document.error((*where[:-1], "action"), "whoever is asked judges texts, and says not what to redact")
+    for name, word in (("services", ask.service), ("providers", ask.model.partition("/")[0])):
+        if word and name in known and word not in known[name]:
+            key = name.removesuffix("s") if name == "services" else "model"
+            reason = f"`{word}` is none of config.yaml's {_PLACES[name]}{nearest(word, sorted(known[name]))}"
+            raise document.error((*where, key), reason)
+    if ask.model and "/" not in ask.model:
+        raise document.error((*where, "model"), "a model to ask is `provider/model`")
 
 
 def _detector(
@@ -90,7 +110,7 @@ def _detector(
 def _rule(document: Document[GuardsFile], where: Path_, guard: Guard, found: list[Detector]) -> Rule:
     quick = tuple(one for one in found if not one.whole)
     whole = tuple(one for one in found if one.whole)
-    if guard.hold and not whole:
+    if guard.hold and not whole and guard.ask is None:
         raise document.error(
             (*where, "hold"), "`hold` is for detectors that judge an answer as a whole; these need none"
         )

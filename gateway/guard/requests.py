@@ -14,7 +14,7 @@ class RequestTexts:
     """The texts of a request's fields, by field.
 
     Attributes:
-        fields: those that hold any text, decoded.
+        fields: those that hold any text, decoded. texts: as they are sent.
     """
 
     def __init__(self, get: Callable[[str], object], *more: tuple[str, object]) -> None:
@@ -27,9 +27,7 @@ class RequestTexts:
                 self.fields[name] = value
                 self._places += [(name, place) for place in request_places(name, value)]
 
-    @property
-    def texts(self) -> list[str]:
-        return [place.text for _, place in self._places]
+        self.texts = [place.text for _, place in self._places]
 
     def look(self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None]) -> list[list[Hit]]:
         """What is found, text by text."""
@@ -45,10 +43,11 @@ class RequestTexts:
         """The fields that change, with what was found taken out."""
         vault.avoid(self.texts)
         changes: dict[str, list[tuple[Any, object]]] = {}
-        for (name, place), got in zip(self._places, found, strict=True):
+        for number, ((name, place), got) in enumerate(zip(self._places, found, strict=True)):
             if not got:
                 continue
             edits = edits_of(got, Seen(place.text, json=place.json), vault=vault, json=place.json)
             if edits:
-                changes.setdefault(name, []).append((place.path, edited(place.text, edits)))
+                self.texts[number] = text = edited(place.text, edits)
+                changes.setdefault(name, []).append((place.path, text))
         return {name: put(self.fields[name], these) for name, these in changes.items()}

@@ -46,6 +46,11 @@ class Rule(msgspec.Struct, frozen=True):
     def enforced(self) -> bool:
         return self.guard.mode == "enforce"
 
+    @property
+    def late(self) -> bool:
+        """Whether it says something of a text only once that is whole."""
+        return bool(self.whole) or self.guard.ask is not None
+
     def restores(self, detector: Detector) -> bool:
         """Whether the caller gets to see what is redacted."""
         return self.guard.restore is not False and detector.name not in IRREVERSIBLE

@@ -14,7 +14,7 @@ import msgspec
 from gateway.core.faults import ContentBlocked, UpstreamBroken
 from gateway.dialects.sse import data_of, read_object, split
 from gateway.guard.escapes import Seen
-from gateway.guard.events import Json, Told, told
+from gateway.guard.events import Told, told
 from gateway.guard.looking import edited, edits_of, hits
 from gateway.guard.splicing import in_event, spliced
 from gateway.guard.walking import OPAQUE, Path, put
@@ -160,13 +160,14 @@ def changed(data: bytes, changes: dict[Path, str]) -> bytes:
     return _encode(put(put(said, list(changes.items())), [(path, None) for path in gone]))
 
 
-def _tokens_beside(said: Any, changes: dict[Path, str]) -> Iterator[Path]:
+def _tokens_beside(said: object, changes: dict[Path, str]) -> Iterator[Path]:
     for path in changes:
         value = said
         for depth, step in enumerate(path):
             if isinstance(value, dict):
-                yield from ((*path[:depth], name) for name in OPAQUE & cast(Json, value).keys() if "logprobs" in name)
-            value = value[step]
+                beside = OPAQUE & cast(dict[str, Any], value).keys()
+                yield from ((*path[:depth], name) for name in beside if "logprobs" in name)
+            value = cast(Any, value)[step]
 
 
 def _elements(batch: bytes) -> Iterator[bytes]:

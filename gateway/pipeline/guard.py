@@ -12,6 +12,8 @@ from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
 from gateway.guard.vault import Vault
 from gateway.guard.words import Side
+from gateway.pipeline.accounting import account
+from gateway.pipeline.asking_judges import ask_judges
 from gateway.pipeline.guarded_reply import guarded_reply
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
@@ -42,15 +44,19 @@ def guard(parts: Parts) -> Layer:
             def told() -> None:
                 call.record.guards = tally.text()
                 reports.guarded(list(tally.findings()))
+                if call.attempts and not call.record.attempts:
+                    account(call, parts)  # a judge was asked, and the call went no further
 
             call.on_end(told)
             if applied.input:
-                _look_at_request(call, applied, tally, vault)
+                texts = _look_at_request(call, applied, tally, vault)
+                tell(call, tally)
+                await ask_judges(call, applied.input, "input", texts, tally, parts)
                 tell(call, tally)
             reply = await service(call)
             if not applied.output and not vault:
                 return reply
-            return await guarded_reply(call, reply, applied, tally, vault, lambda: tell(call, tally))
+            return await guarded_reply(call, reply, applied.output, tally, vault, parts, lambda: tell(call, tally))
 
         return guarded
 
@@ -89,19 +95,21 @@ def blocked(rule: Rule, side: Side, kind: str) -> ContentBlocked:
     )
 
 
-def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> None:
+def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> list[str]:
+    """Take out of the request what has to go; the texts that remain."""
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
     said = RequestTexts(call.fields.get, *more)
     found = said.look(applied.input, lambda hits: tally.note(hits, "input"))
     if tally.blocked is not None:
-        return
+        return []
     changes = said.redacted(found, vault)
     if recalled is not None and _RECALLED in changes:
         # An upstream that knows the earlier part by its id knows it with tokens of another call.
         call.recalled = msgspec.structs.replace(recalled, native=False, items=tuple(changes.pop(_RECALLED)))
     if changes:
         call.fields = Overridden(call.fields, changes)
+    return said.texts
 
 
 def _judge_by_guards(call: Call, policy: GuardPolicy, applied: Applied) -> None:

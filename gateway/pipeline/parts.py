@@ -15,8 +15,10 @@ from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage
-from gateway.guard.rules import GuardPolicy
+from gateway.guard.outside.judging import Opinion
+from gateway.guard.rules import GuardPolicy, Rule
 from gateway.guard.tally import Finding
+from gateway.guard.words import Side
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
@@ -56,6 +58,16 @@ class GuardReports(Protocol):
         """Of one call, at its end."""
         ...
 
+    def unguarded(self, guard: str, why: str) -> None:
+        """A guard's judge could not say."""
+        ...
+
+
+class GuardJudges(Protocol):
+    """Whom guards ask over the network."""
+
+    async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion: ...
+
 
 class ResponseMemory(Protocol):
     """Stored responses, asked without blocking the event loop."""
@@ -91,6 +103,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Live[Tenants]
     guards: Live[GuardPolicy]
     guarding: GuardReports
+    judges: GuardJudges
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     choose: Callable[[Call], Permit | None]

@@ -62,6 +62,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.guards = counter("guard_findings", "What guards found.", "guard", "side", "action")
+        self.guard_failures = counter("guard_failures", "Times a guard's judge could not say.", "guard", "reason")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
         self.limits = LimitMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)

@@ -1,5 +1,7 @@
 """guardrails.yaml: what it says, whom its guards are for, and what is wrong with a file."""
 
+import re
+
 import pytest
 
 from gateway.core.principal import Principal
@@ -83,3 +85,34 @@ def test_mistakes_are_named_with_their_line(text: str, says: str) -> None:
         read(text)
     assert says in str(refused.value)
     assert str(refused.value).startswith("guardrails.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("ask: {}", "ask either a `service` or a `model`"),
+        ("ask: {service: a, model: b/c}", "ask either a `service` or a `model`"),
+        (
+            "ask: {service: moderashun}",
+            "`moderashun` is none of config.yaml's guard_services; did you mean `moderation`?",
+        ),
+        ("ask: {model: lokal/guard}", "`lokal` is none of config.yaml's providers; did you mean `local`?"),
+        ("ask: {model: local}", "a model to ask is `provider/model`"),
+        ("ask: {service: moderation, timeout: 3}", "unknown key `timeout`; did you mean `timeout_ms`?"),
+        ("detect: [secrets], hold: true", "`hold` is for"),
+    ],
+)
+def test_a_guard_asks_who_is_there(text: str, says: str) -> None:
+    known = {"services": ["moderation"], "providers": ["local"]}
+    file = Text("guardrails.yaml", f"guards:\n  - {{id: a, on: [output], action: block, {text}}}\n".encode())
+    with pytest.raises(DocumentError, match=re.escape(says)):
+        read_guardrails(file, known, DOUBLES)
+
+
+def test_who_judges_does_not_say_what_to_take_out() -> None:
+    with pytest.raises(DocumentError, match=r":2: whoever is asked judges texts"):
+        read("  - {id: a, on: [input], action: redact, ask: {service: s}}\n")
+    (asked,) = (
+        read("  - {id: a, on: [output], action: block, hold: true, ask: {service: s}}\n").applied(JANE, ASKED).output
+    )
+    assert asked.late

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.catalogue.prices import Priced
-from gateway.core.call import TraceContext
+from gateway.core.call import Call, TraceContext
 from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.core.record import Record
@@ -21,7 +21,10 @@ from gateway.core.wiring import Wiring
 from gateway.edge.endpoint import EndpointOptions, endpoint
 from gateway.edge.inflight import InFlight, PatienceOptions
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.outside.judging import Opinion
+from gateway.guard.rules import Rule
 from gateway.guard.tally import Finding
+from gateway.guard.words import Side
 from gateway.ledger.journal import Journal, JournalOptions
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rounds import Rounds
@@ -151,6 +154,12 @@ class Quiet:
 
     def guarded(self, findings: Sequence[Finding]) -> None:
         pass
+
+    def unguarded(self, guard: str, why: str) -> None:
+        pass
+
+    async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion:
+        return Opinion()
 
     def limit_store_up(self, up: bool) -> None:
         pass
@@ -282,6 +291,7 @@ class Worker:
             tenants=Live(policies.tenants),
             guards=Live(policies.guards),
             guarding=Quiet(),
+            judges=Quiet(),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
             counters=self.counters,
