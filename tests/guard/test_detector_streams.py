@@ -1,5 +1,7 @@
 """What is held back of a stream: enough that nothing found is ever cut, and no more of ordinary prose than a word."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_nothing_that_is_found_in_the_whole_was_let_go_in_part(name: str, text: 
 def test_findings_are_in_order_and_do_not_overlap(name: str, text: str) -> None:
     spans = DETECTORS[name].find(text)
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
-    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(spans))
 
 
 @pytest.mark.parametrize("language", PROSE)

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
+from gateway.guard.detectors.prefixes import PatternError
 from gateway.guard.words import Span
 
-# Past these, what is left of a text is one finding: a pattern that looks far ahead for each of its many matches would
-# take time that grows with the square of the text.
 _MOST = 1000
 
 
@@ -50,13 +49,23 @@ class DenyDetector:
         words = sorted(options.words, key=len, reverse=True)
         rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
         self._patterns = [Patterns(rules, wide=True)] if rules else []
-        self._patterns += [Patterns([Rule(kind, pattern)], wide=True) for kind, pattern in options.patterns.items()]
+        for kind, pattern in options.patterns.items():
+            if Patterns([Rule(kind, pattern)], wide=True).any_in(""):
+                raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
+        self._patterns += [
+            Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
+            for kind, pattern in options.patterns.items()
+        ]
 
     def find(self, text: str) -> Sequence[Span]:
         return first_of([patterns.find(text) for patterns in self._patterns])
 
     def open_from(self, text: str) -> int:
         return min(patterns.open_from(text) for patterns in self._patterns)
+
+
+def _not_empty(found: Found) -> Span | None:
+    return Span(found.start, found.end, found.kind) if found.end > found.start else None
 
 
 def _phrase(word: str) -> str:

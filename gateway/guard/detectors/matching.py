@@ -52,11 +52,15 @@ class Patterns:
         wide: the patterns have letters beyond Latin-1. Otherwise a text is read with one byte for each character,
             others as `?`, which is quicker, and finds an address that stands between Chinese characters.
 
+        most: past so many findings, what is left of a text is one more. A pattern that looks far ahead for each of its
+            many matches would take time that grows with the square of the text.
+
     Raises:
         MissingExtra: RE2 is not installed. PatternError: a pattern that it does not take.
     """
 
-    def __init__(self, rules: Sequence[Rule], *, wide: bool = False) -> None:
+    def __init__(self, rules: Sequence[Rule], *, wide: bool = False, most: int | None = None) -> None:
+        self._most = most
         self._rules = tuple(rules)
         self._encoding = "utf-8" if wide else "latin-1"
         joined = "|".join(f"({rule.pattern})" for rule in rules)
@@ -76,10 +80,16 @@ class Patterns:
             found = Found(text, place(start), place(end), rule.kind)
             span = rule.judge(found) if rule.judge else Span(found.start, found.end, rule.kind)
             if span is not None:
+                if len(spans) == self._most:
+                    return [*spans, Span(found.start, len(text), found.kind)]
                 spans.append(span)
             # What was no finding may hide one that begins later in it.
             at = start + 1 if span is None else max(end, start + 1)
         return spans
+
+    def any_in(self, text: str) -> bool:
+        """Whether any pattern matches anywhere; no judge is asked."""
+        return self._all.search(text.encode(self._encoding, "replace")) is not None
 
     def open_from(self, text: str) -> int:
         seen = text.encode(self._encoding, "replace")

@@ -57,8 +57,7 @@ COUNTRIES: dict[str, tuple[Number, ...]] = {
         Number(r"\b\d{3}[ \-]?\d{3}[ \-]?\d{4}\b", "gb.nhs", r"\bnhs\b"),
     ),
     "IN": (
-        Number(r"\b[2-9]\d{3} \d{4} \d{4}\b", "in_.aadhaar"),
-        Number(r"\b[2-9]\d{11}\b", "in_.aadhaar", r"aadha?ar|uidai"),
+        Number(r"\b[2-9]\d{3} ?\d{4} ?\d{4}\b", "in_.aadhaar", r"aadha?ar|uidai"),
         Number(r"\b[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]\b", "in_.pan", r"\bpan\b|permanent account"),
     ),
     "IT": (Number(r"\b[A-Z]{6}[\dL-NP-V]{2}[A-EHLMPRST][\dL-NP-V]{2}[A-Z][\dL-NP-V]{3}[A-Z]\b", "it.codicefiscale"),),
@@ -80,6 +79,8 @@ COUNTRIES: dict[str, tuple[Number, ...]] = {
     "ZA": (Number(r"\b\d{2}[01]\d[0-3]\d{6}[01]\d{2}\b", "za.idnr"),),
 }
 _BEFORE = 40
+# The end of a longer number.
+_LONGER = re.compile(r"\d[ .\-/]$|[.\-_/#]$")
 
 
 def national_rules(countries: Sequence[str]) -> list[Rule]:
@@ -96,6 +97,8 @@ def national_rules(countries: Sequence[str]) -> list[Rule]:
     def judge(found: Found) -> Span | None:
         written = found.text[found.start : found.end]
         before = found.text[max(0, found.start - _BEFORE) : found.start]
+        if _LONGER.search(before):
+            return None
         for form, valid, words in checks:
             if form.fullmatch(written) and (words is None or words.search(before)) and valid(written):
                 return Span(found.start, found.end, found.kind, 1.0 if words is None else 0.9)

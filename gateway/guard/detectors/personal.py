@@ -19,7 +19,9 @@ Entity = Literal["card", "iban", "national_id", "email", "ip", "phone", "name"]
 USUAL: tuple[Entity, ...] = ("card", "iban", "national_id", "email", "ip", "phone")
 
 # RFC 5321's lengths, in what people write: no quoted local parts, no address literals.
-_EMAIL = r"[\w.+%'\-\xc0-\xff]{0,63}[\w+%\-\xc0-\xff]@(?:[A-Za-z0-9\xc0-\xff\-]{1,63}\.){1,6}[A-Za-z]{2,24}\b"
+_EMAIL = (
+    r"(?:\b[\w.+%'\-]|[\xc0-\xff])[\w.+%'\-\xc0-\xff]{0,63}@(?:[A-Za-z0-9\xc0-\xff\-]{1,63}\.){1,6}[A-Za-z]{2,24}\b"
+)
 # An image's or a file's name; `git@github.com:…` is nobody's.
 _NO_DOMAIN = frozenset(
     ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "json", "html", "txt", "pdf", "service", "local"]

@@ -1,11 +1,11 @@
 """Telephone numbers: what may be one by its form goes to libphonenumber, which knows the plans of all countries.
 
 A number that begins with `+` says its country. Others count for the countries that a policy names (`regions`), and only
-if written in groups or after a word such as `phone`: any ten digits are a valid number somewhere.
+if written in that country's groups, or after a word such as `phone`: any ten digits are a valid number somewhere.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.guard.detectors.matching import MISSING, Found, MissingExtra, Rule
@@ -31,23 +31,34 @@ def phone_rules(regions: Sequence[str]) -> list[Rule]:
     """Raises:
     MissingExtra: phonenumbers is not installed.
     """
-    valid = _valid()
+    try:
+        import phonenumbers
+    except ImportError:
+        raise MissingExtra(MISSING) from None
+    library: Any = phonenumbers
+
+    def parsed(written: str, region: str | None) -> Any:
+        try:
+            number = library.parse(written, region)
+        except library.NumberParseException:
+            return None
+        return number if library.is_valid_number(number) else None
 
     def international(found: Found) -> Span | None:
-        return Span(found.start, found.end, found.kind) if valid(found.text[found.start : found.end], None) else None
+        known = parsed(found.text[found.start : found.end], None)
+        return Span(found.start, found.end, found.kind) if known else None
 
     def national(found: Found) -> Span | None:
         written = found.text[found.start : found.end]
-        beside = found.text[max(0, found.start - 1) : found.start]
-        if _OTHER.match(written) or beside in ("-", "/", ".", "+", "#", "$", "€", "£", "_", "=", "@"):
-            return None
-        if found.text[found.end : found.end + 1] in ("-", "_", "%", "€", "/"):
+        beside = found.text[max(0, found.start - 1) : found.start], found.text[found.end : found.end + 1]
+        if _OTHER.match(written) or not _NOT_BESIDE.isdisjoint(beside):
             return None
         cued = _CUES.search(found.text, max(0, found.start - _BEFORE), found.start) is not None
-        if not cued and (written.isdigit() or not _grouped(written)):
+        if not cued and written.isdigit():
             return None
         for region in regions:
-            if valid(written, region):
+            number = parsed(written, region)
+            if number and (cued or _groups(library.format_number(number, _AS_AT_HOME)) == _groups(written)):
                 return Span(found.start, found.end, found.kind, 0.9 if cued else 0.7)
         return None
 
@@ -55,23 +66,10 @@ def phone_rules(regions: Sequence[str]) -> list[Rule]:
     return [*rules, Rule("phone", NATIONAL, national)] if regions else rules
 
 
-def _grouped(written: str) -> bool:
-    """In two groups of digits at least, of which the last is none of one digit."""
-    groups = re.findall(r"\d+", written)
-    return len(groups) > 1 and len(groups[-1]) > 1 and written.count("(") == written.count(")")
+# phonenumbers.PhoneNumberFormat.NATIONAL
+_AS_AT_HOME = 2
+_NOT_BESIDE = frozenset("-/.+#$€£_%=@")
 
 
-def _valid() -> Callable[[str, str | None], bool]:
-    try:
-        import phonenumbers
-    except ImportError:
-        raise MissingExtra(MISSING) from None
-    library: Any = phonenumbers
-
-    def valid(written: str, region: str | None) -> bool:
-        try:
-            return library.is_valid_number(library.parse(written, region))
-        except library.NumberParseException:
-            return False
-
-    return valid
+def _groups(written: str) -> list[str]:
+    return re.findall(r"\d+", written)

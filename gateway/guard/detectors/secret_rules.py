@@ -76,9 +76,9 @@ TOKENS: dict[str, str] = {
     # Of no issuer
     "age_key": r"\bAGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
     "jwt": r"\beyJ[\w\-]{8}[\w\-]*\.eyJ[\w\-]{8}[\w\-]*\.[\w\-]{16}[\w\-]*",
-    # A key that is cut off is a key too: the body may end anywhere. In JSON and in source a line's end is `\n`.
+    # A key that is cut off is a key too: its end may be missing. In JSON and in source a line's end is `\n`.
     "private_key": r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:(?:\s|\\n|\\r|\"|,|\+)*(?:[A-Za-z\-]{4,12}: [^\s\\]{1,60}|[A-Za-z0-9+/=]{24}[A-Za-z0-9+/=]*))*"
-    r"(?:(?:\s|\\n|\\r|\"|,|\+){1,8}[A-Za-z0-9+/=]{1,23})?"
-    r"(?:(?:\s|\\n|\\r|\"|,|\+){0,8}-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?",
+    r"(?:(?:\s|\\n|\\r|[\"',+])*(?:[A-Za-z\-]{4,12}: [^\s\\]{1,60}|[A-Za-z0-9+/=]{24}[A-Za-z0-9+/=]*))+"
+    r"(?:(?:(?:\s|\\n|\\r|[\"',+]){1,8}[A-Za-z0-9+/=]{1,23})?"
+    r"(?:\s|\\n|\\r|[\"',+]){0,8}-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?",
 }
