@@ -26,7 +26,7 @@ def look_at_answer(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
     for place in answer_places(cast(Mapping[str, Any], said)):
         seen = Seen(place.text, json=place.json)
         texts.append(seen.text)
-        if found := hits(looking.rules, seen.text):
+        if found := hits(looking.rules, seen.text, aside=place.aside):
             looking.note(found)
         if edits := edits_of(found, seen, tokens=looking.tokens, json=place.json):
             changes[place.path] = edited(place.text, edits)

@@ -112,7 +112,9 @@ def _typed(kind: str, said: Json, found: Told) -> None:
         what = kind.removeprefix("response.").removesuffix(".delta")
         if delta and (not what.startswith(_SKIPPED_DELTAS) or what == "audio.transcript"):
             channel = (what, index(said.get("content_index")), index(said.get("summary_index")))
-            found.pieces.append(Piece(group, channel, Place(("delta",), delta, what in _JSON_DELTAS)))
+            found.pieces.append(
+                Piece(group, channel, Place(("delta",), delta, what in _JSON_DELTAS, what != "output_text"))
+            )
         return
     if kind.endswith(".done"):
         found.ended.append(group)
@@ -168,4 +170,4 @@ def answer_places(answer: Json) -> Iterator[Place]:
 
 
 def _below(start: Path, place: Place) -> Place:
-    return Place((*start, *place.path), place.text, place.json)
+    return Place((*start, *place.path), place.text, place.json, place.aside)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.guard.detectors import DETECTORS, Built, MissingExtra, PatternError
+from gateway.guard.detectors import DETECTORS, Built, MissingExtra
 from gateway.guard.document import Guard, GuardsFile
+from gateway.guard.looking import OF_ANSWERS
 from gateway.guard.rules import GuardPolicy, Rule
 from gateway.guard.words import Detector
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
@@ -45,13 +46,12 @@ def read_guardrails(
         check_known(document, (*where, "match"), guard.match, known or {})
         _check_keys(document, where, guard)
         _check_ask(document, (*where, "ask"), guard, known or {})
-        found = [_detector(document, (*where, "detect", number), one, detectors) for number, one in _detects(guard)]
+        found = [
+            _detector(document, (*where, "detect", number), guard, one, detectors)
+            for number, one in enumerate(guard.detect)
+        ]
         rules.append(_rule(document, where, guard, found))
     return GuardPolicy(rules, digest(document.data))
-
-
-def _detects(guard: Guard) -> list[tuple[int, str | dict[str, Any]]]:
-    return list(enumerate(guard.detect))
 
 
 def _check_keys(document: Document[GuardsFile], where: Path_, guard: Guard) -> None:
@@ -91,6 +91,7 @@ def _check_ask(document: Document[GuardsFile], where: Path_, guard: Guard, known
 def _detector(
     document: Document[GuardsFile],
     path: Path_,
+    guard: Guard,
     said: str | dict[str, Any],
     detectors: Mapping[str, Built],
 ) -> Detector:
@@ -101,9 +102,11 @@ def _detector(
     if word not in detectors:
         raise document.error(at, f"`{word}` is not a detector{nearest(word, sorted(detectors))}")
     built = detectors[word]
+    if "input" in guard.on and (built.per_call or word in OF_ANSWERS):
+        raise document.error(at, f"`{word}` is about answers; it has nothing to say `on: [input]`")
     try:
         return built.build(document.nested(at, options or {}, built.options))
-    except (PatternError, MissingExtra) as error:
+    except (ValueError, MissingExtra) as error:
         raise document.error(at, f"{word}: {error}") from None
 
 

@@ -9,6 +9,9 @@ from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault, placeholder
 from gateway.guard.words import Detector, Span
 
+# They judge what is answered, and neither the thoughts before it nor the calls of tools beside it.
+OF_ANSWERS = frozenset({"json_schema"})
+
 
 class Hit(msgspec.Struct, frozen=True):
     """A guard found something. `value`: the text itself, which is not kept."""
@@ -37,11 +40,14 @@ class _Cut(msgspec.Struct):
     token: bool = False
 
 
-def hits(rules: Sequence[Rule], text: str, *, whole: bool = True) -> list[Hit]:
-    """Everything that is found. `whole`: ask those, too, that judge a text as a whole."""
+def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = False) -> list[Hit]:
+    """Everything that is found. `whole`: ask those, too, that judge a text as a whole. `aside`: the text is none that
+    answers (`walking.Place`)."""
     found: list[Hit] = []
     for rule in rules:
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
+            if aside and detector.name in OF_ANSWERS:
+                continue
             found += [
                 Hit(rule, detector, span, mended(text[span.start : span.end]))
                 for span in detector.find(text)

@@ -1,13 +1,27 @@
 """What a request says, looked at."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from gateway.guard.escapes import Seen
 from gateway.guard.looking import Hit, edited, edits_of, hits
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
-from gateway.guard.walking import DESCRIBED, SAID, Place, put, request_places
+from gateway.guard.walking import DESCRIBED, SAID, Place, places, put, request_places
+
+_INSTRUCTIONS = ("system", "instructions", "systemInstruction", "system_instruction")
+_TURNS = ("messages", "input", "contents")
+
+
+def instructions(get: Callable[[str], object]) -> str:
+    """What the application told the model to be, in whatever protocol. `get`: a field's decoded value, or None."""
+    texts = [place.text for name in _INSTRUCTIONS for place in places(get(name), name)]
+    for name in _TURNS:
+        turns = get(name)
+        for turn in cast(list[Any], turns) if isinstance(turns, list) else ():
+            if isinstance(turn, dict) and cast(dict[str, Any], turn).get("role") in ("system", "developer"):
+                texts += [place.text for place in places(cast(object, turn))]
+    return "\n".join(texts)
 
 
 class RequestTexts:

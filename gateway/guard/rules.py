@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
+from gateway.guard.detectors import LeakDetector
 from gateway.guard.document import Guard, Match
 from gateway.guard.words import Detector, Side
 
@@ -50,6 +51,16 @@ class Rule(msgspec.Struct, frozen=True):
     def late(self) -> bool:
         """Whether it says something of a text only once that is whole."""
         return bool(self.whole) or self.guard.ask is not None
+
+    @property
+    def per_call(self) -> bool:
+        """Whether it compares with what the call itself says."""
+        return any(isinstance(one, LeakDetector) for one in self.whole)
+
+    def of(self, system: str) -> "Rule":
+        """For one call: `system`, its instructions."""
+        made = tuple(one.of(system) if isinstance(one, LeakDetector) else one for one in self.whole)
+        return msgspec.structs.replace(self, whole=made)
 
     def restores(self, detector: Detector) -> bool:
         """Whether the caller gets to see what is redacted."""

@@ -17,7 +17,7 @@ from gateway.guard.escapes import Seen
 from gateway.guard.events import Told, told
 from gateway.guard.looking import edited, edits_of, hits
 from gateway.guard.splicing import in_event, spliced
-from gateway.guard.walking import OPAQUE, Path, put
+from gateway.guard.walking import OPAQUE, Path, Place, put
 from gateway.guard.window import Held, Looking, Window
 
 # Beyond that, what is open is taken as it stands: other texts of the stream wait behind it.
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 class StreamGuard:
     """Attributes:
-    texts: what was said so far, a text each; kept only where somebody judges it as a whole.
+    texts: what was said so far, a text each, and whether it stands aside; kept only where somebody judges wholes.
     """
 
     def __init__(self, looking: Looking, *, array: bool = False, keep: bool = False) -> None:
@@ -42,12 +42,12 @@ class StreamGuard:
         self._waiting: deque[Held] = deque()
         self._bytes = 0
         self._windows: dict[tuple[Hashable, Hashable], Window] = {}
-        self._kept: dict[tuple[Hashable, Hashable], list[str]] | None = {} if keep else None
+        self._kept: dict[tuple[Hashable, Hashable], list[Place]] | None = {} if keep else None
         self._said = 0
 
     @property
-    def texts(self) -> list[str]:
-        return ["".join(pieces) for pieces in (self._kept or {}).values()]
+    def texts(self) -> list[tuple[str, bool]]:
+        return [("".join(place.text for place in places), places[0].aside) for places in (self._kept or {}).values()]
 
     def feed(self, batch: bytes) -> bytes:
         """What may go out once a batch of whole events has come; maybe nothing.
@@ -103,9 +103,9 @@ class StreamGuard:
             key = (piece.group, piece.channel)
             window = self._windows.get(key)
             if window is None:
-                window = self._windows[key] = Window(self._looking, json=piece.place.json)
+                window = self._windows[key] = Window(self._looking, piece.place)
             window.add(held, piece.place)
-            self._keep(key, piece.place.text)
+            self._keep(key, piece.place)
         for key in {(piece.group, piece.channel) for piece in found.pieces}:
             self._windows[key].settle()
         self._look_at_wholes(found, held)
@@ -125,7 +125,7 @@ class StreamGuard:
         looking = self._looking
         for place in found.wholes:
             seen = Seen(place.text, json=place.json)
-            got = hits(looking.rules, seen.text, whole=looking.hold)
+            got = hits(looking.rules, seen.text, whole=looking.hold, aside=place.aside)
             if got:
                 looking.note(got)
             if edits := edits_of(got, seen, tokens=looking.tokens, json=place.json):
@@ -138,10 +138,10 @@ class StreamGuard:
         for key in [key for key in self._windows if test(key)]:
             self._windows.pop(key).settle(final=True)
 
-    def _keep(self, key: tuple[Hashable, Hashable], text: str) -> None:
+    def _keep(self, key: tuple[Hashable, Hashable], place: Place) -> None:
         if self._kept is not None and self._said < MAX_SAID:
-            self._said += len(text)
-            self._kept.setdefault(key, []).append(text)
+            self._said += len(place.text)
+            self._kept.setdefault(key, []).append(place)
 
     def _changed(self, held: Held) -> bytes:
         data = self._data_of(held.event) or b""

@@ -34,6 +34,12 @@ _FREE = frozenset({"args", "response", "json", "arguments", "input", "structured
 _JSON = frozenset({"arguments", "partial_json"})
 # Numbers, and texts that stand elsewhere as well.
 OPAQUE = frozenset({"logprobs", "logprobsResult", "embedding", "embeddings", "usage", "usageMetadata"})
+_ASIDE = frozenset(
+    {
+        *("reasoning_content", "reasoning", "reasoning_details", "thinking", "refusal", "summary"),
+        *("arguments", "partial_json", "reasoning_text", "summary_text", "function_call", "tool_use"),
+    }
+)
 _INLINE = frozenset({"data", "url", "image_url", "file_data", "b64_json", "bytes", "image", "audio", "video", "file"})
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\s-]")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
@@ -41,11 +47,12 @@ MIN_INLINE = 256
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A text, and the way to it. `json`: it is JSON text itself."""
+    """A text, and the way to it. `json`: it is JSON text itself. `aside`: thoughts, and what tools are told and say."""
 
     path: Path
     text: str
     json: bool = False
+    aside: bool = False
 
 
 def request_places(name: str, value: object) -> list[Place]:
@@ -58,21 +65,23 @@ def request_places(name: str, value: object) -> list[Place]:
 def places(value: object, name: str = "") -> Iterator[Place]:
     """The texts in a value, in the order in which they stand. `name`: of the field that holds it."""
     # A stack and no recursion: a request may be nested as deeply as JSON allows.
-    stack: list[tuple[object, Path, str, bool]] = [(value, (), name, False)]
+    stack: list[tuple[object, Path, str, bool, bool]] = [(value, (), name, False, False)]
     while stack:
-        one, path, key, free = stack.pop()
+        one, path, key, free, aside = stack.pop()
         if isinstance(one, str):
             if one and (free or not _is_structure(key)) and not _is_inline(key, one):
-                yield Place(path, one, key in _JSON and not free)
+                yield Place(path, one, key in _JSON and not free, aside or free or key in _ASIDE)
         elif isinstance(one, dict):
+            block = cast(dict[str, Any], one)
             inner = free or _is_free(key, path)
-            for word, entry in reversed(cast(dict[str, Any], one).items()):
+            beside = aside or block.get("thought") is True or block.get("type") in _ASIDE
+            for word, entry in reversed(block.items()):
                 if inner or word not in OPAQUE:
-                    stack.append((entry, (*path, word), word, inner))
+                    stack.append((entry, (*path, word), word, inner, beside))
         elif isinstance(one, list | tuple):
             items, inner = cast(list[Any], one), free or _is_free(key, path)
             for number in range(len(items) - 1, -1, -1):
-                stack.append((items[number], (*path, number), key, inner))
+                stack.append((items[number], (*path, number), key, inner, aside))
 
 
 def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:

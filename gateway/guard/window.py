@@ -56,11 +56,12 @@ class Looking(msgspec.Struct, frozen=True):
 class Window:
     """The window on one text."""
 
-    __slots__ = ("_context", "_edits", "_json", "_looking", "_pieces", "_raw", "_settled")
+    __slots__ = ("_aside", "_context", "_edits", "_json", "_looking", "_pieces", "_raw", "_settled")
 
-    def __init__(self, looking: Looking, *, json: bool) -> None:
+    def __init__(self, looking: Looking, first: Place) -> None:
+        """`first`: the text's first piece, which is still to be added."""
         self._looking = looking
-        self._json = json
+        self._json, self._aside = first.json, first.aside
         self._context = ""
         self._raw = ""
         self._settled = 0
@@ -80,13 +81,11 @@ class Window:
         seen = Seen(self._raw[self._settled :], json=self._json)
         begin = len(self._context)
         view = self._context + seen.text
-        found = [hit for hit in hits(self._looking.rules, view, whole=self._looking.hold) if hit.span.start >= begin]
+        got = hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside)
+        found = [hit for hit in got if hit.span.start >= begin]
         until = len(view)
         if not final:
-            until = max(begin, self._looking.open_from(view), until - MAX_OPEN)
-            for hit in found:
-                if hit.span.start < until < hit.span.end:
-                    until = hit.span.start
+            until = _whole_spans(found, max(begin, self._looking.open_from(view), until - MAX_OPEN), until)
         decided = [_moved(hit, begin) for hit in found if hit.span.end <= until]
         if decided:
             self._looking.note(decided)
@@ -127,6 +126,21 @@ class Window:
                 parts.append(edit.text if edit.start >= start else "")
                 at = min(end, edit.end)
         return "".join([*parts, self._raw[at:end]])
+
+
+def _whole_spans(found: Sequence[Hit], until: int, size: int) -> int:
+    """The place up to which can be decided, so that no span is cut. One that is longer than may be kept is taken as it
+    is."""
+    again = True
+    while again:
+        again = False
+        for hit in found:
+            start, end = hit.span.start, hit.span.end
+            if start < until < end:
+                until, again = (end if size - start > 2 * MAX_OPEN else start), True
+                if until == end:
+                    return until
+    return until
 
 
 def _moved(hit: Hit, by: int) -> Hit:

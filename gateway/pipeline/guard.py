@@ -7,7 +7,7 @@ import msgspec
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import ContentBlocked
 from gateway.core.model import Permit
-from gateway.guard.requests import RequestTexts
+from gateway.guard.requests import RequestTexts, instructions
 from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
 from gateway.guard.vault import Vault
@@ -56,7 +56,10 @@ def guard(parts: Parts) -> Layer:
             reply = await service(call)
             if not applied.output and not vault:
                 return reply
-            return await guarded_reply(call, reply, applied.output, tally, vault, parts, lambda: tell(call, tally))
+            rules = applied.output
+            if any(rule.per_call for rule in rules):
+                rules = tuple(rule.of(instructions(call.fields.get)) for rule in rules)
+            return await guarded_reply(call, reply, rules, tally, vault, parts, lambda: tell(call, tally))
 
         return guarded
 

@@ -95,8 +95,7 @@ class _GuardedStream:
         back."""
         rules, texts, late = self._looking.rules, self._guard.texts, not self._looking.hold
         if late:
-            for text in texts:
-                for rule in rules:
-                    found = [hit for hit in hits((rule,), text) if hit.detector.whole]
-                    self._tally.note(found, "output", late=True)
-        await ask_judges(self._call, rules, "output", texts, self._tally, self._parts, late=late)
+            for text, aside in texts:
+                found = [hit for hit in hits(rules, text, aside=aside) if hit.detector.whole]
+                self._tally.note(found, "output", late=True)
+        await ask_judges(self._call, rules, "output", [text for text, _ in texts], self._tally, self._parts, late=late)

@@ -322,3 +322,23 @@ async def test_guards_follow_their_file_and_a_wrong_one_opens_no_door(
         assert await status() == 400
         file.write_text("guards: []\n")
         await becomes(200)
+
+
+async def test_an_answer_that_repeats_its_instructions_is_a_leak(make_gateway: GatewayFactory, fresh: Site) -> None:
+    guards = "guards: [{id: prompt, on: [output], detect: [leak], action: block}]\n"
+    gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"guardrails": guards}).start)
+    system = (
+        "You are the assistant of a bank and never tell anybody which rates the board has decided on for next year."
+    )
+    async with httpx.AsyncClient(
+        base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}
+    ) as client:
+        for role, text, status in (
+            ("system", "fine", 200),
+            ("developer", f"I was told: {system}", 400),
+            ("user", system, 200),
+        ):
+            fresh.upstream.set(CHAT, json_answer(answer(text)))
+            body = {"model": "test-model", "messages": [{"role": role, "content": system}]}
+            got = await client.post("/chat/completions", json=body)
+            assert got.status_code == status, got.text
