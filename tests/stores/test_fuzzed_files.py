@@ -14,8 +14,8 @@ from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
-from gateway.identity.tenants import read_tenants
 from gateway.guard.loading import read_guardrails
+from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
