@@ -131,9 +131,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
-        judges = Judges(config.guard_services, client, ask_model, CLOCK.monotonic)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, judges)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
@@ -162,9 +160,10 @@ def _parts(
     memory: Memory | None,
     router: Router,
     counters: Counters,
-    judges: Judges,
+    client: HttpClient,
 ) -> Parts:
     config = settings.config
+    ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
     return Parts(
         clock=CLOCK,
         note=tagging(config.metering.noted),
@@ -177,7 +176,9 @@ def _parts(
         tenants=policies.tenants,
         guards=policies.guards,
         guarding=reports,
-        judges=judges,
+        judges=Judges(
+            config.guard_services, client, asking_models(router.providers, CLOCK, MAX_TOKENS), CLOCK.monotonic
+        ),
         limits=policies.limits,
         prices=policies.prices,
         choose=router.choose,

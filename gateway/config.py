@@ -17,7 +17,7 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
-from gateway.guard.outside.options import GuardServiceOptions
+from gateway.guard.outside.options import GuardServiceOptions, check_guard_services
 from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
@@ -43,7 +43,6 @@ from gateway.stores.references import substitute
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
-from gateway.transport.url import parse_url
 
 MIN_OPERATOR_KEY = 16
 
@@ -120,14 +119,9 @@ class Settings(msgspec.Struct, frozen=True):
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
         routes, known = self.routes, frozenset(providers)
-        return Wiring(
-            routes=routes,
-            providers=known,
-            engines=served,
-            price_providers=priced,
-            guard_services=frozenset(self.config.guard_services),
-            signers=self.signers,
-        )
+        asked = frozenset(self.config.guard_services)
+        made = Wiring(routes=routes, providers=known, engines=served, price_providers=priced, guard_services=asked)
+        return msgspec.structs.replace(made, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -172,8 +166,7 @@ def read_config(
         _check_provider(document, name, provider)
     for name in config.focus.providers:
         _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
-    for name, service in config.guard_services.items():
-        _check_guard_service(document, name, service)
+    check_guard_services(document, config.guard_services)
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
     check_ledger(document, config.ledger)
@@ -265,13 +258,6 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error(path, f"the provider `{name}` needs a base_url")
     if not base.startswith(("http://", "https://")):
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
-
-
-def _check_guard_service(document: Document[Config], name: str, service: GuardServiceOptions) -> None:
-    try:
-        parse_url(service.url)
-    except ValueError as error:
-        raise document.error(("guard_services", name, "url"), str(error)) from None
 
 
 def _check_operators(document: Document[Config], operators: OperatorOptions) -> None:

@@ -78,10 +78,10 @@ class Reports:
     def guarded(self, findings: Sequence[Finding]) -> None:
         for one in findings:
             action = one.action if one.mode == "enforce" else one.mode
-            self._metrics.guards.labels(one.guard, one.side, action).inc(one.count)
+            self._metrics.guards.found.labels(one.guard, one.side, action).inc(one.count)
 
     def unguarded(self, guard: str, why: str) -> None:
-        self._metrics.guard_failures.labels(guard, why).inc()
+        self._metrics.guards.failures.labels(guard, why).inc()
 
     def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
         self._metrics.limits.unseeded.inc()

@@ -92,12 +92,12 @@ async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, 
     Raises:
         RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
     """
-    clock, counters, reports = parts.clock, parts.counters, parts.limiting
+    clock, counters, reports, policy = parts.clock, parts.counters, parts.limiting, parts.limits.value
     began = clock.monotonic()
     try:
         hold = await waiting.reserve(bounds, need)
     finally:
-        if any(bound.queue_s for bound in bounds):
+        if policy.queues and any(bound.queue_s for bound in bounds):
             call.record.queued_us += int((clock.monotonic() - began) * 1e6)
     dialect = call.operation.dialect
     if isinstance(hold, Refusal):
@@ -111,7 +111,7 @@ async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, 
 
     call.on_end(settle)
     call.reply_headers.update(quota_headers(hold.levels, dialect, clock.now()))
-    if parts.limits.value.counts_money:
+    if policy.counts_money:
         reports.counted(hold.levels)
     if hold.warned:
         reports.warned(hold.warned)

@@ -84,6 +84,8 @@ class Breaker:
 
     def failed(self, now: float, spread: float) -> None:
         """`spread`: 0 to 1, so that many workers do not try at the same moment."""
+        if not self._options.enabled:
+            return
         self._row += 1
         if self.state == "half_open":
             self._wait_s = min(self._options.max_open_s, self._wait_s * 2)

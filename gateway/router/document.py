@@ -149,6 +149,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Ejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When a target is left alone for a while. Attributes:
 
+    enabled: false: never; every call is sent, whatever became of those before.
     consecutive: failures in a row. failure_rate: of the calls of the last 10 seconds, if there were `min_calls`.
     open_s, max_open_s: for how long, doubled each time that a trial fails.
     trials: calls that are let through to find out, one at a time; so many in a row must succeed.
@@ -156,6 +157,7 @@ class Ejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         answers; left out: calls are the trials.
     """
 
+    enabled: bool = True
     consecutive: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 5
     failure_rate: Share = 0.5
     min_calls: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.core.attempt import Role
+from gateway.core.attempt import Attempt, Role
+from gateway.core.call import Reply
+from gateway.core.faults import Fault
 from gateway.core.model import Permit
 from gateway.router.document import Fallback, Retries, Trouble
 from gateway.router.troubles import REMEDIES, undone
@@ -24,6 +26,16 @@ class Next(msgspec.Struct, frozen=True):
     permit: Permit
     role: Role
     after_s: float = 0.0
+
+
+class Tried(msgspec.Struct):
+    """How an attempt ended: a reply or a fault, and what of the upstream's was wrong, if anything was. `attempt`: None
+    if the target was not even asked."""
+
+    attempt: Attempt | None = None
+    reply: Reply | None = None
+    fault: Fault | None = None
+    failure: Failure | None = None
 
 
 class Trying:
@@ -48,6 +60,11 @@ class Trying:
         self._retries = retries
         self._names = fallbacks
         self._repeatable = repeatable
+
+    @property
+    def may_hedge(self) -> bool:
+        """Whether another may be asked while one is at work: asking twice does nothing twice, and is allowed."""
+        return self._repeatable and self._retries.max_attempts > 1
 
     def allowed(self, failure: Failure) -> bool:
         """Whether there may be another attempt at all."""

@@ -1,8 +1,12 @@
 """What config.yaml says about services that judge texts."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from gateway.stores.documents import Document
+from gateway.transport.url import parse_url
 
 Format = Literal["gateway", "openai"]
 
@@ -25,3 +29,14 @@ class GuardServiceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     def __repr__(self) -> str:
         return f"GuardServiceOptions({self.url!r})"
+
+
+def check_guard_services(document: Document[Any], services: Mapping[str, GuardServiceOptions]) -> None:
+    """Raises:
+    DocumentError: an address is none.
+    """
+    for name, service in services.items():
+        try:
+            parse_url(service.url)
+        except ValueError as error:
+            raise document.error(("guard_services", name, "url"), str(error)) from None
