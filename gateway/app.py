@@ -176,9 +176,7 @@ def _parts(
         tenants=policies.tenants,
         guards=policies.guards,
         guarding=reports,
-        judges=Judges(
-            config.guard_services, client, asking_models(router.providers, CLOCK, MAX_TOKENS), CLOCK.monotonic
-        ),
+        judges=Judges(config.guard_services, client, ask_model, CLOCK.monotonic),
         limits=policies.limits,
         prices=policies.prices,
         choose=router.choose,

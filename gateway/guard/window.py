@@ -81,11 +81,15 @@ class Window:
         seen = Seen(self._raw[self._settled :], json=self._json)
         begin = len(self._context)
         view = self._context + seen.text
-        got = hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside)
-        found = [hit for hit in got if hit.span.start >= begin]
         until = len(view)
         if not final:
-            until = _whole_spans(found, max(begin, self._looking.open_from(view), until - MAX_OPEN), until)
+            until = max(begin, self._looking.open_from(view), until - MAX_OPEN)
+            if until == begin:
+                return  # all of it is open
+        got = hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside)
+        found = [hit for hit in got if hit.span.start >= begin]
+        if not final:
+            until = _whole_spans(found, until, len(view))
         decided = [_moved(hit, begin) for hit in found if hit.span.end <= until]
         if decided:
             self._looking.note(decided)
