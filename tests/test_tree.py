@@ -39,7 +39,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "cryptography": ("gateway/identity/certificates.py", "gateway/access/signing.py"),
     "jwt": ("gateway/identity/jose.py",),
     "re2": ("gateway/guard/detectors/matching.py",),
-    "phonenumbers": ("gateway/guard/detectors/phones.py",),
+    "phonenumbers": ("gateway/guard/detectors/numbering.py",),
     "stdnum": ("gateway/guard/detectors/national.py",),
     "presidio_analyzer": ("gateway/guard/detectors/names.py",),
     "jsonschema_rs": ("gateway/guard/detectors/json_schema.py",),

@@ -16,7 +16,7 @@ from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
 from gateway.router.hedging import Patience, Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
 from gateway.router.sending import Sender
-from gateway.router.standing import Standings
+from gateway.router.standing import Shown, Standings
 from gateway.router.troubles import repeatable
 from gateway.router.trying import Failure, Next, Tried, Trying
 
@@ -26,6 +26,7 @@ class Router:
 
     Attributes:
         standings: what this worker knows of each target.
+        withheld: attempts that the retry budget did not allow.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Router:
         self.standings = Standings(lambda: self._routes.value.file.ejection)
         self._chooser = Chooser(self.standings, clock, die, asking)
         self._die = die
+        self.withheld = 0
         self._patience = Patience()
         self._sender = Sender(providers, self.standings, clock, die, self._patience)
         self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
@@ -53,6 +55,10 @@ class Router:
             if isinstance(provider, Provider):
                 return provider.output_field(permit.model.target.model)
         return "max_completion_tokens"
+
+    def targets(self) -> dict[str, Shown]:
+        """What this worker knows of each target it has asked."""
+        return self.standings.view(self._clock.monotonic())
 
     def paced(self) -> dict[str, Mapping[str, Any]]:
         """What stands at the gates of every provider that has some, by its name."""
@@ -127,7 +133,7 @@ class Router:
             while trying.rest:
                 permit = trying.rest.pop(0)
                 if self._sender.is_asked(permit, now) and await _admitted(call, permit):
-                    return Next(permit, "hedge") if self._budget().take() else None
+                    return Next(permit, "hedge") if self._may_take() else None
             return None
 
         sender = self._sender
@@ -150,11 +156,11 @@ class Router:
             return None
         while (permit := self._elsewhere(call, trying, last.permit, failure)) is not None:
             if self._sender.is_asked(permit, now) and await _admitted(call, permit):
-                return Next(permit, "fallback") if self._budget().take() else None
+                return Next(permit, "fallback") if self._may_take() else None
         wait_s = trying.wait_s(failure, self._die())
         if wait_s is None or (deadline is not None and now + wait_s >= deadline):
             return None
-        if not self._sender.is_asked(last.permit, now + wait_s) or not self._budget().take():
+        if not self._sender.is_asked(last.permit, now + wait_s) or not self._may_take():
             return None
         trying.again += 1
         return Next(last.permit, "retry", wait_s)
@@ -168,6 +174,12 @@ class Router:
                 trying.rest += [one for one in call.judge(name) if one.model.target.provider in self.providers]
             permit = trying.elsewhere(failed, failure)
         return permit
+
+    def _may_take(self) -> bool:
+        """Whether the budget allows one more attempt."""
+        allowed = self._budget().take()
+        self.withheld += not allowed
+        return allowed
 
     def _budget(self) -> Allowance:
         budget = self._routes.value.file.retry_budget

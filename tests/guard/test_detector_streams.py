@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from gateway.guard.detectors.deny import DenyDetector, DenyOptions
 from gateway.guard.detectors.personal import PersonalDataDetector, PersonalDataOptions
 from gateway.guard.detectors.secrets import SecretsDetector, SecretsOptions
+from gateway.guard.detectors.urls import UrlsDetector, UrlsOptions
 from gateway.guard.words import Detector
 from tests.guard.samples import PROSE
 
 DETECTORS: dict[str, Detector] = {
     "secrets": SecretsDetector(SecretsOptions()),
     "personal_data": PersonalDataDetector(PersonalDataOptions(regions=("US", "DE"))),
+    "urls": UrlsDetector(UrlsOptions(hosts=("example.com",), max_query=5)),
     "deny": DenyDetector(
         DenyOptions(
             words=("project nightjar", "nightjar", "müller", "机密", "дом", "C++"),
@@ -30,7 +32,7 @@ PIECES = [
     "joe.müller@example.co.uk", "+49 30 901820", "(212) 736-5000", "4111 1111 1111 1111", "4012888888881881",
     "DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819 AND", "8.8.8.8", "2a00:1450:4001:81b::200e", "536-90-4399",
     "85.07.30-033.28", "AB 12 34 56 C", "12345678Z", "call ", "BSN: ", "111222333", "Project \n nightjar", "müller",
-    "nightjars", "机密", "дом", "домой", "CASE-12", "CASE-1234/AB", "begin to end", "beginning", "αβγx", "C++",
+    "nightjars", "机密", "дом", "домой", "CASE-12", "CASE-1234/AB", "begin to end", "https://evil.com/a(b)c?d=1", "![x](https://example.com/?q=123456)", "www.bad.co.uk", "SSN ", "phone: ", "2127365000", "536904399", "beginning", "αβγx", "C++",
     "-", ".", "/", " ", "\n", "1", "12", "a", "A", "é", "字", "=", ": ", '"', "x", "@", "+", "\ud800", "\u200b",
 ]  # fmt: skip
 TEXTS = st.lists(

@@ -50,12 +50,10 @@ class DenyDetector:
         rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
         self._patterns = [Patterns(rules, wide=True)] if rules else []
         for kind, pattern in options.patterns.items():
-            if Patterns([Rule(kind, pattern)], wide=True).any_in(""):
+            patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
+            if patterns.any_in(""):
                 raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
-        self._patterns += [
-            Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
-            for kind, pattern in options.patterns.items()
-        ]
+            self._patterns.append(patterns)
 
     def find(self, text: str) -> Sequence[Span]:
         return first_of([patterns.find(text) for patterns in self._patterns])

@@ -92,7 +92,7 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         "limits_off",
-        0.6,
+        0.5,
         rf"\b(?:you (?:now )?have|there are|with|you must answer with|answer (?:everything )?with) {_FREE}"
         rf"|\b(?:bypass|disable|turn off|remove|ignore){_S}(?:all{_S})?(?:of{_S})?(?:your|the|any){_S}"
         r"(?:safety|content|ethical|moral)[ \-](?:filters?|guidelines|rules|policy|restrictions|measures)"
@@ -115,7 +115,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "forged_turn",
         0.7,
-        r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|eot_id|start_header_id|end|channel)\|>"
+        r"<\|(?:im_start|im_end|im_sep|system|user|assistant|eot_id|start_header_id)\|>"
         r"|\[/?INST\]|<</?SYS>>"
         r"|<(?:start|end)_of_turn>|</system>[^<]{0,300}<system>|\n\n(?:human|user): [^\n]{0,200}\n\n(?:assistant|ai):"
         r"|\n\n(?:assistant|user|human): [^\n]{0,200}\n\nsystem:|\n\nsystem: (?:you|ignore|new)"
@@ -124,6 +124,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "new_orders",
         0.4,
+        r"<\|(?:endoftext|end|channel|message)\|>|"
         r"\bnew (?:system )?(?:instructions?|rules)\b ?:|\[?\bsystem[ _](?:override|update|alert)\b"
         r"|\bfollow these instructions instead\b"
         r"|\blisten only to me\b|\bfrom now on,? you (?:will|are|must|shall)\b|\byou are now (?:an?|the)\b"

@@ -13,7 +13,7 @@ import msgspec
 from gateway.guard.detectors.matching import MISSING, MissingExtra
 from gateway.guard.words import Span
 
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
+_OPENED = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
 
 
 class JsonSchemaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,12 +53,18 @@ class JsonSchemaDetector:
     def find(self, text: str) -> Sequence[Span]:
         if not text:
             return ()
-        fenced = _FENCED.fullmatch(text) if self._fenced else None
         try:
-            value = msgspec.json.decode(fenced[1] if fenced else text)
+            value = msgspec.json.decode(_inside(text) if self._fenced else text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return (Span(0, len(text), "not_json"),)
         return () if self._validator.is_valid(value) else (Span(0, len(text), "schema"),)
 
     def open_from(self, text: str) -> int:  # noqa: ARG002
         return 0
+
+
+def _inside(text: str) -> str:
+    """What stands in a fence, if the whole text is one."""
+    bare = text.strip()
+    opened = _OPENED.match(bare)
+    return bare[opened.end() : -3] if opened and bare.endswith("```") and len(bare) > opened.end() else text

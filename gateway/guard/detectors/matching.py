@@ -5,10 +5,11 @@ an organisation's own ones included, can make it try over and over.
 """
 
 import functools
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from gateway.guard.detectors.prefixes import PatternError, beginnings
+from gateway.guard.detectors.prefixes import PatternError, beginnings, without_groups
 from gateway.guard.words import Span
 
 try:
@@ -63,11 +64,10 @@ class Patterns:
         self._most = most
         self._rules = tuple(rules)
         self._encoding = "utf-8" if wide else "latin-1"
-        joined = "|".join(f"({rule.pattern})" for rule in rules)
-        self._all = _compile(joined, self._encoding)
+        # A group tells which of several rules matched; their own are none.
+        whole = [without_groups(rule.pattern) for rule in rules]
+        self._all = _compile(whole[0] if len(whole) == 1 else "|".join(f"({one})" for one in whole), self._encoding)
         self._begun = _compile(f"(?:{'|'.join(beginnings(rule.pattern) for rule in rules)})\\z", self._encoding)
-        if self._all.groups != len(self._rules):
-            raise PatternError("groups are written `(?:...)`")
 
     def find(self, text: str) -> list[Span]:
         seen = text.encode(self._encoding, "replace")
@@ -135,10 +135,13 @@ def _compiled(pattern: str, encoding: str) -> Any:
         raise PatternError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
 
 
-def first_of(spans: Sequence[Sequence[Span]]) -> list[Span]:
+def first_of(lists: Sequence[Sequence[Span]]) -> list[Span]:
     """The spans of several lists, in order of `start`; where they overlap, the one of the earlier list stays."""
     kept: list[Span] = []
-    for some in spans:
-        free = [one for one in some if all(one.end <= other.start or other.end <= one.start for other in kept)]
-        kept += free
-    return sorted(kept)
+    for spans in lists:
+        # None of those kept overlap, so their ends are in order too.
+        ends = [one.end for one in kept]
+        places = [(span, bisect_right(ends, span.start)) for span in spans]
+        free = [span for span, at in places if at == len(kept) or kept[at].start >= span.end]
+        kept = sorted([*kept, *free]) if free else kept
+    return kept

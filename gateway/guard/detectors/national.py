@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gateway.guard.detectors.matching import MISSING, Found, MissingExtra, Rule
+from gateway.guard.detectors.matching import MISSING, Found, MissingExtra, Patterns, Rule
 from gateway.guard.words import Span
 
 
@@ -83,33 +83,52 @@ _BEFORE = 40
 _LONGER = re.compile(r"\d[ .\-/]$|[.\-_/#]$")
 
 
-def national_rules(countries: Sequence[str]) -> list[Rule]:
-    """One rule for all forms of the countries: a number may have the form of several.
+def cues(countries: Sequence[str]) -> str:
+    """A pattern of the words before numbers that have no form of their own; empty if none have to be there."""
+    words = [number.words for country in countries for number in COUNTRIES[country] if number.words]
+    return f"(?i:{'|'.join(words)})" if words else ""
+
+
+def national_rules(countries: Sequence[str], cued: bool) -> list[Rule]:
+    """One judge for all forms of the countries: a number may have the form of several.
+
+    Args:
+        cued: there may be words in the text after which numbers without a form of their own count (`cues`).
 
     Raises:
         MissingExtra: python-stdnum is not installed.
     """
     numbers = [number for country in countries for number in COUNTRIES[country]]
-    if not numbers:
-        return []
-    checks = [(re.compile(number.pattern), _check(number.module), _words(number.words)) for number in numbers]
+    shaped = [_Form(number) for number in numbers if not number.words]
+    wordy = [_Form(number) for number in numbers if number.words] if cued else []
+    any_words = Patterns([Rule("cue", cues(countries))], wide=True) if wordy else None
 
     def judge(found: Found) -> Span | None:
         written = found.text[found.start : found.end]
         before = found.text[max(0, found.start - _BEFORE) : found.start]
         if _LONGER.search(before):
             return None
-        for form, valid, words in checks:
-            if form.fullmatch(written) and (words is None or words.search(before)) and valid(written):
-                return Span(found.start, found.end, found.kind, 1.0 if words is None else 0.9)
+        if any(form.fits(written) for form in shaped):
+            return Span(found.start, found.end, found.kind)
+        if any_words and any_words.any_in(before) and any(form.fits(written, before) for form in wordy):
+            return Span(found.start, found.end, found.kind, 0.9)
         return None
 
-    patterns = dict.fromkeys(number.pattern for number in numbers)
+    # Those with a form of their own come first, whether or not the others are there too.
+    patterns = dict.fromkeys(form.number.pattern for form in (*shaped, *wordy))
     return [Rule("national_id", pattern, judge) for pattern in patterns]
 
 
-def _words(words: str) -> re.Pattern[str] | None:
-    return re.compile(words, re.IGNORECASE) if words else None
+class _Form:
+    def __init__(self, number: Number) -> None:
+        self.number = number
+        self._form = re.compile(number.pattern)
+        self._valid = _check(number.module)
+        self._words = re.compile(f"(?i:{number.words})")
+
+    def fits(self, written: str, before: str = "") -> bool:
+        known = self._form.fullmatch(written) is not None and self._words.search(before) is not None
+        return known and self._valid(written)
 
 
 def _check(module: str) -> Callable[[str], bool]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -10,8 +10,8 @@ import msgspec
 from gateway.guard.detectors.cards import CARD_RULE, IBAN_RULE
 from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
 from gateway.guard.detectors.names import Names
-from gateway.guard.detectors.national import COUNTRIES, national_rules
-from gateway.guard.detectors.phones import phone_rules
+from gateway.guard.detectors.national import COUNTRIES, cues, national_rules
+from gateway.guard.detectors.phones import CUES, phone_rules
 from gateway.guard.words import Span
 
 Entity = Literal["card", "iban", "national_id", "email", "ip", "phone", "name"]
@@ -31,7 +31,7 @@ _NOBODY = frozenset({"git", "hg", "svn"})
 _IPV4 = r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b(?:/\d{1,2}\b|\.\d|-[A-Za-z])?"
 _IPV6 = r"\b[0-9A-Fa-f]{1,4}:(?:[0-9A-Fa-f]{0,4}:){1,6}(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{1,4}\b)"
 _VERSION = re.compile(
-    r"(?i)(?:\bv|[a-z]/|version\W{0,3}|release\W{0,3}|build\W{0,3}|section\W{0,3}|§ ?|chapter |==|>=|~=|\^|-|\.)$"
+    r"(?i)(?:\bv|[a-z]/|version\W{0,3}|release\W{0,3}|build\W{0,3}|section\W{0,3}|§ ?|chapter |[=~>]= ?|\^|-|\.)$"
 )
 
 
@@ -66,23 +66,16 @@ class PersonalDataDetector:
     whole = False
 
     def __init__(self, options: PersonalDataOptions) -> None:
-        rules: Mapping[Entity, Sequence[Rule]] = {
-            "card": [CARD_RULE] if "card" in options.entities else [],
-            "iban": [IBAN_RULE],
-            "national_id": national_rules(options.countries) if "national_id" in options.entities else [],
-            "email": [Rule("email", _EMAIL, _email)],
-            "ip": _ip_rules(options.private_ips),
-            "phone": phone_rules(options.regions) if "phone" in options.entities else [],
-        }
-        # One automaton each: in one for all, the digits of one number would hide another.
-        self._patterns: list[Patterns] = [
-            Patterns(rules[one]) for one in USUAL if one in options.entities and rules[one]
-        ]
+        words = _cues(options)
+        # Few texts have such words in them, and fewer things look like numbers where they are missing.
+        self._cues = Patterns([Rule("cue", words)], wide=True) if words else None
+        self._cued, self._uncued = _automata(options, cued=True), _automata(options, cued=False)
         self._names = Names(options.languages) if "name" in options.entities else None
         self.whole = self._names is not None
 
     def find(self, text: str) -> Sequence[Span]:
-        spans = [patterns.find(text) for patterns in self._patterns]
+        automata = self._cued if self._cues and self._cues.any_in(text) else self._uncued
+        spans = [patterns.find(text) for patterns in automata]
         if self._names is not None:
             spans.append(self._names.find(text))
         return first_of(spans)
@@ -90,7 +83,27 @@ class PersonalDataDetector:
     def open_from(self, text: str) -> int:
         if self._names is not None:
             return 0
-        return min((patterns.open_from(text) for patterns in self._patterns), default=len(text))
+        return min((patterns.open_from(text) for patterns in self._cued), default=len(text))
+
+
+def _cues(options: PersonalDataOptions) -> str:
+    phones = CUES if options.regions and "phone" in options.entities else ""
+    numbers = cues(options.countries) if "national_id" in options.entities else ""
+    return "|".join(filter(None, (phones, numbers)))
+
+
+def _automata(options: PersonalDataOptions, cued: bool) -> list[Patterns]:
+    """One each: in one for all, the digits of one number would hide another."""
+    rules: Mapping[Entity, Callable[[], Sequence[Rule]]] = {
+        "card": lambda: [CARD_RULE],
+        "iban": lambda: [IBAN_RULE],
+        "national_id": lambda: national_rules(options.countries, cued),
+        "email": lambda: [Rule("email", _EMAIL, _email)],
+        "ip": lambda: _ip_rules(options.private_ips),
+        "phone": lambda: phone_rules(options.regions, cued),
+    }
+    wanted = [rules[entity]() for entity in USUAL if entity in options.entities]
+    return [Patterns(some) for some in wanted if some]
 
 
 def _email(found: Found) -> Span | None:
@@ -116,6 +129,9 @@ def _ip_rules(private: bool) -> list[Rule]:
         except ValueError:
             return None
         if not private and not address.is_global:
+            return None
+        # `[1::2]` is a slice; addresses that are given out begin with 2000::/3.
+        if address.version == 6 and (written.find(":") in (1, 2) or not (private or written[0] in "23")):
             return None
         if address.version == 4 and _VERSION.search(found.text, max(0, found.start - 12), found.start):
             return None

@@ -6,69 +6,72 @@ if written in that country's groups, or after a word such as `phone`: any ten di
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from gateway.guard.detectors.matching import MISSING, Found, MissingExtra, Rule
+from gateway.guard.detectors.matching import Found, Patterns, Rule
+from gateway.guard.detectors.numbering import library, valid_abroad, valid_at_home
 from gateway.guard.words import Span
 
 INTERNATIONAL = r"\+[ ]?\d(?:[ \-./()\xa0]{0,3}\d){6,14}\b"
-NATIONAL = r"(?:\(|\b)\d(?:[ \-./()\xa0]{0,2}\d){6,14}\b"
-_CUES = re.compile(
-    r"(?i)\b(?:phone|telephone|tel|cell|mobile?|call|fax|whatsapp|sms|text|ring|hotline|telefon|handy|mobil|anruf\w*|rufnummer"
-    r"|téléphone|portable|appele\w*|teléfono|móvil|telefone|celular|telefono|cellulare|telefoon|number is|nummer|numéro"
-    r"|contact|dial|reach\w*)\b[^\n\d]{0,25}$"
+_FIRST = r"(?:\(\d{1,5}\)[ \-./\xa0]{0,2}|\b\d{1,6}[ \-./()\xa0]{1,2})"
+# Three groups or more, or two of which the second is no decimal's end.
+_GROUPED = rf"{_FIRST}(?:(?:\d{{2,9}}[ \-./()\xa0]{{1,2}}){{1,5}}\d{{2,9}}|\d{{4,9}})\b"
+_PLAIN = r"\b\d{7,15}\b"
+# In the languages of their countries; found anywhere they make a text worth a closer look.
+CUES = (
+    r"(?i:phone|tele[fp]h?on|téléphone|teléfono|\btel\b|\bcell|mobile?\b|móvil|portable|handy|\bcall|\bfax|whatsapp|\bsms\b|\btext"
+    r"|\bring\b|hotline|anruf|rufnummer|appele|celular|cellulare|number is|nummer|numéro|contact|\bdial|\breach)"
 )
+_CUED = CUES + r"[^\n\d]{0,25}\z"
 # What is written with digits and the same marks, and is no number to call: days, moments, years, amounts, addresses.
 _OTHER = re.compile(
-    r"(?:19|20)\d\d[\-/. ](?:0?[1-9]|1[0-2])[\-/. ]|"
+    r"(?:19|20)\d\d[\-/. ]\d\d?[\-/. ]|"
     r"\d{1,2}[\-/.]\d{1,2}[\-/.](?:19|20)\d\d|(?:19|20)\d\d ?[\-/] ?(?:19|20)\d\d|"
     r"\d{1,3}(?:\.\d{1,3}){3}$|\d+\.\d+$|\d{3}-\d\d-\d{4}$"
 )
 _BEFORE = 40
 
 
-def phone_rules(regions: Sequence[str]) -> list[Rule]:
-    """Raises:
-    MissingExtra: phonenumbers is not installed.
-    """
-    try:
-        import phonenumbers
-    except ImportError:
-        raise MissingExtra(MISSING) from None
-    library: Any = phonenumbers
+def phone_rules(regions: Sequence[str], cued: bool) -> list[Rule]:
+    """Args:
+        cued: there may be words in the text after which digits alone are a number (`CUES`).
 
-    def parsed(written: str, region: str | None) -> Any:
-        try:
-            number = library.parse(written, region)
-        except library.NumberParseException:
-            return None
-        return number if library.is_valid_number(number) else None
+    Raises:
+        MissingExtra: phonenumbers is not installed.
+    """
+    phonenumbers, cue = library(), Patterns([Rule("cue", _CUED)], wide=True)
 
     def international(found: Found) -> Span | None:
-        known = parsed(found.text[found.start : found.end], None)
+        known = valid_abroad(_digits(found.text[found.start : found.end]))
         return Span(found.start, found.end, found.kind) if known else None
 
     def national(found: Found) -> Span | None:
         written = found.text[found.start : found.end]
+        digits = _digits(written)
         beside = found.text[max(0, found.start - 1) : found.start], found.text[found.end : found.end + 1]
-        if _OTHER.match(written) or not _NOT_BESIDE.isdisjoint(beside):
+        if not 7 <= len(digits) <= 15 or not _NOT_BESIDE.isdisjoint(beside) or _OTHER.match(written):
             return None
-        cued = _CUES.search(found.text, max(0, found.start - _BEFORE), found.start) is not None
-        if not cued and written.isdigit():
+        known = [region for region in regions if valid_at_home(digits, region)]
+        if not known:
             return None
-        for region in regions:
-            number = parsed(written, region)
-            if number and (cued or _groups(library.format_number(number, _AS_AT_HOME)) == _groups(written)):
-                return Span(found.start, found.end, found.kind, 0.9 if cued else 0.7)
+        if cued and cue.any_in(found.text[max(0, found.start - _BEFORE) : found.start]):
+            return Span(found.start, found.end, found.kind, 0.9)
+        for region in () if written.isdigit() else known:
+            number = phonenumbers.parse(written, region)
+            if _groups(phonenumbers.format_number(number, _AS_AT_HOME)) == _groups(written):
+                return Span(found.start, found.end, found.kind, 0.7)
         return None
 
-    rules = [Rule("phone", INTERNATIONAL, international)]
-    return [*rules, Rule("phone", NATIONAL, national)] if regions else rules
+    forms = [_GROUPED, _PLAIN] if cued else [_GROUPED]
+    return [Rule("phone", INTERNATIONAL, international), *(Rule("phone", form, national) for form in forms if regions)]
 
 
 # phonenumbers.PhoneNumberFormat.NATIONAL
 _AS_AT_HOME = 2
 _NOT_BESIDE = frozenset("-/.+#$€£_%=@")
+
+
+def _digits(written: str) -> str:
+    return "".join(filter(str.isdigit, written))
 
 
 def _groups(written: str) -> list[str]:

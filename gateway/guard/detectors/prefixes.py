@@ -30,11 +30,24 @@ def beginnings(pattern: str) -> str:
     Raises:
         PatternError: the pattern makes no sense here.
     """
+    return _parsed(pattern)[1]
+
+
+def without_groups(pattern: str) -> str:
+    """The same pattern, none of whose groups captures.
+
+    Raises:
+        PatternError: as `beginnings`.
+    """
+    return _parsed(pattern)[0]
+
+
+def _parsed(pattern: str) -> tuple[str, str]:
     parser = _Parser(pattern)
-    _, begins = parser.alternatives()
+    both = parser.alternatives()
     if parser.at < len(pattern):
         raise PatternError(f"`)` without `(` at character {parser.at + 1}")
-    return begins
+    return both
 
 
 class _Parser:

@@ -34,6 +34,9 @@ _PLACEHOLDER = re.compile(
     r"|settings\.|this\.|options\.|localhost)|^(?i:null|none|true|false|undefined|string|required|optional)\b",
 )
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+# `keep_for_24_hours`, `base64.b64decode`, `urn:oauth:token-type:x509`: names, in small letters.
+_PART = r"(?:[a-z]{1,14}\d{0,4}|[a-z]\d\d[a-z]{2,10}|\d{1,4})"
+_NAMES = re.compile(rf"{_PART}(?:[_\-./:]+{_PART})+")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[_\-./:]+")
 # Of letters and digits both; words and paths have less entropy or no digits.
 _MIN_ENTROPY_BITS = 2.8
@@ -97,6 +100,8 @@ def looks_random(value: str) -> bool:
         return False
     if _UUID.fullmatch(value):
         return True
+    if _NAMES.fullmatch(value):
+        return False
     if len(max(_WORDS.findall(value), key=len, default="")) > 0.7 * len(value):
         return False
     return entropy_bits(value) >= _MIN_ENTROPY_BITS
@@ -114,5 +119,5 @@ def _in_url(found: Found) -> Span | None:
     return Span(found.start, found.end, found.kind)
 
 
-_SHOWN_PASSWORDS = frozenset({"password", "pass", "pwd", "passwd", "secret", "pw", "your_password", "token"})
+_SHOWN_PASSWORDS = frozenset({"password", "pass", "pwd", "passwd", "secret", "pw", "your_password", "redacted"})
 _JUDGES = {"aws_key": _shown}

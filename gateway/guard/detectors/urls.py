@@ -20,8 +20,9 @@ _REST = r"(?:\[[0-9A-Fa-f:.]+\])?(?:[^\s<>\"`{}|^()\[\]]|\([^\s<>\"`{}|^()\[\]]*
 _URL = rf"\b(?i:https?|ftp|wss?):[/\\]{{1,4}}{_REST}"
 _BARE = rf"\b(?i:www)\.{_REST}"
 _LINKED = rf"\]\(<?[/\\]{{2}}{_REST}|(?i:\b(?:src|href)=[\"']?)[/\\]{{2}}{_REST}"
-_PICTURE = re.compile(r"!\[[^\]\n]{0,300}\]\(\s*<?$|<img\b[^>]{0,300}\bsrc\s*=\s*[\"']?$", re.IGNORECASE)
+_PICTURE = re.compile(r"!\[[^\]\n]*\]\(\s*<?|<img\b[^>]*\bsrc\s*=\s*[\"']?", re.IGNORECASE)
 _BEFORE = 320
+_IN_A_PATH = ("/", "\\", ".", "-", "@", "_")
 
 
 class UrlsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,13 +62,23 @@ class UrlsDetector:
         start = found.start + len(written) - len(written.lstrip("](<")) if written[0] == "]" else found.start
         end = found.start + len(written.rstrip(".,;:!?'*_"))
         url = found.text[start:end]
-        kind = "picture" if _PICTURE.search(found.text, max(0, start - _BEFORE), start) else "url"
-        if not self._allowed(host_of(url)):
+        kind = "picture" if _in_picture(found.text[max(0, start - _BEFORE) : start]) else "url"
+        host = host_of(url)
+        bare = written[:1] in "wW" and ":" not in written[:4]
+        if not host or (bare and (host.count(".") < 2 or found.text[max(0, start - 1) : start] in _IN_A_PATH)):
+            return None
+        if not self._allowed(host):
             return Span(start, end, kind)
         query = len(url.partition("?")[2])
         if self._max_query is not None and query > self._max_query:
             return Span(start, end, "long_query")
         return None
+
+
+def _in_picture(before: str) -> bool:
+    """Only the last that may begin a picture is looked at: all of them would take time that grows with their square."""
+    opened = max(before.rfind("!["), before.lower().rfind("<img"))
+    return opened >= 0 and _PICTURE.fullmatch(before, opened) is not None
 
 
 def host_of(url: str) -> str:
