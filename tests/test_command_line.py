@@ -75,6 +75,7 @@ def test_check_names_file_line_and_nearest_word(name: str, make_gateway: Gateway
 POLICY_MISTAKES = {
     "access.yaml": ("rules:\n  - id: a\n    effect: alow\n    owner: o\n    reason: r\n", ":3:"),
     "tenants.yaml": ("tenants:\n  - id: acme\n  - id: acme\n", ":3:"),
+    "guardrails.yaml": ("guards:\n  - {id: a, on: [input], detect: [nothing], action: block}\n", ":2:"),
     "limits.yaml": ("limits:\n  - id: nothing\n", ":2:"),
     "prices.yaml": (
         "currency: USD\nprices:\n  - {id: p, provider: m, models: [x], from: 2026-01-01, per_million_tokens: {input: -1}}\n",

@@ -16,6 +16,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     past: the policies are older than these routes, so that what cards say of routes is not held against them.
     unnoted: words of limits (`user`, `run`, `agent`) that no call ever has → what to write in config.yaml so that calls
         have them.
+    guard_services: services that guards may ask; None: not known.
     signers: public keys (PEM); policies take force only if one of them vouches. Empty: signatures are not asked for.
     """
 
@@ -25,6 +26,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     price_providers: Mapping[str, str] = {}
     past: bool = False
     unnoted: Mapping[str, str] = {}
+    guard_services: frozenset[str] | None = None
     signers: tuple[bytes, ...] = ()
 
 

@@ -4,6 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from gateway.core.call import Call
+from gateway.guard.outside.judging import Opinion
+from gateway.guard.rules import Rule
+from gateway.guard.tally import Finding
+from gateway.guard.words import Side
 from gateway.limits import tending
 from gateway.limits.bounds import Bound, Level, Need, Refusal
 from gateway.limits.leases import Leased
@@ -20,6 +25,15 @@ TIMEOUT_MS = 20
 
 class Quiet:
     """Nobody is told what limits and their store do."""
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        pass
+
+    def unguarded(self, guard: str, why: str) -> None:
+        pass
+
+    async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion:
+        return Opinion()
 
     def limit_store_up(self, up: bool) -> None:
         pass

@@ -39,7 +39,7 @@ from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
 from gateway.router.router import Router
-from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
+from tests.conftest import ACCESS, GUARDRAILS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
 from tests.simulation.redis_link import Redis
 from tests.simulation.shared_counters import Quiet, SharedCounters
@@ -71,7 +71,8 @@ MODELS = {"test-model": {"targets": ["mock/real"]}}
 
 def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     """The policies of every run, read once."""
-    files = {"tenants": TENANTS, "access": ACCESS, "limits": limits, "prices": PRICES, **cards_for(MODELS)}
+    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": limits, "prices": PRICES}
+    files |= cards_for(MODELS)
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,6 +206,9 @@ class Worker:
             access=Live(policies.access),
             catalogue=Live(policies.catalogue),
             tenants=Live(policies.tenants),
+            guards=Live(policies.guards),
+            guarding=Quiet(),
+            judges=Quiet(),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
             counters=self.counters,
