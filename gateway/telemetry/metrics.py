@@ -274,7 +274,7 @@ class LimitMetrics:
 class GuardMetrics:
     """What guards find, by their ids: a file has so many and no more."""
 
-    def __init__(self, kinds: _Kinds) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         self.found = kinds.counter("guard_findings", "What guards found.", "guard", "side", "action")
         self.failures = kinds.counter("guard_failures", "Times a guard's judge could not say.", "guard", "reason")
 
