@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.access.history import PolicyHistory
+from gateway.caching import caching
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
@@ -41,7 +42,7 @@ from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.demand import demands
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
@@ -103,6 +104,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
+        cache = await caching(settings, policies, reports, router, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router.paced)
@@ -127,10 +129,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, cache)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
-        if memory is not None:
-            tasks.append(memory.sweep_for_ever())
+        tasks += [] if memory is None else [memory.sweep_for_ever()]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
@@ -156,6 +157,7 @@ def _parts(
     memory: Memory | None,
     router: Router,
     counters: Counters,
+    cache: CacheParts,
 ) -> Parts:
     config = settings.config
     return Parts(
@@ -178,6 +180,7 @@ def _parts(
             target.provider, usage, at
         ),
         doubted=reports.doubted,
+        cache=cache,
         counters=counters,
         limiting=reports,
         journal=journal,

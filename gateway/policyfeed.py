@@ -59,6 +59,7 @@ class PolicyFeed:
         self.catalogue = Live(self.set.catalogue)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
+        self.cache = Live(self.set.cache)
 
     def _first(self, last_good: Path | None) -> PolicySet:
         try:
@@ -109,7 +110,7 @@ class PolicyFeed:
             self.problem = None
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
-            self.limits.value, self.prices.value = new.limits, new.prices
+            self.limits.value, self.prices.value, self.cache.value = new.limits, new.prices, new.cache
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

@@ -2,6 +2,7 @@
 
 tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
 limits.yaml   prices.yaml                                   how much, and for how much
+cache.yaml                                                  what is answered from memory; may be left out
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from gateway.access.loading import Surroundings, read_access
 from gateway.access.policy import AccessPolicy
 from gateway.access.refusing import TOOLS
 from gateway.access.signing import BUNDLE, check_signature
+from gateway.cache.loading import read_cache
+from gateway.cache.rules import NO_CACHE, CachePolicy
 from gateway.catalogue.loading import CardSet, build_catalogue, read_cards
 from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
@@ -27,9 +30,10 @@ from gateway.limits.rules import LimitPolicy
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
-FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
+NEEDED = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
+FILES = (*NEEDED, "cache.yaml")
 FOLDERS = ("access", "models")
-_NOT_DECIDING = ("limits.yaml", "prices.yaml")
+_NOT_DECIDING = ("limits.yaml", "prices.yaml", "cache.yaml")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
@@ -59,6 +63,7 @@ class PolicySet(Deciding, frozen=True):
 
     limits: LimitPolicy
     prices: PriceBook
+    cache: CachePolicy = NO_CACHE
     signed_by: str = ""
 
     @property
@@ -68,6 +73,7 @@ class PolicySet(Deciding, frozen=True):
             "tenants": self.tenants.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
+            **({"cache": self.cache.version} if self.cache.version else {}),
         }
 
 
@@ -90,7 +96,7 @@ def policy_texts(folder: Path) -> dict[str, Text]:
     """
     texts = read_folder(folder, FILES, FOLDERS)
     _refuse_misnamed(folder)
-    for name in FILES:
+    for name in NEEDED:
         if name not in texts:
             raise DocumentError(str(folder / name), 0, "cannot be read: No such file or directory")
     return texts
@@ -201,6 +207,11 @@ def _steps(
         sources = select(texts, "access.yaml", "access")
         return read_access(sources, around)
 
+    def cache() -> CachePolicy:
+        if "cache.yaml" not in texts:
+            return NO_CACHE
+        return read_cache(texts["cache.yaml"], {**_declared(found.get("tenants")), "operations": CALLS})
+
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
@@ -208,6 +219,7 @@ def _steps(
         ("access", ("catalogue",), access),
         ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
+        ("cache", (), cache),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),
     ]

@@ -50,6 +50,8 @@ class Reports:
         self._metrics.record_closed(record, record.model in self._models)
         if call.target is not None:
             result = str(record.status) if record.blame != "upstream" else record.error_code
+            if record.cache and record.attempts:  # a kept answer was given in the place of what it failed to say
+                result = record.attempts[-1].error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
         for attempt in record.attempts:
             if attempt.usage_source == "inconsistent":
@@ -102,6 +104,19 @@ class Reports:
 
     def limit_store_answered(self, seconds: float) -> None:
         self._metrics.limits.store_seconds.observe(seconds)
+
+    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
+        self._metrics.cache.answered(rule_id, result, nano)
+
+    def cache_held(self, held_bytes: int, entries: int) -> None:
+        self._metrics.cache.held_bytes.set(held_bytes)
+        self._metrics.cache.entries.set(entries)
+
+    def cache_store_up(self, up: bool) -> None:
+        self._metrics.cache.store_up.set(up)
+
+    def cache_store_failed(self, reason: str) -> None:
+        self._metrics.cache.store_errors.labels(reason).inc()
 
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.access.cases import CasesFile
 from gateway.access.rules import AccessFile
+from gateway.cache.document import CacheFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
@@ -35,6 +36,7 @@ KINDS: dict[str, Kind] = {
     "tenants": Kind("policies/tenants.yaml", TenantsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
+    "cache": Kind("policies/cache.yaml", CacheFile),
 }
 
 

@@ -216,6 +216,21 @@ class Call:
         self._closings += leg._closings
         leg._closings = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its endings are still to run."""
+        return self.record.outcome == "open"
+
+    def take_over(self, left: "Call") -> None:
+        """Go on with what another call had begun upstream and leaves: the attempts, and what must be closed after
+        them, are this call's, and no longer the other's."""
+        self.target, self.served, left.served = left.target, left.served, Served(asked=left.served.asked)
+        self.attempts, left.attempts = left.attempts, []
+        self._closings, left._closings = [*left._closings, *self._closings], []
+        mine, other = self.record, left.record
+        mine.target, mine.rule_id, mine.would_deny = other.target, other.rule_id, other.would_deny
+        mine.route, mine.variant = other.route, other.variant
+
     def on_end(self, ending: Ending) -> None:
         self._endings.append(ending)
 

@@ -4,6 +4,8 @@ Each upstream call is an attempt with charges of its own. The one that served is
 mirrors and judges cost goes to accounts of their own (`core/attempt.py`).
 """
 
+import msgspec
+
 from gateway.catalogue.prices import Priced
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Layer, Reply, Service
@@ -30,18 +32,32 @@ def account(call: Call, parts: Parts) -> None:
     if not call.attempts:
         return
     last = call.attempts[-1]
-    _close_last(call, last)
+    # None of them served where a kept answer was given in their place.
+    serving = not call.record.cache
+    if serving:
+        _close_last(call, last)
     try:
         for attempt in call.attempts:
             _price(call, attempt, parts)
     finally:
         # Whatever goes wrong with prices, what was used is recorded and counted.
-        _sum_up(call, last)
+        call.record.attempts = tuple(call.attempts)
+        if serving:
+            _sum_up(call, last)
+
+
+def price_so_far(call: Call, parts: Parts) -> int | None:
+    """What a call under way would cost if it ended now, in nano-units; None without a known price. Nothing is noted."""
+    if not call.attempts:
+        return call.record.cost_nano
+    attempt = msgspec.structs.replace(call.attempts[-1])
+    _close_last(call, attempt)
+    _price(call, attempt, parts)
+    return attempt.cost_nano
 
 
 def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
-    record.attempts = tuple(call.attempts)
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
     record.upstream_request_id = last.upstream_request_id

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway import __version__
+from gateway.core.money import NANO
 from gateway.core.record import Record
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
-from gateway.telemetry.series import Observed, Series, status_label
+from gateway.telemetry.series import Added, Mirrored, Observed, Series, status_label
 
 UNKNOWN, OTHER = "_unknown", "_other"
 MAX_SERIES = 1_000
@@ -74,6 +75,7 @@ class Metrics:
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
+        self.cache = CacheMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -160,6 +162,7 @@ class Metrics:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
         self.limits.store_seconds.flush()
+        self.cache.flush()
         self._refusals.clear()
         self._upstreams.clear()
         for wait in self._waits.values():
@@ -265,21 +268,27 @@ class LimitMetrics:
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 
 
-class Mirrored:
-    """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
+class CacheMetrics:
+    """What is answered without an upstream, by the rules of cache.yaml."""
 
-    def __init__(self, counter: Any, seen: dict[tuple[str, ...], int] | None = None, key: tuple[str, ...] = ()) -> None:
-        self._counter = counter
-        self._seen = {} if seen is None else seen
-        self._key = key
+    def __init__(self, kinds: _Kinds) -> None:
+        counter, gauge = kinds.counter, kinds.gauge
+        self._answers = Added(counter("cache_answers", "hit, shared, stale, miss or bypass.", "rule", "result"))
+        self._saved = Added(counter("cache_saved_usd", "What kept answers had cost; approximate.", "rule"))
+        self.held_bytes = gauge("cache_bytes", "Of memory, for replies.", mode="livesum")
+        self.entries = gauge("cache_entries", "Replies in memory.", mode="livesum")
+        self.store_up = gauge("cache_store_up", "1 while Redis answers every worker.", mode="livemin")
+        self.store_errors = counter("cache_store_errors", "Why Redis had no reply in time.", "reason")
 
-    def labels(self, *values: str) -> "Mirrored":
-        return Mirrored(self._counter.labels(*values), self._seen, values)
+    def answered(self, rule: str, result: str, nano: int | None) -> None:
+        """`nano`: what it did not cost, where that is known."""
+        self._answers.add((rule, result), 1)
+        if nano:
+            self._saved.add((rule,), nano / NANO)
 
-    def set(self, total: int) -> None:
-        last = self._seen.get(self._key, 0)
-        self._seen[self._key] = total
-        self._counter.inc(total - last if total >= last else total)
+    def flush(self) -> None:
+        self._answers.flush()
+        self._saved.flush()
 
 
 class AlertMetrics:

@@ -110,6 +110,13 @@ tests:
   - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
   - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
 """
+CACHE = """
+rules:
+  - {id: one, ttl_s: 60, stale_s: 30.5, shared: team, replay: timed, only_deterministic: true, max_entry_bytes: 1000,
+     match: {tenants: [demo], teams: [a], models: ["x*"], routes: [r], operations: [chat], data_classes: ["*"],
+     labels: {env: dev}}}
+  - {id: two, ttl_s: 5}
+"""
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
@@ -119,6 +126,7 @@ GOOD: dict[str, str] = {
     "tenants": TENANTS,
     "limits": LIMITS,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
+    "cache": CACHE,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

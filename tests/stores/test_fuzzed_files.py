@@ -10,6 +10,7 @@ import pytest
 
 from gateway.access.cases import Names, read_cases
 from gateway.access.loading import read_access
+from gateway.cache.loading import read_cache
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "tenants": read_tenants,
     "limits": read_limits,
     "prices": read_prices,
+    "cache": read_cache,
 }
 NODES, TEXTS = 500, 250
 SEED = 1

@@ -1,0 +1,58 @@
+"""The shape of policies/cache.yaml."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Shared = Literal["tenant", "team", "key", "organisation"]
+Replay = Literal["instant", "timed"]
+YEAR_S = 366 * 86_400
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which calls a rule is for: patterns. What is left out matches everything.
+
+    Attributes:
+        models: names that callers ask for. routes: of `models:` in config.yaml and of routes; a call that went by none
+            has the empty name.
+        operations: chat, completions, responses, messages, generate, embeddings, moderations, rerank, count_tokens,
+            images, speech.
+        data_classes: the classification of what is sent.
+        labels: of the caller, by name.
+    """
+
+    tenants: tuple[str, ...] | None = None
+    teams: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    routes: tuple[str, ...] | None = None
+    operations: tuple[str, ...] | None = None
+    data_classes: tuple[str, ...] | None = None
+    labels: dict[str, str] | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One rule. The first that matches a call counts; a call that none matches is not cached.
+
+    Attributes:
+        ttl_s: how long an answer is given again.
+        stale_s: for how long after that it is still given while somebody fetches a new one, and when the upstream
+            fails.
+        max_entry_bytes: larger answers are not kept; the most is config.yaml's `cache.max_entry_bytes`.
+        shared: by whom an answer is given again to: all of the `tenant`, of the `team`, the `key` alone, or the whole
+            `organisation`.
+        replay: of streams: all at once, or `timed` as they came.
+        only_deterministic: only requests with temperature 0 or a seed; those that generate nothing always are.
+    """
+
+    id: str
+    match: Match = Match()
+    ttl_s: Annotated[float, msgspec.Meta(gt=0, le=YEAR_S)]
+    stale_s: Annotated[float, msgspec.Meta(ge=0, le=YEAR_S)] = 0.0
+    max_entry_bytes: Annotated[int, msgspec.Meta(ge=1, le=2**30)] | None = None
+    shared: Shared = "tenant"
+    replay: Replay = "instant"
+    only_deterministic: bool = False
+
+
+class CacheFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rules: tuple[Rule, ...] = ()

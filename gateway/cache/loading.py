@@ -1,0 +1,42 @@
+"""Reading policies/cache.yaml, and everything that is checked besides its shape."""
+
+from pathlib import Path
+
+import msgspec
+
+from gateway.cache.document import CacheFile, Match
+from gateway.cache.rules import CachePolicy
+from gateway.stores.documents import Document, Known, Text, check_known, load_document
+from gateway.stores.files import digest
+from gateway.stores.yamltree import Path_
+
+MAX_ID = 64
+
+
+def read_cache(source: Path | Text, known: Known | None = None) -> CachePolicy:
+    """The rules in the file.
+
+    Args:
+        known: the tenants, teams, data classes and operations there are.
+
+    Raises:
+        DocumentError: as every document, and for an id that stands twice, a list that matches nothing, or a word that
+            is none of those there are.
+    """
+    document = load_document(source, CacheFile)
+    seen: set[str] = set()
+    for index, rule in enumerate(document.value.rules):
+        where = ("rules", index)
+        if not rule.id.strip() or rule.id in seen or len(rule.id) > MAX_ID or not rule.id.isprintable():
+            reason = f"the rule id `{rule.id[:MAX_ID]}` is empty, too long, or stands twice"
+            raise document.error((*where, "id"), reason)
+        seen.add(rule.id)
+        _check_match(document, (*where, "match"), rule.match, known or {})
+    return CachePolicy(document.value, digest(document.data))
+
+
+def _check_match(document: Document[CacheFile], where: Path_, match: Match, known: Known) -> None:
+    for name in msgspec.structs.fields(Match):
+        if getattr(match, name.name) == ():
+            raise document.error((*where, name.name), f"an empty `{name.name}` matches nothing; leave it out")
+    check_known(document, where, match, known)

@@ -1,0 +1,72 @@
+"""Is there an answer to this already, which this caller may have? What decides stands in `gateway/cache`."""
+
+from gateway.cache.answering import Answering, Paying
+from gateway.cache.directives import wanted
+from gateway.cache.document import Rule
+from gateway.cache.giving import HEADER
+from gateway.cache.keys import Around, canonical, key_of, scope_of
+from gateway.cache.question import Question
+from gateway.cache.rules import Asked
+from gateway.cache.storing import is_deterministic, why_not_asked
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.faults import NotKept
+from gateway.pipeline.accounting import account, price_so_far
+from gateway.pipeline.parts import Parts
+
+
+def cache(parts: Parts) -> Layer:
+    policy, options, reports = parts.cache.policy, parts.cache.options, parts.cache.reports
+    paying = Paying(settle=lambda call: account(call, parts), price=lambda call: price_so_far(call, parts))
+    answering = Answering(parts.cache.tiers, options.wait_s, parts.clock, reports, paying)
+
+    def layer(service: Service) -> Service:
+        async def cached(call: Call) -> Reply:
+            rules = policy.value
+            rule = rules.rule(asked_of(call)) if rules.rules else None
+            if rule is None:
+                return await service(call)
+            question = question_of(call, rule, parts)
+            if question is None:
+                call.reply_headers[HEADER] = "bypass"
+                reports.cache_answered(rule.id, "bypass", None)
+                if wanted(call.headers.get(b"cache-control")).only_kept:
+                    raise NotKept("this request is not cached, and it wants a kept answer or none")
+                return await service(call)
+            return await answering.answer(call, service, question)
+
+        return cached
+
+    return layer
+
+
+def asked_of(call: Call) -> Asked:
+    caller, record = call.caller, call.record
+    return Asked(
+        caller.tenant, caller.team, call.model, call.operation.name, record.route, record.data_class, caller.labels
+    )
+
+
+def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
+    """What the call asks of the cache; None: it is none of its business."""
+    said = wanted(call.headers.get(b"cache-control"))
+    if said.private or why_not_asked(call) or (rule.only_deterministic and not is_deterministic(call)):
+        return None
+    asked = canonical(call.operation.name, call.stream, call.fields)
+    if asked is None:
+        return None
+    record, caller, headers = call.record, call.caller, call.headers
+    around = Around(
+        endpoint=(call.operation.name, call.operation.path),
+        model=call.model,
+        stream=call.stream,
+        policy=record.policy_version,
+        targets=[permit.model.place for permit in call.permits],
+        route=record.route,
+        prompt=record.prompt_id,
+        data_class=record.data_class,
+        strict=caller.strict,
+        varying=[(name, headers[name]) for name in parts.cache.varying if name in headers],
+    )
+    key = key_of(around, scope_of(rule.shared, caller), asked)
+    most = min(rule.max_entry_bytes or parts.cache.options.max_entry_bytes, parts.cache.options.max_entry_bytes)
+    return Question(key=key, rule=rule, wanted=said, stream=call.stream, max_bytes=most)
