@@ -7,6 +7,7 @@ the other form.
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -31,14 +32,20 @@ BESIDE: Mapping[str, frozenset[str]] = {
 }
 # Says something of streams alone; some clients send it always.
 _OF_STREAMS = frozenset({"stream_options"})
-# A whole number beyond this may be another one after it was a float.
+# From here on a float may stand for several whole numbers.
 _EXACT = 2**53
 
 
 def _number(text: str) -> float | int:
-    """`1`, `1.0` and `1e0` are one number."""
+    """`1`, `1.0` and `1e0` are one number.
+
+    Raises:
+        ValueError: it is larger than any.
+    """
     value = float(text)
-    return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+    if not isfinite(value):
+        raise ValueError(text)
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode

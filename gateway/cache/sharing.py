@@ -61,6 +61,7 @@ class SharedStream:
         self._pull = reply.stream
         self._taps = tuple(reply.taps)
         self.headers, self.broken = reply.headers, reply.broken
+        self._of_events = any(value.startswith("text/event-stream") for _, value in reply.headers)
         self.told: Mapping[str, str] = {}
         self.owner = owner
         self._max_bytes = max_bytes
@@ -81,7 +82,7 @@ class SharedStream:
 
     @property
     def whole(self) -> bool:
-        return self._ended and self._complete and self._first == 0
+        return self._ended and self._fault is None and self._complete and self._first == 0
 
     @property
     def joinable(self) -> bool:
@@ -148,8 +149,9 @@ class SharedStream:
                 if self._held > self._max_bytes:
                     self._let_go()
                     await self._until_room()
-            # Some dialects have no last event: only the end of all says that it was one.
-            self._complete = self._complete or self.owner.served.complete
+            # Some dialects have no last event: only the end of all says that it was one. What is no stream of events
+            # (sound) cannot end too early without a fault.
+            self._complete = self._complete or self.owner.served.complete or not self._of_events
         except Exception as error:  # noqa: BLE001  told to every reader
             self._fault = error
         self._ended = True
