@@ -113,7 +113,7 @@ class Reports:
         self._metrics.cache.entries.set(entries)
 
     def cache_store_up(self, up: bool) -> None:
-        self._metrics.cache.store_up.set(up)
+        self._metrics.cache.store_away.set(not up)
 
     def cache_store_failed(self, reason: str) -> None:
         self._metrics.cache.store_errors.labels(reason).inc()

@@ -277,7 +277,7 @@ class CacheMetrics:
         self._saved = Added(counter("cache_saved_usd", "What kept answers had cost; approximate.", "rule"))
         self.held_bytes = gauge("cache_bytes", "Of memory, for replies.", mode="livesum")
         self.entries = gauge("cache_entries", "Replies in memory.", mode="livesum")
-        self.store_up = gauge("cache_store_up", "1 while Redis answers every worker.", mode="livemin")
+        self.store_away = gauge("cache_store_away", "1 while Redis answers some worker not.", mode="livemax")
         self.store_errors = counter("cache_store_errors", "Why Redis had no reply in time.", "reason")
 
     def answered(self, rule: str, result: str, nano: int | None) -> None:
