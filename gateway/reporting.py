@@ -44,6 +44,7 @@ class Reports:
         self._clock = clock
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
+        self._cache_held = (0, 0)
 
     def ended(self, call: Call) -> None:
         record = call.record
@@ -109,8 +110,7 @@ class Reports:
         self._metrics.cache.answered(rule_id, result, nano)
 
     def cache_held(self, held_bytes: int, entries: int) -> None:
-        self._metrics.cache.held_bytes.set(held_bytes)
-        self._metrics.cache.entries.set(entries)
+        self._cache_held = (held_bytes, entries)
 
     def cache_store_up(self, up: bool) -> None:
         self._metrics.cache.store_away.set(not up)
@@ -149,6 +149,8 @@ class Reports:
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
+            self._metrics.cache.held_bytes.set(self._cache_held[0])
+            self._metrics.cache.entries.set(self._cache_held[1])
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)

@@ -8,8 +8,8 @@ import msgspec
 from gateway.cache.options import OVERHEAD_BYTES
 from gateway.core.usage import Usage
 
-# Measured on recorded traffic (zlib, level 1): streams shrink to a tenth for 3 µs a kilobyte, and whole answers of less
-# than this to a half, which is not worth the time.
+# Measured on recorded traffic (zlib, level 1): streams of this size and more shrink to a seventh, for 5 to 8 µs a
+# kilobyte and 2 to 3 to read them again. Whole answers shrink to a half, for twice the time: they stay as they are.
 PACKED_FROM = 4_096
 BATCH_BYTES = 64 * 1024
 _LEVEL = 1
@@ -50,8 +50,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
         return zlib.decompress(self.body) if self.packed else self.body
 
 
-def packed(body: bytes) -> tuple[bytes, bool]:
-    """The body as it is kept, and whether that is compressed."""
+def packed_stream(body: bytes) -> tuple[bytes, bool]:
+    """A stream's bytes as they are kept, and whether that is compressed."""
     if len(body) < PACKED_FROM:
         return body, False
     small = zlib.compress(body, _LEVEL)

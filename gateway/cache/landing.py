@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.cache.entries import Entry, packed
+from gateway.cache.entries import Entry, packed_stream
 from gateway.cache.flights import Flight
 from gateway.cache.giving import kept_headers, kept_told
 from gateway.cache.question import Question
@@ -84,7 +84,7 @@ class Landing:
         if len(body) > self._question.max_bytes or not may_keep(call, reply.status, body):
             self.dissolve()
             return
-        kept, small = packed(body)
+        kept, small = packed_stream(body) if self.stream is not None else (body, False)
         first = pieces[0].at if pieces else 0.0
         entry = Entry(
             stored_at=self._now(),

@@ -24,7 +24,8 @@ _ENDED = frozenset(
         *("completed", "complete", "max_output_tokens", "eos", "eos_token"),
     }
 )
-# A quotation mark inside a text has a backslash before it.
+# A quotation mark inside a text has a backslash before it. Looked for only where the word is there at all.
+_WORD = b'"error"'
 _ERROR = re.compile(rb'(?<!\\)"error"\s*:\s*[{"\[]')
 
 
@@ -72,5 +73,5 @@ def may_keep(call: Call, status: int, body: bytes) -> bool:
         and served.finish_reason.casefold() in _ENDED
         and not searched
         and not served.searches
-        and _ERROR.search(body) is None
+        and (_WORD not in body or _ERROR.search(body) is None)
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.cache.directives import NOTHING_WANTED, Wanted
 from gateway.cache.document import Rule
-from gateway.cache.entries import Entry, packed
+from gateway.cache.entries import Entry, packed_stream
 from gateway.cache.question import Question
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -13,7 +13,7 @@ RULE = Rule(id="r", ttl_s=60)
 
 
 def entry_of(body: bytes, age_s: float = 0.0, **fields: Any) -> Entry:
-    kept, small = packed(body)
+    kept, small = packed_stream(body) if fields.get("stream") else (body, False)
     made: dict[str, Any] = {"headers": (("content-type", "application/json"),), "cost_nano": 7}
     return Entry(stored_at=time.time() - age_s, body=kept, packed=small, **{**made, **fields})
 

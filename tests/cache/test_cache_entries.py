@@ -91,15 +91,15 @@ async def test_an_empty_stream_is_one() -> None:
     assert b"".join(piece for piece, _ in await given_again(stream_of(ended=-1))) == b""
 
 
-def test_large_replies_take_less_room_than_they_are() -> None:
+def test_long_streams_take_less_room_than_they_are() -> None:
     text = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n' * 200
-    entry = entry_of(text)
+    entry = stream_of(text)
     assert entry.packed
     assert len(entry.body) < len(text) / 5
     assert entry.whole() == text
     noise = random.Random(1).randbytes(50_000)
-    assert not entry_of(noise).packed
-    assert entry_of(noise).whole() == noise
+    assert not stream_of(noise).packed
+    assert stream_of(noise).whole() == noise
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc0", b"\x93123", b"{}", encode_entry(entry_of(b"x"))[:-3]])
