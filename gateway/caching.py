@@ -8,6 +8,7 @@ from gateway.cache.redis_entries import RedisEntries
 from gateway.cache.tiers import Tiers
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
+from gateway.pipeline.embedding import Embedding
 from gateway.pipeline.parts import CacheParts
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
@@ -33,6 +34,7 @@ async def caching(
         tiers=Tiers(near, far, CLOCK.now, CLOCK.monotonic, reports.cache_held),
         reports=reports,
         varying=_varying(router),
+        embed=Embedding(CLOCK),
     )
 
 

@@ -2,7 +2,7 @@
 
 tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
 limits.yaml   prices.yaml                                   how much, and for how much
-cache.yaml                                                  what is answered from memory; may be left out
+cache.yaml    cache/*.yaml                                  what is answered from memory; may be left out
 """
 
 from collections.abc import Callable, Mapping
@@ -32,8 +32,8 @@ from gateway.stores.folders import read_folder, select
 
 NEEDED = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
 FILES = (*NEEDED, "cache.yaml")
-FOLDERS = ("access", "models")
-_NOT_DECIDING = ("limits.yaml", "prices.yaml", "cache.yaml")
+FOLDERS = ("access", "models", "cache")
+_NOT_DECIDING = ("limits.yaml", "prices.yaml", "cache.yaml", "cache/")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
@@ -185,7 +185,7 @@ def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentEr
 
 def deciding(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Those of the files that decisions are made of."""
-    return {name: data for name, data in files.items() if name not in _NOT_DECIDING}
+    return {name: data for name, data in files.items() if not name.startswith(_NOT_DECIDING)}
 
 
 def _steps(
@@ -210,7 +210,9 @@ def _steps(
     def cache() -> CachePolicy:
         if "cache.yaml" not in texts:
             return NO_CACHE
-        return read_cache(texts["cache.yaml"], {**_declared(found.get("tenants")), "operations": CALLS})
+        known = {**_declared(found.get("tenants")), "operations": CALLS}
+        pairs = {name.removeprefix("cache/"): text for name, text in texts.items() if name.startswith("cache/")}
+        return read_cache(texts["cache.yaml"], known, pairs)
 
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),

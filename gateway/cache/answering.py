@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from gateway.cache.entries import Entry
-from gateway.cache.flights import Flight, Flights, Word
-from gateway.cache.giving import HEADER, kept_headers, reply_of
+from gateway.cache.flights import Flight, Flights, Found, Word
+from gateway.cache.giving import HEADER, LIKENESS, kept_headers, reply_of
 from gateway.cache.landing import Landing
+from gateway.cache.meaning import Embed, Meaning, Meanings, unit
 from gateway.cache.question import Question, age_s, standing
 from gateway.cache.redis_entries import Lease
 from gateway.cache.sharing import SharedStream
@@ -41,8 +42,18 @@ class Paying(msgspec.Struct, frozen=True):
 class Answering:
     """One per worker. `wait_s`: the longest that a call waits for another."""
 
-    def __init__(self, tiers: Tiers, wait_s: float, clock: Clock, reports: CacheReports, paying: Paying) -> None:
+    def __init__(
+        self,
+        tiers: Tiers,
+        wait_s: float,
+        clock: Clock,
+        reports: CacheReports,
+        paying: Paying,
+        embed: Embed | None = None,
+    ) -> None:
         self._tiers = tiers
+        self._embed = embed
+        self._meanings = Meanings()
         self._wait_s = wait_s
         self._clock = clock
         self._reports = reports
@@ -75,8 +86,8 @@ class Answering:
         if stale is not None:
             return self._give(call, question, stale)
         given = await flight.join(self._wait_s)
-        if isinstance(given, Entry):
-            return self._give(call, question, given)
+        if isinstance(given, Found):
+            return self._give(call, question, given.entry, by_meaning=given.by_meaning)
         if isinstance(given, SharedStream):
             return self._read_along(call, question, given)
         if given is Word.LEAD:
@@ -87,37 +98,59 @@ class Answering:
         self, call: Call, service: Service, question: Question, flight: Flight, stale: Entry | None
     ) -> Reply:
         """For all who wait in the flight, and, where there is a Redis, for those in other workers."""
-        lease: Lease | None = None
-        if self._tiers.shared:
-            try:
-                found, stale = await self._look_far(question, stale)
-            except BaseException:
-                flight.failed()
-                raise
-            if isinstance(found, Entry):
-                flight.kept(found)
-                return self._give(call, question, found)
-            lease = found
+        try:
+            found, stale, lease = await self._look(call, question, stale)
+        except BaseException:
+            flight.failed()
+            raise
+        if found is not None:
+            flight.kept(found)
+            return self._give(call, question, found.entry, by_meaning=found.by_meaning)
         return await self._fetch(call, service, question, flight, lease, stale)
 
-    async def _look_far(self, question: Question, stale: Entry | None) -> tuple[Entry | Lease | None, Entry | None]:
-        """An answer to give, or the right to fetch one, or nothing; and the stale answer there is."""
-        key, rule, now = question.key, question.rule, self._clock.now
+    async def _look(
+        self, call: Call, question: Question, stale: Entry | None
+    ) -> tuple[Found | None, Entry | None, Lease | None]:
+        """An answer to give; the stale one there is; and the right to fetch one."""
+        key, rule, now, tiers = question.key, question.rule, self._clock.now, self._tiers
 
         def good(entry: Entry) -> bool:
             return standing(entry, question, now()) == "fresh"
 
-        entry = await self._tiers.far(key, rule)
+        entry = await tiers.far(key, rule)
         if entry is not None and good(entry):
-            return entry, stale
+            return Found(entry), stale, None
         if standing(entry, question, now()) == "stale":
             stale = entry
+        if question.meaning is not None and (entry := await self._alike(call, question, question.meaning)) is not None:
+            return Found(entry, by_meaning=True), stale, None
         # The first piece of another worker's stream would come when its last is there: nobody waits for that.
         wait_s = 0.0 if question.stream or stale is not None else self._wait_s
-        found = await self._tiers.lead(key, rule, good, wait_s)
-        if found == "held":
-            return stale, stale
-        return (None if found == "away" else found), stale
+        lead = await tiers.lead(key, rule, good, wait_s)
+        if isinstance(lead, Entry):
+            return Found(lead), stale, None
+        if lead == "held":
+            return (None if stale is None else Found(stale)), stale, None
+        return None, stale, (None if lead == "away" else lead)
+
+    async def _alike(self, call: Call, question: Question, meaning: Meaning) -> Entry | None:
+        """The answer to a question that means the same."""
+        semantic = question.rule.semantic
+        if semantic is None or self._embed is None:
+            return None
+        vectors = await self._embed(call, semantic.model, [meaning.text])
+        if not vectors:
+            return None
+        meaning.vector = unit(vectors[0])
+        found = self._meanings.nearest(meaning, semantic.threshold)
+        if found is None:
+            return None
+        entry = self._tiers.near(found[0]) or await self._tiers.far(found[0], question.rule)
+        if entry is None or standing(entry, question, self._clock.now()) != "fresh":
+            self._meanings.forget(meaning, found[0])
+            return None
+        call.reply_headers[LIKENESS] = f"{found[1]:.4f}"
+        return entry
 
     async def _fetch(
         self,
@@ -129,7 +162,7 @@ class Answering:
         stale: Entry | None = None,
     ) -> Reply:
         """From the upstream. What comes of it is told to the flight and kept when the call has ended."""
-        landing = Landing(question, self._tiers, self._clock.now, flight, lease)
+        landing = Landing(question, self._tiers, self._meanings, self._clock.now, flight, lease)
         # Before the steps inside add theirs, so that it runs after them: the call is priced by then.
         call.on_end(lambda: landing.ended(call))
         before = frozenset(call.reply_headers)
@@ -188,11 +221,11 @@ class Answering:
         if call is shared.owner and call.record.outcome != "completed" and (heir := shared.hand_over()) is not None:
             heir.record.cache = ""
 
-    def _give(self, call: Call, question: Question, entry: Entry) -> Reply:
+    def _give(self, call: Call, question: Question, entry: Entry, *, by_meaning: bool = False) -> Reply:
         age = age_s(entry, self._clock.now())
         stale = age > question.rule.ttl_s
         record, headers = call.record, call.reply_headers
-        record.cache = "stale" if stale else "exact"
+        record.cache = "stale" if stale else "semantic" if by_meaning else "exact"
         record.saved_nano = entry.cost_nano
         record.served_model, record.finish_reason = entry.model, entry.finish_reason
         reply = reply_of(entry, call, question.rule.replay, self._clock.monotonic)

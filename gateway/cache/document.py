@@ -30,6 +30,24 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     labels: dict[str, str] | None = None
 
 
+class Semantic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Answers to questions that mean the same, in other words: of requests with one question in plain text, and the
+    same in everything else.
+
+    Attributes:
+        model: for embeddings, as callers name it; each caller asks for them himself, and must be allowed to.
+        threshold: the cosine from which two questions are taken for the same.
+        evaluated: NAME of the labelled pairs in `cache/NAME.yaml`, measured by `gateway cache evaluate`.
+        max_false_hits: of the pairs taken for the same, the part that may be different. If it is more, or nobody has
+            measured it, the file is refused.
+    """
+
+    model: str
+    threshold: Annotated[float, msgspec.Meta(ge=0.5, le=1)]
+    evaluated: str
+    max_false_hits: Annotated[float, msgspec.Meta(ge=0, le=0.5)]
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One rule. The first that matches a call counts; a call that none matches is not cached.
 
@@ -41,6 +59,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         shared: by whom an answer is given again to: all of the `tenant`, of the `team`, the `key` alone, or the whole
             `organisation`.
         replay: of streams: all at once, or `timed` as they came.
+        semantic: answers to like questions, too.
         only_deterministic: only requests with temperature 0 or a seed; those that generate nothing always are.
     """
 
@@ -52,6 +71,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     shared: Shared = "tenant"
     replay: Replay = "instant"
     only_deterministic: bool = False
+    semantic: Semantic | None = None
 
 
 class CacheFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from enum import Enum
+from typing import NamedTuple
 
 from gateway.cache.entries import Entry
 from gateway.cache.sharing import SharedStream
@@ -24,7 +25,14 @@ class Word(Enum):
     ALONE = "alone"
 
 
-Given = Entry | SharedStream | Word
+class Found(NamedTuple):
+    """An answer that is given. `by_meaning`: it is a like question's."""
+
+    entry: Entry
+    by_meaning: bool = False
+
+
+Given = Found | SharedStream | Word
 
 
 class Flight:
@@ -54,8 +62,8 @@ class Flight:
             self._left(given)
             raise
 
-    def kept(self, entry: Entry) -> None:
-        self._end(entry)
+    def kept(self, found: Found) -> None:
+        self._end(found)
 
     def streams(self, stream: SharedStream) -> None:
         """The answer has begun. Calls that come before it has ended join it."""

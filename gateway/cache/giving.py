@@ -8,6 +8,8 @@ from gateway.cache.entries import Entry, batches_of, pieces_of
 from gateway.core.call import Call, Pull, Reply
 
 HEADER = "x-cache"
+# How alike the question is that the answer was made for, as a cosine.
+LIKENESS = "x-gateway-cache-likeness"
 # Of what steps inside the cache say on an answer, that which is the caller's own.
 _NOT_KEPT = frozenset({"x-gateway-warning", HEADER, "age"})
 # Of the upstream's headers those that say something of the answer, and not of the call that fetched it.

@@ -85,14 +85,18 @@ def scope_of(shared: Shared, caller: Principal) -> tuple[str, ...]:
     return ("key", caller.key_id) if shared == "key" else ("organisation",)
 
 
-def canonical(operation: str, stream: bool, fields: Fields) -> bytes | None:
-    """What is asked, in one form: the same for any order of fields, spelling of numbers and escaping of text. None: it
-    is no JSON that can be read."""
+def asked_in(operation: str, stream: bool, fields: Fields) -> dict[str, Any] | None:
+    """What is asked. None: it is no JSON that can be read."""
     without = BESIDE.get(operation, frozenset())
     try:
-        return _encode(_decode(fields.encode({}, without if stream else without | _OF_STREAMS)))
+        return _decode(fields.encode({}, without if stream else without | _OF_STREAMS))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+def canonical(asked: Mapping[str, Any]) -> bytes:
+    """In one form: the same for any order of fields, spelling of numbers and escaping of text."""
+    return _encode(asked)
 
 
 def key_of(around: Around, scope: tuple[str, ...], asked: bytes) -> bytes:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from gateway.cache.entries import Entry, packed_stream
-from gateway.cache.flights import Flight
+from gateway.cache.flights import Flight, Found
 from gateway.cache.giving import kept_headers, kept_told
+from gateway.cache.meaning import Meanings
 from gateway.cache.question import Question
 from gateway.cache.redis_entries import Lease
 from gateway.cache.sharing import Piece, SharedStream
@@ -22,10 +23,17 @@ class Landing:
     """
 
     def __init__(
-        self, question: Question, tiers: Tiers, now: Callable[[], float], flight: Flight | None, lease: Lease | None
+        self,
+        question: Question,
+        tiers: Tiers,
+        meanings: Meanings,
+        now: Callable[[], float],
+        flight: Flight | None,
+        lease: Lease | None,
     ) -> None:
         self._question = question
         self._tiers = tiers
+        self._meanings = meanings
         self._now = now
         self._flight = flight
         self._lease = lease
@@ -101,9 +109,12 @@ class Landing:
             model=served.model,
             finish_reason=served.finish_reason,
         )
-        self._tiers.keep(self._question.key, entry, self._question.rule)
+        question = self._question
+        self._tiers.keep(question.key, entry, question.rule)
+        if question.meaning is not None:
+            self._meanings.add(question.meaning, question.key)
         if self._finish() and self._flight is not None:
-            self._flight.kept(entry)
+            self._flight.kept(Found(entry))
 
     def _finish(self) -> bool:
         """Whether it was not over before."""

@@ -7,18 +7,20 @@ import msgspec
 from gateway.cache.directives import Wanted
 from gateway.cache.document import Rule
 from gateway.cache.entries import Entry
+from gateway.cache.meaning import Meaning
 
 Standing = Literal["fresh", "stale", "useless"]
 
 
 class Question(msgspec.Struct, frozen=True):
-    """`max_bytes`: larger answers are not kept."""
+    """`max_bytes`: larger answers are not kept. `meaning`: where like questions may have the same answer."""
 
     key: bytes
     rule: Rule
     wanted: Wanted
     stream: bool
     max_bytes: int
+    meaning: Meaning | None = None
 
 
 def age_s(entry: Entry, now: float) -> float:

@@ -36,10 +36,6 @@ class Tiers:
         self._monotonic = monotonic
         self._held = held
 
-    @property
-    def shared(self) -> bool:
-        return self._far is not None
-
     def near(self, key: bytes) -> Entry | None:
         return self._near.get(key)
 

@@ -1,10 +1,13 @@
 """Is there an answer to this already, which this caller may have? What decides stands in `gateway/cache`."""
 
+from typing import Any
+
 from gateway.cache.answering import Answering, Paying
 from gateway.cache.directives import wanted
-from gateway.cache.document import Rule
+from gateway.cache.document import Rule, Semantic
 from gateway.cache.giving import HEADER
-from gateway.cache.keys import Around, canonical, key_of, scope_of
+from gateway.cache.keys import Around, asked_in, canonical, key_of, scope_of
+from gateway.cache.meaning import Meaning, single_question
 from gateway.cache.question import Question
 from gateway.cache.rules import Asked
 from gateway.cache.storing import is_deterministic, why_not_asked
@@ -17,7 +20,7 @@ from gateway.pipeline.parts import Parts
 def cache(parts: Parts) -> Layer:
     policy, options, reports = parts.cache.policy, parts.cache.options, parts.cache.reports
     paying = Paying(settle=lambda call: account(call, parts), price=lambda call: price_so_far(call, parts))
-    answering = Answering(parts.cache.tiers, options.wait_s, parts.clock, reports, paying)
+    answering = Answering(parts.cache.tiers, options.wait_s, parts.clock, reports, paying, parts.cache.embed)
 
     def layer(service: Service) -> Service:
         async def cached(call: Call) -> Reply:
@@ -51,7 +54,7 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
     said = wanted(call.headers.get(b"cache-control"))
     if said.private or why_not_asked(call) or (rule.only_deterministic and not is_deterministic(call)):
         return None
-    asked = canonical(call.operation.name, call.stream, call.fields)
+    asked = asked_in(call.operation.name, call.stream, call.fields)
     if asked is None:
         return None
     record, caller, headers = call.record, call.caller, call.headers
@@ -67,6 +70,23 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
         strict=caller.strict,
         varying=[(name, headers[name]) for name in parts.cache.varying if name in headers],
     )
-    key = key_of(around, scope_of(rule.shared, caller), asked)
+    scope = scope_of(rule.shared, caller)
     most = min(rule.max_entry_bytes or parts.cache.options.max_entry_bytes, parts.cache.options.max_entry_bytes)
-    return Question(key=key, rule=rule, wanted=said, stream=call.stream, max_bytes=most)
+    return Question(
+        key=key_of(around, scope, canonical(asked)),
+        rule=rule,
+        wanted=said,
+        stream=call.stream,
+        max_bytes=most,
+        meaning=None if rule.semantic is None else _meaning(call, rule.semantic, around, scope, asked),
+    )
+
+
+def _meaning(
+    call: Call, semantic: Semantic, around: Around, scope: tuple[str, ...], asked: dict[str, Any]
+) -> Meaning | None:
+    single = single_question(call.operation.name, asked)
+    if single is None:
+        return None
+    text, rest = single
+    return Meaning(key_of(around, (*scope, "like", semantic.model), canonical(rest)), text)

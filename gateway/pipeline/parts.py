@@ -22,6 +22,7 @@ from gateway.core.usage import Usage
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
+from gateway.pipeline.embedding import Embedding
 from gateway.responses.store import Stored
 
 
@@ -62,6 +63,7 @@ class ResponseMemory(Protocol):
 class CacheParts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     varying: names of request headers that reach some upstream, and so may change what it answers.
+    embed: makes vectors of texts, by calls through the whole pipeline.
     """
 
     policy: Live[CachePolicy]
@@ -69,6 +71,7 @@ class CacheParts(msgspec.Struct, frozen=True, kw_only=True):
     tiers: Tiers
     reports: CacheReports
     varying: Sequence[bytes]
+    embed: Embedding
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from gateway.cache.entries import Entry, packed_stream
 from gateway.cache.question import Question
 
 KEY, OTHER = b"k" * 32, b"o" * 32
-RULE = Rule(id="r", ttl_s=60)
+RULE = Rule(id="r", ttl_s=3600)
 
 
 def entry_of(body: bytes, age_s: float = 0.0, **fields: Any) -> Entry:

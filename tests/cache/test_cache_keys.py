@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cache.keys import BESIDE, Around, canonical, key_of, scope_of
+from gateway.cache.keys import BESIDE, Around, asked_in, canonical, key_of, scope_of
 from gateway.cache.storing import OPERATIONS
 from gateway.core.principal import Principal
 from gateway.dialects.openai.body import read_json
@@ -22,7 +22,8 @@ CALLER = Principal(key_id="k", tenant="t", team="a")
 
 
 def asked(text: str, operation: str = "chat", stream: bool = False) -> bytes | None:
-    return canonical(operation, stream, read_json(text.encode()))
+    found = asked_in(operation, stream, read_json(text.encode()))
+    return None if found is None else canonical(found)
 
 
 @pytest.mark.parametrize(

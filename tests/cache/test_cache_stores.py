@@ -55,11 +55,12 @@ async def test_a_newer_answer_takes_the_place_of_an_older_one(place: str, make_t
 
 async def test_what_nobody_can_use_any_more_is_gone(place: str, make_tiers: MakeTiers) -> None:
     tiers = await make_tiers(place)
-    tiers.keep(KEY, entry_of(b"x", age_s=59.9), RULE)
-    tiers.keep(OTHER, entry_of(b"x", age_s=59.9), Rule(id="r", ttl_s=59, stale_s=60))
+    short, stale = Rule(id="r", ttl_s=60), Rule(id="r", ttl_s=59, stale_s=60)
+    tiers.keep(KEY, entry_of(b"x", age_s=59.9), short)
+    tiers.keep(OTHER, entry_of(b"x", age_s=59.9), stale)
     await asyncio.sleep(0.2)
-    assert await looked_up(tiers, KEY) is None
-    assert await looked_up(tiers, OTHER) is not None
+    assert await looked_up(tiers, KEY, short) is None
+    assert await looked_up(tiers, OTHER, stale) is not None
 
 
 async def test_an_answer_of_one_worker_is_found_by_another(fresh_redis: RedisServer, make_tiers: MakeTiers) -> None:

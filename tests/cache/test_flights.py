@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from gateway.cache.flights import Flight, Flights, Word
+from gateway.cache.flights import Flight, Flights, Found, Word
 from tests.cache.asking import KEY, entry_of
 
-ENTRY = entry_of(b"x")
+ENTRY = Found(entry_of(b"x"))
 
 
 @pytest.fixture

@@ -117,6 +117,9 @@ rules:
      labels: {env: dev}}}
   - {id: two, ttl_s: 5}
 """
+PAIRS = "pairs:\n" + "".join(
+    f"  - {{a: one {number}, b: two {number}, same: {'true' if number % 2 else 'false'}}}\n" for number in range(40)
+)
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
@@ -127,6 +130,7 @@ GOOD: dict[str, str] = {
     "limits": LIMITS,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
     "cache": CACHE,
+    "cache-pairs": PAIRS,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

@@ -11,6 +11,7 @@ import pytest
 from gateway.access.cases import Names, read_cases
 from gateway.access.loading import read_access
 from gateway.cache.loading import read_cache
+from gateway.cache.pairs import read_pairs
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
@@ -35,6 +36,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "limits": read_limits,
     "prices": read_prices,
     "cache": read_cache,
+    "cache-pairs": lambda path: read_pairs(read_text(path)),
 }
 NODES, TEXTS = 500, 250
 SEED = 1
