@@ -55,7 +55,8 @@ from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
-from gateway.router.router import Router, choose
+from gateway.router.router import Router
+from gateway.routing import routing
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -102,12 +103,12 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
+        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         cache = await caching(settings, policies, reports, router, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router.paced)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
@@ -130,7 +131,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, cache)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router.paced), seeding.watch()]
+        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
         tasks += [] if memory is None else [memory.sweep_for_ever()]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
@@ -172,7 +173,7 @@ def _parts(
         tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
-        choose=lambda permits: choose(permits, router.providers),
+        choose=router.choose,
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),

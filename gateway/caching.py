@@ -33,6 +33,7 @@ async def caching(
         options=options,
         tiers=Tiers(near, far, CLOCK.now, CLOCK.monotonic, reports.cache_held),
         reports=reports,
+        route_of=lambda model: policies.routes.value.of(model).name,
         varying=_varying(router),
         embed=Embedding(CLOCK),
     )

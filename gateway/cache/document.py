@@ -13,8 +13,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Which calls a rule is for: patterns. What is left out matches everything.
 
     Attributes:
-        models: names that callers ask for. routes: of `models:` in config.yaml and of routes; a call that went by none
-            has the empty name.
+        models: names that callers ask for. routes: of routes.yaml; a name without one has the empty route.
         operations: chat, completions, responses, messages, generate, embeddings, moderations, rerank, count_tokens,
             images, speech.
         data_classes: the classification of what is sent.

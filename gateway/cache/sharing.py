@@ -11,7 +11,7 @@ slowest.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from gateway.core.call import Call, Reply
+from gateway.core.call import Call, Reply, Served
 
 
 class Piece:
@@ -121,12 +121,12 @@ class SharedStream:
     def hand_over(self) -> Call | None:
         """The owner leaves: whose call it is now, or None, if there is nobody else or nothing to go on with."""
         left = self.owner
-        heir = next((one.call for one in self._readers if one.call is not left and one.call.is_open), None)
+        heir = next((one.call for one in self._readers if one.call is not left and _is_open(one.call)), None)
         if heir is None or self._ended:
             left.served.complete = left.served.complete or self._complete
             return None
         self.leave(left)
-        heir.take_over(left)
+        _take_over(heir, left)
         self.owner = heir
         return heir
 
@@ -194,6 +194,22 @@ class SharedStream:
 
 def _nothing() -> None:
     pass
+
+
+def _is_open(call: Call) -> bool:
+    return call.record.outcome == "open"
+
+
+def _take_over(heir: Call, left: Call) -> None:
+    """What the one has begun upstream, and must pay for, is the other's now."""
+    told = heir.reply_headers.copy()
+    heir.adopt(left)
+    heir.reply_headers = told  # what is told of the other's quota is not told to the heir
+    left.served = Served(asked=heir.served.asked)
+    heir.attempts, left.attempts = left.attempts, []
+    mine, other = heir.record, left.record
+    mine.target, mine.rule_id, mine.would_deny = other.target, other.rule_id, other.would_deny
+    mine.route, mine.variant = other.route, other.variant
 
 
 def _ignored(call: Call) -> None:

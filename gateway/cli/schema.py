@@ -18,6 +18,7 @@ from gateway.cli.output import print_table
 from gateway.config import Config
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
+from gateway.router.document import RoutesFile
 from gateway.stores.schemas import schema_of
 
 
@@ -39,6 +40,7 @@ KINDS: dict[str, Kind] = {
     "prices": Kind("policies/prices.yaml", PricesFile),
     "cache": Kind("policies/cache.yaml", CacheFile),
     "cache-pairs": Kind("policies/cache/*.yaml", PairsFile),
+    "routes": Kind("policies/routes.yaml", RoutesFile),
 }
 
 

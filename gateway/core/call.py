@@ -118,6 +118,8 @@ class Call:
         deadline: by the monotonic clock, when the caller no longer waits for a first byte; None: he did not say.
         judge: the permits for another name that the call may be served by instead, by the same rules; set by the step
             that judged its own.
+        admit: counts the call against the limits of another target than the first, or raises what they say; set by the
+            step that counted it against its own.
         plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first; nothing else may be asked.
@@ -130,6 +132,7 @@ class Call:
         "_closings",
         "_endings",
         "abort",
+        "admit",
         "arrived",
         "attempts",
         "deadline",
@@ -175,6 +178,7 @@ class Call:
         self.permits: Sequence[Permit] = ()
         self.plan: Sequence[Permit] | None = None
         self.judge: Callable[[str], Sequence[Permit]] = _nobody
+        self.admit: Callable[[Permit], Awaitable[None]] = _welcome
         self.deadline: float | None = None
         self.attempts: list[Attempt] = []
         self.keep_content = True
@@ -206,7 +210,7 @@ class Call:
         leg.model, leg.stream = self.model, self.stream
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
         leg.attempts, leg.keep_content, leg.recalled = self.attempts, self.keep_content, self.recalled
-        leg.trace, leg.deadline = self.trace, self.deadline
+        leg.trace, leg.deadline, leg.admit = self.trace, self.deadline, self.admit
         return leg
 
     def adopt(self, leg: "Call") -> None:
@@ -216,21 +220,6 @@ class Call:
         self._closings += leg._closings
         leg._closings = []
 
-    @property
-    def is_open(self) -> bool:
-        """Whether its endings are still to run."""
-        return self.record.outcome == "open"
-
-    def take_over(self, left: "Call") -> None:
-        """Go on with what another call had begun upstream and leaves: the attempts, and what must be closed after
-        them, are this call's, and no longer the other's."""
-        self.target, self.served, left.served = left.target, left.served, Served(asked=left.served.asked)
-        self.attempts, left.attempts = left.attempts, []
-        self._closings, left._closings = [*left._closings, *self._closings], []
-        mine, other = self.record, left.record
-        mine.target, mine.rule_id, mine.would_deny = other.target, other.rule_id, other.would_deny
-        mine.route, mine.variant = other.route, other.variant
-
     def on_end(self, ending: Ending) -> None:
         self._endings.append(ending)
 
@@ -238,9 +227,14 @@ class Call:
         """`closing` must not raise."""
         self._closings.append(closing)
 
-    def close(self) -> None:
-        """Run the closings; a second time there are none left."""
-        while self._closings:
+    @property
+    def closings(self) -> int:
+        """How many there are."""
+        return len(self._closings)
+
+    def close(self, keep: int = 0) -> None:
+        """Run the closings, but for the first `keep`; a second time there are none left."""
+        while len(self._closings) > keep:
             self._closings.pop()()
 
     def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
@@ -286,6 +280,10 @@ class Reply:
         self.stream = stream
         self.taps: list[Tap] = []
         self.broken: Callable[[Fault, str], bytes] | None = None
+
+
+async def _welcome(permit: Permit) -> None:
+    """Where nobody counts."""
 
 
 def _nobody(name: str) -> Sequence[Permit]:  # noqa: ARG001  before anybody has judged

@@ -6,14 +6,14 @@ import logging
 import msgspec
 
 from gateway.core.call import Call, Operation, Reply, Service
-from gateway.core.clock import Clock, uuid7
+from gateway.core.clock import Clock, Noise, uuid7
 from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
 from gateway.core.fields import NoFields
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.inflight import ClientGone, InFlight
-from gateway.edge.reading import client_request_id, headers_of, read_body, understand
+from gateway.edge.reading import client_request_id, headers_of, read_body, timeout_s, understand
 
 _log = logging.getLogger("gateway.edge")
 
@@ -25,17 +25,21 @@ class EndpointOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def endpoint(operation: Operation, service: Service, options: EndpointOptions, flights: InFlight, clock: Clock) -> App:
     """The ASGI application for one endpoint."""
 
+    noise = Noise()
+
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None, "the server runs every request in a task"
         flight = flights.board(task, receive)
-        call = _new_call(operation, scope, clock)
+        call = _new_call(operation, scope, clock, noise)
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
         answer = Answer(call, flight, send, clock.monotonic)
 
         async def open_body() -> None:
+            if (patience_s := timeout_s(call.headers)) is not None:
+                call.deadline = call.arrived + patience_s
             flight.reading_since = call.arrived
             body = await read_body(receive, call.headers, options.max_body_bytes)
             flights.body_read(flight)
@@ -60,11 +64,11 @@ async def _refuse(call: Call) -> Reply:  # noqa: ARG001  a Service's signature
     )
 
 
-def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
+def _new_call(operation: Operation, scope: Scope, clock: Clock, noise: Noise) -> Call:
     headers = headers_of(scope)
     started_ns = clock.now_ns()
     record = Record(
-        id=uuid7(started_ns),
+        id=uuid7(started_ns, noise),
         started_ns=started_ns,
         tenant="",
         team="",

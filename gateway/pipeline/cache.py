@@ -19,13 +19,14 @@ from gateway.pipeline.parts import Parts
 
 def cache(parts: Parts) -> Layer:
     policy, options, reports = parts.cache.policy, parts.cache.options, parts.cache.reports
+    route_of = parts.cache.route_of
     paying = Paying(settle=lambda call: account(call, parts), price=lambda call: price_so_far(call, parts))
     answering = Answering(parts.cache.tiers, options.wait_s, parts.clock, reports, paying, parts.cache.embed)
 
     def layer(service: Service) -> Service:
         async def cached(call: Call) -> Reply:
             rules = policy.value
-            rule = rules.rule(asked_of(call)) if rules.rules else None
+            rule = rules.rule(asked_of(call, route_of(call.model))) if rules.rules else None
             if rule is None:
                 return await service(call)
             question = question_of(call, rule, parts)
@@ -42,10 +43,10 @@ def cache(parts: Parts) -> Layer:
     return layer
 
 
-def asked_of(call: Call) -> Asked:
-    caller, record = call.caller, call.record
+def asked_of(call: Call, route: str) -> Asked:
+    caller = call.caller
     return Asked(
-        caller.tenant, caller.team, call.model, call.operation.name, record.route, record.data_class, caller.labels
+        caller.tenant, caller.team, call.model, call.operation.name, route, call.record.data_class, caller.labels
     )
 
 
@@ -64,7 +65,7 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
         stream=call.stream,
         policy=record.policy_version,
         targets=[permit.model.place for permit in call.permits],
-        route=record.route,
+        route=parts.cache.route_of(call.model),
         prompt=record.prompt_id,
         data_class=record.data_class,
         strict=caller.strict,

@@ -69,7 +69,7 @@ class Embedding:
             own.close()
 
     def _end(self, own: Call, fault: Fault | None, outcome: Outcome = "completed") -> None:
-        if not own.is_open:
+        if own.record.outcome != "open":
             return
         own.record.duration_us = int((self._clock.monotonic() - own.arrived) * 1e6)
         if fault is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from gateway.core.call import TraceContext
+
 # Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
 TO_UPSTREAM: frozenset[bytes] = frozenset(
     {
@@ -87,3 +89,10 @@ def returned(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str
         elif name.startswith(("x-ratelimit-", "anthropic-ratelimit-")):
             passed.append(("x-upstream-" + name[name.index("ratelimit-") :], value))
     return passed, request_id
+
+
+def add_trace(headers: dict[str, str], trace: TraceContext) -> None:
+    """W3C trace context: our span is the parent of the upstream's."""
+    headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
+    if trace.state:
+        headers["tracestate"] = trace.state

@@ -18,7 +18,7 @@ from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
-from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
+from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
@@ -228,11 +228,10 @@ class Provider:
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":
             headers["accept"] = "*/*"
+        if call.deadline is not None:
+            headers["x-request-timeout"] = f"{max(0.001, call.deadline - self._now()):.3f}"
         if call.trace is not None:
-            trace = call.trace
-            headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
-            if trace.state:
-                headers["tracestate"] = trace.state
+            add_trace(headers, call.trace)
         return headers
 
     def _place(self, path: Path, call: Call, model: str) -> str:

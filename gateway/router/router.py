@@ -1,77 +1,211 @@
-"""The innermost Service: permitted target → provider."""
+"""The innermost Service: permitted targets → providers, one after another until one answers."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.core.attempt import Attempt
-from gateway.core.call import Call, Reply, Service
+from gateway.core.call import Call, Reply, Served, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import NotConfigured
+from gateway.core.faults import NotConfigured, Overloaded, PolicyFault
+from gateway.core.live import Live
 from gateway.core.model import Permit
 from gateway.providers.provider import Provider
-from gateway.router.lifecycle import lifecycle_headers
-
-
-def choose(permits: Sequence[Permit], configured: Mapping[str, object]) -> Permit | None:
-    """The first permitted target whose provider is configured here; None if there is none."""
-    for permit in permits:
-        if permit.model.target.provider in configured:
-            return permit
-    return None
+from gateway.router.allowance import Allowance
+from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
+from gateway.router.hedging import Patience, Race
+from gateway.router.loading import NO_ROUTES, RouteRule, Routes
+from gateway.router.sending import Sender
+from gateway.router.standing import Shown, Standings
+from gateway.router.troubles import repeatable
+from gateway.router.trying import Failure, Next, Tried, Trying
 
 
 class Router:
-    """`providers`: the configured ones; others are named by targets only."""
+    """`providers`: the configured ones; others are named by targets only. `die`: 0 to below 1.
 
-    def __init__(self, providers: Mapping[str, Service], clock: Clock) -> None:
+    Attributes:
+        standings: what this worker knows of each target.
+        withheld: attempts that the retry budget did not allow.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Service],
+        clock: Clock,
+        routes: Live[Routes] | None = None,
+        asking: Asking = NOTHING_KNOWN,
+        die: Callable[[], float] = random.random,
+    ) -> None:
         self.providers = providers
-        self._now = clock.now
-        self._now_ns = clock.now_ns
+        self._clock = clock
+        self._routes = Live(NO_ROUTES) if routes is None else routes
+        self.standings = Standings(lambda: self._routes.value.file.ejection)
+        self._chooser = Chooser(self.standings, clock, die, asking)
+        self._die = die
+        self.withheld = 0
+        self._patience = Patience()
+        self._sender = Sender(providers, self.standings, clock, die, self._patience)
+        self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
 
     def output_field(self, permits: Sequence[Permit]) -> str:
-        """Where a chat completions request says how much it may produce, at the target it will go to."""
-        permit = choose(permits, self.providers)
-        provider = None if permit is None else self.providers[permit.model.target.provider]
-        if permit is None or not isinstance(provider, Provider):
-            return "max_completion_tokens"
-        return provider.output_field(permit.model.target.model)
+        """Where a chat completions request says how much it may produce, at the target it will most likely go to."""
+        for permit in permits:
+            provider = self.providers.get(permit.model.target.provider)
+            if isinstance(provider, Provider):
+                return provider.output_field(permit.model.target.model)
+        return "max_completion_tokens"
+
+    def targets(self) -> dict[str, Shown]:
+        """What this worker knows of each target it has asked."""
+        return self.standings.view(self._clock.monotonic())
 
     def paced(self) -> dict[str, Mapping[str, Any]]:
         """What stands at the gates of every provider that has some, by its name."""
         found = ((name, provider) for name, provider in self.providers.items() if isinstance(provider, Provider))
         return {name: provider.pacer.view() for name, provider in found if provider.pacer is not None}
 
+    def choose(self, call: Call) -> Permit | None:
+        """The target that a call will go to first; None: none can be reached from here."""
+        plan = self._plan(call)
+        return plan[0] if plan else None
+
+    def _plan(self, call: Call) -> Sequence[Permit]:
+        """Made once: what is counted before the call is what is done then."""
+        if call.plan is None:
+            call.plan = self._chooser.plan(call, self._routes.value.of(call.model), self.providers)
+        return call.plan
+
     async def __call__(self, call: Call) -> Reply:
-        """Send the call to its target.
+        """Send the call to its targets, in turn, until one answers.
 
         Raises:
             NotConfigured: no provider of the permitted targets has a credential here.
+            UpstreamFault, BadRequest: the last target's failure.
         """
-        permit = choose(call.permits, self.providers)
-        if permit is None:
+        plan = self._plan(call)
+        if not plan:
             raise NotConfigured(
                 f"the model `{call.model}` is declared, but none of its providers has a credential here; "
                 "an operator can set one",
                 param="model",
             )
-        model, record = permit.model, call.record
-        call.target = model.target
-        record.target = model.place
-        call.attempts.append(
-            Attempt(
-                n=len(call.attempts) + 1,
-                started_ns=self._now_ns(),
-                provider=model.target.provider,
-                target=model.place,
-            )
+        rule = self._routes.value.of(call.model)
+        self._budget().called(self._clock.monotonic())
+        trying = Trying(plan, rule.retries, rule.route.fallbacks, repeatable=repeatable(call))
+        following = Next(trying.rest.pop(0), "primary")
+        call.record.route = rule.name
+        while True:
+            headers, closings = dict(call.reply_headers), call.closings
+            if (delay_s := self._hedge_s(rule, trying)) is None:
+                tried = await self._sender.attempt(call, following, rule)
+                trying.count += tried.attempt is not None
+            else:
+                tried, following = await self._race(call, trying, following, rule, delay_s)
+            failure = tried.failure
+            coming = None if failure is None else await self._next(call, trying, following, failure)
+            if failure is None or coming is None:
+                return _answer(call, tried)
+            self._sender.close_failed(call, tried)
+            call.close(keep=closings)
+            call.served, call.reply_headers = Served(), headers
+            if coming.after_s:
+                await asyncio.sleep(coming.after_s)
+            following = coming
+
+    def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
+        """How long to wait before a second target is asked beside the first; None: no second one is."""
+        hedge = rule.route.hedge
+        if hedge is None or trying.count or not trying.rest or not trying.may_hedge:
+            return None
+        if hedge.after_ms is not None:
+            return hedge.after_ms / 1000
+        usual_s = self._patience.usual_s(rule.name)
+        return None if usual_s is None else max(usual_s, hedge.min_ms / 1000)
+
+    async def _race(
+        self, call: Call, trying: Trying, first: Next, rule: RouteRule, delay_s: float
+    ) -> tuple[Tried, Next]:
+        """The first attempt, and a second beside it if it has not begun to answer in time."""
+
+        async def second() -> Next | None:
+            now = self._clock.monotonic()
+            while trying.rest:
+                permit = trying.rest.pop(0)
+                if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+                    return Next(permit, "hedge") if self._may_take() else None
+            return None
+
+        sender = self._sender
+        race = Race(
+            call,
+            lambda leg, following: sender.attempt(leg, following, rule),
+            sender.close_lost,
+            sender.close_failed,
         )
-        record.rule_id = permit.decision.rule_id
-        record.would_deny = " ".join(permit.decision.would_deny)
-        headers = call.reply_headers
-        headers["x-gateway-target"] = model.place
-        if model.life.deprecated_from is not None:
-            told = lifecycle_headers(model, self._now())
-            if "x-gateway-warning" in told and (before := headers.get("x-gateway-warning")):
-                told["x-gateway-warning"] = f"{before}; {told['x-gateway-warning']}"
-            headers.update(told)
-        return await self.providers[model.target.provider](call)
+        tried, following = await race.run(first, second, delay_s)
+        trying.count += race.begun
+        if tried.attempt is not None:
+            self._sender.tell(call, following.permit)
+        return tried, following
+
+    async def _next(self, call: Call, trying: Trying, last: Next, failure: Failure) -> Next | None:
+        """What to do after a failure; None: nothing, it stands."""
+        now, deadline = self._clock.monotonic(), call.deadline
+        if not trying.allowed(failure) or (deadline is not None and now >= deadline):
+            return None
+        while (permit := self._elsewhere(call, trying, last.permit, failure)) is not None:
+            if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+                return Next(permit, "fallback") if self._may_take() else None
+        wait_s = trying.wait_s(failure, self._die())
+        if wait_s is None or (deadline is not None and now + wait_s >= deadline):
+            return None
+        if not self._sender.is_asked(last.permit, now + wait_s) or not self._may_take():
+            return None
+        trying.again += 1
+        return Next(last.permit, "retry", wait_s)
+
+    def _elsewhere(self, call: Call, trying: Trying, failed: Permit, failure: Failure) -> Permit | None:
+        """The best target left that may do better: of the plan, and then of the models that the route falls back to, as
+        far as the caller may use them."""
+        permit = trying.elsewhere(failed, failure)
+        if permit is None and (names := trying.names(failure)):
+            for name in names:
+                trying.rest += [one for one in call.judge(name) if one.model.target.provider in self.providers]
+            permit = trying.elsewhere(failed, failure)
+        return permit
+
+    def _may_take(self) -> bool:
+        """Whether the budget allows one more attempt."""
+        allowed = self._budget().take()
+        self.withheld += not allowed
+        return allowed
+
+    def _budget(self) -> Allowance:
+        budget = self._routes.value.file.retry_budget
+        if self._allowance.budget is not budget:
+            self._allowance.budget = budget
+        return self._allowance
+
+
+def _answer(call: Call, tried: Tried) -> Reply:
+    """What stands, whatever it is.
+
+    Raises:
+        Fault: it is one.
+    """
+    if len(call.attempts) > 1:
+        call.reply_headers["x-gateway-attempts"] = str(len(call.attempts))
+    if tried.fault is not None:
+        raise tried.fault
+    assert tried.reply is not None, "an attempt ends with a reply or a fault"
+    return tried.reply
+
+
+async def _admitted(call: Call, permit: Permit) -> bool:
+    """Whether the limits on another target have room for the call as well."""
+    try:
+        await call.admit(permit)
+    except (PolicyFault, Overloaded):
+        return False
+    return True

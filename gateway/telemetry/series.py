@@ -71,23 +71,6 @@ class Added:
         self._sums.clear()
 
 
-class Mirrored:
-    """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
-
-    def __init__(self, counter: Any, seen: dict[tuple[str, ...], int] | None = None, key: tuple[str, ...] = ()) -> None:
-        self._counter = counter
-        self._seen = {} if seen is None else seen
-        self._key = key
-
-    def labels(self, *values: str) -> "Mirrored":
-        return Mirrored(self._counter.labels(*values), self._seen, values)
-
-    def set(self, total: int) -> None:
-        last = self._seen.get(self._key, 0)
-        self._seen[self._key] = total
-        self._counter.inc(total - last if total >= last else total)
-
-
 class Series:
     """One combination of tenant, team, model and operation."""
 

@@ -20,7 +20,12 @@ from tests.pipeline.test_obliging import call_of
 
 RULE = Rule(id="r", ttl_s=60, max_entry_bytes=500)
 PARTS = cast(
-    Any, SimpleNamespace(cache=SimpleNamespace(options=CacheOptions(max_entry_bytes=400), varying=[b"openai-beta"]))
+    Any,
+    SimpleNamespace(
+        cache=SimpleNamespace(
+            options=CacheOptions(max_entry_bytes=400), varying=[b"openai-beta"], route_of=lambda model: ""
+        )
+    ),
 )
 
 

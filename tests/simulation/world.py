@@ -11,6 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.cache.memory import MemoryEntries
+from gateway.cache.options import CacheOptions
+from gateway.cache.rules import NO_CACHE
+from gateway.cache.tiers import Tiers
 from gateway.catalogue.prices import Priced
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
@@ -36,12 +40,13 @@ from gateway.limits.seeding import Spending, seeds_of
 from gateway.limits.store_options import LimitsStoreOptions
 from gateway.limits.tending import Seeds
 from gateway.pipeline import build_pipeline
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
-from gateway.router.router import Router, choose
+from gateway.router.router import Router
 from gateway.stores.redis import RedisOptions
 from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
@@ -168,6 +173,12 @@ class Quiet:
     def counted(self, levels: Sequence[Level]) -> None:
         pass
 
+    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
+        pass
+
+    def cache_held(self, held_bytes: int, entries: int) -> None:
+        pass
+
 
 class SharedCounters(RedisCounters):
     """A worker's counters in Redis, which note what calls were told and what was said of them.
@@ -231,7 +242,7 @@ class Worker:
             self.entering = asyncio.create_task(self._enter(self.counters))
         options = ProviderOptions(base_url="http://mock/v1", api_key="k", protocols=("chat",))
         provider = build_provider("mock", options, world.upstream.as_client(), clock.monotonic, 1, None)
-        router = Router({"mock": provider}, clock)
+        router = Router({"mock": provider}, clock, die=world.dice.random)
         parts = self._parts(world, router)
         self.app = endpoint(CHAT, build_pipeline(parts, router), EndpointOptions(), self.flights, clock)
         self.tasks: dict[asyncio.Task[None], None] = {}
@@ -277,8 +288,19 @@ class Worker:
             tenants=Live(policies.tenants),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
+            cache=CacheParts(
+                policy=Live(NO_CACHE),
+                options=CacheOptions(),
+                tiers=Tiers(
+                    MemoryEntries(0, world.clock.now), None, world.clock.now, world.clock.monotonic, Quiet().cache_held
+                ),
+                reports=Quiet(),
+                route_of=lambda model: "",
+                varying=(),
+                embed=Embedding(world.clock),
+            ),
             counters=self.counters,
-            choose=lambda permits: choose(permits, router.providers),
+            choose=router.choose,
             estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
             ),
