@@ -89,8 +89,9 @@ async def test_while_redis_is_away_each_has_its_own(pair: Pair, gone: str) -> No
 
     async def away(expected: int) -> None:
         async with within(30):
-            while await pair.gateways[0].metrics("gateway_cache_store_away") != expected:
-                await asyncio.sleep(0.1)
+            for one in pair.gateways:
+                while await one.metrics("gateway_cache_store_away") != expected:
+                    await asyncio.sleep(0.1)
 
     await away(1)
     if gone == "stopped":
