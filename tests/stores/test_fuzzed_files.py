@@ -18,6 +18,7 @@ from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
+from gateway.router.loading import read_routes
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.stores.fuzzing import GOOD, Case, cases, written
@@ -37,6 +38,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "prices": read_prices,
     "cache": read_cache,
     "cache-pairs": lambda path: read_pairs(read_text(path)),
+    "routes": read_routes,
 }
 NODES, TEXTS = 500, 250
 SEED = 1
