@@ -1,0 +1,72 @@
+"""`python -m tests.fleet`: break upstreams on purpose, and see what callers notice.
+
+Exit code 0: every bar is kept; 1: one is missed.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from tests.fleet.bars import bars
+from tests.fleet.features import FEATURES
+from tests.fleet.report import COLUMNS, LEGEND, judged, line, seconds, wrong
+from tests.fleet.running import HAS_ROUTES, Effort, Outcome, Run
+from tests.fleet.scenarios import SCENARIOS
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m tests.fleet", description=__doc__)
+    top.add_argument("--only", action="append", metavar="NAME", help=f"of {', '.join(SCENARIOS)}; may be repeated")
+    top.add_argument("--features", action="append", choices=tuple(FEATURES), help="may be repeated; default: all")
+    top.add_argument("--seconds", type=float, default=20.0, help="how long upstreams are broken (default 20)")
+    top.add_argument("--rate", type=float, default=160.0, help="calls a second, half of them the control's")
+    top.add_argument("--series", action="store_true", help="also success and median latency second by second")
+    top.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    return top
+
+
+async def run(options: argparse.Namespace) -> bool:
+    outcomes: list[Outcome] = []
+    kept = True
+    effort = Effort(options.seconds, options.rate)
+    for name in options.only or SCENARIOS:
+        scenario = SCENARIOS[name]
+        print(f"\n{name}: {scenario.says}\n{COLUMNS}", flush=True)
+        for features in options.features or scenario.only or FEATURES:
+            if not HAS_ROUTES and features != "straight":
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                outcome = await Run(name, scenario, features, effort, Path(folder)).outcome()
+            outcomes.append(outcome)
+            found = bars(outcome, scenario)
+            kept = kept and all(bar.kept for bar in found)
+            told = [line(outcome), f"  wrong: {wrong(outcome)}" if outcome.broken.wrong else "", judged(found)]
+            told.append(f"  {seconds(outcome)}" if options.series else "")
+            print("\n".join(text for text in told if text), flush=True)
+    print(LEGEND)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcomes), indent=1))
+    return kept
+
+
+def main() -> int:
+    options = parser().parse_args()
+    unknown = [name for name in options.only or () if name not in SCENARIOS]
+    if unknown:
+        print(f"no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    # What was started is ended however the run ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return 0 if uvloop.run(run(options)) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

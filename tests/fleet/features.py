@@ -1,0 +1,65 @@
+"""What a gateway is told to do for its routes: nothing, only retries, everything."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+SUBJECT, CONTROL = ("a", "b", "c"), ("x", "y", "z")
+SHADOW = "s"
+MODEL = "fleet-model"
+NEVER = 100_000
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    says: for people.
+    spread: every caller has one target of its own, a third of them each; else there is one route to all three.
+    route: the route's options. besides: options of the whole routes file.
+    """
+
+    says: str
+    spread: bool = False
+    route: Mapping[str, Any] = {}
+    besides: Mapping[str, Any] = {}
+
+
+# A target is never left alone, and there may be as many retries as calls ask for.
+UNBOUNDED = {
+    "retry_budget": {"share": 1.0, "at_least": NEVER},
+    "ejection": {"consecutive": 1_000, "failure_rate": 1.0, "min_calls": NEVER},
+}
+
+FEATURES: Mapping[str, Features] = {
+    "straight": Features(
+        says="each caller has one target, and no second chance",
+        spread=True,
+        besides={**UNBOUNDED, "retries": {"max_attempts": 1}},
+    ),
+    "retries": Features(
+        says="three targets at random, three attempts a call; nothing is learned",
+        route={"strategy": "weighted", "retries": {"max_attempts": 3}},
+        besides=UNBOUNDED,
+    ),
+    "everything": Features(
+        says="least latency, retries within a budget, ejection, hedging, a timeout of 1 s for each attempt",
+        route={"strategy": "least_latency", "hedge": {}, "timeout_s": 1.0},
+    ),
+}
+
+
+def routes_of(features: Features, group: str, upstreams: Sequence[str]) -> dict[str, list[str]]:
+    """Names that the group's callers ask for, in turn, and where each leads."""
+    targets = [f"{name}/{MODEL}" for name in upstreams]
+    if features.spread:
+        return {f"{group}-{name}": [target] for name, target in zip(upstreams, targets, strict=True)}
+    return {group: targets}
+
+
+def routes_file(features: Features, routes: Collection[str], mirrored: Sequence[str]) -> dict[str, Any]:
+    """policies/routes.yaml; where they lead says config.yaml. `mirrored`: those whose calls are all sent to the shadow
+    as well."""
+    found: dict[str, Any] = {name: {**features.route} for name in routes}
+    for name in mirrored:
+        found[name]["mirrors"] = [{"model": "shadow", "max_in_flight": 1_000}]
+    return {**features.besides, "routes": found}
