@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 NONCE = re.compile(rb"nonce:([a-z0-9-]+)")
-PIECES = 8
+PIECES = 5
 INPUT_TOKENS, OUTPUT_TOKENS = 100, 40
 PADDING = "x" * 300
 DONE = b"data: [DONE]\n\n"

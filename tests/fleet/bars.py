@@ -19,14 +19,15 @@ def bars(outcome: Outcome, scenario: Scenario) -> list[Bar]:
     """None for other features: those are shown to compare with."""
     if outcome.features != JUDGED:
         return []
-    asked, found = scenario.bars, []
+    asked = scenario.bars
+    found: list[Bar] = []
     success = outcome.broken.success
     if asked.success is not None:
         found.append(Bar(f"success ≥ {asked.success:.1%}", f"{success:.2%}", success >= asked.success))
     for name, most, value in (
         ("p50 ÷ control's", asked.p50_ratio, outcome.p50_ratio),
         ("p99 ÷ control's", asked.p99_ratio, outcome.p99_ratio),
-        ("load upstream", asked.load, outcome.load),
+        ("load upstream", asked.load, max(outcome.load, outcome.attempts)),
     ):
         if most is not None:
             found.append(Bar(f"{name} ≤ {most:g}", f"{value:.3f}", value <= most))

@@ -16,12 +16,14 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     says: for people.
     spread: every caller has one target of its own, a third of them each; else there is one route to all three.
     route: the route's options. besides: options of the whole routes file.
+    learn: what upstreams say of their rate limits is kept to (`pacing` of a provider).
     """
 
     says: str
     spread: bool = False
     route: Mapping[str, Any] = {}
     besides: Mapping[str, Any] = {}
+    learn: bool = False
 
 
 # A target is never left alone, and there may be as many retries as calls ask for.
@@ -44,6 +46,7 @@ FEATURES: Mapping[str, Features] = {
     "everything": Features(
         says="least latency, retries within a budget, ejection, hedging, a timeout of 1 s for each attempt",
         route={"strategy": "least_latency", "hedge": {}, "timeout_s": 1.0},
+        learn=True,
     ),
 }
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,13 +33,20 @@ class Effort(msgspec.Struct, frozen=True):
     patience_s: float = 5.0
 
 
+class Booked(NamedTuple):
+    """`nano`: what calls cost, in nano-units. `attempts`: since it broke, without mirrors."""
+
+    nano: int
+    attempts: int
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one run. Ratios are to the control at the same time.
 
     Attributes:
         broken, control: calls sent while it was broken. settled: of its second half.
-        load: requests at the subject's upstreams for each of its calls, from when it broke to the end. Connections
-            that were refused are nobody's requests.
+        load: requests at the subject's upstreams for each of its calls, from when it broke to the end. attempts: by
+            the ledger, so with those that met no upstream because it refused connections.
         most_asked: the most often that one call reached upstreams.
         back_s: from recovery to full speed; None where nothing recovers, infinite where it did not come to that.
         cost, bill: what a right answer cost, by the ledger and by what upstreams did, in answers' prices.
@@ -54,6 +61,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     p99_ratio: float
     settled_p99_ratio: float
     load: float
+    attempts: float
     most_asked: int
     back_s: float | None
     cost: float
@@ -88,13 +96,14 @@ class Run:
             script = asyncio.create_task(self._script(fleet))
             shots = await load.run(self._aims(), self.effort.rate_per_s, self.over_s)
             before, after = await script, await asyncio.to_thread(fleet.counts)
-            costs = await asyncio.to_thread(self._costs, gateway, len(shots))
-        return self._measured(shots, before, after, costs)
+            booked = await asyncio.to_thread(self._booked, gateway, len(shots))
+        return self._measured(shots, before, after, booked)
 
     def _start(self, make: Any, fleet: Fleet) -> Gateway:
         names = (*SUBJECT, *CONTROL, SHADOW)
         routes = {**self.subject, **self.control}
-        kind = {"kind": "openai-compatible", "api_key": "sk-up", "protocols": ["chat"]}
+        pacing = {"learn": FEATURES[self.features].learn}
+        kind = {"kind": "openai-compatible", "api_key": "sk-up", "protocols": ["chat"], "pacing": pacing}
         policies: dict[str, str] = {}
         if HAS_ROUTES:
             mirrored = tuple(self.subject) if self.scenario.mirrored else ()
@@ -122,18 +131,20 @@ class Run:
             await fleet.set_soon(dict.fromkeys(self.scenario.broken, "healthy"))
         return seen
 
-    def _costs(self, gateway: Gateway, calls: int) -> int:
-        """Nano-units that the ledger says of the subject's calls; waits until all are there."""
+    def _booked(self, gateway: Gateway, calls: int) -> Booked:
+        """What the ledger says of the subject's calls; waits until all are there."""
         gateway.records(calls, SETTLED_WITHIN_S, self._since_ns)
         names = ",".join(f"'{name}'" for name in self.subject)
         rows = gateway.ask_ledger(
-            "SELECT coalesce(sum(a.cost_nano), 0) AS nano FROM attempts a JOIN calls c ON c.id = a.call "
-            f"WHERE c.model IN ({names}) AND c.started_ns >= ?",
+            "SELECT coalesce(sum(a.cost_nano), 0) AS nano, "
+            "coalesce(sum(a.role <> 'mirror' AND c.started_ns >= ?), 0) AS attempts "
+            f"FROM attempts a JOIN calls c ON c.id = a.call WHERE c.model IN ({names}) AND c.started_ns >= ?",
+            self._since_ns + int(self.begin_s * 1e9),
             self._since_ns,
         )
-        return rows[0]["nano"]
+        return Booked(rows[0]["nano"], rows[0]["attempts"])
 
-    def _measured(self, shots: Sequence[Shot], before: Report, after: Report, cost_nano: int) -> Outcome:
+    def _measured(self, shots: Sequence[Shot], before: Report, after: Report, booked: Booked) -> Outcome:
         begin, end = self.begin_s, self.end_s
         broken, control = (window(shots, group, begin, end) for group in ("subject", "control"))
         half = (begin + end) / 2
@@ -141,6 +152,7 @@ class Run:
         usual = window(shots, "subject", 0, begin).p50_s
         asked = received(after, SUBJECT) - received(before, SUBJECT)
         both = 2 if self.scenario.mirrored else 1  # then they are the control's upstreams as well
+        calls = max(1, window(shots, "subject", begin).calls)
         right = sum(not shot.wrong for shot in shots if shot.group == "subject")
         return Outcome(
             scenario=self.name,
@@ -150,11 +162,12 @@ class Run:
             p50_ratio=broken.p50_s / control.p50_s,
             p99_ratio=broken.p99_s / control.p99_s,
             settled_p99_ratio=settled,
-            load=asked / both / max(1, window(shots, "subject", begin).calls),
+            load=asked / both / calls,
+            attempts=booked.attempts / calls,
             most_asked=max(after.times_asked.get("subject", {0: 0})),
             back_s=back_after(shots, "subject", end, self.over_s, usual) if self.scenario.after else None,
-            cost=cost_nano / UNIT_NANO / max(1, right),
-            bill=billed(after, (*SUBJECT, SHADOW)) / both / UNIT_NANO / max(1, right),
+            cost=booked.nano / UNIT_NANO / max(1, right),
+            bill=(billed(after, SUBJECT) / both + billed(after, (SHADOW,))) / UNIT_NANO / max(1, right),
             lag_p99_s=percentile((shot.lag_s for shot in shots), 0.99),
             load_average=os.getloadavg()[0],
             per_s=series(shots, "subject", self.over_s),

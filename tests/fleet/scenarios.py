@@ -15,7 +15,7 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         success: right answers of all calls, at least.
         p50_ratio, p99_ratio: latency of right answers beside the control's at the same time, at most.
-        load: requests at upstreams for each call, at most, while it is broken and after.
+        load: requests at upstreams, or attempts by the ledger, for each call, at most, while it is broken and after.
         back_s: seconds from recovery to full speed, at most.
     """
 

@@ -67,7 +67,7 @@ def outcome(**fields: object) -> Outcome:
     seen = Window(calls=1000, right=999, p50_s=0.03, p99_s=0.04, wrong={"status 500": 1})
     usual: dict[str, object] = {
         "scenario": "s", "features": "everything", "broken": seen, "control": seen, "p50_ratio": 1.0,
-        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
+        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "attempts": 0.0, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
         "bill": 1.0, "lag_p99_s": 0.0, "load_average": 1.0, "per_s": [],
     }  # fmt: skip
     return Outcome(**{**usual, **fields})  # type: ignore[arg-type]
