@@ -14,9 +14,12 @@ import uvloop
 
 from tests.fleet.bars import bars
 from tests.fleet.features import FEATURES
-from tests.fleet.report import COLUMNS, LEGEND, judged, line, seconds, wrong
+from tests.fleet.report import COLUMNS, LEGEND, told
 from tests.fleet.running import HAS_ROUTES, Effort, Outcome, Run
 from tests.fleet.scenarios import SCENARIOS
+
+ATTEMPTS = 3
+STOOD_STILL_S = 0.25
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +33,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+async def measured(name: str, features: str, effort: Effort) -> Outcome:
+    """One run; made again where the machine stood still in the middle of it, which says nothing about a gateway."""
+    for attempt in range(ATTEMPTS):
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = await Run(name, SCENARIOS[name], features, effort, Path(folder)).outcome()
+        if outcome.lag_most_s < STOOD_STILL_S or attempt == ATTEMPTS - 1:
+            return outcome
+        print(f"  the machine stood still for {outcome.lag_most_s:.2f} s: once again", flush=True)
+    raise AssertionError("there is a last attempt")
+
+
 async def run(options: argparse.Namespace) -> bool:
     outcomes: list[Outcome] = []
     kept = True
@@ -40,14 +54,11 @@ async def run(options: argparse.Namespace) -> bool:
         for features in options.features or scenario.only or FEATURES:
             if not HAS_ROUTES and features != "straight":
                 continue
-            with tempfile.TemporaryDirectory() as folder:
-                outcome = await Run(name, scenario, features, effort, Path(folder)).outcome()
+            outcome = await measured(name, features, effort)
             outcomes.append(outcome)
             found = bars(outcome, scenario)
             kept = kept and all(bar.kept for bar in found)
-            told = [line(outcome), f"  wrong: {wrong(outcome)}" if outcome.broken.wrong else "", judged(found)]
-            told.append(f"  {seconds(outcome)}" if options.series else "")
-            print("\n".join(text for text in told if text), flush=True)
+            print(told(outcome, found, series=options.series), flush=True)
     print(LEGEND)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcomes), indent=1))

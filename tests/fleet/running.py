@@ -18,6 +18,7 @@ from tests.fleet.features import CONTROL, FEATURES, MODEL, SHADOW, SUBJECT, rout
 from tests.fleet.figures import Window, back_after, percentile, series, window
 from tests.fleet.load import Aim, OpenLoop, Shot
 from tests.fleet.scenarios import Scenario
+from tests.speed.proc import cpu_s
 
 IN_NANO, OUT_NANO = 1_000, 2_000
 UNIT_NANO = answers.INPUT_TOKENS * IN_NANO + answers.OUTPUT_TOKENS * OUT_NANO
@@ -50,7 +51,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         most_asked: the most often that one call reached upstreams.
         back_s: from recovery to full speed; None where nothing recovers, infinite where it did not come to that.
         cost, bill: what a right answer cost, by the ledger and by what upstreams did, in answers' prices.
-        lag_p99_s: how late this bench was in sending: how busy the machine was. load_average: of the last minute.
+        cpu_us: of the gateway's processes, for each call of both groups.
+        lag_p99_s, lag_most_s: how late this bench was in sending: how busy the machine was. load_average: of the last
+            minute.
     """
 
     scenario: str
@@ -66,7 +69,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     back_s: float | None
     cost: float
     bill: float
+    cpu_us: float
     lag_p99_s: float
+    lag_most_s: float
     load_average: float
     per_s: list[Window]
 
@@ -93,11 +98,14 @@ class Run:
             load.shots.clear()
             fleet.forget()
             self._since_ns = time.time_ns()
+            assert gateway.process is not None, "it was started"
+            spent_s = cpu_s(gateway.process.pid).total
             script = asyncio.create_task(self._script(fleet))
             shots = await load.run(self._aims(), self.effort.rate_per_s, self.over_s)
             before, after = await script, await asyncio.to_thread(fleet.counts)
+            spent_s = cpu_s(gateway.process.pid).total - spent_s
             booked = await asyncio.to_thread(self._booked, gateway, len(shots))
-        return self._measured(shots, before, after, booked)
+        return self._measured(shots, before, after, booked, spent_s)
 
     def _start(self, make: Any, fleet: Fleet) -> Gateway:
         names = (*SUBJECT, *CONTROL, SHADOW)
@@ -144,7 +152,9 @@ class Run:
         )
         return Booked(rows[0]["nano"], rows[0]["attempts"])
 
-    def _measured(self, shots: Sequence[Shot], before: Report, after: Report, booked: Booked) -> Outcome:
+    def _measured(
+        self, shots: Sequence[Shot], before: Report, after: Report, booked: Booked, spent_s: float
+    ) -> Outcome:
         begin, end = self.begin_s, self.end_s
         broken, control = (window(shots, group, begin, end) for group in ("subject", "control"))
         half = (begin + end) / 2
@@ -168,7 +178,9 @@ class Run:
             back_s=back_after(shots, "subject", end, self.over_s, usual) if self.scenario.after else None,
             cost=booked.nano / UNIT_NANO / max(1, right),
             bill=(billed(after, SUBJECT) / both + billed(after, (SHADOW,))) / UNIT_NANO / max(1, right),
+            cpu_us=spent_s / len(shots) * 1e6,
             lag_p99_s=percentile((shot.lag_s for shot in shots), 0.99),
+            lag_most_s=max(shot.lag_s for shot in shots),
             load_average=os.getloadavg()[0],
             per_s=series(shots, "subject", self.over_s),
         )

@@ -68,7 +68,7 @@ def outcome(**fields: object) -> Outcome:
     usual: dict[str, object] = {
         "scenario": "s", "features": "everything", "broken": seen, "control": seen, "p50_ratio": 1.0,
         "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "attempts": 0.0, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
-        "bill": 1.0, "lag_p99_s": 0.0, "load_average": 1.0, "per_s": [],
+        "bill": 1.0, "cpu_us": 200.0, "lag_p99_s": 0.0, "lag_most_s": 0.0, "load_average": 1.0, "per_s": [],
     }  # fmt: skip
     return Outcome(**{**usual, **fields})  # type: ignore[arg-type]
 
@@ -82,7 +82,7 @@ def test_bars_are_kept_up_to_their_figures_and_asked_of_everything_only() -> Non
     assert [bar.kept for bar in bars(outcome(load=1.21, back_s=math.inf), outage)] == [False, False]
     assert bars(outcome(features="retries", p99_ratio=9.0), dead) == []
     assert "99.90%" in line(outcome())
-    assert wrong(outcome()) == "1 × status 500"
+    assert wrong(outcome().broken) == "1 × status 500"
 
 
 async def test_one_run_from_end_to_end(tmp_path: Path) -> None:
