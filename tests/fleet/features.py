@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 SUBJECT, CONTROL = ("a", "b", "c"), ("x", "y", "z")
-SHADOW = "s"
+SPARE = "s"
+"""The upstream of the model `spare`: where calls are mirrored to, and where they fall back to."""
 MODEL = "fleet-model"
 NEVER = 100_000
 
@@ -59,10 +60,14 @@ def routes_of(features: Features, group: str, upstreams: Sequence[str]) -> dict[
     return {group: targets}
 
 
-def routes_file(features: Features, routes: Collection[str], mirrored: Sequence[str]) -> dict[str, Any]:
-    """policies/routes.yaml; where they lead says config.yaml. `mirrored`: those whose calls are all sent to the shadow
-    as well."""
+def routes_file(
+    features: Features, routes: Collection[str], mirrored: Collection[str] = (), *, fall_back: bool = False
+) -> dict[str, Any]:
+    """policies/routes.yaml; where routes lead says config.yaml. `mirrored`: those whose calls are all sent to the spare
+    model as well; `fall_back`: all go to it when none of their targets is left."""
     found: dict[str, Any] = {name: {**features.route} for name in routes}
     for name in mirrored:
-        found[name]["mirrors"] = [{"model": "shadow", "max_in_flight": 1_000}]
+        found[name]["mirrors"] = [{"model": "spare", "max_in_flight": 1_000}]
+    if fall_back:
+        found = {name: {**route, "fallbacks": {"any": ["spare"]}} for name, route in found.items()}
     return {**features.besides, "routes": found}

@@ -49,6 +49,7 @@ MODES: dict[str, Behaviour] = {
     "refusing": Behaviour(does="refuse"),
     "wrong_model": Behaviour(does="status", status=404, code="model_not_found"),
     "narrow": Behaviour(capacity=1),
+    "overloaded": Behaviour(capacity=1, latency_s=(0.050, 0.070)),
 }
 
 

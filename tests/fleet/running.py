@@ -14,7 +14,7 @@ from tests.conftest import ROOT, Gateway, gateways
 from tests.fleet import answers
 from tests.fleet.control import Fleet
 from tests.fleet.counts import Report
-from tests.fleet.features import CONTROL, FEATURES, MODEL, SHADOW, SUBJECT, routes_file, routes_of
+from tests.fleet.features import CONTROL, FEATURES, MODEL, SPARE, SUBJECT, routes_file, routes_of
 from tests.fleet.figures import Window, back_after, percentile, series, window
 from tests.fleet.load import Aim, OpenLoop, Shot
 from tests.fleet.scenarios import Scenario
@@ -91,7 +91,7 @@ class Run:
         self.over_s = self.end_s + effort.seconds * scenario.after
 
     async def outcome(self) -> Outcome:
-        with Fleet((*SUBJECT, *CONTROL, SHADOW), self._folder) as fleet, gateways(self._folder) as make:
+        with Fleet((*SUBJECT, *CONTROL, SPARE), self._folder) as fleet, gateways(self._folder) as make:
             gateway = await asyncio.to_thread(self._start, make, fleet)
             load = OpenLoop(gateway.port, gateway.key, self.effort.patience_s)
             await load.run(self._aims(), self.effort.rate_per_s, 0.5)  # connections are made, code is warm
@@ -108,15 +108,16 @@ class Run:
         return self._measured(shots, before, after, booked, spent_s)
 
     def _start(self, make: Any, fleet: Fleet) -> Gateway:
-        names = (*SUBJECT, *CONTROL, SHADOW)
+        names = (*SUBJECT, *CONTROL, SPARE)
         routes = {**self.subject, **self.control}
         pacing = {"learn": FEATURES[self.features].learn}
         kind = {"kind": "openai-compatible", "api_key": "sk-up", "protocols": ["chat"], "pacing": pacing}
         policies: dict[str, str] = {}
         if HAS_ROUTES:
             mirrored = tuple(self.subject) if self.scenario.mirrored else ()
-            policies["routes"] = json.dumps(routes_file(FEATURES[self.features], routes, mirrored))
-        models = {name: {"targets": targets} for name, targets in {**routes, "shadow": [f"{SHADOW}/{MODEL}"]}.items()}
+            file = routes_file(FEATURES[self.features], routes, mirrored, fall_back=self.scenario.fall_back)
+            policies["routes"] = json.dumps(file)
+        models = {name: {"targets": targets} for name, targets in {**routes, "spare": [f"{SPARE}/{MODEL}"]}.items()}
         gateway = make(
             providers={name: {**kind, "base_url": fleet.base_url(name)} for name in names},
             models=models,
@@ -177,7 +178,7 @@ class Run:
             most_asked=max(after.times_asked.get("subject", {0: 0})),
             back_s=back_after(shots, "subject", end, self.over_s, usual) if self.scenario.after else None,
             cost=booked.nano / UNIT_NANO / max(1, right),
-            bill=(billed(after, SUBJECT) / both + billed(after, (SHADOW,))) / UNIT_NANO / max(1, right),
+            bill=(billed(after, SUBJECT) / both + billed(after, (SPARE,))) / UNIT_NANO / max(1, right),
             cpu_us=spent_s / len(shots) * 1e6,
             lag_p99_s=percentile((shot.lag_s for shot in shots), 0.99),
             lag_most_s=max(shot.lag_s for shot in shots),
@@ -197,7 +198,7 @@ PRICES = json.dumps(
                 "from": "2020-01-01",
                 "per_million_tokens": {"input": IN_NANO / 1000, "output": OUT_NANO / 1000},
             }
-            for name in (*SUBJECT, *CONTROL, SHADOW)
+            for name in (*SUBJECT, *CONTROL, SPARE)
         ],
     }
 )

@@ -31,7 +31,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     broken: upstream → mode, while it is broken.
     stream: calls are streamed.
     before, after: how long all is well first, and again at the end, as parts of how long it is broken.
-    mirrored: the subject's calls are sent to the shadow as well, and its control has the same upstreams as it.
+    mirrored: the subject's calls are sent to the spare model as well, and its control has the same upstreams as it.
+    fall_back: calls may go to the spare model when no target of theirs is left.
     only: with these features only; empty: with all.
     """
 
@@ -41,6 +42,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     before: float = 0.25
     after: float = 0.0
     mirrored: bool = False
+    fall_back: bool = False
     bars: Bars = Bars()
     only: tuple[str, ...] = ()
 
@@ -84,6 +86,15 @@ SCENARIOS: Mapping[str, Scenario] = {
     "outage_refusing": Scenario(
         says="all refuse connections, then recover", broken=_all("refusing"), after=1.0, bars=OUTAGE
     ),
+    "outage_with_fallback": Scenario(
+        says="all answer 500, and there is another model to fall back to",
+        broken=_all("failing"),
+        after=0.5,
+        fall_back=True,
+        bars=Bars(success=MATURE, back_s=5.0),
+        only=("everything",),
+    ),
+    "overload": Scenario(says="all together can answer five calls of eight", broken=_all("overloaded"), after=0.5),
     "shadow": Scenario(says="every call is mirrored", mirrored=True, bars=SHADOWED, only=("everything",)),
     "shadow_dead": Scenario(
         says="every call is mirrored to one that never answers",

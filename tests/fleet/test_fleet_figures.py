@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.bars import bars
-from tests.fleet.features import CONTROL, FEATURES, SHADOW, SUBJECT, routes_file, routes_of
+from tests.fleet.features import CONTROL, FEATURES, SPARE, SUBJECT, routes_file, routes_of
 from tests.fleet.figures import Window, back_after, percentile, series, window
 from tests.fleet.load import Shot
 from tests.fleet.modes import MODES
@@ -46,7 +46,7 @@ def test_full_speed_is_some_windows_in_a_row_without_a_slow_or_a_wrong_one() -> 
 
 def test_scenarios_name_upstreams_modes_and_features_that_there_are() -> None:
     for scenario in SCENARIOS.values():
-        assert set(scenario.broken) <= {*SUBJECT, SHADOW}
+        assert set(scenario.broken) <= {*SUBJECT, SPARE}
         assert set(scenario.broken.values()) <= set(MODES)
         assert set(scenario.only) <= set(FEATURES)
         assert scenario.bars.back_s is None or scenario.after > 0
@@ -57,10 +57,10 @@ def test_subject_and_control_are_routed_alike() -> None:
     assert spread == {f"subject-{name}": [f"{name}/fleet-model"] for name in SUBJECT}
     told = FEATURES["everything"]
     routes = {**routes_of(told, "subject", SUBJECT), **routes_of(told, "control", CONTROL)}
-    file = routes_file(told, routes, ("subject",))
+    file = routes_file(told, routes, ("subject",), fall_back=True)
     mirrors = file["routes"]["subject"].pop("mirrors")
-    assert mirrors[0]["model"] == "shadow"
-    assert file["routes"]["subject"] == file["routes"]["control"] == told.route
+    assert mirrors[0]["model"] == "spare"
+    assert file["routes"]["subject"] == file["routes"]["control"] == {**told.route, "fallbacks": {"any": ["spare"]}}
 
 
 def outcome(**fields: object) -> Outcome:
