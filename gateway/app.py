@@ -54,7 +54,8 @@ from gateway.providers.provider import Provider
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
-from gateway.router.router import Router, choose
+from gateway.router.router import Router
+from gateway.routing import routing
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -101,7 +102,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = Router(build_providers(settings, spec, client, demands(policies.limits)), CLOCK)
+        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
@@ -170,7 +171,7 @@ def _parts(
         tenants=policies.tenants,
         limits=policies.limits,
         prices=policies.prices,
-        choose=lambda permits: choose(permits, router.providers),
+        choose=router.choose,
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),

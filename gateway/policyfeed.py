@@ -17,7 +17,7 @@ from gateway.access.signing import BUNDLE
 from gateway.core.live import Live
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.identity.tenants import Tenants, read_tenants
-from gateway.policyset import FILES, FOLDERS, PolicySet, parse_policies, read_policies
+from gateway.policyset import FILES, FOLDERS, OPTIONAL, PolicySet, parse_policies, read_policies
 from gateway.stores.documents import DocumentError, Text
 from gateway.stores.files import fingerprint, write_private
 from gateway.stores.folders import paths_of
@@ -57,6 +57,7 @@ class PolicyFeed:
         self.tenants = Live(self.set.tenants)
         self.access = Live(self.set.access)
         self.catalogue = Live(self.set.catalogue)
+        self.routes = Live(self.set.routes)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
 
@@ -84,7 +85,7 @@ class PolicyFeed:
             await asyncio.gather(self._polling, return_exceptions=True)
 
     def _fingerprint(self) -> object:
-        paths = paths_of(self._folder, (*FILES, BUNDLE), FOLDERS)
+        paths = paths_of(self._folder, (*FILES, *OPTIONAL, BUNDLE), FOLDERS)
         return paths, fingerprint(paths)
 
     async def _poll(self) -> None:
@@ -109,7 +110,7 @@ class PolicyFeed:
             self.problem = None
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
-            self.limits.value, self.prices.value = new.limits, new.prices
+            self.limits.value, self.prices.value, self.routes.value = new.limits, new.prices, new.routes
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

@@ -1,6 +1,7 @@
 """The policy files as one set: read at once, checked against each other, replaced together or not at all.
 
 tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
+routes.yaml                                                  which target a call goes to; may be left out
 limits.yaml   prices.yaml                                   how much, and for how much
 """
 
@@ -24,10 +25,12 @@ from gateway.edge.operations import OPERATIONS
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.loading import read_limits
 from gateway.limits.rules import LimitPolicy
+from gateway.router.loading import NO_ROUTES, Routes, check_names, read_routes
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
 FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
+OPTIONAL = ("routes.yaml",)
 FOLDERS = ("access", "models")
 _NOT_DECIDING = ("limits.yaml", "prices.yaml")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
@@ -44,6 +47,7 @@ class Deciding(msgspec.Struct, frozen=True):
 
     tenants: Tenants
     access: AccessPolicy
+    routes: Routes
     catalogue: Catalogue
     cards: CardSet
     digest: str
@@ -66,6 +70,7 @@ class PolicySet(Deciding, frozen=True):
         return {
             "access": self.access.version,
             "tenants": self.tenants.version,
+            "routes": self.routes.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
         }
@@ -88,7 +93,7 @@ def policy_texts(folder: Path) -> dict[str, Text]:
     Raises:
         DocumentError: one cannot be read, is missing, or is none.
     """
-    texts = read_folder(folder, FILES, FOLDERS)
+    texts = read_folder(folder, (*FILES, *OPTIONAL), FOLDERS)
     _refuse_misnamed(folder)
     for name in FILES:
         if name not in texts:
@@ -102,9 +107,10 @@ def _refuse_misnamed(folder: Path) -> None:
     Raises:
         DocumentError: there is one.
     """
-    stems = [name.removesuffix(".yaml") for name in FILES]
+    names = (*FILES, *OPTIONAL)
+    stems = [name.removesuffix(".yaml") for name in names]
     for path in sorted(folder.glob("[!.]*.y*ml")):
-        if path.name not in FILES and (found := get_close_matches(path.stem, stems, n=1, cutoff=0.8)):
+        if path.name not in names and (found := get_close_matches(path.stem, stems, n=1, cutoff=0.8)):
             raise DocumentError(str(path), 0, f"is not read; the file is called {found[0]}.yaml")
 
 
@@ -189,6 +195,18 @@ def _steps(
     files = {name: text.data for name, text in texts.items()}
     digest = snapshot_digest({name: sha256(data) for name, data in deciding(files).items()})
 
+    def routes() -> Routes:
+        text = texts.get("routes.yaml")
+        return NO_ROUTES if text is None else read_routes(text, wiring)
+
+    def catalogue() -> Catalogue:
+        own: Routes = found["routes"]
+        routed = msgspec.structs.replace(wiring, routes={**wiring.routes, **own.targets})
+        built = build_catalogue(found["cards"], routed)
+        if "routes.yaml" in texts and not wiring.past:
+            check_names(texts["routes.yaml"], own, built.names)
+        return built
+
     def access() -> AccessPolicy:
         tenants: Tenants | None = found.get("tenants")
         instants = [at for model in found["catalogue"].models.values() for at in model.life.instants()]
@@ -204,7 +222,8 @@ def _steps(
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
-        ("catalogue", ("cards",), lambda: build_catalogue(found["cards"], wiring)),
+        ("routes", (), routes),
+        ("catalogue", ("cards", "routes"), catalogue),
         ("access", ("catalogue",), access),
         ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),

@@ -60,6 +60,7 @@ prices:
 """
 
 
+STRAIGHT = "retries: {max_attempts: 1}\nejection: {enabled: false}\n"
 CARD = """
 name: {name}
 targets: [{{target: "{target}"}}]
@@ -97,7 +98,8 @@ class Gateway:
         self.config_file = folder / "config.yaml"
         self.config_file.write_text(json.dumps(config))
         (folder / "policies").mkdir(exist_ok=True)
-        defaults = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES}
+        # What an upstream does reaches the client: tests of routes say so.
+        defaults = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES, "routes": STRAIGHT}
         cards = cards_for(config.get("models", {}))
         for name, text in {**defaults, **cards, **policies}.items():
             path = folder / "policies" / f"{name}.yaml"

@@ -5,7 +5,7 @@ with a condition is refused where it is missing, because a rule that is left out
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from gateway.core.model import Attributes, Model
@@ -42,7 +42,7 @@ VARIABLES: Mapping[str, str] = {
     "request.tools": "bool",
     "request.hosted_tools": "list(string)",
 }
-_VARIABLE = re.compile(r"\b(subject|model|request)\s*\.\s*(\w+)")
+_VARIABLE = re.compile(r"\b(subject|model|request|budget)\s*\.\s*(\w+)")
 # `request.data_class >= 'confidential'` would compare letters.
 _ORDERED = re.compile(r"request\s*\.\s*data_class\s*[<>]|[<>]=?\s*request\s*\.\s*data_class\b")
 _CEL_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
@@ -63,11 +63,11 @@ class Condition:
         fields: the request's own fields among them; without any, its value is the same for all requests.
     """
 
-    def __init__(self, text: str, evaluate: Evaluate) -> None:
+    def __init__(self, text: str, evaluate: Evaluate, variables: Collection[str] = VARIABLES) -> None:
         self.text = text
         self._evaluate = evaluate
         # Handing a value over costs more than looking at it, so only those are handed over whose names stand there.
-        self.names = tuple({f"{who}.{what}" for who, what in _VARIABLE.findall(text)} & VARIABLES.keys())
+        self.names = tuple({f"{who}.{what}" for who, what in _VARIABLE.findall(text)} & set(variables))
         own = {name.removeprefix("request.") for name in self.names}
         self.fields = frozenset(own & set(Attributes.__struct_fields__) - {"data_class"})
 
@@ -79,9 +79,10 @@ class Condition:
 
 
 class Compiler:
-    """Compiles conditions of one set of rules; the same text once."""
+    """Compiles conditions of one set of rules; the same text once. `variables`: what they may look at."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, str] = VARIABLES) -> None:
+        self._variables = variables
         self._env: Any = None
         self._compiled: dict[str, Condition] = {}
 
@@ -91,7 +92,7 @@ class Compiler:
         """
         found = self._compiled.get(text)
         if found is None:
-            found = self._compiled[text] = Condition(text, self._evaluator(text))
+            found = self._compiled[text] = Condition(text, self._evaluator(text), self._variables)
         return found
 
     def _evaluator(self, text: str) -> Evaluate:
@@ -104,7 +105,7 @@ class Compiler:
                 "conditions need the extra `cel`: pip install '.[cel]' in the gateway's folder"
             ) from None
         if self._env is None:
-            self._env = cel.NewEnv(variables={name: _type(cel.Type, kind) for name, kind in VARIABLES.items()})
+            self._env = cel.NewEnv(variables={name: _type(cel.Type, kind) for name, kind in self._variables.items()})
         try:
             expression = self._env.compile(text)
         except (RuntimeError, ValueError) as error:

@@ -16,6 +16,7 @@ from gateway.cli.output import print_table
 from gateway.config import Config
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
+from gateway.router.document import RoutesFile
 from gateway.stores.schemas import schema_of
 
 
@@ -35,6 +36,7 @@ KINDS: dict[str, Kind] = {
     "tenants": Kind("policies/tenants.yaml", TenantsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
+    "routes": Kind("policies/routes.yaml", RoutesFile),
 }
 
 

@@ -118,6 +118,8 @@ class Call:
         deadline: by the monotonic clock, when the caller no longer waits for a first byte; None: he did not say.
         judge: the permits for another name that the call may be served by instead, by the same rules; set by the step
             that judged its own.
+        admit: counts the call against the limits of another target than the first, or raises what they say; set by the
+            step that counted it against its own.
         plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first; nothing else may be asked.
@@ -130,6 +132,7 @@ class Call:
         "_closings",
         "_endings",
         "abort",
+        "admit",
         "arrived",
         "attempts",
         "deadline",
@@ -175,6 +178,7 @@ class Call:
         self.permits: Sequence[Permit] = ()
         self.plan: Sequence[Permit] | None = None
         self.judge: Callable[[str], Sequence[Permit]] = _nobody
+        self.admit: Callable[[Permit], Awaitable[None]] = _welcome
         self.deadline: float | None = None
         self.attempts: list[Attempt] = []
         self.keep_content = True
@@ -206,7 +210,7 @@ class Call:
         leg.model, leg.stream = self.model, self.stream
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
         leg.attempts, leg.keep_content, leg.recalled = self.attempts, self.keep_content, self.recalled
-        leg.trace, leg.deadline = self.trace, self.deadline
+        leg.trace, leg.deadline, leg.admit = self.trace, self.deadline, self.admit
         return leg
 
     def adopt(self, leg: "Call") -> None:
@@ -223,9 +227,14 @@ class Call:
         """`closing` must not raise."""
         self._closings.append(closing)
 
-    def close(self) -> None:
-        """Run the closings; a second time there are none left."""
-        while self._closings:
+    @property
+    def closings(self) -> int:
+        """How many there are."""
+        return len(self._closings)
+
+    def close(self, keep: int = 0) -> None:
+        """Run the closings, but for the first `keep`; a second time there are none left."""
+        while len(self._closings) > keep:
             self._closings.pop()()
 
     def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
@@ -271,6 +280,10 @@ class Reply:
         self.stream = stream
         self.taps: list[Tap] = []
         self.broken: Callable[[Fault, str], bytes] | None = None
+
+
+async def _welcome(permit: Permit) -> None:
+    """Where nobody counts."""
 
 
 def _nobody(name: str) -> Sequence[Permit]:  # noqa: ARG001  before anybody has judged

@@ -16,6 +16,7 @@
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
     │   ├── UpstreamRefused    …    its own 4xx/5xx answer, where it is translated: carries its status and blame
     │   ├── UpstreamUnreachable 502  refused, reset, name not resolved, TLS failed: nothing was answered
+    │   ├── UpstreamResting    503  it failed lately, or was taken out: it is not asked for a while
     │   ├── UpstreamBroken     502  answered, but not in its protocol (half a body, HTML, bad events, a redirect)
     │   └── UpstreamTimeout    504  connect, first byte, idle or total time is over
     └── OwnFault               our side failed
@@ -153,6 +154,11 @@ class UpstreamRefused(UpstreamFault):
 
 class UpstreamUnreachable(UpstreamFault):
     code = "upstream_unreachable"
+
+
+class UpstreamResting(UpstreamFault):
+    status = 503
+    code = "upstream_resting"
 
 
 class UpstreamBroken(UpstreamFault):

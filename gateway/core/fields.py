@@ -1,6 +1,7 @@
 """A request's body as steps read it and as an upstream is sent it."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 
@@ -11,6 +12,10 @@ class Fields(Protocol):
 
     def get(self, name: str) -> object:
         """The decoded field, or None."""
+        ...
+
+    def among(self, names: frozenset[str]) -> AbstractSet[str]:
+        """Those of the names under which the body has a field: cheaper than to ask for many that are not there."""
         ...
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
@@ -33,6 +38,9 @@ class NoFields:
 
     def get(self, name: str) -> object:  # noqa: ARG002  the protocol's signature
         return None
+
+    def among(self, names: frozenset[str]) -> AbstractSet[str]:  # noqa: ARG002
+        return frozenset()
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002
         return b""

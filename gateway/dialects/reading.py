@@ -155,7 +155,7 @@ def answer_object(body: bytes) -> dict[str, Any]:
 
 def whole(value: object) -> int:
     """A count out of foreign JSON: whole, never negative, never a bool, never absurd."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ABSURD else 0
+    return value if type(value) is int and 0 < value < _ABSURD else 0
 
 
 def index(value: object) -> int:

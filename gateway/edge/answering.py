@@ -1,7 +1,7 @@
 """Sending an answer: whole, streamed, or a fault, with the call's endings run before the last byte."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import Fault, UpstreamFault
@@ -130,8 +130,9 @@ class Answer:
         record.status = status
         await self._write({"type": "http.response.start", "status": status, "headers": encode_headers(headers)})
 
-    async def _piece(self, body: bytes, *, more: bool) -> None:
-        await self._write({"type": "http.response.body", "body": body, "more_body": more})
+    def _piece(self, body: bytes, *, more: bool) -> Awaitable[None]:
+        """Not a coroutine of its own: every event of a stream comes by here."""
+        return self._write({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _write(self, message: dict[str, object]) -> None:
         flight = self._flight

@@ -13,7 +13,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def encode_headers(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Header pairs as ASGI wants them. Names are lower case already; a value keeps to one line of latin-1."""
-    return [(_name(name), _one_line(value).encode("latin-1", "replace")) for name, value in headers]
+    return [
+        (_name(name), (value if value.isprintable() else _one_line(value)).encode("latin-1", "replace"))
+        for name, value in headers
+    ]
 
 
 @lru_cache(maxsize=1024)
@@ -22,4 +25,4 @@ def _name(name: str) -> bytes:
 
 
 def _one_line(value: str) -> str:
-    return value.replace("\r", " ").replace("\n", " ") if "\n" in value or "\r" in value else value
+    return value.replace("\r", " ").replace("\n", " ")

@@ -6,7 +6,7 @@ import logging
 import msgspec
 
 from gateway.core.call import Call, Operation, Reply, Service
-from gateway.core.clock import Clock, uuid7
+from gateway.core.clock import Clock, Noise, uuid7
 from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
 from gateway.core.fields import NoFields
 from gateway.core.record import Record
@@ -25,11 +25,13 @@ class EndpointOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def endpoint(operation: Operation, service: Service, options: EndpointOptions, flights: InFlight, clock: Clock) -> App:
     """The ASGI application for one endpoint."""
 
+    noise = Noise()
+
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None, "the server runs every request in a task"
         flight = flights.board(task, receive)
-        call = _new_call(operation, scope, clock)
+        call = _new_call(operation, scope, clock, noise)
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
@@ -60,11 +62,11 @@ async def _refuse(call: Call) -> Reply:  # noqa: ARG001  a Service's signature
     )
 
 
-def _new_call(operation: Operation, scope: Scope, clock: Clock) -> Call:
+def _new_call(operation: Operation, scope: Scope, clock: Clock, noise: Noise) -> Call:
     headers = headers_of(scope)
     started_ns = clock.now_ns()
     record = Record(
-        id=uuid7(started_ns),
+        id=uuid7(started_ns, noise),
         started_ns=started_ns,
         tenant="",
         team="",

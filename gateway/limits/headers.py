@@ -51,10 +51,11 @@ def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str
 def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
     """By dimension, the bound that has least left."""
     found: dict[str, Level] = {}
+    least: dict[str, int] = {}
     for level in levels:
-        known = found.get(level.bound.dimension)
-        if known is None or level.remaining < known.remaining:
-            found[level.bound.dimension] = level
+        dimension, remaining = level.bound.dimension, level.remaining
+        if dimension not in least or remaining < least[dimension]:
+            found[dimension], least[dimension] = level, remaining
     return found
 
 
@@ -103,8 +104,8 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))}ms"
     whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
-    if hours:
-        return f"{hours}h{minutes}m{left}s"
-    return f"{minutes}m{left}s" if minutes else f"{left}s"
+    return f"{hours}h{minutes}m{left}s" if hours else f"{minutes}m{left}s"

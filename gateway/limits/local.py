@@ -5,8 +5,8 @@ reserved before it starts. When the truth turns out higher than the estimate, by
 calls that were under way at that moment, and by nothing after it: the truth is counted, and the next call is refused.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -33,32 +33,21 @@ class Counter:
         self.born = self.touched = now
 
 
+# What a reservation holds of one bound, and its place there (`windows.py`). A plain tuple: there are several a call.
+Taken = tuple[Bound, Counter, int, float]
+
+
 class LocalHold:
-    """A reservation here: what was taken of each bound, and where it lies."""
+    """A reservation here. `due`: when it runs out."""
 
-    __slots__ = (
-        "amounts",
-        "bounds",
-        "counters",
-        "due",
-        "expired",
-        "levels",
-        "places",
-        "settled",
-        "warned",
-    )
+    __slots__ = ("due", "expired", "levels", "settled", "taken", "warned")
 
-    def __init__(
-        self, bounds: Sequence[Bound], counters: list[Counter], amounts: list[int], warned: list[Bound], due: float
-    ) -> None:
-        self.bounds = bounds
-        self.counters = counters
-        self.amounts = amounts
-        self.warned: Sequence[Bound] = warned
+    def __init__(self, taken: list[Taken], levels: Sequence[Level], warned: Sequence[Bound], due: float) -> None:
+        self.taken = taken
+        self.levels = levels
+        self.warned = warned
         self.due = due
         self.expired = self.settled = False
-        self.places: list[float] = []
-        self.levels: Sequence[Level] = ()
 
 
 class LocalCounters:
@@ -98,9 +87,7 @@ class LocalCounters:
         now = self.time()
         if now >= self._sweep_at:
             self._sweep(now)
-        counters: list[Counter] = []
-        amounts: list[int] = []
-        before: list[float] = []
+        found: list[tuple[Bound, Counter, int, float]] = []
         warned: list[Bound] = []
         refused: Refusal | None = None
         known, amount_of = self._counters.get, need.amounts()
@@ -109,30 +96,30 @@ class LocalCounters:
             # The common case, without a call: this runs several times for every call.
             if counter is None or (here := counter.counted).span is not bound.span or now >= here.ends:
                 counter = self._counter(bound, now)
+                here = counter.counted
             else:
                 counter.touched = now
-            amount, used = amount_of[bound.dimension], counter.counted.used(now)
+            amount, used = amount_of[bound.dimension], here.used(now)
             if amount and used + amount > bound.maximum:
                 if bound.on_exceeded == "warn":
                     warned.append(bound)
                 else:
-                    wait_s = counter.counted.wait_s(now, amount, bound.maximum)
-                    refused = weightier(refused, Refusal(bound, math.ceil(used), wait_s))
-            counters.append(counter)
-            amounts.append(amount)
-            before.append(used)
+                    wait_s = here.wait_s(now, amount, bound.maximum)
+                    refused = weightier(refused, Refusal(bound, ceil(used), wait_s))
+            found.append((bound, counter, amount, used))
         if refused is not None:
-            levels = [_level(bound, counter, now) for bound, counter in zip(bounds, counters, strict=True)]
+            levels = [_level(bound, counter, now) for bound, counter, _, _ in found]
             return msgspec.structs.replace(refused, levels=levels)
-        hold = LocalHold(bounds, counters, amounts, warned, now + self._hold_s)
-        places, levels = hold.places, list[Level]()
-        for bound, counter, amount, used in zip(bounds, counters, amounts, before, strict=True):
+        taken: list[Taken] = []
+        levels: list[Level] = []
+        for bound, counter, amount, used in found:
             here = counter.counted
-            places.append(place := here.place)
+            place = here.place
             here.add(place, amount)
             counter.open += 1
-            levels.append(Level(bound, math.ceil(used + amount), here.reset_s(now)))
-        hold.levels = levels
+            taken.append((bound, counter, amount, place))
+            levels.append(Level(bound, ceil(used + amount), here.reset_s(now)))
+        hold = LocalHold(taken, levels, warned, now + self._hold_s)
         self._open.add(hold)
         return hold
 
@@ -182,10 +169,10 @@ class LocalCounters:
     def _correct(self, hold: LocalHold, used: Need, *, ended: bool) -> None:
         amounts = used.amounts()
         amounts["concurrent_requests"] = 0
-        for bound, counter, place, taken in zip(hold.bounds, hold.counters, hold.places, hold.amounts, strict=True):
+        for bound, counter, amount, place in hold.taken:
             truth = amounts[bound.dimension]
-            if truth != taken:
-                counter.counted.add(place, truth - taken)
+            if truth != amount:
+                counter.counted.add(place, truth - amount)
             counter.open -= ended
 
     def _sweep(self, now: float) -> None:
@@ -194,7 +181,10 @@ class LocalCounters:
             self._open.discard(hold)
             self._correct(hold, LOST, ended=True)
             hold.expired = True
-            hold.amounts = [int(bound.dimension == "requests") for bound in hold.bounds]  # what stays counted
+            # What stays counted of it.
+            hold.taken = [
+                (bound, counter, int(bound.dimension == "requests"), place) for bound, counter, _, place in hold.taken
+            ]
             self.lost += 1
 
     def _forget_idle(self, now: float) -> None:
@@ -219,4 +209,4 @@ def weightier(one: Refusal | None, other: Refusal) -> Refusal:
 
 
 def _level(bound: Bound, counter: Counter, now: float) -> Level:
-    return Level(bound, math.ceil(counter.counted.used(now)), counter.counted.reset_s(now))
+    return Level(bound, ceil(counter.counted.used(now)), counter.counted.reset_s(now))

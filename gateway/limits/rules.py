@@ -72,7 +72,8 @@ class LimitPolicy:
         asks: the words of `Asked` that some limit looks at; where there are none, nobody need find them out.
         kept_apart: these, and `facts` if some limit looks at labels or claims.
         shares: who gets how much of an upstream when it is the bottleneck.
-        spans: what the limits count over. counts_money: whether there is a limit on money.
+        spans: what the limits count over. counts_money: whether there is a limit on money. queues: whether one keeps
+            calls waiting.
     """
 
     def __init__(self, file: LimitsFile, version: str) -> None:
@@ -87,6 +88,7 @@ class LimitPolicy:
         self._remembered: dict[object, _Remembered] = {}
         figures = [one for rule in self._rules for one in rule.figures]
         self.spans = frozenset(span for _, _, span in figures)
+        self.queues = any(limit.queue_ms is not None for limit in file.limits)
         self.counts_money = any(figure.dimension == "cost" for figure, _, _ in figures)
         facts = ["facts"] if any(map(_looks_at_facts, file.limits)) else []
         self.kept_apart = frozenset([*self.asks, *facts])

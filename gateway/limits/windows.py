@@ -87,6 +87,10 @@ class Sliding:
         return min(1.0, max(0.0, now / self.slice_s - self.place))
 
     def add(self, place: float, amount: int) -> None:
+        if place == self.place:  # nearly always
+            self.buckets[-1] += amount
+            self._newest += amount
+            return
         at = len(self.buckets) - 1 - int(self.place - place)
         if at >= 0:
             self.buckets[at] += amount

@@ -10,6 +10,7 @@ from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.record import Outcome
 from gateway.pipeline.estimate import known_usage
 from gateway.pipeline.parts import Parts
+from gateway.router.attempts import raw_text
 
 _OUTCOMES: dict[Outcome, AttemptOutcome] = {"completed": "completed", "cancelled": "cancelled"}
 
@@ -41,7 +42,8 @@ def account(call: Call, parts: Parts) -> None:
 
 def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
-    record.attempts = tuple(call.attempts)
+    # A hedge that won stands last, and was not begun last.
+    record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
     record.upstream_request_id = last.upstream_request_id
@@ -64,14 +66,6 @@ def _close_last(call: Call, attempt: Attempt) -> None:
     attempt.duration_us = max(0, record.duration_us - before_us)
     if record.ttfb_us is not None:
         attempt.ttfb_us = max(0, record.ttfb_us - before_us)
-
-
-def raw_text(blocks: list[bytes]) -> str:
-    """The provider's usage objects as one JSON text: the object, or an array of several."""
-    if not blocks:
-        return ""
-    text = blocks[0] if len(blocks) == 1 else b"[" + b",".join(blocks) + b"]"
-    return text.decode("utf-8", "replace")
 
 
 def _price(call: Call, attempt: Attempt, parts: Parts) -> None:

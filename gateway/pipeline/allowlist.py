@@ -1,7 +1,7 @@
 """May this caller use this model for this? A name is resolved to its targets, and each of them is judged; what comes
 after works with those that are permitted and no others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -43,11 +43,24 @@ def allowlist(parts: Parts) -> Layer:
             record.would_deny = " ".join(decision.would_deny)
             call.permits = [discreet(one, asked) for one in verdict.permits] if policy.hide else verdict.permits
             oblige(call, verdict.permits, parts.output_field)
+            call.judge = lambda name: _judged(call, asked(name).permits, parts)
             return await service(call)
 
         return allowed
 
     return layer
+
+
+def _judged(call: Call, permits: Sequence[Permit], parts: Parts) -> Sequence[Permit]:
+    """Those of another model's targets that the call may go to instead, the call kept to what they ask for. Guards have
+    looked at it already: a target that wants others is none."""
+    looked = {guard for one in call.permits for guard in one.decision.obligations.guards}
+    found = [one for one in permits if looked.issuperset(one.decision.obligations.guards)]
+    try:
+        oblige(call, found, parts.output_field)
+    except BadRequest:
+        return ()
+    return found
 
 
 def classed(headers: Mapping[bytes, bytes], caller: Principal, tenants: Tenants) -> str:

@@ -23,7 +23,7 @@ SWITCHES: Mapping[str, str] = {
     "search_parameters": "web_search",
     "enable_search": "web_search",
 }
-_BRINGING = ("tools", "functions", *LISTED)
+_BRINGING = frozenset(("tools", "functions", *LISTED, *SWITCHES))
 # Versions of a kind: Anthropic's and OpenAI's dates, and previews.
 _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -59,11 +59,11 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
 
 
 def _brings_tools(fields: Fields) -> bool:
-    get = fields.get  # every call passes here: loops cost less than generators
-    for name in _BRINGING:
-        if get(name):
+    for name in fields.among(_BRINGING):
+        value = fields.get(name)
+        if value not in (None, False) if name in SWITCHES else value:
             return True
-    return any(get(name) not in (None, False) for name in SWITCHES)
+    return False
 
 
 def _hosted(fields: Fields, *, google: bool) -> set[str]:

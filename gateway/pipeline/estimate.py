@@ -26,6 +26,7 @@ AUDIO_MS_PER_TOKEN = 50  # twice as many as OpenAI's models make of sound
 AUDIO_TOKENS_PER_CHARACTER = 2
 SOUND_BYTES_PER_MS = 2  # 16 kbit/s
 CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
+_OUTPUT, _CHOICES = frozenset((*OUTPUT_FIELDS, *CONFIGS)), frozenset((*CHOICE_FIELDS, *CONFIGS))
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -37,7 +38,7 @@ def estimated_usage(call: Call, default_output: int) -> Usage:
     if operation in _WITHOUT_TEXT_OUTPUT:
         meters = _MEASURED.get(operation)
         return Usage(input_tokens=input_tokens(call), **(meters(call) if meters is not None else {}))
-    choices = _largest(call, CHOICE_FIELDS)
+    choices = _largest(call, _CHOICES)
     output = estimate_output(most_output(call), choices, default_output)
     return Usage(input_tokens=input_tokens(call), output_tokens=output)
 
@@ -70,34 +71,36 @@ def counted_in_tokens(usage: Usage) -> Usage:
 def most_output(call: Call) -> int:
     """The most tokens that the request asks for, or 0 if it does not say. Which of two fields counts, the upstream
     decides: the larger is taken."""
-    return _largest(call, OUTPUT_FIELDS)
+    return _largest(call, _OUTPUT)
 
 
 def most_choices(call: Call) -> int:
     """How many answers to one question the request asks for; 1 if it does not say."""
-    return max(1, _largest(call, CHOICE_FIELDS))
+    return max(1, _largest(call, _CHOICES))
 
 
-def _largest(call: Call, names: tuple[str, ...]) -> int:
+def _largest(call: Call, places: frozenset[str]) -> int:
     """The largest number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
     found, get = 0, call.fields.get
-    for name in names:
-        if (value := get(name)) is not None:
+    for name in call.fields.among(places):
+        value = get(name)
+        if name in CONFIGS:
+            inner = cast(dict[str, object], value) if isinstance(value, dict) else {}
+            found = max(found, *(_number(inner.get(name)) for name in places))
+        else:
             found = max(found, _number(value))
-    for place in CONFIGS:
-        if isinstance(config := get(place), dict):
-            inner = cast(dict[str, object], config)
-            found = max(found, *(_number(inner.get(name)) for name in names))
     return found
 
 
 def _number(value: object) -> int:
     """What an upstream may take the value for: many read `"100"` and `100.0` as well. 0 for what is no number, and for
     less, which some take for `no limit`."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) is int:  # nearly always
+        return min(MOST, max(0, value))
+    if isinstance(value, bool) or not isinstance(value, (float, str)):
         return 0
     try:
-        found = value if isinstance(value, int) else float(value[:MAX_DIGITS] if isinstance(value, str) else value)
+        found = float(value[:MAX_DIGITS] if isinstance(value, str) else value)
         return min(MOST, max(0, math.ceil(found)))
     except (ValueError, OverflowError):
         return 0

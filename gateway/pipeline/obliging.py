@@ -1,6 +1,7 @@
 """Keeping a call to what its permission asks for."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 from gateway.core.call import Call
@@ -33,6 +34,9 @@ class Overridden:
         if name in self._without:
             return None
         return self._changes[name] if name in self._changes else self._fields.get(name)
+
+    def among(self, names: frozenset[str]) -> AbstractSet[str]:
+        return (self._fields.among(names) - self._without) | (self._changes.keys() & names)
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
         return self._fields.encode({**self._changes, **changes}, {*without, *self._without})

@@ -61,7 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
-    choose: of permitted targets the one that a call will go to, or None: none can be reached from here.
+    choose: the permitted target that a call will go to first, or None: none can be reached from here.
     estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds), on
         the service tier that is asked for, if that is a dearer one; None: no price is known. ceiling_cost: the same by
         the highest prices that the target's provider has for anything.
@@ -81,7 +81,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Live[Tenants]
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
-    choose: Callable[[Sequence[Permit]], Permit | None]
+    choose: Callable[[Call], Permit | None]
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
     ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
     doubted: Callable[[str, str], None]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.catalogue.prices.tariffs import DEARER_TIERS
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.model import Permit
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 from gateway.dialects.statements import tier_word
@@ -24,24 +25,65 @@ def rate_limit(parts: Parts) -> Layer:
         async def limited(call: Call) -> Reply:
             policy = limits.value
             # The limits on the target that it will go to: another one that policy permits as well may cost less.
-            permit = parts.choose(call.permits) or call.permits[0]
+            permit = parts.choose(call) or call.permits[0]
             asked = asked_of(call) if policy.asks else NOTHING_ASKED
             at = now()
-            bounds = policy.bounds(call.caller, permit.model.name, at, asked)
-            if not bounds:
-                return await service(call)
-            usage = estimated_usage(call, policy.default_output_tokens)
-            nano: int | None = 0
-            if policy.counts_money and call.operation.billed:
-                bounds, nano = priced(bounds, permit.model.target, usage, call, at, parts)
-            need = Need(usage.total_input, usage.total_output, nano)
-            refuse_what_never_fits(bounds, need)
-            await _admit(call, bounds, need, parts, waiting)
+            held = policy.bounds(call.caller, permit.model.name, at, asked)
+            need = NOTHING
+            if held:
+                held, need = needed(held, permit.model.target, call, at, parts)
+                refuse_what_never_fits(held, need)
+                await _admit(call, held, need, parts, waiting)
+
+            async def admit(other: Permit) -> None:
+                """Should another model serve it: what limits on that one say, and what it costs more."""
+                at = now()
+                bounds = policy.bounds(call.caller, other.model.name, at, asked)
+                if not bounds:
+                    return
+                bounds, other_need = needed(bounds, other.model.target, call, at, parts)
+                keys = {bound.key for bound in held}
+                if more := [bound for bound in bounds if bound.key not in keys]:
+                    await _admit(call, more, other_need, parts, waiting)
+                money = [bound for bound in held if bound.dimension == "cost"]
+                if money and (dearer := (other_need.nano or 0) - (need.nano or 0)) > 0:
+                    await _reserve_more(call, money, dearer, parts, waiting)
+
+            call.admit = admit
             return await service(call)
 
         return limited
 
     return layer
+
+
+def needed(
+    bounds: Sequence[Bound], target: Target, call: Call, at: float, parts: Parts
+) -> tuple[Sequence[Bound], Need]:
+    """What the call may need at a target, and the bounds that count it.
+
+    Raises:
+        NotAllowed: as `priced`.
+    """
+    policy = parts.limits.value
+    usage = estimated_usage(call, policy.default_output_tokens)
+    nano: int | None = 0
+    if policy.counts_money and call.operation.billed:
+        bounds, nano = priced(bounds, target, usage, call, at, parts)
+    return bounds, Need(usage.total_input, usage.total_output, nano)
+
+
+async def _reserve_more(call: Call, money: Sequence[Bound], nano: int, parts: Parts, waiting: Waiting) -> None:
+    """Hold what a dearer target may cost more; the call's own reservation settles to the truth.
+
+    Raises:
+        RateLimited, BudgetExhausted: there is not so much left.
+    """
+    hold = await waiting.reserve(money, Need(0, 0, nano, requests=0))
+    if isinstance(hold, Refusal):
+        parts.limiting.limited(hold)
+        raise refused(hold, parts.clock.now())
+    call.on_end(lambda: parts.counters.settle(hold, NOTHING))
 
 
 async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, waiting: Waiting) -> None:
@@ -50,12 +92,12 @@ async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, 
     Raises:
         RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
     """
-    clock, counters, reports = parts.clock, parts.counters, parts.limiting
+    clock, counters, reports, policy = parts.clock, parts.counters, parts.limiting, parts.limits.value
     began = clock.monotonic()
     try:
         hold = await waiting.reserve(bounds, need)
     finally:
-        if any(bound.queue_s for bound in bounds):
+        if policy.queues and any(bound.queue_s for bound in bounds):
             call.record.queued_us += int((clock.monotonic() - began) * 1e6)
     dialect = call.operation.dialect
     if isinstance(hold, Refusal):
@@ -69,7 +111,7 @@ async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, 
 
     call.on_end(settle)
     call.reply_headers.update(quota_headers(hold.levels, dialect, clock.now()))
-    if parts.limits.value.counts_money:
+    if policy.counts_money:
         reports.counted(hold.levels)
     if hold.warned:
         reports.warned(hold.warned)

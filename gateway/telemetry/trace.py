@@ -1,10 +1,10 @@
 """W3C Trace Context (https://www.w3.org/TR/trace-context-2/) by hand: read, continue or start, decide, write."""
 
-import os
 import re
 from collections.abc import Callable
 
 from gateway.core.call import TraceContext
+from gateway.core.clock import Noise
 
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
@@ -63,9 +63,9 @@ class Tracer:
     id, so that every service which samples at the same ratio keeps the same traces.
     """
 
-    def __init__(self, ratio: float, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, ratio: float, random_bytes: Callable[[int], bytes] | None = None) -> None:
         self._bound = round(ratio * (1 << 64))
-        self._random = random_bytes
+        self._random = random_bytes or Noise()
 
     def start(self, traceparent: bytes | None, tracestate: bytes | None) -> TraceContext:
         parsed = parse_traceparent(traceparent) if traceparent else None

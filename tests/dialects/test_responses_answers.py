@@ -193,13 +193,13 @@ def test_why_it_ended(fields: dict[str, Any], expected: Finish) -> None:
     ],
 )
 def test_searches_are_counted_as_they_are_billed(response: dict[str, Any], searches: int) -> None:
-    usage = usage_of({"usage": TOLD_USAGE, **response})
+    usage, _ = usage_of({"usage": TOLD_USAGE, **response}) or (None, False)
     assert usage == msgspec.structs.replace(USAGE, web_searches=searches)
 
 
 def test_usage_goes_back_as_it_came() -> None:
     assert write_usage(USAGE) == TOLD_USAGE
-    assert usage_of({"usage": TOLD_USAGE}) == USAGE
+    assert usage_of({"usage": TOLD_USAGE}) == (USAGE, True)
     assert usage_of({}) is None
 
 

@@ -41,7 +41,7 @@ from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
-from gateway.router.router import Router, choose
+from gateway.router.router import Router
 from gateway.stores.redis import RedisOptions
 from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
@@ -231,7 +231,7 @@ class Worker:
             self.entering = asyncio.create_task(self._enter(self.counters))
         options = ProviderOptions(base_url="http://mock/v1", api_key="k", protocols=("chat",))
         provider = build_provider("mock", options, world.upstream.as_client(), clock.monotonic, 1, None)
-        router = Router({"mock": provider}, clock)
+        router = Router({"mock": provider}, clock, die=world.dice.random)
         parts = self._parts(world, router)
         self.app = endpoint(CHAT, build_pipeline(parts, router), EndpointOptions(), self.flights, clock)
         self.tasks: dict[asyncio.Task[None], None] = {}
@@ -278,7 +278,7 @@ class Worker:
             limits=Live(policies.limits),
             prices=Live(policies.prices),
             counters=self.counters,
-            choose=lambda permits: choose(permits, router.providers),
+            choose=router.choose,
             estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
             ),

@@ -1,7 +1,7 @@
 """Reading whole JSON answers: usage, the model that served, how it finished. The bytes stay as they came."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import msgspec
 
@@ -31,8 +31,8 @@ _LOOKED_AT = frozenset(
 MAX_WORD = 256
 
 
-class _Choice(msgspec.Struct):
-    finish_reason: str | None = None
+class _Choice(TypedDict, total=False):
+    finish_reason: str | None
 
 
 class _Item(msgspec.Struct):
@@ -83,10 +83,10 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
 
 
 def _note_response(answer: Json, raw: bytes, fields: Mapping[str, msgspec.Raw], served: Served) -> None:
-    used = usage_of(answer) or Usage()
+    used, agrees = usage_of(answer) or (Usage(), True)
     tools = fields.get("tool_usage") if used.web_searches or used.images else None
     raws = (raw,) if tools is None else (raw, bytes(tools))
-    note_usage(served, used, statement_of(answer, raws))
+    note_usage(served, used, statement_of(answer, raws, agrees))
 
 
 def _note_units(
@@ -120,7 +120,7 @@ def _open_lists(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> No
     """`choices` as their finish reasons, `data` as its length's worth of placeholders; oddly shaped ones not at all."""
     try:
         if "choices" in fields:
-            answer["choices"] = [{"finish_reason": one.finish_reason} for one in _decode_choices(fields["choices"])]
+            answer["choices"] = _decode_choices(fields["choices"])
         if "data" in fields:
             answer["data"] = [None] * len(_decode_list(fields["data"]))
     except msgspec.MsgspecError:
@@ -151,8 +151,8 @@ def finish_reason(answer: Json) -> str:
     """Chat: the first choice's `finish_reason`; Responses: `incomplete_details.reason`, else the status."""
     choices = answer.get("choices")
     if isinstance(choices, list):
-        for choice in cast(list[object], choices):
-            reason = cast(Json, choice).get("finish_reason") if isinstance(choice, dict) else None
+        for choice in cast("list[object]", choices):
+            reason = cast("Json", choice).get("finish_reason") if isinstance(choice, dict) else None
             if isinstance(reason, str):
                 return reason[:MAX_WORD]
         return ""

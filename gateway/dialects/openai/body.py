@@ -8,6 +8,7 @@ one that a call is judged by, are refused, for some upstreams take them for one:
 
 import re
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -65,6 +66,9 @@ class JsonFields:
             return _decode(raw)
         except (msgspec.DecodeError, RecursionError):
             raise BadRequest(f"`{name}` is not valid JSON", param=name) from None
+
+    def among(self, names: frozenset[str]) -> AbstractSet[str]:
+        return self._raw.keys() & names
 
     def size(self, name: str) -> int:
         """The bytes the field takes in the body; 0 if absent."""

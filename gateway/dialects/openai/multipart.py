@@ -6,6 +6,7 @@ see different models. Such a body is refused.
 
 import re
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from gateway.core.faults import BadRequest
@@ -51,6 +52,9 @@ class MultipartFields:
             return value.decode()
         except UnicodeDecodeError:
             raise BadRequest(f"`{name}` is not valid UTF-8", param=name) from None
+
+    def among(self, names: frozenset[str]) -> AbstractSet[str]:
+        return self._spans.keys() & names
 
     def inline_data(self) -> tuple[int, int]:
         return len(self._body), 1

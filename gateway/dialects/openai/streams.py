@@ -29,6 +29,8 @@ _RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "res
 _MEDIA_ENDINGS = frozenset(
     {"image_generation.completed", "image_edit.completed", "transcript.text.done", "speech.audio.done"}
 )
+# What a choice may say in words.
+_TEXTS = frozenset({"content", "text", "reasoning_content", "reasoning", "refusal"})
 
 
 class StreamReader:
@@ -123,26 +125,26 @@ class StreamReader:
         if tier is not None and tier != self._tier:
             self._tier = tier
             note_terms(self._served, tier_terms(tier))
-        usage = said.get("usage") or part(said, "x_groq").get("usage")
+        usage = said.get("usage") or ("x_groq" in said and part(said, "x_groq").get("usage"))
         if isinstance(usage, dict):
             self._note_usage(cast(Json, usage))
         if isinstance(choices, list) and choices:
-            for choice in cast(list[object], choices):
+            # Of types in quotes nothing is made: each event comes by here.
+            for choice in cast("list[object]", choices):
                 if isinstance(choice, dict):
-                    self._choice(cast(Json, choice))
+                    self._choice(cast("Json", choice))
             return event
         return None if usage and self._strip_usage else event
 
     def _choice(self, choice: Json) -> None:
         delta = choice.get("delta")
-        text = cast(Json, delta) if isinstance(delta, dict) else choice
         produced = 0
-        for name in ("content", "text", "reasoning_content", "reasoning", "refusal"):
-            value = text.get(name)
-            if isinstance(value, str):
-                produced += len(value)
-        if text.get("tool_calls"):
-            produced += len(str(text["tool_calls"])) // 2
+        for name, value in (cast("Json", delta) if isinstance(delta, dict) else choice).items():
+            if name in _TEXTS:
+                if isinstance(value, str):
+                    produced += len(value)
+            elif name == "tool_calls" and value:
+                produced += len(str(value)) // 2
         if produced:
             self._note_output(produced)
         reason = choice.get("finish_reason")
@@ -157,10 +159,11 @@ class StreamReader:
         if kind in _RESPONSE_ENDINGS:
             response = part(said, "response")
             self._served.finish_reason = finish_reason(response)
-            if (used := usage_of(response, self._items)) is not None:
+            if (found := usage_of(response, self._items)) is not None:
+                used, agrees = found
                 places = (("response", "usage"), ("response", "tool_usage"))
                 raw = raw_within(self._data, *places[: 2 if used.web_searches or used.images else 1])
-                note_usage(self._served, used, statement_of(response, raw, self._items))
+                note_usage(self._served, used, statement_of(response, raw, agrees, self._items))
             note_model(response, self._served)
             self._served.complete = self.ended = True
             self.failed = kind == "response.failed"
@@ -199,7 +202,7 @@ class StreamReader:
         served = self._served
         if served.first_output_at is None:
             served.first_output_at = self._now()
-        served.estimated_output_tokens += max(1, characters // 4)
+        served.estimated_output_tokens += characters // 4 or 1
 
     def _renamed(self, event: bytes | None, said: Json) -> bytes | None:
         model = said.get("model") or part(said, "response").get("model")

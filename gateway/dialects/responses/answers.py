@@ -40,7 +40,7 @@ def read_response(said: Json, raw: bytes = b"") -> Answer:
         raise failure_of(part(said, "error"))
     items = rows(said, "output")
     parts = tuple(found for item in items for found in read_item(item))
-    usage = usage_of(said)
+    usage, agrees = usage_of(said) or (None, True)
     return Answer(
         id=words(said, "id"),
         model=words(said, "model"),
@@ -48,7 +48,7 @@ def read_response(said: Json, raw: bytes = b"") -> Answer:
         choices=(Choice(parts=parts, finish=finish_of(said, parts), logprobs=logprobs_of(items)),),
         usage=usage,
         service_tier=words(said, "service_tier"),
-        statement=Statement() if usage is None else statement_of(said, [raw]),
+        statement=Statement() if usage is None else statement_of(said, [raw], agrees),
     )
 
 

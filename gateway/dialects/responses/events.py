@@ -245,9 +245,10 @@ class Decoder:
         events.append(Failed(failure_of(part(part(said, "response"), "error") or part(said, "error") or said)))
 
     def _used(self, response: Json, events: list[Event]) -> None:
-        if (usage := usage_of(response, self._billed)) is not None:
+        if (found := usage_of(response, self._billed)) is not None:
+            usage, agrees = found
             raw = raw_within(self._reader.data, ("response", "usage"))
-            statement = statement_of(response, raw, self._billed)
+            statement = statement_of(response, raw, agrees, self._billed)
             events.append(Used(usage, words(response, "service_tier"), statement))
 
 

@@ -14,7 +14,7 @@ from gateway.core.attempt import Terms
 from gateway.core.conversation import Json
 from gateway.core.generation import Statement
 from gateway.core.usage import Usage
-from gateway.dialects.openai.usage import read_block, read_usage
+from gateway.dialects.openai.usage import read_block
 from gateway.dialects.reading import part, rows, whole
 from gateway.dialects.statements import kept, term, tier_terms
 
@@ -22,8 +22,9 @@ from gateway.dialects.statements import kept, term, tier_terms
 BILLED_ITEMS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"})
 
 
-def usage_of(response: Json, items: Sequence[Json] = ()) -> Usage | None:
-    """A response's usage, with the hosted tools that are billed by the piece; None if it tells none.
+def usage_of(response: Json, items: Sequence[Json] = ()) -> tuple[Usage, bool] | None:
+    """A response's usage, with the hosted tools that are billed by the piece, and whether it adds up; None if it tells
+    none.
 
     Args:
         items: its output items, where the response does not hold them itself.
@@ -31,7 +32,7 @@ def usage_of(response: Json, items: Sequence[Json] = ()) -> Usage | None:
     block = part(response, "usage")
     if not block:
         return None
-    usage = read_usage(block)
+    usage, agrees = read_block(block)
     billed = [item for item in rows(response, "output") or items if item.get("type") in BILLED_ITEMS]
     if "server_side_tool_usage_details" in block:
         searches, files, sessions = usage.web_searches, usage.file_searches, usage.code_sessions
@@ -44,18 +45,20 @@ def usage_of(response: Json, items: Sequence[Json] = ()) -> Usage | None:
         searches = whole(counted["num_requests"])
     images = sum(1 for _ in _of(billed, "image_generation_call"))
     if not (searches or files or sessions or images):
-        return usage
-    return msgspec.structs.replace(
+        return usage, agrees
+    usage = msgspec.structs.replace(
         usage, web_searches=searches, file_searches=files, code_sessions=sessions, images=images
     )
+    return usage, agrees
 
 
-def statement_of(response: Json, raw: Iterable[bytes], items: Sequence[Json] = ()) -> Statement:
-    """What a response says of its usage besides the counts. Size and quality are the last image's."""
+def statement_of(response: Json, raw: Iterable[bytes], agrees: bool, items: Sequence[Json] = ()) -> Statement:
+    """What a response says of its usage besides the counts, which add up or not. Size and quality are the last
+    image's."""
     terms = tier_terms(response.get("service_tier"))
     for item in _of(rows(response, "output") or items, "image_generation_call"):
         terms = Terms(tier=terms.tier, image_size=term(item, "size"), image_quality=term(item, "quality"))
-    return Statement(kept(*raw), terms, read_block(part(response, "usage"))[1])
+    return Statement(kept(*raw), terms, agrees)
 
 
 def _of(items: Iterable[Json], kind: str) -> Iterable[Json]:

@@ -1,0 +1,129 @@
+"""When a target is left alone: a state machine as a table, stepped by what happens to its calls.
+
+state      event                                       next       besides
+closed     failed, `consecutive` or `failure_rate`     open       for `open_s`
+closed     anything else                               closed
+open       its time is over (`open_s`)                 half_open  one trial at a time
+half_open  succeeded, `trials` in a row                closed     all is forgotten
+half_open  succeeded, fewer                            half_open  the next trial
+half_open  failed                                      open       twice as long, at most `max_open_s`
+
+A trial that never ends (its client hung up) gives its place back without a word about the target.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gateway.router.document import Ejection
+
+State = Literal["closed", "open", "half_open"]
+Event = Literal["tripped", "rested", "recovered", "failed"]
+TABLE: Mapping[tuple[State, Event], State] = {
+    ("closed", "tripped"): "open",
+    ("open", "rested"): "half_open",
+    ("half_open", "recovered"): "closed",
+    ("half_open", "failed"): "open",
+}
+WINDOW_S = 10.0
+SLICES = 5
+
+
+class Breaker:
+    """Of one target in one worker.
+
+    Attributes:
+        trials: under way while half open. opened: how often it has opened.
+        until: when it may be tried again.
+    """
+
+    __slots__ = (
+        "_failed",
+        "_good",
+        "_options",
+        "_row",
+        "_slice",
+        "_succeeded",
+        "_wait_s",
+        "opened",
+        "state",
+        "trials",
+        "until",
+    )
+
+    def __init__(self, options: Ejection) -> None:
+        self._options = options
+        self.state: State = "closed"
+        self.until = 0.0
+        self.trials = self.opened = 0
+        self._wait_s = options.open_s
+        self._good = self._row = 0
+        self._slice = 0
+        self._failed = [0] * SLICES
+        self._succeeded = [0] * SLICES
+
+    def allows(self, now: float) -> bool:
+        """Whether a call may go there: always while closed, one at a time while it is being tried."""
+        if self.state == "closed":
+            return True
+        if self.state == "open" and now >= self.until:
+            self._step("rested")
+            self._good = self.trials = 0
+        return self.state == "half_open" and self.trials == 0
+
+    def succeeded(self, now: float) -> None:
+        self._row = 0
+        if self.state == "closed":
+            self._turn(now)
+            self._succeeded[self._slice % SLICES] += 1
+        elif self.state == "half_open":
+            self._good += 1
+            if self._good >= self._options.trials:
+                self._step("recovered")
+                self._wait_s = self._options.open_s
+                self._failed, self._succeeded = [0] * SLICES, [0] * SLICES
+
+    def failed(self, now: float, spread: float) -> None:
+        """`spread`: 0 to 1, so that many workers do not try at the same moment."""
+        if not self._options.enabled:
+            return
+        self._row += 1
+        if self.state == "half_open":
+            self._wait_s = min(self._options.max_open_s, self._wait_s * 2)
+            self._open("failed", now, spread)
+        elif self.state == "closed":
+            self._turn(now)
+            self._failed[self._slice % SLICES] += 1
+            if self._row >= self._options.consecutive or self._is_bad():
+                self._open("tripped", now, spread)
+
+    def heard_open(self, until: float) -> None:
+        """Another gateway has found it broken: it is left alone here as well, and tried when that time is over."""
+        if self.state == "closed":
+            self._step("tripped")
+            self.until = until
+
+    def failure_rate(self, now: float) -> tuple[float, int]:
+        """Of the last seconds, and of how many calls."""
+        self._turn(now)
+        failed, calls = sum(self._failed), sum(self._failed) + sum(self._succeeded)
+        return (failed / calls if calls else 0.0), calls
+
+    def _is_bad(self) -> bool:
+        failed, calls = sum(self._failed), sum(self._failed) + sum(self._succeeded)
+        return calls >= self._options.min_calls and failed >= self._options.failure_rate * calls
+
+    def _open(self, event: Event, now: float, spread: float) -> None:
+        self._step(event)
+        self.opened += 1
+        self.until = now + self._wait_s * (0.8 + 0.4 * spread)
+        self._row = 0
+
+    def _step(self, event: Event) -> None:
+        self.state = TABLE[self.state, event]
+
+    def _turn(self, now: float) -> None:
+        """Empty the slices of time that have passed."""
+        current = int(now * SLICES / WINDOW_S)
+        for passed in range(max(self._slice + 1, current - SLICES + 1), current + 1):
+            self._failed[passed % SLICES] = self._succeeded[passed % SLICES] = 0
+        self._slice = current

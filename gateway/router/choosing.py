@@ -1,0 +1,96 @@
+"""A call's plan: a snapshot of its targets taken, and the choice made on it (`plans.py`)."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.access.conditions import ConditionError, request_values, subject_values
+from gateway.core.call import Call
+from gateway.core.clock import Clock
+from gateway.core.model import Attributes, Permit
+from gateway.router.document import RouteTarget
+from gateway.router.loading import RouteRule
+from gateway.router.plans import Candidate, Die, Wish, ranked
+from gateway.router.standing import Standings
+from gateway.router.stickiness import sticky_word
+
+_PLAIN = RouteTarget(target="")
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """What choices ask of others. `cost_of`: what a call may cost at a target, in nano-units; None if not known.
+    `values_of`: what conditions look at of a call besides its caller, by the variables' names."""
+
+    cost_of: Callable[[Call, Permit], int | None]
+    values_of: Callable[[Call], Mapping[str, Any]]
+
+
+NOTHING_KNOWN = Asking(lambda call, permit: None, lambda call: {})  # noqa: ARG005
+
+
+class Chooser:
+    def __init__(self, standings: Standings, clock: Clock, die: Die, asking: Asking) -> None:
+        self._standings = standings
+        self._clock = clock
+        self._die = die
+        self._asking = asking
+
+    def plan(self, call: Call, rule: RouteRule, configured: Container[str]) -> Sequence[Permit]:
+        """The permits whose providers are configured, in the order in which they are to be tried."""
+        permits = [permit for permit in call.permits if permit.model.target.provider in configured]
+        if rule.conditions:
+            permits = self._fitting(call, rule, permits)
+        if len(permits) < 2:
+            return permits
+        route, now = rule.route, self._clock.monotonic()
+        wish = Wish(
+            route.strategy,
+            None if route.max_latency_ms is None else route.max_latency_ms / 1000,
+            route.min_quality,
+            "" if route.sticky is None else sticky_word(call, route.sticky),
+            1.25 if route.sticky is None else route.sticky.max_load,
+        )
+        priced = route.strategy == "cheapest"
+        candidates = [self._candidate(call, permit, rule, now, priced=priced) for permit in permits]
+        return [permits[place] for place in ranked(candidates, wish, self._die)]
+
+    def _candidate(self, call: Call, permit: Permit, rule: RouteRule, now: float, *, priced: bool) -> Candidate:
+        place = permit.model.place
+        entry, standing = rule.entries.get(place, _PLAIN), self._standings.of(place)
+        return Candidate(
+            place,
+            entry.weight,
+            entry.priority,
+            not standing.draining and standing.resting_until <= now and standing.breaker.allows(now),
+            standing.in_flight,
+            standing.expected_s(now),
+            self._asking.cost_of(call, permit) if priced else None,
+            entry.quality,
+        )
+
+    def _fitting(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> list[Permit]:
+        """Those whose conditions the call meets. One that cannot be evaluated is not met."""
+        values = {**subject_values(call.caller), **self._asking.values_of(call)}
+        found: list[Permit] = []
+        for permit in permits:
+            condition = rule.conditions.get(permit.model.place)
+            try:
+                if condition is None or condition.holds(values):
+                    found.append(permit)
+            except ConditionError:
+                continue
+        return found
+
+
+def route_values(
+    call: Call, attributes: Attributes, data_level: int, input_tokens: int, budget_used: int
+) -> dict[str, Any]:
+    """What routes' conditions see of a call."""
+    return {
+        **request_values(call.operation.name, attributes, data_level),
+        "request.input_tokens": input_tokens,
+        "request.images": call.fields.inline_data()[1] > 0,
+        "request.prompt": call.record.prompt_id,
+        "budget.used_percent": budget_used,
+    }

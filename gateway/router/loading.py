@@ -1,0 +1,155 @@
+"""Reading policies/routes.yaml, and everything that is checked besides its shape."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway.access.conditions import VARIABLES, Compiler, Condition, ConditionError
+from gateway.core.days import begins
+from gateway.core.target import Target, parse_target
+from gateway.core.wiring import NO_WIRING, Wiring
+from gateway.router.document import Retries, Route, RoutesFile, RouteTarget
+from gateway.stores.documents import Document, Text, load_document
+from gateway.stores.files import digest
+from gateway.stores.wording import nearest
+from gateway.stores.yamltree import Path_
+
+# What a target's condition may look at; the model is the target's own, and no question.
+ROUTE_VARIABLES: Mapping[str, str] = {
+    **{name: kind for name, kind in VARIABLES.items() if not name.startswith("model.")},
+    "request.input_tokens": "int",
+    "request.images": "bool",
+    "request.prompt": "string",
+    "budget.used_percent": "int",
+}
+
+
+class RouteRule(msgspec.Struct, frozen=True):
+    """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have."""
+
+    name: str
+    route: Route
+    retries: Retries
+    timeout_s: float | None
+    entries: Mapping[str, RouteTarget] = {}
+    conditions: Mapping[str, Condition] = {}
+
+
+class Routes(msgspec.Struct, frozen=True):
+    """All routes. `usual`: of a name without one. `targets`: of the names that say their own."""
+
+    file: RoutesFile = RoutesFile()
+    usual: RouteRule = RouteRule("", Route(), Retries(), None)
+    rules: Mapping[str, RouteRule] = {}
+    targets: Mapping[str, tuple[Target, ...]] = {}
+    version: str = ""
+
+    def of(self, name: str) -> RouteRule:
+        return self.rules.get(name, self.usual)
+
+
+NO_ROUTES = Routes()
+
+
+def read_routes(source: Path | Text, wiring: Wiring = NO_WIRING) -> Routes:
+    """The routes in the file.
+
+    Raises:
+        DocumentError: as every document, and for a target that is none or stands twice, an unknown provider, a
+            condition that does not compile, steps out of order, or a name that config.yaml routes as well.
+    """
+    document = load_document(source, RoutesFile)
+    file = document.value
+    compiler = Compiler(ROUTE_VARIABLES)
+    rules: dict[str, RouteRule] = {}
+    for name, route in file.routes.items():
+        where: Path_ = ("routes", name)
+        if name in wiring.routes and route.targets:
+            raise document.error(where, f"config.yaml routes `{name}` as well, under `models`; say it in one place")
+        rules[name] = _rule(document, where, name, route, compiler, wiring)
+    targets = {
+        name: tuple(parse_target(one.target) for one in rule.entries.values())
+        for name, rule in rules.items()
+        if rule.entries
+    }
+    usual = RouteRule("", Route(), file.retries, file.timeout_s)
+    return Routes(file, usual, rules, targets, digest(document.data))
+
+
+def check_names(document_of: Text, routes: Routes, names: Collection[str]) -> None:
+    """Whether what routes lead to is there.
+
+    Raises:
+        DocumentError: a route of a name without targets that nothing else declares, or a fallback or mirror to none.
+    """
+    document = load_document(document_of, RoutesFile)
+    for name, rule in routes.rules.items():
+        where = ("routes", name)
+        if name not in names:
+            raise document.error(
+                where, f"`{name}` has no targets here, and no card or route{nearest(name, sorted(names))}"
+            )
+        for trouble, others in rule.route.fallbacks.items():
+            for index, other in enumerate(others):
+                if other not in names:
+                    reason = f"no model `{other}` is known here{nearest(other, sorted(names))}"
+                    raise document.error((*where, "fallbacks", trouble, index), reason)
+        for index, mirror in enumerate(rule.route.mirrors):
+            if mirror.model not in names:
+                reason = f"no model `{mirror.model}` is known here{nearest(mirror.model, sorted(names))}"
+                raise document.error((*where, "mirrors", index, "model"), reason)
+
+
+def _rule(
+    document: Document[RoutesFile], where: Path_, name: str, route: Route, compiler: Compiler, wiring: Wiring
+) -> RouteRule:
+    entries: dict[str, RouteTarget] = {}
+    conditions: dict[str, Condition] = {}
+    for index, entry in enumerate(route.targets):
+        path = (*where, "targets", index, "target")
+        _check_target(document, path, entry.target, wiring)
+        if entry.target in entries:
+            raise document.error(path, f"`{entry.target}` stands twice")
+        entries[entry.target] = entry
+        if entry.when:
+            try:
+                conditions[entry.target] = compiler.compile(entry.when)
+            except ConditionError as error:
+                raise document.error((*where, "targets", index, "when"), str(error)) from None
+    if route.canary is not None:
+        _check_canary(document, (*where, "canary"), route, wiring)
+        entries.setdefault(route.canary.target, RouteTarget(target=route.canary.target, weight=0))
+        if not route.targets:
+            raise document.error((*where, "canary"), "a route with a canary names its `targets`")
+    if route.strategy == "ordered" and any(one.weight not in (0, 1) for one in route.targets):
+        raise document.error((*where, "strategy"), "weights count for nothing with `ordered`; say `strategy: weighted`")
+    for key in ("max_latency_ms", "min_quality"):
+        if getattr(route, key) is not None and route.strategy != "cheapest":
+            raise document.error((*where, key), f"`{key}` is for `strategy: cheapest`")
+    retries = document.value.retries if route.retries is None else route.retries
+    timeout_s = document.value.timeout_s if route.timeout_s is None else route.timeout_s
+    return RouteRule(name, route, retries, timeout_s, entries, conditions)
+
+
+def _check_target(document: Document[RoutesFile], path: Path_, text: str, wiring: Wiring) -> None:
+    try:
+        provider = parse_target(text).provider
+    except ValueError as error:
+        raise document.error(path, str(error)) from None
+    if wiring.providers and provider not in wiring.providers:
+        raise document.error(path, f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers))}")
+
+
+def _check_canary(document: Document[RoutesFile], where: Path_, route: Route, wiring: Wiring) -> None:
+    canary = route.canary
+    assert canary is not None, "asked for"
+    _check_target(document, (*where, "target"), canary.target, wiring)
+    try:
+        begins(canary.since)
+    except ValueError as error:
+        raise document.error((*where, "since"), str(error)) from None
+    if not canary.steps or list(canary.steps) != sorted(canary.steps):
+        raise document.error(
+            (*where, "steps"), "the steps of a canary are parts of the traffic, each more than the last"
+        )

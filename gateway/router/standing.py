@@ -1,0 +1,129 @@
+"""What a worker knows of a target from the calls that went there: how many are under way, how quick it is, whether it
+works. Plain figures, changed on the event loop only."""
+
+import math
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.router.breaker import Breaker
+from gateway.router.document import Ejection
+
+DECAY_S = 10.0
+# A 429 without `retry-after` rests a target so long at first, doubled while it goes on.
+REST_S, MAX_REST_S = 0.5, 60.0
+MAX_KEPT = 10_000
+
+
+class Standing:
+    """Of one target.
+
+    Attributes:
+        resting_until: it said that it has too much to do. draining: taken out by an operator; it finishes what it has.
+        latency_s: peak-sensitive moving average of the time to the first token (of a whole answer, to its end): it
+            goes up at once and down slowly; 0 if nothing is known. Of Finagle's "peak EWMA".
+    """
+
+    __slots__ = ("_at", "_begun", "_next", "_rest_s", "breaker", "draining", "latency_s", "resting_until")
+
+    def __init__(self, options: Ejection) -> None:
+        self.breaker = Breaker(options)
+        self.resting_until = 0.0
+        self.draining = False
+        self.latency_s = 0.0
+        self._at = 0.0
+        self._rest_s = REST_S
+        self._begun: dict[int, float] = {}  # in the order of their beginnings
+        self._next = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._begun)
+
+    def begun(self, now: float) -> int:
+        """A call is sent there; the number by which it ends."""
+        self._next += 1
+        self._begun[self._next] = now
+        if self.breaker.state == "half_open":
+            self.breaker.trials += 1
+        return self._next
+
+    def ended(self, number: int) -> None:
+        """It is over, whatever became of it. A second time changes nothing."""
+        if self._begun.pop(number, None) is not None and self.breaker.trials:
+            self.breaker.trials -= 1
+
+    def answered(self, number: int, now: float) -> None:
+        """It has begun to answer."""
+        self._rest_s = REST_S
+        began = self._begun.get(number)
+        if began is not None:
+            self._observe(now - began, now)
+        self.breaker.succeeded(now)
+
+    def refused(self, now: float, after_s: float | None) -> None:
+        """It has too much to do: it rests for as long as it says, or longer each time."""
+        if after_s is None:
+            after_s, self._rest_s = self._rest_s, min(MAX_REST_S, self._rest_s * 2)
+        self.resting_until = max(self.resting_until, now + min(after_s, MAX_REST_S))
+
+    def failed(self, now: float, spread: float) -> None:
+        self.breaker.failed(now, spread)
+
+    def expected_s(self, now: float) -> float:
+        """How long a call would wait for its first token: the average, or how long the oldest under way has waited
+        already, times those that are there."""
+        average = self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
+        if self._begun:
+            average = max(average, now - next(iter(self._begun.values())))
+        return average * (len(self._begun) + 1)
+
+    def _observe(self, seconds: float, now: float) -> None:
+        kept = math.exp((self._at - now) / DECAY_S)
+        if seconds >= self.latency_s:
+            self.latency_s = seconds
+        else:
+            self.latency_s = self.latency_s * kept + seconds * (1 - kept)
+        self._at = now
+
+
+class Standings:
+    """All targets' standings, by `provider/model`. `options`: of the routes in force."""
+
+    def __init__(self, options: Callable[[], Ejection]) -> None:
+        self._options = options
+        self._of: dict[str, Standing] = {}
+
+    def of(self, place: str) -> Standing:
+        found = self._of.get(place)
+        if found is None:
+            if len(self._of) >= MAX_KEPT:
+                self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
+            found = self._of[place] = Standing(self._options())
+        return found
+
+    def view(self, now: float) -> dict[str, "Shown"]:
+        """What is known of each target, for operators."""
+        return {place: _shown(one, now) for place, one in sorted(self._of.items())}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A standing as operators see it."""
+
+    state: str
+    in_flight: int
+    latency_ms: int
+    failure_rate: float
+    resting_s: float
+    draining: bool
+
+
+def _shown(one: Standing, now: float) -> Shown:
+    return Shown(
+        state=one.breaker.state,
+        in_flight=one.in_flight,
+        latency_ms=round(one.latency_s * 1000),
+        failure_rate=round(one.breaker.failure_rate(now)[0], 3),
+        resting_s=round(max(0.0, one.resting_until - now), 1),
+        draining=one.draining,
+    )

@@ -1,0 +1,39 @@
+"""A worker's router, out of the policies that it follows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.core.call import Call, Service
+from gateway.core.clock import Clock
+from gateway.core.model import Attributes, Permit
+from gateway.limits.estimate import input_tokens
+from gateway.pipeline.attributes import attributes_of
+from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.rate_limit import dearer_tier
+from gateway.policyfeed import PolicyFeed
+from gateway.router.choosing import Asking, route_values
+from gateway.router.router import Router
+
+
+def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock) -> Router:
+    def cost_of(call: Call, permit: Permit) -> int | None:
+        usage = estimated_usage(call, policies.limits.value.default_output_tokens)
+        target, caller = permit.model.target, call.caller
+        return policies.prices.value.estimate(
+            target.provider,
+            target.model,
+            usage,
+            clock.now(),
+            tenant=caller.tenant,
+            team=caller.team,
+            tier=dearer_tier(call),
+        )
+
+    def values_of(call: Call) -> Mapping[str, Any]:
+        attributes: Attributes = attributes_of(call, call.record.data_class)
+        classes = list(policies.tenants.value.data_classes)
+        word = call.record.data_class
+        level = classes.index(word) if word in classes else len(classes)
+        return route_values(call, attributes, level, input_tokens(call), 0)
+
+    return Router(providers, clock, policies.routes, Asking(cost_of, values_of))

@@ -1,0 +1,88 @@
+"""When a target is left alone, and how it comes back."""
+
+import pytest
+
+from gateway.router.breaker import TABLE, Breaker
+from gateway.router.document import Ejection
+
+OPTIONS = Ejection(consecutive=3, failure_rate=0.5, min_calls=10, open_s=1.0, max_open_s=4.0, trials=2)
+
+
+def opened(now: float = 100.0) -> Breaker:
+    breaker = Breaker(OPTIONS)
+    for _ in range(3):
+        breaker.failed(now, 0.5)
+    return breaker
+
+
+def test_failures_in_a_row_open_it_and_an_answer_between_them_does_not() -> None:
+    breaker = Breaker(OPTIONS)
+    breaker.failed(100.0, 0.5)
+    breaker.failed(100.0, 0.5)
+    breaker.succeeded(100.0)
+    breaker.failed(100.0, 0.5)
+    assert breaker.allows(100.0)
+    assert not opened().allows(100.5)
+
+
+def test_half_of_its_calls_failing_opens_it_once_there_were_enough() -> None:
+    breaker = Breaker(OPTIONS)
+    for _ in range(4):
+        breaker.succeeded(100.0)
+        breaker.failed(100.0, 0.5)
+    assert breaker.allows(100.0)
+    breaker.succeeded(100.0)
+    breaker.failed(100.0, 0.5)
+    assert breaker.state == "open"
+
+
+def test_failures_of_long_ago_are_forgotten() -> None:
+    breaker = Breaker(OPTIONS)
+    for second in range(100, 400, 15):
+        breaker.succeeded(float(second))
+        breaker.failed(float(second), 0.5)
+    assert breaker.state == "closed"
+    assert breaker.failure_rate(500.0) == (0.0, 0)
+
+
+def test_it_is_tried_one_call_at_a_time_and_closes_after_enough_good_ones() -> None:
+    breaker = opened()
+    assert breaker.allows(101.0)
+    breaker.trials += 1
+    assert not breaker.allows(101.0)
+    breaker.trials -= 1
+    breaker.succeeded(101.1)
+    assert breaker.state == "half_open"
+    breaker.succeeded(101.2)
+    assert breaker.state == "closed"
+
+
+def test_each_failed_trial_doubles_the_wait_up_to_its_bound() -> None:
+    breaker, now, waits = opened(), 100.0, list[float]()
+    for _ in range(4):
+        now = breaker.until
+        assert breaker.allows(now)
+        breaker.failed(now, 0.5)
+        waits.append(round(breaker.until - now, 3))
+    assert waits == [2.0, 4.0, 4.0, 4.0]
+
+
+def test_workers_do_not_all_try_at_the_same_moment() -> None:
+    first, second = Breaker(OPTIONS), Breaker(OPTIONS)
+    for _ in range(3):
+        first.failed(100.0, 0.0)
+        second.failed(100.0, 1.0)
+    assert (first.until, second.until) == (pytest.approx(100.8), pytest.approx(101.2))
+
+
+def test_every_state_can_be_left_and_the_page_says_how() -> None:
+    from gateway.router import breaker as module
+
+    assert {state for state, _ in TABLE} == {"closed", "open", "half_open"} == set(TABLE.values())
+    lines = [line.split() for line in (module.__doc__ or "").splitlines()]
+    told = {
+        (words[0], next(word for word in words[1:] if word in set(TABLE.values())))
+        for words in lines
+        if words and words[0] in set(TABLE.values())
+    }
+    assert told >= {(state, after) for (state, _), after in TABLE.items()}
