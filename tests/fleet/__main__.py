@@ -15,7 +15,7 @@ import uvloop
 from tests.fleet.bars import bars
 from tests.fleet.features import FEATURES
 from tests.fleet.report import COLUMNS, LEGEND, told
-from tests.fleet.running import HAS_ROUTES, Effort, Outcome, Run
+from tests.fleet.running import Effort, Outcome, Run
 from tests.fleet.scenarios import SCENARIOS
 
 ATTEMPTS = 3
@@ -52,8 +52,6 @@ async def run(options: argparse.Namespace) -> bool:
         scenario = SCENARIOS[name]
         print(f"\n{name}: {scenario.says}\n{COLUMNS}", flush=True)
         for features in options.features or scenario.only or FEATURES:
-            if not HAS_ROUTES and features != "straight":
-                continue
             outcome = await measured(name, features, effort)
             outcomes.append(outcome)
             found = bars(outcome, scenario)

@@ -34,4 +34,6 @@ def bars(outcome: Outcome, scenario: Scenario) -> list[Bar]:
     if asked.back_s is not None:
         back_s = math.inf if outcome.back_s is None else outcome.back_s
         found.append(Bar(f"back within {asked.back_s:g} s", f"{back_s:g} s", back_s <= asked.back_s))
+    if asked.spare is not None:
+        found.append(Bar(f"at the spare model ≥ {asked.spare:g}", f"{outcome.spare:.3f}", outcome.spare >= asked.spare))
     return found

@@ -42,6 +42,8 @@ def wrong(seen: Window) -> str:
 def told(outcome: Outcome, found: Sequence[Bar], *, series: bool) -> str:
     """Everything about one run. `series`: also success and median latency in ms, second by second."""
     lines = [line(outcome)]
+    if len(outcome.roles) > 1:
+        lines.append("  attempts: " + ", ".join(f"{count} {role}" for role, count in outcome.roles.items()))
     for group, seen in (("wrong", outcome.broken), ("control's wrong", outcome.control)):
         lines += [f"  {group}: {wrong(seen)}"] if seen.wrong else []
     lines += [f"  {'kept  ' if bar.kept else 'MISSED'}  {bar.says}: {bar.measured}" for bar in found]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tests.conftest import ROOT, Gateway, gateways
+from tests.conftest import Gateway, gateways
 from tests.fleet import answers
 from tests.fleet.control import Fleet
 from tests.fleet.counts import Report
@@ -23,7 +23,6 @@ from tests.speed.proc import cpu_s
 IN_NANO, OUT_NANO = 1_000, 2_000
 UNIT_NANO = answers.INPUT_TOKENS * IN_NANO + answers.OUTPUT_TOKENS * OUT_NANO
 SETTLED_WITHIN_S = 20.0
-HAS_ROUTES = (ROOT / "gateway" / "router" / "loading.py").exists()
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -35,10 +34,10 @@ class Effort(msgspec.Struct, frozen=True):
 
 
 class Booked(NamedTuple):
-    """`nano`: what calls cost, in nano-units. `attempts`: since it broke, without mirrors."""
+    """`nano`: what calls cost, in nano-units. `roles`: attempts since it broke, by their roles."""
 
     nano: int
-    attempts: int
+    roles: dict[str, int]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +46,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         broken, control: calls sent while it was broken. settled: of its second half.
         load: requests at the subject's upstreams for each of its calls, from when it broke to the end. attempts: by
-            the ledger, so with those that met no upstream because it refused connections.
+            the ledger, so with those that met no upstream because it refused connections. roles: those, and copies.
+        spare: requests at the spare model's upstream for each of the subject's calls of the whole run.
         most_asked: the most often that one call reached upstreams.
         back_s: from recovery to full speed; None where nothing recovers, infinite where it did not come to that.
         cost, bill: what a right answer cost, by the ledger and by what upstreams did, in answers' prices.
@@ -65,6 +65,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     settled_p99_ratio: float
     load: float
     attempts: float
+    roles: dict[str, int]
+    spare: float
     most_asked: int
     back_s: float | None
     cost: float
@@ -112,16 +114,13 @@ class Run:
         routes = {**self.subject, **self.control}
         pacing = {"learn": FEATURES[self.features].learn}
         kind = {"kind": "openai-compatible", "api_key": "sk-up", "protocols": ["chat"], "pacing": pacing}
-        policies: dict[str, str] = {}
-        if HAS_ROUTES:
-            mirrored = tuple(self.subject) if self.scenario.mirrored else ()
-            file = routes_file(FEATURES[self.features], routes, mirrored, fall_back=self.scenario.fall_back)
-            policies["routes"] = json.dumps(file)
+        mirrored = tuple(self.subject) if self.scenario.mirrored else ()
+        file = routes_file(FEATURES[self.features], routes, mirrored, fall_back=self.scenario.fall_back)
         models = {name: {"targets": targets} for name, targets in {**routes, "spare": [f"{SPARE}/{MODEL}"]}.items()}
         gateway = make(
             providers={name: {**kind, "base_url": fleet.base_url(name)} for name in names},
             models=models,
-            policies={"prices": PRICES, **policies},
+            policies={"prices": PRICES, "routes": json.dumps(file)},
         )
         return gateway.start()
 
@@ -145,13 +144,13 @@ class Run:
         gateway.records(calls, SETTLED_WITHIN_S, self._since_ns)
         names = ",".join(f"'{name}'" for name in self.subject)
         rows = gateway.ask_ledger(
-            "SELECT coalesce(sum(a.cost_nano), 0) AS nano, "
-            "coalesce(sum(a.role <> 'mirror' AND c.started_ns >= ?), 0) AS attempts "
-            f"FROM attempts a JOIN calls c ON c.id = a.call WHERE c.model IN ({names}) AND c.started_ns >= ?",
+            "SELECT a.role, coalesce(sum(a.cost_nano), 0) AS nano, sum(c.started_ns >= ?) AS attempts "
+            f"FROM attempts a JOIN calls c ON c.id = a.call WHERE c.model IN ({names}) AND c.started_ns >= ? "
+            "GROUP BY a.role ORDER BY attempts DESC",
             self._since_ns + int(self.begin_s * 1e9),
             self._since_ns,
         )
-        return Booked(rows[0]["nano"], rows[0]["attempts"])
+        return Booked(sum(row["nano"] for row in rows), {row["role"]: row["attempts"] for row in rows})
 
     def _measured(
         self, shots: Sequence[Shot], before: Report, after: Report, booked: Booked, spent_s: float
@@ -174,7 +173,9 @@ class Run:
             p99_ratio=broken.p99_s / control.p99_s,
             settled_p99_ratio=settled,
             load=asked / both / calls,
-            attempts=booked.attempts / calls,
+            attempts=sum(count for role, count in booked.roles.items() if role != "mirror") / calls,
+            roles=booked.roles,
+            spare=received(after, (SPARE,)) / sum(shot.group == "subject" for shot in shots),
             most_asked=max(after.times_asked.get("subject", {0: 0})),
             back_s=back_after(shots, "subject", end, self.over_s, usual) if self.scenario.after else None,
             cost=booked.nano / UNIT_NANO / max(1, right),

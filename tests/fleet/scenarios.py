@@ -17,6 +17,7 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
         p50_ratio, p99_ratio: latency of right answers beside the control's at the same time, at most.
         load: requests at upstreams, or attempts by the ledger, for each call, at most, while it is broken and after.
         back_s: seconds from recovery to full speed, at most.
+        spare: requests at the spare model's upstream for each call, at least.
     """
 
     success: float | None = None
@@ -24,6 +25,7 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
     p99_ratio: float | None = None
     load: float | None = None
     back_s: float | None = None
+    spare: float | None = None
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ def _all(mode: str) -> dict[str, str]:
 
 ONE_DEAD = Bars(success=MATURE, p99_ratio=1.5)
 OUTAGE = Bars(load=1.2, back_s=5.0)
-SHADOWED = Bars(success=MATURE, p50_ratio=1.03)
+SHADOWED = Bars(success=MATURE, p50_ratio=1.03, spare=0.99)
 
 SCENARIOS: Mapping[str, Scenario] = {
     "healthy": Scenario(says="nothing is broken"),
@@ -100,7 +102,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         says="every call is mirrored to one that never answers",
         mirrored=True,
         broken={"s": "black_hole"},
-        bars=SHADOWED,
+        bars=msgspec.structs.replace(SHADOWED, spare=None),
         only=("everything",),
     ),
 }

@@ -1,10 +1,12 @@
 """What shots add up to, the tables, and one run from end to end; never how fast anything was."""
 
+import json
 import math
 from pathlib import Path
 
 import pytest
 
+from gateway.router.loading import read_routes
 from tests.fleet.bars import bars
 from tests.fleet.features import CONTROL, FEATURES, SPARE, SUBJECT, routes_file, routes_of
 from tests.fleet.figures import Window, back_after, percentile, series, window
@@ -63,11 +65,20 @@ def test_subject_and_control_are_routed_alike() -> None:
     assert file["routes"]["subject"] == file["routes"]["control"] == {**told.route, "fallbacks": {"any": ["spare"]}}
 
 
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_gateway_takes_the_routes(name: str, tmp_path: Path) -> None:
+    told = FEATURES[name]
+    routes = routes_of(told, "subject", SUBJECT)
+    file = tmp_path / "routes.yaml"
+    file.write_text(json.dumps(routes_file(told, routes, tuple(routes), fall_back=True)))
+    assert set(read_routes(file).rules) == set(routes)
+
+
 def outcome(**fields: object) -> Outcome:
     seen = Window(calls=1000, right=999, p50_s=0.03, p99_s=0.04, wrong={"status 500": 1})
     usual: dict[str, object] = {
         "scenario": "s", "features": "everything", "broken": seen, "control": seen, "p50_ratio": 1.0,
-        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "attempts": 0.0, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
+        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "attempts": 0.0, "roles": {}, "spare": 0.99, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
         "bill": 1.0, "cpu_us": 200.0, "lag_p99_s": 0.0, "lag_most_s": 0.0, "load_average": 1.0, "per_s": [],
     }  # fmt: skip
     return Outcome(**{**usual, **fields})  # type: ignore[arg-type]
@@ -80,6 +91,7 @@ def test_bars_are_kept_up_to_their_figures_and_asked_of_everything_only() -> Non
     assert [bar.kept for bar in bars(outcome(p99_ratio=math.nan), dead)] == [True, False]
     assert [bar.kept for bar in bars(outcome(), outage)] == [True, True]
     assert [bar.kept for bar in bars(outcome(load=1.21, back_s=math.inf), outage)] == [False, False]
+    assert [bar.kept for bar in bars(outcome(spare=0.98), SCENARIOS["shadow"])] == [True, True, False]
     assert bars(outcome(features="retries", p99_ratio=9.0), dead) == []
     assert "99.90%" in line(outcome())
     assert wrong(outcome().broken) == "1 × status 500"
@@ -94,4 +106,13 @@ async def test_one_run_from_end_to_end(tmp_path: Path) -> None:
     assert 0.5 < found.broken.success < 0.8
     assert found.most_asked == 1
     assert found.cost > 0
+    assert found.bill == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("dead", ["dead_failing", "dead_refusing"])
+async def test_with_everything_no_caller_notices_that_one_of_three_is_dead(tmp_path: Path, dead: str) -> None:
+    effort = Effort(seconds=1.0, rate_per_s=60.0)
+    found = await Run(dead, SCENARIOS[dead], "everything", effort, tmp_path).outcome()
+    assert (found.broken.wrong, found.control.wrong) == ({}, {})
+    assert found.most_asked <= 2
     assert found.bill == pytest.approx(1.0)
