@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,6 +18,7 @@ from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
+from gateway.router.router import Router
 from gateway.stores.documents import DocumentError
 from gateway.telemetry.log import RequestLog
 from gateway.telemetry.metrics import Metrics
@@ -28,8 +28,6 @@ _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
 # So long a provider that tells costs nobody believes is not complained about again; the metric counts on.
 DOUBT_AGAIN_S = 3600.0
-# What stands at each provider's gates, by its name.
-Upstreams = Callable[[], Mapping[str, Mapping[str, Any]]]
 
 
 class Reports:
@@ -52,6 +50,7 @@ class Reports:
             result = str(record.status) if record.blame != "upstream" else record.error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
         for attempt in record.attempts:
+            self._metrics.routing.attempted(attempt.provider, attempt.role, attempt.outcome)
             if attempt.usage_source == "inconsistent":
                 self._metrics.inconsistent.labels(attempt.provider).inc()
         self._log.ended(record)
@@ -119,7 +118,7 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, upstreams: Upstreams) -> None:
+    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -129,8 +128,11 @@ class Reports:
             self._metrics.in_flight.set(len(flights))
             self._metrics.key_age.set(keys.age_s)
             self._metrics.log_dropped.set(self._log.dropped)
-            for name, view in upstreams().items():
+            for name, view in router.paced().items():
                 self._metrics.pacing.paced(name, view)
+            for place, standing in router.standings.all():
+                self._metrics.routing.standing(place, standing.breaker.state != "closed")
+            self._metrics.routing.withheld.set(router.withheld)
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
@@ -159,12 +161,12 @@ class Status:
         ledger_state: Path,
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
-        upstreams: Upstreams = dict,
+        router: Router | None = None,
     ) -> None:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
         self._ledger_state = ledger_state
-        self._upstreams = upstreams
+        self._router = router
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -209,5 +211,6 @@ class Status:
             "policy_versions": self._policies.set.versions,
             "policy_digest": self._policies.set.digest,
             "calls_under_way": len(self._flights),
-            "upstreams": self._upstreams(),
+            "upstreams": {} if self._router is None else self._router.paced(),
+            "targets": {} if self._router is None else self._router.targets(),
         }

@@ -13,7 +13,7 @@ from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.inflight import ClientGone, InFlight
-from gateway.edge.reading import client_request_id, headers_of, read_body, understand
+from gateway.edge.reading import client_request_id, headers_of, read_body, timeout_s, understand
 
 _log = logging.getLogger("gateway.edge")
 
@@ -38,6 +38,8 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
         answer = Answer(call, flight, send, clock.monotonic)
 
         async def open_body() -> None:
+            if (patience_s := timeout_s(call.headers)) is not None:
+                call.deadline = call.arrived + patience_s
             flight.reading_since = call.arrived
             body = await read_body(receive, call.headers, options.max_body_bytes)
             flights.body_read(flight)

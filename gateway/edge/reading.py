@@ -12,6 +12,9 @@ from gateway.edge.inflight import ClientGone
 
 # More digits than any length has: to turn thousands of them into a number takes long, or fails.
 MAX_DIGITS = 18
+TIMEOUT_HEADER = b"x-request-timeout"
+MAX_TIMEOUT_S = 86_400
+_TIMEOUT = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?")
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
@@ -82,6 +85,26 @@ def understand(call: Call, body: bytes) -> None:
             call.model, call.stream = model_and_stream(fields)
     call.record.model = call.model
     call.record.stream = call.stream
+
+
+def timeout_s(headers: Mapping[bytes, bytes]) -> float | None:
+    """How long the client waits for an answer to begin, from `x-request-timeout`: seconds, or with `ms` behind,
+    milliseconds; None if it does not say.
+
+    Raises:
+        BadRequest: it is no such figure, or nothing.
+    """
+    said = headers.get(TIMEOUT_HEADER)
+    if said is None:
+        return None
+    found = _TIMEOUT.fullmatch(said.strip().lower())
+    seconds = 0.0 if found is None else float(found[1]) / (1000 if found[2] == b"ms" else 1)
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise BadRequest(
+            f"x-request-timeout is a number of seconds up to {MAX_TIMEOUT_S}, such as 30 or 1500ms",
+            param=TIMEOUT_HEADER.decode(),
+        )
+    return seconds
 
 
 def client_request_id(headers: Mapping[bytes, bytes]) -> str:

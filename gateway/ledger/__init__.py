@@ -2,6 +2,7 @@
 
     worker:  Journal ──▶ state/journal/*.jnl ──▶  parent:  Drainer ──▶ LedgerStore ──▶ reports, decisions
                                                               SqliteLedger (store.py) or PostgresLedger (postgres.py)
+                                                  a backlog for PostgreSQL is encoded by a process of its own (aside.py)
 
 What a record becomes is pure and the same for both: rows.py, sums.py, chain.py. Reports read either by reading.py.
 

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from gateway.core.traffic import Traffic
+from gateway.ledger.counted import INPUTS, Texts
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.rollup import INPUTS, Texts, inputs_digest
+from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.slices import period
 from gateway.ledger.sums import HOUR_NS, MOST
 from gateway.ledger.verifying import countable

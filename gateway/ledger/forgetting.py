@@ -14,18 +14,18 @@ from typing import Any
 
 import msgspec
 
-from gateway.ledger.rollup import INPUTS, inputs_digest
+from gateway.ledger.counted import DECISION_SUMS, INPUTS
+from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.rows import FORGOTTEN, seal_of_stored
 from gateway.ledger.sums import CHARGE_SUMS, USAGE_INPUTS, USAGE_SUMS
 from gateway.ledger.writing import Transaction, add_link, added_sums, interned, one
 
-_DECISION_SUMS = ("calls", "refused", "cost_nano", "unpriced", "input_tokens", "output_tokens", "last_ns")
 # Tables of sums: the keys besides `inputs`, and the sums.
 _USAGE = (
     *(("usage_hours", ("hour",), USAGE_SUMS), ("usage_days", ("day",), USAGE_SUMS)),
     *(("charge_hours", ("hour", "sku"), CHARGE_SUMS), ("charge_days", ("day", "sku"), CHARGE_SUMS)),
 )
-_DECISIONS = (("decision_hours", ("hour",), _DECISION_SUMS),)
+_DECISIONS = (("decision_hours", ("hour",), DECISION_SUMS),)
 Values = dict[str, Any]
 
 
@@ -111,17 +111,17 @@ def _move(ledger: Transaction, sums: Values) -> None:
         return
     new = interned(ledger, "decision_inputs", INPUTS, {**sums, **_WITHOUT_FACTS})
     place = {"hour": sums["hour"], "inputs": old["id"]}
-    taken = {name: sums[name] for name in _DECISION_SUMS if name != "last_ns"}
+    taken = {name: sums[name] for name in DECISION_SUMS if name != "last_ns"}
     ledger.run(ledger.queries["take_decisions"], {**place, **taken})
     ledger.run(ledger.queries["drop_decisions_of_none"], place)
     ledger.run(ledger.queries["last_of_decisions"], {**place, **{name: sums[name] for name in INPUTS}})
-    added = {name: sums[name] for name in _DECISION_SUMS}
+    added = {name: sums[name] for name in DECISION_SUMS}
     text = ledger.queries["add_sums"].format(
         table="decision_hours",
-        columns=", ".join((*_DECISION_SUMS, "hour", "inputs")),
-        source="VALUES (" + ", ".join(f":{name}" for name in (*_DECISION_SUMS, "hour", "inputs")) + ")",
+        columns=", ".join((*DECISION_SUMS, "hour", "inputs")),
+        source="VALUES (" + ", ".join(f":{name}" for name in (*DECISION_SUMS, "hour", "inputs")) + ")",
         keys="hour, inputs",
-        sums=added_sums("decision_hours", _DECISION_SUMS),
+        sums=added_sums("decision_hours", DECISION_SUMS),
     )
     ledger.run(text, {**added, "hour": sums["hour"], "inputs": new})
     ledger.run(ledger.queries["drop_decision_inputs_of_none"], {"id": old["id"]})

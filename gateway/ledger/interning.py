@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from gateway.core.record import Record
 from gateway.ledger.rollup import inputs_digest
+from gateway.ledger.rows import Person
 from gateway.stores.postgres import Connection, run
 
 REMEMBERED = 50_000
@@ -59,17 +59,16 @@ class People:
 
     def __init__(self, queries: Mapping[str, str]) -> None:
         self._add, self._find = queries["add_people"], queries["people_ids"]
-        self._ids: dict[tuple[str, str], int] = {}
+        self._ids: dict[Person, int] = {}
 
     def forget(self) -> None:
         self._ids.clear()
 
-    def ids_of(self, connection: Connection, records: Sequence[Record]) -> Mapping[tuple[str, str], int]:
-        """By tenant and user, of all records that name a user."""
+    def ids_of(self, connection: Connection, people: Collection[Person]) -> Mapping[Person, int]:
+        """Of these, and of others that are remembered."""
         if len(self._ids) > REMEMBERED:
             self._ids.clear()
-        asked = {(record.tenant, record.user) for record in records if record.user}
-        unknown = sorted(asked - self._ids.keys())
+        unknown = sorted(set(people) - self._ids.keys())
         if unknown:
             named = {"tenant": [who[0] for who in unknown], "user": [who[1] for who in unknown]}
             run(connection, self._add, named)

@@ -19,16 +19,18 @@ import psycopg
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
+from gateway.ledger.chunks import in_chunks
 from gateway.ledger.connecting import bounds_of, chain_of, writer_id
 from gateway.ledger.copying import HEADER, TRAILER, Fields
-from gateway.ledger.encoding import SEALED_COLUMNS, Encoding, Pair, Sealed
+from gateway.ledger.counted import Counted
+from gateway.ledger.encoding import SEALED_COLUMNS, Encoded, Encoding, first_of_each, months_in
 from gateway.ledger.interning import People
-from gateway.ledger.months import Month, month_of_id
+from gateway.ledger.months import Month
 from gateway.ledger.options import LedgerOptions
 from gateway.ledger.partitions import Partitions, months_of
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CHARGE_COLUMNS
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CHARGE_COLUMNS, Person
 from gateway.ledger.store import LedgerUnavailable
-from gateway.ledger.totals import Counted, Totals
+from gateway.ledger.totals import Totals
 from gateway.stores.postgres import (
     Connection,
     answering_within,
@@ -65,6 +67,9 @@ class PostgresLedger:
 
     Entering it connects to nothing: a gateway starts and serves while its database is away. After any error the next
     use connects anew.
+
+    Attributes:
+        next_link: the number of the next commit's link, as far as this knows: it has to have committed before.
     """
 
     def __init__(self, options: LedgerOptions, writer: str, clock: Clock | None = None) -> None:
@@ -83,6 +88,7 @@ class PostgresLedger:
         self._totals = Totals(self._queries)
         self._partitions = Partitions()
         self._erasures = 0
+        self.next_link = 0
 
     def __enter__(self) -> Self:
         return self
@@ -94,8 +100,8 @@ class PostgresLedger:
 
     def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
         with self._connected() as connection:
-            fresh = _first_of_each(records)
-            self._partitions.cover(connection, _months(fresh))
+            fresh = first_of_each(records)
+            self._partitions.cover(connection, months_in(fresh))
             for _ in range(TRIES):
                 try:
                     self._commit(connection, fresh, segment, offset)
@@ -106,6 +112,26 @@ class PostgresLedger:
                 else:
                     return len(fresh)
             raise LedgerUnavailable(f"{place_of(self._url)}: others insert the same calls again and again")
+
+    def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
+        with self._connected() as connection:
+            self._partitions.cover(connection, encoded.months)
+            held = self._begin(connection)
+            if (held.link, held.erasures) != (encoded.link, self._erasures):
+                run(connection, "ROLLBACK")
+                return False
+            try:
+                self._put(connection, held, encoded if encoded.sealed else None, segment, offset)
+            except psycopg.errors.UniqueViolation:
+                run(connection, "ROLLBACK")
+                self._totals.forget()
+                return False
+        return True
+
+    def people_ids(self, people: Sequence[Person]) -> list[int]:
+        with self._connected() as connection:
+            ids = self._people.ids_of(connection, people)
+            return [ids[who] for who in people]
 
     def offsets(self) -> dict[str, int]:
         with self._connected() as connection:
@@ -135,7 +161,7 @@ class PostgresLedger:
         return len(old) > 1
 
     def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
-        persons = self._people.ids_of(connection, records)
+        persons = self._people.ids_of(connection, {(record.tenant, record.user) for record in records if record.user})
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
         held = self._begin(connection)
         if held.erasures != self._erasures:
@@ -146,16 +172,21 @@ class PostgresLedger:
             run(connection, "ROLLBACK")
             self._commit(connection, records, segment, offset)
             return
+        encoding = Encoding(in_chunks(pairs), held.link, self._fields.bounded())
+        self._put(connection, held, encoding if pairs else None, segment, offset)
+
+    def _put(
+        self, connection: Connection, held: _Held, encoding: Encoding | Encoded | None, segment: str, offset: int
+    ) -> None:
+        """Insert and commit in the transaction that was begun; None: no calls, only how far the segment is consumed."""
         said: list[str] = []
-        if pairs:
-            seals, counted = self._copy(connection, pairs, held.link)
-            said += self._totals.statements(connection, counted)
-            said.append(
-                written(connection, self._queries["add_link"], self._link(held, [seal for _, seal in sorted(seals)]))
-            )
+        if encoding is not None:
+            said += self._totals.statements(connection, self._copy(connection, encoding))
+            said.append(written(connection, self._queries["add_link"], self._link(held, encoding.seals())))
         at = {"writer": self._writer_id, "offset": offset, "segment": segment}
         said += [written(connection, self._queries["put_offset"], at), "COMMIT"]
         run(connection, ";\n".join(said))
+        self.next_link = held.link + (encoding is not None)
 
     def _link(self, held: _Held, seals: Sequence[bytes], expired_before_ns: int | None = None) -> dict[str, Any]:
         return {
@@ -188,13 +219,11 @@ class PostgresLedger:
         seq, digest = last or (chain["first"], b"")
         return _Held(seq + 1, digest, (erasures or (0,))[0])
 
-    def _copy(self, connection: Connection, pairs: Sequence[Pair], link: int) -> tuple[list[Sealed], Counted]:
-        """Insert calls and what is below them; their ids and seals, and what they add up to.
+    def _copy(self, connection: Connection, encoding: Encoding | Encoded) -> Counted:
+        """Insert calls and what is below them; what they add up to.
 
-        The server works on one chunk of calls while the next is encoded, and on the rest while sums are made. To encode
-        the next calls meanwhile as well was tried: it took longer.
+        The server works on one chunk of calls while the next is encoded.
         """
-        encoding = Encoding(pairs, link, self._fields.bounded())
         with connection.cursor() as cursor:
             with cursor.copy(_COPY_CALLS) as copy:
                 copy.write(HEADER)
@@ -205,8 +234,7 @@ class PostgresLedger:
                 copy.write(b"".join((HEADER, *encoding.attempts, TRAILER)))
             with cursor.copy(_COPY_CHARGES) as copy:
                 copy.write(b"".join((HEADER, *encoding.charges, TRAILER)))
-                counted = Counted.of(pairs)
-        return encoding.seals, counted
+        return encoding.counted
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]
@@ -241,21 +269,3 @@ class PostgresLedger:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _first_of_each(records: Sequence[Record]) -> list[Record]:
-    if len({record.id for record in records}) == len(records):
-        return list(records)
-    first: dict[str, Record] = {}
-    for record in records:
-        first.setdefault(record.id, record)
-    return list(first.values())
-
-
-def _months(records: Sequence[Record]) -> set[Month]:
-    """Nearly always all are of one."""
-    if not records:
-        return set()
-    ids = [record.id for record in records]
-    least, most = month_of_id(min(ids)), month_of_id(max(ids))
-    return {least} if least == most else set(map(month_of_id, ids))

@@ -9,23 +9,19 @@ Rows are added in the transaction that inserts the calls they count, so a call i
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from operator import attrgetter
 
 import msgspec
 
-from gateway.core.record import Record
-from gateway.ledger.sums import HOUR_NS, LAST_OF_USAGE, ChargeSums, UsageSums, bounded, by_day, sums_of
+from gateway.ledger.counted import Counted, Pair
+from gateway.ledger.sums import LAST_OF_USAGE, ChargeSums, UsageSums, bounded, by_day
 from gateway.stores.sqlite import named_queries
 
 # How many inputs' ids are remembered, and of which size: 4 MB as a rule, 18 MB whatever clients send.
 REMEMBERED = 8_192
 MAX_REMEMBERED_BYTES = 2_048
-INPUTS = ("tenant", "team", "key_id", "facts", "data_class", "operation", "model", "attributes")
 
-Texts = tuple[str, str, str, str, str, str, str, str]
-_inputs_of = attrgetter(*INPUTS)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -79,17 +75,18 @@ class RollUp:
         self._inputs = Interned(connection, queries["add_usage_inputs"], queries["usage_inputs_id"])
         self._skus = Interned(connection, queries["add_sku"], queries["sku_id"])
 
-    def add(self, records: Sequence[tuple[Record, int]]) -> None:
+    def add(self, records: Sequence[Pair]) -> None:
         """Count calls, each with its person's id, that were inserted in the transaction under way. If it is not
         committed, this object must not be used again: it may remember ids of inputs that are not there."""
-        for hour, groups in decisions_of(record for record, _ in records).items():
+        counted = Counted.nothing()
+        counted.add(records)
+        for hour, groups in counted.decisions.items():
             rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
             self._connection.executemany(self._queries["add_decision_hour"], rows)
-        usage, charges = sums_of(records)
-        self._add_usage("add_usage_hour", usage)
-        self._add_usage("add_usage_day", by_day(usage, LAST_OF_USAGE))
-        self._add_charges("add_charge_hour", charges)
-        self._add_charges("add_charge_day", by_day(charges))
+        self._add_usage("add_usage_hour", counted.usage)
+        self._add_usage("add_usage_day", by_day(counted.usage, LAST_OF_USAGE))
+        self._add_charges("add_charge_hour", counted.charges)
+        self._add_charges("add_charge_day", by_day(counted.charges))
 
     def _add_usage(self, query: str, times: UsageSums) -> None:
         for time, groups in times.items():
@@ -103,30 +100,3 @@ class RollUp:
                 for (inputs, sku), sums in groups.items()
             ]
             self._connection.executemany(self._queries[query], rows)
-
-
-def decisions_of(records: Iterable[Record]) -> dict[int, dict[Texts, list[int]]]:
-    """The sums of `decision_hours` by hour, in the order of `add_decision_hour`. Written for speed: it runs for every
-    call."""
-    hours: dict[int, dict[Texts, list[int]]] = {}
-    for record in records:
-        started_ns, texts, usage = record.started_ns, _inputs_of(record), record.usage
-        groups = hours.get(started_ns // HOUR_NS)
-        if groups is None:
-            groups = hours[started_ns // HOUR_NS] = {}
-        refused = record.outcome == "refused" and record.is_policy_refusal
-        cost, unpriced = record.cost_nano or 0, record.pricing == "unpriced"
-        used, made = (0, 0) if usage is None else (usage.total_input, usage.total_output)
-        sums = groups.get(texts)
-        if sums is None:
-            groups[texts] = [1, int(refused), cost, int(unpriced), used, made, started_ns]
-            continue
-        sums[0] += 1
-        sums[1] += refused
-        sums[2] += cost
-        sums[3] += unpriced
-        sums[4] += used
-        sums[5] += made
-        if started_ns > sums[6]:
-            sums[6] = started_ns
-    return hours

@@ -8,12 +8,15 @@ dead              no                   no                 open calls become `int
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.ledger.ahead import read_ahead
+from gateway.ledger.ahead import read_ahead, without_cycles
+from gateway.ledger.aside import Encoder, EncoderLost, TakesEncoded
+from gateway.ledger.encoding import Encoded
 from gateway.ledger.entries import MAX_LINES, Batch
 from gateway.ledger.segments import newer_exists, remove_abandoned, segments_by_writer, writer_is_dead
 from gateway.ledger.store import LedgerStore, LedgerUnavailable
@@ -22,6 +25,8 @@ from gateway.ledger.tail import Tail
 _log = logging.getLogger("gateway.ledger")
 # Less than this is read at once: a thread would take longer to start.
 READ_AHEAD_BYTES = 512 * 1024
+# More than this is encoded by a process of its own, which takes as long to start as a tenth of it to drain.
+ASIDE_BYTES = 32 * 1024 * 1024
 
 
 class Drained(msgspec.Struct):
@@ -108,6 +113,9 @@ class Rounds:
 
     def _drain_finished(self, tails: Sequence[Tail], drained: Drained) -> None:
         """Nobody writes to these any more: the next is read while the last batch of one is being committed."""
+        if isinstance(self._store, TakesEncoded) and sum(tail.unread_bytes for tail in tails) > ASIDE_BYTES:
+            self._drain_aside(tails, self._store, drained)
+            tails = [tail for tail in tails if tail.path.name in self._tails]
         batches = _batches_of(tails)
         much = sum(tail.unread_bytes for tail in tails) > READ_AHEAD_BYTES
         for tail, batch in read_ahead(batches) if much else batches:
@@ -115,6 +123,33 @@ class Rounds:
                 self._remove(tail, drained)
             else:
                 self._commit(tail, batch, drained)
+
+    def _drain_aside(self, tails: Sequence[Tail], store: TakesEncoded, drained: Drained) -> None:
+        """As many of them as another process can encode; what it leaves, for whatever reason, is as it was."""
+        try:
+            with Encoder() as encoder, without_cycles():
+                # Until it is ready, one is encoded here; and after a commit, the store knows where its chain ends.
+                for batch in islice(tails[0].batches(), 1):
+                    self._commit(tails[0], batch, drained)
+                for tail, encoded in encoder.batches(tails, store.next_link, store.people_ids):
+                    if encoded is None:
+                        self._remove(tail, drained)
+                    elif not self._commit_encoded(store, tail, encoded, drained):
+                        return
+        except EncoderLost as error:
+            _log.warning("the process that encodes records is gone, they are encoded here: %s", error)
+
+    def _commit_encoded(self, store: TakesEncoded, tail: Tail, encoded: Encoded, drained: Drained) -> bool:
+        if encoded.broken:
+            self._quarantine(tail, encoded.broken)
+        offset = tail.offset + encoded.size
+        if not store.commit_encoded(encoded, tail.path.name, offset):
+            return False
+        drained.records += len(encoded.sealed)
+        drained.quarantined += len(encoded.broken)
+        # Which calls are open there is not asked of a finished segment.
+        tail.offset = offset
+        return True
 
     def _consume(self, path: Path, drained: Drained) -> Tail:
         """Everything up to the last whole line."""

@@ -39,6 +39,7 @@ SEAL_BYTES = 16
 
 Row = tuple[Any, ...]
 Stored = Mapping[str, Any]
+Person = tuple[str, str]  # tenant and user
 _of_call, _of_attempt, _of_terms = attrgetter(*_CALL_FIELDS), attrgetter(*_ATTEMPT_FIELDS), attrgetter(*_TERMS)
 _of_usage, _of_charge, _of_later = attrgetter(*METERS), msgspec.structs.astuple, attrgetter(*_LATER)
 _FIRST_COLUMNS = len(CALL_COLUMNS) - len(_LATER)

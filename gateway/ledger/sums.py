@@ -8,12 +8,15 @@ sums as often as it is there: once.
 """
 
 from collections.abc import Iterable
+from itertools import compress
 from operator import attrgetter
 from typing import TypeVar
 
+import msgspec
+
 from gateway.core.attempt import Attempt
 from gateway.core.record import Record
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import METERS
 
 HOUR_NS = 3_600_000_000_000
 DAY_HOURS = 24
@@ -43,22 +46,23 @@ ChargeSums = dict[int, dict[tuple[Inputs, Sku], list[int]]]
 
 _before_person = attrgetter("tenant", "team", "key_id")
 _after_person = attrgetter("operation", "model", "target", "served_model", "prompt_id", "agent", "data_class", "tags")
+_place = attrgetter("provider", "target", "served_model")
+_terms = attrgetter("tier", "region", "image_size", "image_quality")
 _METERS_AT = len(_COUNTS)
 _COST = _METERS_AT + len(METERS)
 _LIST, _UNPRICED, _ESTIMATED, _INCONSISTENT, _LAST = range(_COST + 1, _COST + 6)
 LAST_OF_USAGE = _LAST
 _OUTCOME = {name: place for place, name in enumerate(_COUNTS) if 0 < place < len(_COUNTS) - 1}
-_meters = attrgetter(*METERS)
+_METER_PLACES = range(_METERS_AT, _COST)
+_meters, _of_charge = attrgetter(*METERS), msgspec.structs.astuple
 
 
 def inputs_of(record: Record, person: int) -> Inputs:
     return (*_before_person(record), person, *_after_person(record))
 
 
-def sums_of(records: Iterable[tuple[Record, int]]) -> tuple[UsageSums, ChargeSums]:
-    """By hour since the epoch, of records and the ids of their persons. Written for speed: it runs for every call."""
-    usage: UsageSums = {}
-    charges: ChargeSums = {}
+def add_sums(usage: UsageSums, charges: ChargeSums, records: Iterable[tuple[Record, int]]) -> None:
+    """Add records, and the ids of their persons, by hour since the epoch. Written for speed: it runs for every call."""
     for record, person in records:
         hour, inputs = record.started_ns // HOUR_NS, inputs_of(record, person)
         groups = usage.get(hour)
@@ -71,7 +75,6 @@ def sums_of(records: Iterable[tuple[Record, int]]) -> tuple[UsageSums, ChargeSum
         for attempt in record.attempts:
             if attempt.charges:
                 _add_charges(charges[hour], inputs, attempt)
-    return usage, charges
 
 
 def _add_call(sums: list[int], record: Record) -> None:
@@ -81,41 +84,41 @@ def _add_call(sums: list[int], record: Record) -> None:
         sums[place] += 1
     if record.would_deny:
         sums[_METERS_AT - 1] += 1
-    if record.usage is not None:
-        _add_usage(sums, record.usage)
+    used, source, started_ns = record.usage, record.usage_source, record.started_ns
+    if used is not None:
+        meters = _meters(used)
+        for place in compress(_METER_PLACES, meters):
+            sums[place] += meters[place - _METERS_AT]
     if record.cost_nano:
         sums[_COST] += record.cost_nano
     if record.list_nano:
         sums[_LIST] += record.list_nano
     if record.pricing == "unpriced":
         sums[_UNPRICED] += 1
-    if record.usage_source == "estimate":
+    if source == "estimate":
         sums[_ESTIMATED] += 1
-    elif record.usage_source == "inconsistent":
+    elif source == "inconsistent":
         sums[_INCONSISTENT] += 1
-    sums[_LAST] = max(sums[_LAST], record.started_ns)
-
-
-def _add_usage(sums: list[int], usage: Usage) -> None:
-    for place, count in enumerate(_meters(usage), _METERS_AT):
-        if count:
-            sums[place] += count
+    if started_ns > sums[_LAST]:
+        sums[_LAST] = started_ns
 
 
 def _add_charges(groups: dict[tuple[Inputs, Sku], list[int]], inputs: Inputs, attempt: Attempt) -> None:
-    terms = attempt.terms
-    place = (attempt.provider, attempt.target, attempt.served_model)
-    of_terms = (terms.tier, terms.region, terms.image_size, terms.image_quality, attempt.account)
+    place, terms, account, version = _place(attempt), _terms(attempt.terms), attempt.account, attempt.price_version
     for charge in attempt.charges:
-        sku = (*place, charge.meter, *of_terms, charge.per, charge.rate, charge.list_rate, attempt.price_version)
-        sums = groups.get((inputs, sku))
+        meter, quantity, per, rate, list_rate, nano, list_nano = _of_charge(charge)
+        key = inputs, (*place, meter, *terms, account, per, rate, list_rate, version)
+        sums = groups.get(key)
         if sums is None:
-            sums = groups[inputs, sku] = [0] * len(CHARGE_SUMS)
+            sums = groups[key] = [0] * len(CHARGE_SUMS)
         sums[0] += 1
-        sums[1] += charge.quantity
-        sums[2] += charge.nano or 0
-        sums[3] += charge.list_nano or 0
-        sums[4] += charge.nano is None
+        sums[1] += quantity
+        if nano is None:
+            sums[4] += 1
+        else:
+            sums[2] += nano
+        if list_nano is not None:
+            sums[3] += list_nano
 
 
 def bounded(sums: list[int]) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.core.record import Record
-from gateway.ledger.entries import Batch, parse
+from gateway.ledger.entries import MAX_LINES, Batch, parse
 
 # A segment of the usual size at once: the larger a batch, the fewer times the same sums are written.
 READ_BYTES = 9 * 1024 * 1024
@@ -23,7 +23,7 @@ class Tail:
         self.offset = 0
         self.open: dict[str, Record] = {}
 
-    def batches(self, end: int | None = None) -> Iterator[Batch]:
+    def batches(self, end: int | None = None, max_lines: int = MAX_LINES) -> Iterator[Batch]:
         """The whole lines after `offset`, up to `end` if given; `offset` stays until the caller advances over a batch.
         Whatever the file's size, no more than READ_BYTES of it are in memory at once.
 
@@ -36,7 +36,7 @@ class Tail:
                 file.seek(at)
                 data = file.read(READ_BYTES if end is None else min(READ_BYTES, end - at))
                 found = False
-                for batch in parse(data):
+                for batch in parse(data, max_lines):
                     found = True
                     at += batch.size
                     yield batch

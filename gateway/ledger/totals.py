@@ -1,30 +1,13 @@
 """What new calls add to the sums in PostgreSQL, as statements: the same sums as `rollup.py` writes into SQLite."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
-import msgspec
-
-from gateway.core.record import Record
 from gateway.ledger.copying import bigint_arrays
+from gateway.ledger.counted import INPUTS, Counted
 from gateway.ledger.interning import Interned
-from gateway.ledger.rollup import INPUTS, Texts, decisions_of
-from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, ChargeSums, UsageSums, bounded, by_day, sums_of
+from gateway.ledger.sums import LAST_OF_USAGE, SKU, USAGE_INPUTS, bounded, by_day
 from gateway.stores.postgres import Connection
-
-Pairs = Sequence[tuple[Record, int]]
-
-
-class Counted(msgspec.Struct, frozen=True, gc=False):
-    """What calls add up to: pure."""
-
-    decisions: dict[int, dict[Texts, list[int]]]
-    usage: UsageSums
-    charges: ChargeSums
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> Self:
-        return cls(decisions_of(record for record, _ in pairs), *sums_of(pairs))
 
 
 class Totals:

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway import __version__
 from gateway.core.attempt import Terms
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
@@ -18,10 +17,11 @@ from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
-from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, forwarded
+from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, base_headers, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
+from gateway.providers.prompt_caching import LEAST_BYTES, marked
 from gateway.providers.shaping import passed_body, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
@@ -63,7 +63,7 @@ class Provider:
         self._now = now
         self.pacer = pacer
         self._authorizer = authorizer
-        self._base_headers = _base_headers(profile, endpoint)
+        self._base_headers = base_headers(profile, endpoint.api_key)
         extra = (header.lower() for header in options.forward_headers)
         allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
         self._forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
@@ -109,6 +109,9 @@ class Provider:
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
             changes, without = {**changes, **_recalled_input(call, own=True)}, ("previous_response_id",)
+        if self._marks(call):
+            body = call.fields.decoded()
+            changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
         body = passed_body(call, path, changes, without)
         kind = call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
@@ -122,7 +125,10 @@ class Provider:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
         translation = translate(call, protocol, model, self._family(model), _recalled_input(call))
-        body = translated_body(translation.body, path)
+        told = translation.body
+        if self._marks(call):
+            told = {**told, **marked(protocol, told, self._options.prompt_cache or "5m")}
+        body = translated_body(told, path)
         exchange = await self._send(call, self._place(path, call, model), "application/json", body)
         try:
             alias = call.model if self.profile.opaque_model else ""
@@ -139,6 +145,10 @@ class Provider:
             return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
         finally:
             exchange.close()
+
+    def _marks(self, call: Call) -> bool:
+        """Whether to tell the upstream what to keep of the prompt."""
+        return self._options.prompt_cache is not None and call.record.bytes_in >= LEAST_BYTES
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         if self.pacer is None:
@@ -228,11 +238,10 @@ class Provider:
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":
             headers["accept"] = "*/*"
+        if call.deadline is not None:
+            headers["x-request-timeout"] = f"{max(0.001, call.deadline - self._now()):.3f}"
         if call.trace is not None:
-            trace = call.trace
-            headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
-            if trace.state:
-                headers["tracestate"] = trace.state
+            add_trace(headers, call.trace)
         return headers
 
     def _place(self, path: Path, call: Call, model: str) -> str:
@@ -284,17 +293,3 @@ def _protocols(profile: Profile, options: ProviderOptions) -> Mapping[str, Path]
     if not options.protocols:
         return profile.protocols
     return {name: profile.protocols.get(name) or OPENAI_PATHS[name] for name in options.protocols}
-
-
-_KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
-
-
-def _base_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str]:
-    headers = {"user-agent": f"llm-gateway/{__version__}", "accept-encoding": "identity", **profile.headers}
-    if not endpoint.api_key:
-        return headers
-    if profile.auth in _KEY_HEADERS:
-        headers[profile.auth] = endpoint.api_key
-    elif profile.auth != "none":
-        headers["authorization"] = f"Bearer {endpoint.api_key}"
-    return headers

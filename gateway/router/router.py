@@ -5,34 +5,20 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from gateway.core.attempt import Attempt, Role
 from gateway.core.call import Call, Reply, Served, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import Fault, NotConfigured, Overloaded, PolicyFault, UpstreamResting, UpstreamTimeout
+from gateway.core.faults import NotConfigured, Overloaded, PolicyFault
 from gateway.core.live import Live
 from gateway.core.model import Permit
-from gateway.providers.pacing.told import retry_after_s
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
-from gateway.router.attempts import begun, closed
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
-from gateway.router.lifecycle import lifecycle_headers
+from gateway.router.hedging import Patience, Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
-from gateway.router.standing import Standing, Standings
-from gateway.router.troubles import REMEDIES, repeatable, trouble_of_fault, trouble_of_reply
-from gateway.router.trying import Failure, Next, Trying
-
-
-class Tried(msgspec.Struct):
-    """How an attempt ended: a reply or a fault, and what of the upstream's was wrong, if anything was. `attempt`: None
-    if the target was not even asked."""
-
-    attempt: Attempt | None = None
-    reply: Reply | None = None
-    fault: Fault | None = None
-    failure: Failure | None = None
+from gateway.router.sending import Sender
+from gateway.router.standing import Shown, Standings
+from gateway.router.troubles import repeatable
+from gateway.router.trying import Failure, Next, Tried, Trying
 
 
 class Router:
@@ -40,6 +26,7 @@ class Router:
 
     Attributes:
         standings: what this worker knows of each target.
+        withheld: attempts that the retry budget did not allow.
     """
 
     def __init__(
@@ -56,6 +43,9 @@ class Router:
         self.standings = Standings(lambda: self._routes.value.file.ejection)
         self._chooser = Chooser(self.standings, clock, die, asking)
         self._die = die
+        self.withheld = 0
+        self._patience = Patience()
+        self._sender = Sender(providers, self.standings, clock, die, self._patience)
         self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
 
     def output_field(self, permits: Sequence[Permit]) -> str:
@@ -65,6 +55,10 @@ class Router:
             if isinstance(provider, Provider):
                 return provider.output_field(permit.model.target.model)
         return "max_completion_tokens"
+
+    def targets(self) -> dict[str, Shown]:
+        """What this worker knows of each target it has asked."""
+        return self.standings.view(self._clock.monotonic())
 
     def paced(self) -> dict[str, Mapping[str, Any]]:
         """What stands at the gates of every provider that has some, by its name."""
@@ -103,21 +97,57 @@ class Router:
         call.record.route = rule.name
         while True:
             headers, closings = dict(call.reply_headers), call.closings
-            tried = await self._attempt(call, following, rule)
-            trying.count += tried.attempt is not None
+            if (delay_s := self._hedge_s(rule, trying)) is None:
+                tried = await self._sender.attempt(call, following, rule)
+                trying.count += tried.attempt is not None
+            else:
+                tried, following = await self._race(call, trying, following, rule, delay_s)
             failure = tried.failure
             coming = None if failure is None else await self._next(call, trying, following, failure)
             if failure is None or coming is None:
                 return _answer(call, tried)
-            if tried.attempt is not None:
-                code = tried.fault.code if tried.fault is not None else f"upstream_status_{failure.status}"
-                now_ns = self._clock.now_ns()
-                closed(tried.attempt, call.served, "failed", now_ns, status=failure.status, error_code=code)
+            self._sender.close_failed(call, tried)
             call.close(keep=closings)
             call.served, call.reply_headers = Served(), headers
             if coming.after_s:
                 await asyncio.sleep(coming.after_s)
             following = coming
+
+    def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
+        """How long to wait before a second target is asked beside the first; None: no second one is."""
+        hedge = rule.route.hedge
+        if hedge is None or trying.count or not trying.rest or not trying.may_hedge:
+            return None
+        if hedge.after_ms is not None:
+            return hedge.after_ms / 1000
+        usual_s = self._patience.usual_s(rule.name)
+        return None if usual_s is None else max(usual_s, hedge.min_ms / 1000)
+
+    async def _race(
+        self, call: Call, trying: Trying, first: Next, rule: RouteRule, delay_s: float
+    ) -> tuple[Tried, Next]:
+        """The first attempt, and a second beside it if it has not begun to answer in time."""
+
+        async def second() -> Next | None:
+            now = self._clock.monotonic()
+            while trying.rest:
+                permit = trying.rest.pop(0)
+                if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+                    return Next(permit, "hedge") if self._may_take() else None
+            return None
+
+        sender = self._sender
+        race = Race(
+            call,
+            lambda leg, following: sender.attempt(leg, following, rule),
+            sender.close_lost,
+            sender.close_failed,
+        )
+        tried, following = await race.run(first, second, delay_s)
+        trying.count += race.begun
+        if tried.attempt is not None:
+            self._sender.tell(call, following.permit)
+        return tried, following
 
     async def _next(self, call: Call, trying: Trying, last: Next, failure: Failure) -> Next | None:
         """What to do after a failure; None: nothing, it stands."""
@@ -125,19 +155,15 @@ class Router:
         if not trying.allowed(failure) or (deadline is not None and now >= deadline):
             return None
         while (permit := self._elsewhere(call, trying, last.permit, failure)) is not None:
-            if self._is_asked(permit, now) and await _admitted(call, permit):
-                return Next(permit, "fallback") if self._budget().take() else None
+            if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+                return Next(permit, "fallback") if self._may_take() else None
         wait_s = trying.wait_s(failure, self._die())
         if wait_s is None or (deadline is not None and now + wait_s >= deadline):
             return None
-        if not self._is_asked(last.permit, now + wait_s) or not self._budget().take():
+        if not self._sender.is_asked(last.permit, now + wait_s) or not self._may_take():
             return None
         trying.again += 1
         return Next(last.permit, "retry", wait_s)
-
-    def _is_asked(self, permit: Permit, now: float) -> bool:
-        standing = self.standings.of(permit.model.place)
-        return not standing.draining and standing.breaker.allows(now)
 
     def _elsewhere(self, call: Call, trying: Trying, failed: Permit, failure: Failure) -> Permit | None:
         """The best target left that may do better: of the plan, and then of the models that the route falls back to, as
@@ -149,72 +175,11 @@ class Router:
             permit = trying.elsewhere(failed, failure)
         return permit
 
-    async def _attempt(self, call: Call, following: Next, rule: RouteRule) -> Tried:
-        permit, clock = following.permit, self._clock
-        standing, now = self.standings.of(permit.model.place), clock.monotonic()
-        if not self._is_asked(permit, now):
-            return Tried(fault=_resting(standing.breaker.until - now), failure=Failure("busy"))
-        attempt = self._begin(call, permit, following.role)
-        number = standing.begun(now)
-        call.on_close(lambda: standing.ended(number))
-        try:
-            reply = await self._sent(call, permit, rule, now)
-        except Fault as fault:
-            trouble = trouble_of_fault(fault)
-            if trouble is None:
-                raise
-            failure = Failure(trouble, _status(fault), _after_s(fault.headers.items(), clock.now()))
-            tried = Tried(attempt, None, fault, failure)
-        else:
-            trouble = trouble_of_reply(reply)
-            if trouble is None:
-                standing.answered(number, clock.monotonic())
-                return Tried(attempt, reply)
-            failure = Failure(trouble, reply.status, _after_s(reply.headers, clock.now()))
-            tried = Tried(attempt, reply, None, failure)
-        self._note_failure(standing, failure)
-        return tried
-
-    async def _sent(self, call: Call, permit: Permit, rule: RouteRule, now: float) -> Reply:
-        provider = self.providers[permit.model.target.provider]
-        until = call.deadline
-        if rule.timeout_s is not None and (until is None or now + rule.timeout_s < until):
-            until = now + rule.timeout_s
-        if until is None:
-            return await provider(call)
-        try:
-            async with asyncio.timeout(until - now):
-                return await provider(call)
-        except TimeoutError:
-            late = until == call.deadline
-            said = "the time that the request allows" if late else "the time that its route allows"
-            code = "deadline_exceeded" if late else "upstream_timeout_attempt"
-            raise UpstreamTimeout(f"the upstream did not begin to answer within {said}", code=code) from None
-
-    def _begin(self, call: Call, permit: Permit, role: Role) -> Attempt:
-        """Note what is about to be asked, on the record and for the caller."""
-        model, record = permit.model, call.record
-        call.target = model.target
-        record.target = model.place
-        record.rule_id = permit.decision.rule_id
-        record.would_deny = " ".join(permit.decision.would_deny)
-        headers = call.reply_headers
-        headers["x-gateway-target"] = model.place
-        if model.life.deprecated_from is not None:
-            told = lifecycle_headers(model, self._clock.now())
-            if "x-gateway-warning" in told and (before := headers.get("x-gateway-warning")):
-                told["x-gateway-warning"] = f"{before}; {told['x-gateway-warning']}"
-            headers.update(told)
-        return begun(call, permit, role, self._clock.now_ns())
-
-    def _note_failure(self, standing: Standing, failure: Failure) -> None:
-        now = self._clock.monotonic()
-        if failure.trouble == "rate_limited":
-            standing.refused(now, failure.after_s)
-        elif REMEDIES[failure.trouble].counts:
-            standing.failed(now, self._die())
-        elif failure.status:
-            standing.breaker.succeeded(now)  # it works, and says no
+    def _may_take(self) -> bool:
+        """Whether the budget allows one more attempt."""
+        allowed = self._budget().take()
+        self.withheld += not allowed
+        return allowed
 
     def _budget(self) -> Allowance:
         budget = self._routes.value.file.retry_budget
@@ -244,18 +209,3 @@ async def _admitted(call: Call, permit: Permit) -> bool:
     except (PolicyFault, Overloaded):
         return False
     return True
-
-
-def _resting(seconds: float) -> UpstreamResting:
-    return UpstreamResting(
-        "the upstream failed lately and is not asked for a moment; try again",
-        headers={"retry-after": str(max(1, round(seconds)))},
-    )
-
-
-def _status(fault: Fault) -> int:
-    return fault.status if fault.code == "upstream_refused" else 0
-
-
-def _after_s(headers: Any, wall: float) -> float | None:
-    return retry_after_s([(name.lower(), value) for name, value in headers], wall)

@@ -102,6 +102,9 @@ class Standings:
             found = self._of[place] = Standing(self._options())
         return found
 
+    def all(self) -> list[tuple[str, Standing]]:
+        return list(self._of.items())
+
     def view(self, now: float) -> dict[str, "Shown"]:
         """What is known of each target, for operators."""
         return {place: _shown(one, now) for place, one in sorted(self._of.items())}

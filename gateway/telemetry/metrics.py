@@ -10,14 +10,15 @@ Labels are bounded: tenants and teams are declared, a model is an alias of confi
 MAX_SERIES combinations everything counts as `_other`. Help texts are short because every file repeats them per value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gateway import __version__
 from gateway.core.record import Record
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
+from gateway.telemetry.kinds import Following, Kinds
 from gateway.telemetry.series import Observed, Series, status_label
 
 UNKNOWN, OTHER = "_unknown", "_other"
@@ -29,8 +30,6 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28,
 PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 STORE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 LOOP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-
-Mode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
 
 
 class Metrics:
@@ -48,7 +47,7 @@ class Metrics:
         self._folder = folder
         if folder is not None:
             share_values()
-        kinds = _Kinds()
+        kinds = Kinds()
         self._registry = kinds.registry
         counter, gauge, histogram = kinds.counter, kinds.gauge, kinds.histogram
 
@@ -74,6 +73,7 @@ class Metrics:
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
+        self.routing = RoutingMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -90,9 +90,9 @@ class Metrics:
         # Engines
         self.engine_up = gauge("engine_ready", "1 while a self-served model answers.", "engine", mode="livemax")
         self.engine_state = gauge("engine_state", "1 for the state it is in.", "engine", "state", mode="livemax")
-        self.engine_restarts = Mirrored(counter("engine_restarts", "Restarts of a self-served model.", "engine"))
+        self.engine_restarts = Following(counter("engine_restarts", "Restarts of a self-served model.", "engine"))
         # The process
-        self.log_dropped = Mirrored(counter("log_lines_dropped", "Lost because nobody read the log fast enough."))
+        self.log_dropped = Following(counter("log_lines_dropped", "Lost because nobody read the log fast enough."))
         self.loop_lag = histogram("event_loop_lag_seconds", "How late the event loop runs.", LOOP_SECONDS)
         self.build = gauge("build_info", "Always 1; the version is a label.", "version", mode="livemax")
 
@@ -160,6 +160,7 @@ class Metrics:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
         self.limits.store_seconds.flush()
+        self.routing.flush()
         self._refusals.clear()
         self._upstreams.clear()
         for wait in self._waits.values():
@@ -205,7 +206,7 @@ def _count(counts: dict[str, int], rule: str) -> None:
 class PacingMetrics:
     """What stands at the gates of upstreams, and which limits they tell of."""
 
-    def __init__(self, kinds: "_Kinds") -> None:
+    def __init__(self, kinds: Kinds) -> None:
         gauge = kinds.gauge
         self.in_flight = gauge("upstream_in_flight_requests", "Under way.", "provider", mode="livesum")
         self.queued = gauge("upstream_queue_depth", "Calls that wait for their turn.", "provider", mode="livesum")
@@ -227,30 +228,35 @@ class PacingMetrics:
                     self.left.labels(*labels).set(limit["remaining"])
 
 
-class _Kinds:
-    """Makes metrics of a registry of their own."""
+class RoutingMetrics:
+    """Which attempts calls needed, and which targets are left alone. Targets are those of cards."""
 
-    def __init__(self) -> None:
-        # Imported here: the library looks for its folder when it is imported, and importing this room must not.
-        import prometheus_client
+    def __init__(self, kinds: Kinds) -> None:
+        self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")
+        self._open = kinds.gauge("target_left_alone", "1 while not asked.", "target", mode="livemax")
+        self.withheld = Following(kinds.counter("retries_withheld", "Attempts that the retry budget did not allow."))
+        self._counts: dict[tuple[str, str, str], int] = {}
+        self._seen: set[str] = set()
 
-        self._library = prometheus_client
-        self.registry = prometheus_client.CollectorRegistry()
+    def attempted(self, provider: str, role: str, outcome: str) -> None:
+        key = (provider, role, outcome)
+        self._counts[key] = self._counts.get(key, 0) + 1
 
-    def counter(self, name: str, text: str, *labels: str) -> Any:
-        return self._library.Counter(f"gateway_{name}", text, labels, registry=self.registry)
+    def standing(self, target: str, left_alone: bool) -> None:
+        if target in self._seen or (left_alone and len(self._seen) < MAX_SERIES):
+            self._seen.add(target)
+            self._open.labels(target).set(left_alone)
 
-    def gauge(self, name: str, text: str, *labels: str, mode: Mode) -> Any:
-        return self._library.Gauge(f"gateway_{name}", text, labels, registry=self.registry, multiprocess_mode=mode)
-
-    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Any:
-        return self._library.Histogram(f"gateway_{name}", text, labels, registry=self.registry, buckets=buckets)
+    def flush(self) -> None:
+        for key, count in self._counts.items():
+            self._attempts.labels(*key).inc(count)
+        self._counts.clear()
 
 
 class LimitMetrics:
     """What limits do, by their ids and figures: a file has so many and no more."""
 
-    def __init__(self, kinds: _Kinds) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         labels = ("rule", "dimension")
         counter, gauge = kinds.counter, kinds.gauge
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
@@ -265,26 +271,9 @@ class LimitMetrics:
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
 
 
-class Mirrored:
-    """A counter that follows a total which somebody else keeps. A total that falls has started again from zero."""
-
-    def __init__(self, counter: Any, seen: dict[tuple[str, ...], int] | None = None, key: tuple[str, ...] = ()) -> None:
-        self._counter = counter
-        self._seen = {} if seen is None else seen
-        self._key = key
-
-    def labels(self, *values: str) -> "Mirrored":
-        return Mirrored(self._counter.labels(*values), self._seen, values)
-
-    def set(self, total: int) -> None:
-        last = self._seen.get(self._key, 0)
-        self._seen[self._key] = total
-        self._counter.inc(total - last if total >= last else total)
-
-
 class AlertMetrics:
     """What was told about money, and to whom it was tried to tell it."""
 
-    def __init__(self, kinds: _Kinds) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         self.told = kinds.counter("alerts", "What was told, once each.", "kind")
         self.deliveries = kinds.counter("alert_deliveries", "Attempts to tell a webhook.", "result")

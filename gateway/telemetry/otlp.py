@@ -8,6 +8,7 @@ catch up. Nothing of the SDK is imported before an `Otlp` is made.
 """
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from gateway.core.call import Call
 from gateway.core.clock import Clock, SystemClock, uuid7
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.options import OtlpOptions
-from gateway.telemetry.spans import span_attributes, span_builder
+from gateway.telemetry.spans import attempt_spans, span_attributes, span_builder
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -75,6 +76,7 @@ class Otlp:
         self._span_exporter = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._metric_exporter = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._build = span_builder(self._resource)
+        self._build_attempts = attempt_spans(self._resource, provider_name, lambda: secrets.randbits(64) or 1)
         self._metrics = GenAiMetrics(options.semconv, self._clock.now_ns())
 
     def __enter__(self) -> "Otlp":
@@ -97,6 +99,9 @@ class Otlp:
         if call.trace is not None and call.trace.sampled:
             attributes = span_attributes(record, operation, provider, self._options.semconv)
             exporting.spans.on_end(self._build(call, attributes))
+            if len(record.attempts) > 1:
+                for span in self._build_attempts(call):
+                    exporting.spans.on_end(span)
 
     def instrument(self, app: Any) -> None:
         """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation."""

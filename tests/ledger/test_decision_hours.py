@@ -20,10 +20,10 @@ from gateway.core.record import Record
 from gateway.core.traffic import Traffic
 from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger import decisions, rollup
+from gateway.ledger.counted import INPUTS
 from gateway.ledger.decisions import of_calls_of_period, verify_decisions
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.rollup import INPUTS
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
 from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.verifying import said

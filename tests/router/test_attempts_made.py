@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 
 from gateway.core.attempt import RETRIES
-from gateway.core.call import Call, Reply
+from gateway.core.call import Call, Reply, Service
 from gateway.core.faults import BadRequest, Fault, RateLimited, UpstreamResting, UpstreamTimeout, UpstreamUnreachable
 from gateway.core.live import Live
 from gateway.core.model import Decision, Model, Permit
@@ -42,9 +41,11 @@ class Fleet:
         self.clock = HandClock(1_800_000_000.0)
         self.thrown = 0.0
         self._left = {name: list(script) for name, script in scripts.items()}
-        read: Routes = read_routes(Text("routes.yaml", routes.encode())) if routes else NO_ROUTES
-        providers = dict.fromkeys(scripts, self._serve)
-        self.router = Router(providers, self.clock, Live(read), die=lambda: self.thrown)
+        self.routes: Routes = read_routes(Text("routes.yaml", routes.encode())) if routes else NO_ROUTES
+        self.use(**dict.fromkeys(scripts, self._serve))
+
+    def use(self, **providers: Service) -> None:
+        self.router = Router(providers, self.clock, Live(self.routes), die=lambda: self.thrown)
 
     async def _serve(self, call: Call) -> Reply:
         assert call.target is not None
@@ -222,7 +223,7 @@ async def test_nothing_of_a_failed_attempt_is_left_on_the_call() -> None:
         return fine()
 
     fleet = Fleet(a=[fine], b=[fine])
-    fleet.router.providers = {"a": first, "b": second}
+    fleet.use(a=first, b=second)
     call = call_of("chat", model="m")
     call.on_close(lambda: closed.append("before"))
     await fleet.ask(A, B, call=call)
@@ -242,13 +243,12 @@ async def test_an_attempt_that_takes_too_long_is_given_up_and_the_callers_deadli
         return fine()
 
     fleet = Fleet("timeout_s: 0.02", a=[fine], b=[fine])
-    providers: dict[str, Any] = {"a": never, "b": ok}
-    fleet.router.providers = providers
+    fleet.use(a=never, b=ok)
     call = await fleet.ask(A, B)
     assert call.attempts[0].error_code == "upstream_timeout_attempt"
     late = call_of("chat", model="m")
     late.deadline = fleet.clock.monotonic() + 0.005
-    fleet.router.providers = {"a": never, "b": never}
+    fleet.use(a=never, b=never)
     with pytest.raises(UpstreamTimeout) as caught:
         await fleet.ask(A, B, call=late)
     assert caught.value.code == "deadline_exceeded"

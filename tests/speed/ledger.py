@@ -28,6 +28,7 @@ from gateway.ledger.rounds import Rounds
 from tests.postgres import PostgresServer
 
 SQLITE_BAR, POSTGRES_BAR = 20_000, 30_000
+LATENCY_BAR = 0.2
 RAW_USAGE = (
     '{{"prompt_tokens":{0},"completion_tokens":{1},"total_tokens":{2},"prompt_tokens_details":{{"cached_tokens":0,'
     '"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0,"audio_tokens":0,'
@@ -159,8 +160,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.latency_s:
         from tests.speed.ledger_latency import latencies
 
-        quiet, busy = asyncio.run(latencies(options.latency_s))
-        print(f"  a call's p99, the drainer idle {quiet:,.0f} µs, at work {busy:,.0f} µs ({busy / quiet - 1:+.0%})")
+        for one in asyncio.run(latencies(options.latency_s)):
+            more = one.busy_us / one.idle_us - 1
+            print(
+                f"  {one.store:<11} a call's p99, the drainer idle {one.idle_us:,.0f} µs, at work {one.busy_us:,.0f} µs"
+                f" ({more:+.0%})   bar {LATENCY_BAR:+.0%}: {'kept' if more <= LATENCY_BAR else 'MISSED'}"
+            )
     return 0
 
 

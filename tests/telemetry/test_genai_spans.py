@@ -9,11 +9,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import StatusCode
 
+from gateway.core.attempt import RETRIES, Attempt
 from gateway.core.call import Call, TraceContext
 from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.telemetry import names
-from gateway.telemetry.spans import Semconv, span_attributes, span_builder
+from gateway.telemetry.spans import Semconv, attempt_spans, span_attributes, span_builder
 
 RecordMaker = Callable[..., Record]
 CallMaker = Callable[..., Call]
@@ -133,14 +134,49 @@ def test_every_name_of_a_record_is_decided_upon(record: RecordMaker) -> None:
     shown = {
         "id", "started_ns", "duration_us", "tenant", "team", "key_id", "model", "target", "served_model", "stream",
         "outcome", "status", "error_code", "blame", "rule_id", "finish_reason", "usage", "cost_nano", "price_version",
-        "policy_version", "would_deny", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
+        "policy_version", "would_deny", "route", "variant", "cache", "guards", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
     }  # fmt: skip
     left_out = {
         "operation",  # the conventions' word for it stands in its place
         "usage_source", "pricing", "prompt_id", "bytes_in", "bytes_out",
         "client_request_id", "run_id", "agent", "tags",  # the client's own words
         "user",  # personal
-        "list_nano", "attempts",  # for finance: the ledger keeps them
+        "list_nano", "saved_nano", "attempts",  # for finance: the ledger keeps them
         "data_class", "facts", "attributes",  # the ledger keeps them, for decisions to be made again
     }  # fmt: skip
     assert set(msgspec.structs.asdict(record())) == shown | left_out
+
+
+def test_each_of_several_attempts_has_a_span_below_the_calls(record: RecordMaker, call: CallMaker) -> None:
+    tried = (
+        Attempt(n=1, provider="openai", target="openai/gpt-4o", outcome="failed", status=503, started_ns=1_000, duration_us=7,
+                error_code="upstream_status_503", account=RETRIES),
+        Attempt(n=2, role="fallback", served=True, provider="azure", target="azure/gpt-4o", outcome="completed", status=200,
+                started_ns=9_000, duration_us=1),
+    )  # fmt: skip
+    ids = iter((1, 2))
+    ended = call(record(attempts=tried), TraceContext(TRACE, SPAN, PARENT, sampled=True))
+    first, second = attempt_spans(Resource({}), lambda name: f"{name}.com", lambda: next(ids))(ended)
+    assert [(span.name, span.kind, span.context.span_id) for span in (first, second)] == [
+        ("primary openai/gpt-4o", SpanKind.CLIENT, 1),
+        ("fallback azure/gpt-4o", SpanKind.CLIENT, 2),
+    ]
+    assert {span.parent.span_id for span in (first, second) if span.parent} == {int(SPAN, 16)}
+    assert (first.start_time, first.end_time) == (1_000, 8_000)
+    assert (first.status.status_code, second.status.status_code) == (StatusCode.ERROR, StatusCode.UNSET)
+    assert dict(first.attributes or {}) == {
+        names.PROVIDER: "openai.com",
+        names.TARGET: "openai/gpt-4o",
+        names.OUTCOME: "failed",
+        names.ATTEMPT: 1,
+        names.ROLE: "primary",
+        names.STATUS_CODE: 503,
+        names.ERROR_TYPE: "upstream_status_503",
+        names.ACCOUNT: RETRIES,
+    }
+
+
+def test_where_an_answer_was_found_is_told(record: RecordMaker) -> None:
+    found = attributes(record(route="fast", variant="canary", cache="exact", guards="[]", saved_nano=5))
+    assert (found["gateway.route"], found["gateway.route.variant"]) == ("fast", "canary")
+    assert (found["gateway.cache"], found["gateway.guards"]) == ("exact", "[]")

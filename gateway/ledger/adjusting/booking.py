@@ -16,7 +16,7 @@ from gateway.ledger.adjusting.standing import (
     repricing_seal,
 )
 from gateway.ledger.closing import closed_until
-from gateway.ledger.rollup import INPUTS
+from gateway.ledger.counted import INPUTS
 from gateway.ledger.slices import DAY_NS
 from gateway.ledger.sums import CHARGE_SUMS, DAY_HOURS, HOUR_NS, SKU, USAGE_INPUTS, USAGE_SUMS
 from gateway.ledger.writing import Transaction, add_link, added_sums, interned

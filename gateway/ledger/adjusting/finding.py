@@ -11,8 +11,8 @@ from gateway.core.attempt import Charge
 from gateway.core.bought import Bought
 from gateway.core.usage import METERS
 from gateway.ledger.adjusting.standing import Change, Costed, Standing, standing_of
+from gateway.ledger.counted import INPUTS
 from gateway.ledger.purchases import bought_of
-from gateway.ledger.rollup import INPUTS
 from gateway.ledger.sums import HOUR_NS, USAGE_INPUTS
 from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries

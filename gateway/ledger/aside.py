@@ -1,0 +1,155 @@
+"""A backlog encoded by a process of its own: what costs the most is done on one core, what waits for the server on
+another. It is started for a backlog and ends with it.
+
+    here ──▶ Task                                segments, and the number of the first link
+    here ◀── Encoded, for each batch             as many as the pipe and the process hold: about two
+         ◀── Named  ──▶ Known                    people whose ids it does not know yet
+         ◀── Consumed, after each segment
+
+It commits nothing and knows no database. Whatever becomes of it, the journal is as it was: what it has not encoded, or
+what cannot be committed as it was encoded, is read again here.
+"""
+
+import contextlib
+import fcntl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import IO, Protocol, Self, cast, runtime_checkable
+
+import msgspec
+
+from gateway.ledger.encoding import Encoded
+from gateway.ledger.frames import Readable, receive, send
+from gateway.ledger.rows import Person
+from gateway.ledger.store import LedgerStore
+from gateway.ledger.tail import Tail
+
+PATIENCE_S = 60.0  # for one batch, which takes a fraction of a second
+PIPE_BYTES = 1024 * 1024
+
+
+class Task(msgspec.Struct, frozen=True):
+    segments: list[tuple[str, int]]
+    link: int
+
+
+class Named(msgspec.Struct, tag=True, frozen=True):
+    people: list[Person]
+
+
+class Known(msgspec.Struct, frozen=True):
+    """`ids`: in the order of the people."""
+
+    ids: list[int]
+
+
+class Consumed(msgspec.Struct, tag=True, frozen=True):
+    """A segment was read to its end."""
+
+
+@runtime_checkable
+class TakesEncoded(LedgerStore, Protocol):
+    """A store that commits what another process encoded."""
+
+    next_link: int
+
+    def people_ids(self, people: Sequence[Person]) -> list[int]: ...
+
+    def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
+        """As `commit`, of records none of which may be there yet.
+
+        Returns:
+            False if nothing was committed, because the calls have to be encoded anew: some are there, somebody else
+            has made a link, or people were taken out.
+        """
+        ...
+
+
+class EncoderLost(Exception):
+    """The process has ended, or does not answer."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Encoded | Named | Consumed).decode
+
+
+class Encoder:
+    """`with Encoder() as encoder`: the process, which takes a moment to be ready."""
+
+    def __enter__(self) -> Self:
+        """Raises:
+        EncoderLost: there is no room for another process.
+        """
+        try:
+            self._process = subprocess.Popen(
+                (sys.executable, "-m", "gateway.ledger.encoder"),
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # A terminal's Ctrl-C goes to the parent alone. In its session: Linux shares out cores by sessions
+                # first, and one that is less urgent than others is so within its own.
+                process_group=0,
+            )
+        except OSError as error:
+            raise EncoderLost(str(error)) from error
+        _widen(self._process.stdout)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None, "asked for"
+            pipe.close()
+        self._process.wait()
+
+    def batches(
+        self, tails: Sequence[Tail], link: int, people_ids: Callable[[Sequence[Person]], list[int]]
+    ) -> Iterator[tuple[Tail, Encoded | None]]:
+        """What is unread of each, one after another; None after the last of each.
+
+        Raises:
+            EncoderLost
+        """
+        self._send(Task([(str(tail.path), tail.offset) for tail in tails], link))
+        for tail in tails:
+            while True:
+                answer = self._receive()
+                if isinstance(answer, Named):
+                    self._send(Known(people_ids(answer.people)))
+                elif isinstance(answer, Consumed):
+                    yield tail, None
+                    break
+                else:
+                    yield tail, answer
+
+    def _send(self, message: Task | Known) -> None:
+        assert self._process.stdin is not None, "asked for"
+        try:
+            send(self._process.stdin, _encode(message))
+        except OSError as error:
+            raise EncoderLost(str(error)) from error
+
+    def _receive(self) -> Encoded | Named | Consumed:
+        pipe = self._process.stdout
+        assert pipe is not None, "asked for"
+        # Should it hang, it is ended, and then so is the wait.
+        timer = threading.Timer(PATIENCE_S, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            return _decode(receive(cast(Readable, pipe)))
+        except (EOFError, OSError) as error:
+            raise EncoderLost("it ended") from error
+        finally:
+            timer.cancel()
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """So that it need not wait for us as often."""
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or there is a bound on what a user's pipes take
+        fcntl.fcntl(cast(IO[bytes], pipe), fcntl.F_SETPIPE_SZ, PIPE_BYTES)

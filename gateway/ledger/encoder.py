@@ -1,0 +1,103 @@
+"""`python -m gateway.ledger.encoder`: the process that reads segments and encodes them, for `aside.py`, which says what
+goes over its pipes."""
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from gateway.core.record import Record
+from gateway.ledger.aside import Consumed, Known, Named, Task
+from gateway.ledger.chunks import CHUNK
+from gateway.ledger.copying import Fields
+from gateway.ledger.counted import Pair
+from gateway.ledger.encoding import Encoded, Encoding, months_in
+from gateway.ledger.entries import MAX_LINES, Batch
+from gateway.ledger.frames import Readable, Writable, receive, send
+from gateway.ledger.months import Month
+from gateway.ledger.rows import Person
+from gateway.ledger.tail import Tail
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Encoder:
+    def __init__(self, commands: Readable, answers: Writable) -> None:
+        self._commands = commands
+        self._answers = answers
+        self._fields = Fields()
+        self._people: dict[Person, int] = {}
+        self._link = 0
+
+    def run(self) -> None:
+        task = msgspec.msgpack.decode(receive(self._commands), type=Task)
+        self._link = task.link
+        for path, offset in task.segments:
+            tail = Tail(Path(path))
+            tail.offset = offset
+            # A chunk at a time: it is still in the processor's cache when it is encoded.
+            chunks = tail.batches(max_lines=CHUNK)
+            while (encoded := self._encoded(islice(chunks, MAX_LINES // CHUNK))).size:
+                self._answer(encoded)
+            self._answer(Consumed())
+
+    def _encoded(self, chunks: Iterable[Batch]) -> Encoded:
+        """A batch for one commit; of size 0 after the last."""
+        sizes: list[int] = []
+        broken: list[bytes] = []
+        months: set[Month] = set()
+
+        def pairs() -> Iterator[Sequence[Pair]]:
+            for chunk in chunks:
+                sizes.append(chunk.size)
+                broken.extend(chunk.broken)
+                months.update(months_in(chunk.closed))
+                yield self._with_persons(chunk.closed)
+
+        encoding = Encoding(pairs(), self._link, self._fields.bounded())
+        rows = list(encoding.calls())
+        link, seals = self._link, encoding.seals()
+        self._link += bool(seals)
+        return Encoded(
+            size=sum(sizes),
+            broken=broken,
+            link=link,
+            months=sorted(months),
+            rows=rows,
+            attempts=encoding.attempts,
+            charges=encoding.charges,
+            sealed=seals,
+            counted=encoding.counted,
+        )
+
+    def _with_persons(self, records: Sequence[Record]) -> list[Pair]:
+        wanted = {(record.tenant, record.user) for record in records if record.user} - self._people.keys()
+        if wanted:
+            people = sorted(wanted)
+            self._answer(Named(people))
+            known = msgspec.msgpack.decode(receive(self._commands), type=Known)
+            self._people.update(zip(people, known.ids, strict=True))
+        return [(record, self._people[record.tenant, record.user] if record.user else 0) for record in records]
+
+    def _answer(self, answer: Encoded | Named | Consumed) -> None:
+        send(self._answers, _encode(answer))
+
+
+def main() -> None:
+    gc.disable()  # see `ahead.py`
+    with (
+        os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as commands,
+        os.fdopen(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers,
+        # Whoever asked is gone, or the segment is: there is nobody to answer, or somebody who will find out.
+        contextlib.suppress(EOFError, OSError),
+    ):
+        _Encoder(commands, answers).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Calls that find another target, as a real gateway makes them: what the client gets, what the ledger keeps."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
+from tests.conftest import Gateway, GatewayFactory
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CHAT = "/v1/chat/completions"
+USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+PRICES = """
+currency: USD
+prices:
+  - {id: both, provider: "*", models: ["*"], from: "2020-01-01", per_million_tokens: {input: 1, output: 2}}
+"""
+
+
+def said(text: str) -> dict[str, Any]:
+    message = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    return {"id": "c", "model": "m", "choices": [message], "usage": USAGE}
+
+
+def streamed(text: str) -> Any:
+    return event_stream(
+        event({"id": "c", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}),
+        event({"id": "c", "choices": [], "usage": USAGE}),
+        DONE,
+    )
+
+
+@contextlib.asynccontextmanager
+async def two_upstreams(
+    make: GatewayFactory, routes: str
+) -> AsyncGenerator[tuple[Gateway, ScriptedUpstream, ScriptedUpstream, httpx.AsyncClient]]:
+    async with ScriptedUpstream({}) as first, ScriptedUpstream({}) as second:
+        providers = {
+            name: {"kind": "openai-compatible", "base_url": upstream.base_url, "api_key": "k", "protocols": ["chat"]}
+            for name, upstream in (("one", first), ("two", second))
+        }
+        gateway = make(
+            providers=providers,
+            models={"fast": {"targets": ["one/m", "two/m"]}},
+            policies={"routes": routes, "prices": PRICES.replace('"*", models', "one, models")},
+        )
+        await asyncio.to_thread(gateway.start)
+        headers = {"authorization": f"Bearer {gateway.key}"}
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
+            yield gateway, first, second, client
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"model": "fast", "messages": [{"role": "user", "content": "hi"}], **more}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_hears_nothing_of_a_target_that_fails_before_its_first_byte(
+    make_gateway: GatewayFactory, stream: bool
+) -> None:
+    async with two_upstreams(make_gateway, "routes: {}") as (gateway, first, second, client):
+        first.set(CHAT, status(503))
+        second.set(CHAT, streamed("from two") if stream else json_answer(said("from two")))
+        answer = await client.post("/chat/completions", json=body(stream=stream))
+        assert answer.status_code == 200
+        assert "from two" in answer.text
+        assert (answer.headers["x-gateway-target"], answer.headers["x-gateway-attempts"]) == ("two/m", "2")
+        (record,) = await asyncio.to_thread(gateway.records, 1)
+    rows = gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
+    assert [(row["n"], row["role"], row["target"], row["outcome"], row["served"], row["account"]) for row in rows] == [
+        (1, "primary", "one/m", "failed", 0, "gateway:retries"),
+        (2, "fallback", "two/m", "completed", 1, ""),
+    ]
+    assert (rows[0]["status"], rows[0]["error_code"]) == (503, "upstream_status_503")
+
+
+async def test_after_the_first_byte_nobody_else_is_asked(make_gateway: GatewayFactory) -> None:
+    async with two_upstreams(make_gateway, "routes: {}") as (_, first, second, client):
+        piece = event({"id": "c", "choices": [{"index": 0, "delta": {"content": "half"}}]})
+        first.set(
+            CHAT, raw(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + piece, ConnectionResetError())
+        )
+        second.set(CHAT, streamed("from two"))
+        answer = await client.post("/chat/completions", json=body(stream=True))
+        assert "half" in answer.text
+        assert "from two" not in answer.text
+        assert "error" in answer.text
+        assert second.requests == []
+
+
+async def test_a_black_hole_is_given_up_when_its_route_says_and_a_deadline_is_carried_through(
+    make_gateway: GatewayFactory,
+) -> None:
+    async with two_upstreams(make_gateway, "routes: {fast: {timeout_s: 0.2}}") as (_, first, second, client):
+        first.set(CHAT, raw(30.0))
+        second.set(CHAT, json_answer(said("from two")))
+        began = time.monotonic()
+        answer = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "10"})
+        assert "from two" in answer.text
+        assert time.monotonic() - began < 5
+        assert 0 < float(second.requests[0].headers["x-request-timeout"]) < 10
+        second.set(CHAT, raw(30.0))
+        late = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "100ms"})
+        assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
+        wrong = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "soon"})
+        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "x-request-timeout")
+
+
+async def test_a_slow_target_is_hedged_and_stopped_and_every_token_is_told(make_gateway: GatewayFactory) -> None:
+    routes = "routes: {fast: {hedge: {after_ms: 50}}}"
+    async with two_upstreams(make_gateway, routes) as (gateway, first, second, client):
+        first.set(CHAT, raw(30.0))
+        second.set(CHAT, json_answer(said("from two")))
+        answer = await client.post("/chat/completions", json=body())
+        assert "from two" in answer.text
+        (record,) = await asyncio.to_thread(gateway.records, 1)
+        for _ in range(100):
+            if first.requests[0].closed_at is not None:
+                break
+            await asyncio.sleep(0.01)
+        assert first.requests[0].closed_at is not None
+    rows = gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
+    assert [(row["role"], row["outcome"], row["usage_source"], row["account"]) for row in rows] == [
+        ("primary", "cancelled", "estimate", "gateway:retries"),
+        ("hedge", "completed", "provider", ""),
+    ]
+    assert rows[0]["cost_nano"] > 0
+
+
+async def test_a_route_changes_while_calls_come_in(make_gateway: GatewayFactory) -> None:
+    async with two_upstreams(make_gateway, "routes: {}") as (gateway, first, second, client):
+        first.set(CHAT, json_answer(said("from one")))
+        second.set(CHAT, json_answer(said("from two")))
+        assert "from one" in (await client.post("/chat/completions", json=body())).text
+        shape = "routes: {fast: {}, picked: {targets: [{target: one/m, when: request.stream}, {target: two/m}]}}"
+        (gateway.folder / "policies" / "routes.yaml").write_text(shape)
+        asked, answer = 2, await client.post("/chat/completions", json=body(model="picked"))
+        while answer.status_code == 404 and asked < 200:
+            await asyncio.sleep(0.02)
+            asked, answer = asked + 1, await client.post("/chat/completions", json=body(model="picked"))
+        assert "from two" in answer.text
+        first.set(CHAT, streamed("from one"))
+        assert "from one" in (await client.post("/chat/completions", json=body(model="picked", stream=True))).text
+        records = await asyncio.to_thread(gateway.records, asked + 1)
+    assert records[-1]["route"] == "picked"

@@ -1,0 +1,247 @@
+"""A backlog that another process encodes: the same rows, seals and sums, and every call once whatever becomes of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+from keeping import call, findings
+from ledger_parts import Desk, PostgresPlace
+from test_ledger_forget import JANE, forget, token_calls
+from test_postgres_ledger import SUMS, resolved, some_records
+
+import gateway.ledger.aside as aside
+import gateway.ledger.rounds as rounds
+from gateway.core.record import Record
+from gateway.ledger.encoding import Encoded
+from gateway.ledger.postgres import PostgresLedger
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS
+from tests.postgres import PostgresServer
+
+SEGMENT_BYTES = 20_000
+
+
+class Watched(PostgresLedger):
+    """A store that tells of encoded batches: `before` each, and how many were committed and refused."""
+
+    before: Callable[[int], None] = staticmethod(lambda number: None)
+    committed = refused = 0
+
+    def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
+        self.before(self.committed)
+        done = super().commit_encoded(encoded, segment, offset)
+        self.committed += done
+        self.refused += not done
+        return done
+
+
+@pytest.fixture
+def store(postgres: PostgresServer) -> Iterator[Watched]:
+    with Watched(PostgresPlace(postgres.fresh_database()).options, "w") as store:
+        yield store
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store: Watched) -> Desk:
+    return Desk(tmp_path, store, place=PostgresPlace(str(store._url)))
+
+
+@pytest.fixture(autouse=True)
+def every_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is encoded by another process, which is never far ahead."""
+    monkeypatch.setattr(rounds, "ASIDE_BYTES", 0)
+    monkeypatch.setattr(aside, "PIPE_BYTES", 4096)
+
+
+def written(desk: Desk, records: list[Record], extra: bytes = b"") -> list[str]:
+    """The journal of a writer that has ended; the ids of its calls."""
+    with desk.journal(segment_bytes=SEGMENT_BYTES) as journal:
+        for record in records:
+            journal.opened(msgspec.structs.replace(record, outcome="open", attempts=()))
+            journal.closed(record)
+            if extra:
+                os.write(journal._descriptor, extra)
+    assert len(desk.segments()) > 4
+    return sorted(record.id for record in records)
+
+
+def some_calls() -> list[Record]:
+    return [call(number) for number in range(300)]
+
+
+def in_ledger(desk: Desk) -> list[str]:
+    return sorted(row["id"] for row in desk.rows())
+
+
+def encoders() -> list[psutil.Process]:
+    alive = (one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE)
+    return [one for one in alive if "gateway.ledger.encoder" in one.cmdline()]
+
+
+def test_rows_seals_sums_and_chain_are_those_of_a_store_that_encodes_itself(
+    desk: Desk, store: Watched, postgres: PostgresServer
+) -> None:
+    records = some_records()
+    written(desk, records)
+    assert desk.drain().records == len(records)
+    assert (store.committed > 3, store.refused) == (True, 0)
+    assert desk.segments() == []
+    other = PostgresPlace(postgres.fresh_database())
+    with other.ledger() as plain:
+        plain.commit(records, "w-1.jnl", 1)
+    for table, columns in (
+        ("calls", (*CALL_COLUMNS, "seal")),
+        ("attempts", ATTEMPT_COLUMNS),
+        ("charges", CHARGE_COLUMNS),
+    ):
+        assert own(desk.place.table(table), columns) == own(other.table(table), columns)
+    for table in SUMS:
+        assert resolved(desk.place, table) == resolved(other, table)
+
+
+def own(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
+    return sorted(repr([row[name] for name in columns]) for row in rows)
+
+
+def test_its_process_ends_with_the_backlog(desk: Desk, store: Watched) -> None:
+    seen: list[int] = []
+    store.before = lambda _: seen.append(len(encoders()))
+    written(desk, some_calls())
+    desk.drain()
+    assert set(seen) == {1}
+    assert encoders() == []
+
+
+def test_a_small_backlog_starts_none(desk: Desk, store: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "ASIDE_BYTES", 32 * 1024 * 1024)
+    ids = written(desk, some_calls())
+    desk.drain()
+    assert (in_ledger(desk), store.committed) == (ids, 0)
+
+
+def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Watched) -> None:
+    def kill(number: int) -> None:
+        if number == 2:
+            encoders()[0].kill()
+
+    store.before = kill
+    ids = written(desk, some_calls())
+    assert desk.drain().records == len(ids)
+    assert store.committed == 3, "what it had said by then"
+    assert (in_ledger(desk), desk.segments()) == (ids, [])
+    assert findings(desk) == []
+
+
+def test_one_that_says_nothing_is_ended(desk: Desk, store: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "PATIENCE_S", 0.5)
+
+    def stop(number: int) -> None:
+        if number == 0:
+            encoders()[0].suspend()
+
+    store.before = stop
+    ids = written(desk, some_calls())
+    desk.drain()
+    assert (in_ledger(desk), desk.segments(), encoders()) == (ids, [], [])
+
+
+def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Watched) -> None:
+    ids = written(desk, some_calls(), extra=b"no entry\n")
+    assert desk.drain().quarantined == len(ids)
+    assert store.committed > 3
+    assert in_ledger(desk) == ids
+    assert desk.quarantined() == b"no entry\n" * len(ids)
+
+
+def test_calls_that_are_there_already_stay_as_they_are(desk: Desk, store: Watched) -> None:
+    records = some_calls()
+    store.commit(records[150:160], "other.jnl", 1)
+    ids = written(desk, records)
+    assert desk.drain().records == len(ids) - 10
+    assert store.refused == 1
+    assert (in_ledger(desk), findings(desk)) == (ids, [])
+
+
+def test_a_database_that_is_away_costs_time_only(desk: Desk, store: Watched, postgres: PostgresServer) -> None:
+    def take_away(number: int) -> None:
+        if number == 2:
+            postgres.stop(signal.SIGKILL)
+
+    store.before = take_away
+    ids = written(desk, some_calls())
+    drained = desk.rounds.drain_once()
+    assert drained.error
+    assert encoders() == []
+    postgres.start()
+    store.before = lambda _: None
+    rest = desk.drain()
+    assert drained.records + rest.records == len(ids)
+    assert (in_ledger(desk), findings(desk)) == (ids, [])
+
+
+def test_who_is_taken_out_meanwhile_stays_out(desk: Desk, store: Watched) -> None:
+    """The number that a person had means nobody afterwards; their later calls get another."""
+
+    def take_out(number: int) -> None:
+        if number == 2:
+            assert forget(desk).calls > 0
+
+    store.before = take_out
+    ids = written(desk, token_calls(300))
+    desk.drain()
+    assert store.refused == 1
+    assert (in_ledger(desk), findings(desk)) == (ids, [])
+    named = [row["id"] for row in desk.place.table("people") if row["user"] == JANE]
+    persons = {row["person"] for row in desk.place.calls()}
+    assert len(named) == 1
+    assert len(persons) == 3
+
+
+DRAINER = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    import gateway.ledger.aside as aside
+    import gateway.ledger.rounds as rounds
+    from gateway.core.clock import SystemClock
+    from gateway.ledger.options import LedgerOptions
+    from test_aside import Watched, encoders
+
+    rounds.ASIDE_BYTES, aside.PIPE_BYTES = 0, 4096
+
+    def tell(number):
+        print(encoders()[0].pid, flush=True)
+        if number == 2:
+            sys.stdin.read()
+
+    with Watched(LedgerOptions(url=sys.argv[1]), "w") as store:
+        store.before = tell
+        rounds.Rounds(Path(sys.argv[2]), store, SystemClock()).drain_once()
+    """
+)
+
+
+def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(desk: Desk, store: Watched) -> None:
+    ids = written(desk, some_calls())
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"}
+    arguments = [sys.executable, "-c", DRAINER, str(store._url), str(desk.folder)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as drainer:
+        assert drainer.stdout is not None
+        pid = [int(drainer.stdout.readline()) for _ in range(3)][-1]
+        drainer.kill()
+    assert in_ledger(desk) != ids
+    until = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    desk.drain()
+    assert (in_ledger(desk), desk.segments(), findings(desk)) == (ids, [], [])
