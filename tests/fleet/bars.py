@@ -27,7 +27,7 @@ def bars(outcome: Outcome, scenario: Scenario) -> list[Bar]:
     for name, most, value in (
         ("p50 ÷ control's", asked.p50_ratio, outcome.p50_ratio),
         ("p99 ÷ control's", asked.p99_ratio, outcome.p99_ratio),
-        ("load upstream", asked.load, max(outcome.load, outcome.attempts)),
+        ("load upstream", asked.load, max(outcome.load, outcome.attempts, outcome.load_after or 0.0)),
     ):
         if most is not None:
             found.append(Bar(f"{name} ≤ {most:g}", f"{value:.3f}", value <= most))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class Effort(msgspec.Struct, frozen=True):
 
 
 class Booked(NamedTuple):
-    """`nano`: what calls cost, in nano-units. `roles`: attempts since it broke, by their roles."""
+    """`nano`: what calls cost, in nano-units. `roles`: attempts while it was broken, by their roles."""
 
     nano: int
     roles: dict[str, int]
@@ -44,9 +45,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one run. Ratios are to the control at the same time.
 
     Attributes:
-        broken, control: calls sent while it was broken. settled: of its second half.
-        load: requests at the subject's upstreams for each of its calls, from when it broke to the end. attempts: by
-            the ledger, so with those that met no upstream because it refused connections. roles: those, and copies.
+        broken, control: calls sent while it was broken. most_s: the longest that a right answer to one of the subject's
+            took. settled: of its second half.
+        load: requests at the subject's upstreams for each of its calls, while it was broken. load_after: after that;
+            None where nothing was to see. attempts: as `load`, but by the ledger, so with those that met no upstream
+            because it refused connections. roles: those, and copies.
         spare: requests at the spare model's upstream for each of the subject's calls of the whole run.
         most_asked: the most often that one call reached upstreams.
         back_s: from recovery to full speed; None where nothing recovers, infinite where it did not come to that.
@@ -60,10 +63,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     features: str
     broken: Window
     control: Window
+    most_s: float
     p50_ratio: float
     p99_ratio: float
     settled_p99_ratio: float
     load: float
+    load_after: float | None
     attempts: float
     roles: dict[str, int]
     spare: float
@@ -104,10 +109,10 @@ class Run:
             spent_s = cpu_s(gateway.process.pid).total
             script = asyncio.create_task(self._script(fleet))
             shots = await load.run(self._aims(), self.effort.rate_per_s, self.over_s)
-            before, after = await script, await asyncio.to_thread(fleet.counts)
+            reports = (*await script, await asyncio.to_thread(fleet.counts))
             spent_s = cpu_s(gateway.process.pid).total - spent_s
             booked = await asyncio.to_thread(self._booked, gateway, len(shots))
-        return self._measured(shots, before, after, booked, spent_s)
+        return self._measured(shots, reports, booked, spent_s)
 
     def _start(self, make: Any, fleet: Fleet) -> Gateway:
         names = (*SUBJECT, *CONTROL, SPARE)
@@ -130,56 +135,61 @@ class Run:
         stream = self.scenario.stream
         return [aim for one, other in pairs for aim in (Aim(one, "subject", stream), Aim(other, "control", stream))]
 
-    async def _script(self, fleet: Fleet) -> Report:
-        """What upstreams had seen when they broke."""
+    async def _script(self, fleet: Fleet) -> tuple[Report, Report]:
+        """What upstreams had seen when they broke, and when they were well again."""
         await asyncio.sleep(self.begin_s)
-        seen = await fleet.set_soon(self.scenario.broken)
-        if self.scenario.after:
-            await asyncio.sleep(self.end_s - self.begin_s)
-            await fleet.set_soon(dict.fromkeys(self.scenario.broken, "healthy"))
-        return seen
+        at_begin = await fleet.set_soon(self.scenario.broken)
+        await asyncio.sleep(self.end_s - self.begin_s)
+        return at_begin, await fleet.set_soon(dict.fromkeys(self.scenario.broken, "healthy"))
 
     def _booked(self, gateway: Gateway, calls: int) -> Booked:
         """What the ledger says of the subject's calls; waits until all are there."""
         gateway.records(calls, SETTLED_WITHIN_S, self._since_ns)
         names = ",".join(f"'{name}'" for name in self.subject)
         rows = gateway.ask_ledger(
-            "SELECT a.role, coalesce(sum(a.cost_nano), 0) AS nano, sum(c.started_ns >= ?) AS attempts "
+            "SELECT a.role, coalesce(sum(a.cost_nano), 0) AS nano, sum(c.started_ns BETWEEN ? AND ?) AS attempts "
             f"FROM attempts a JOIN calls c ON c.id = a.call WHERE c.model IN ({names}) AND c.started_ns >= ? "
             "GROUP BY a.role ORDER BY attempts DESC",
             self._since_ns + int(self.begin_s * 1e9),
+            self._since_ns + int(self.end_s * 1e9),
             self._since_ns,
         )
         return Booked(sum(row["nano"] for row in rows), {row["role"]: row["attempts"] for row in rows})
 
+    def _counts(self, shot: Shot) -> bool:
+        """Whether it was one of the subject's while it was broken, and was answered right."""
+        return shot.group == "subject" and not shot.wrong and self.begin_s <= shot.sent_s < self.end_s
+
     def _measured(
-        self, shots: Sequence[Shot], before: Report, after: Report, booked: Booked, spent_s: float
+        self, shots: Sequence[Shot], reports: tuple[Report, Report, Report], booked: Booked, spent_s: float
     ) -> Outcome:
         begin, end = self.begin_s, self.end_s
         broken, control = (window(shots, group, begin, end) for group in ("subject", "control"))
         half = (begin + end) / 2
         settled = window(shots, "subject", half, end).p99_s / window(shots, "control", half, end).p99_s
         usual = window(shots, "subject", 0, begin).p50_s
-        asked = received(after, SUBJECT) - received(before, SUBJECT)
+        at_begin, at_end, after = (received(report, SUBJECT) for report in reports)
+        recovering = window(shots, "subject", end, self.over_s).calls
         both = 2 if self.scenario.mirrored else 1  # then they are the control's upstreams as well
-        calls = max(1, window(shots, "subject", begin).calls)
         right = sum(not shot.wrong for shot in shots if shot.group == "subject")
         return Outcome(
             scenario=self.name,
             features=self.features,
             broken=broken,
             control=control,
+            most_s=max((shot.took_s for shot in shots if self._counts(shot)), default=math.nan),
             p50_ratio=broken.p50_s / control.p50_s,
             p99_ratio=broken.p99_s / control.p99_s,
             settled_p99_ratio=settled,
-            load=asked / both / calls,
-            attempts=sum(count for role, count in booked.roles.items() if role != "mirror") / calls,
+            load=(at_end - at_begin) / both / broken.calls,
+            load_after=(after - at_end) / both / recovering if recovering else None,
+            attempts=sum(count for role, count in booked.roles.items() if role != "mirror") / broken.calls,
             roles=booked.roles,
-            spare=received(after, (SPARE,)) / sum(shot.group == "subject" for shot in shots),
-            most_asked=max(after.times_asked.get("subject", {0: 0})),
+            spare=received(reports[-1], (SPARE,)) / sum(shot.group == "subject" for shot in shots),
+            most_asked=max(reports[-1].times_asked.get("subject", {0: 0})),
             back_s=back_after(shots, "subject", end, self.over_s, usual) if self.scenario.after else None,
             cost=booked.nano / UNIT_NANO / max(1, right),
-            bill=(billed(after, SUBJECT) / both + billed(after, (SPARE,))) / UNIT_NANO / max(1, right),
+            bill=(billed(reports[-1], SUBJECT) / both + billed(reports[-1], (SPARE,))) / UNIT_NANO / max(1, right),
             cpu_us=spent_s / len(shots) * 1e6,
             lag_p99_s=percentile((shot.lag_s for shot in shots), 0.99),
             lag_most_s=max(shot.lag_s for shot in shots),

@@ -78,7 +78,7 @@ def outcome(**fields: object) -> Outcome:
     seen = Window(calls=1000, right=999, p50_s=0.03, p99_s=0.04, wrong={"status 500": 1})
     usual: dict[str, object] = {
         "scenario": "s", "features": "everything", "broken": seen, "control": seen, "p50_ratio": 1.0,
-        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "attempts": 0.0, "roles": {}, "spare": 0.99, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
+        "p99_ratio": 1.5, "settled_p99_ratio": 1.0, "load": 1.2, "load_after": None, "most_s": 0.1, "attempts": 0.0, "roles": {}, "spare": 0.99, "most_asked": 2, "back_s": 5.0, "cost": 1.0,
         "bill": 1.0, "cpu_us": 200.0, "lag_p99_s": 0.0, "lag_most_s": 0.0, "load_average": 1.0, "per_s": [],
     }  # fmt: skip
     return Outcome(**{**usual, **fields})  # type: ignore[arg-type]
@@ -92,6 +92,7 @@ def test_bars_are_kept_up_to_their_figures_and_asked_of_everything_only() -> Non
     assert [bar.kept for bar in bars(outcome(), outage)] == [True, True]
     assert [bar.kept for bar in bars(outcome(load=1.21, back_s=math.inf), outage)] == [False, False]
     assert [bar.kept for bar in bars(outcome(spare=0.98), SCENARIOS["shadow"])] == [True, True, False]
+    assert [bar.kept for bar in bars(outcome(load=0.1, load_after=1.3), outage)] == [False, True]
     assert bars(outcome(features="retries", p99_ratio=9.0), dead) == []
     assert "99.90%" in line(outcome())
     assert wrong(outcome().broken) == "1 × status 500"
