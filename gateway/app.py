@@ -26,6 +26,8 @@ from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.edge.stored import StoredResponses
 from gateway.exports import focus_csv, focus_maker, last_whole
+from gateway.guard.outside.classifiers import MAX_TOKENS
+from gateway.guard.outside.judging import Judges
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -40,6 +42,7 @@ from gateway.limits.bounds import Counters
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
+from gateway.pipeline.asking_models import asking_models
 from gateway.pipeline.demand import demands
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import tagging
@@ -128,7 +131,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
         if memory is not None:
             tasks.append(memory.sweep_for_ever())
@@ -157,8 +160,10 @@ def _parts(
     memory: Memory | None,
     router: Router,
     counters: Counters,
+    client: HttpClient,
 ) -> Parts:
     config = settings.config
+    ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
     return Parts(
         clock=CLOCK,
         note=tagging(config.metering.noted),
@@ -169,15 +174,16 @@ def _parts(
         access=policies.access,
         catalogue=policies.catalogue,
         tenants=policies.tenants,
+        guards=policies.guards,
+        guarding=reports,
+        judges=Judges(config.guard_services, client, ask_model, CLOCK.monotonic),
         limits=policies.limits,
         prices=policies.prices,
         choose=router.choose,
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),
-        ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
-            target.provider, usage, at
-        ),
+        ceiling_cost=lambda target, usage, at: policies.prices.value.ceiling(target.provider, usage, at),
         doubted=reports.doubted,
         counters=counters,
         limiting=reports,

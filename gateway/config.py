@@ -17,6 +17,7 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.guard.outside.options import GuardServiceOptions, check_guard_services
 from gateway.identity.checking import check_identity
 from gateway.identity.options import IdentityOptions
 from gateway.identity.roles import Role
@@ -30,6 +31,7 @@ from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
+from gateway.pipeline.tagging import unnoted_words
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -96,6 +98,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
     policy_signing: SigningOptions | None = None
+    guard_services: dict[str, GuardServiceOptions] = {}
     redis: RedisOptions | None = None
     limits_store: LimitsStoreOptions = LimitsStoreOptions()
 
@@ -116,8 +119,12 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
-        routes, known = self.routes, frozenset(providers)
-        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
+        unnoted = unnoted_words(self.config.metering.noted)
+        of_providers = Wiring(providers=frozenset(providers), engines=served, price_providers=priced)
+        asked = frozenset(self.config.guard_services)
+        return msgspec.structs.replace(
+            of_providers, routes=self.routes, unnoted=unnoted, guard_services=asked, signers=self.signers
+        )
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -162,6 +169,7 @@ def read_config(
         _check_provider(document, name, provider)
     for name in config.focus.providers:
         _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
+    check_guard_services(document, config.guard_services)
     check_identity(document, config.identity)
     _check_operators(document, config.operators)
     check_ledger(document, config.ledger)

@@ -58,6 +58,7 @@ class PolicyFeed:
         self.access = Live(self.set.access)
         self.catalogue = Live(self.set.catalogue)
         self.routes = Live(self.set.routes)
+        self.guards = Live(self.set.guards)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
 
@@ -110,7 +111,8 @@ class PolicyFeed:
             self.problem = None
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
-            self.limits.value, self.prices.value, self.routes.value = new.limits, new.prices, new.routes
+            self.limits.value, self.prices.value = new.limits, new.prices
+            self.routes.value, self.guards.value = new.routes, new.guards
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

@@ -1,11 +1,12 @@
 """The policy files as one set: read at once, checked against each other, replaced together or not at all.
 
 tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
-routes.yaml                                                  which target a call goes to; may be left out
+guardrails.yaml                                             what is looked for in texts; in the digest too
+routes.yaml                                                 which target a call goes to; may be left out
 limits.yaml   prices.yaml                                   how much, and for how much
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.loading import read_guardrails
+from gateway.guard.rules import GuardPolicy
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.loading import read_limits
 from gateway.limits.rules import LimitPolicy
@@ -29,9 +32,11 @@ from gateway.router.loading import NO_ROUTES, Routes, check_names, read_routes
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
-FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
+FILES = ("tenants.yaml", "access.yaml", "guardrails.yaml", "limits.yaml", "prices.yaml")
 OPTIONAL = ("routes.yaml",)
 FOLDERS = ("access", "models")
+# What every set of the history has; the guards of one without their file are none.
+_ALWAYS = ("tenants.yaml", "access.yaml")
 _NOT_DECIDING = ("limits.yaml", "prices.yaml")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
@@ -50,6 +55,7 @@ class Deciding(msgspec.Struct, frozen=True):
     routes: Routes
     catalogue: Catalogue
     cards: CardSet
+    guards: GuardPolicy
     digest: str
     files: Mapping[str, bytes]
 
@@ -71,6 +77,7 @@ class PolicySet(Deciding, frozen=True):
             "access": self.access.version,
             "tenants": self.tenants.version,
             "routes": self.routes.version,
+            "guardrails": self.guards.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
         }
@@ -151,7 +158,7 @@ def parse_deciding(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Dec
     Raises:
         DocumentError: as `read_policies`; a set has a tenants.yaml and an access.yaml.
     """
-    for name in deciding(dict.fromkeys(FILES, b"")):
+    for name in _ALWAYS:
         if name not in texts:
             raise DocumentError(name, 0, "is missing")
     found: dict[str, Any] = {}
@@ -210,8 +217,10 @@ def _steps(
     def access() -> AccessPolicy:
         tenants: Tenants | None = found.get("tenants")
         instants = [at for model in found["catalogue"].models.values() for at in model.life.instants()]
+        # Guards that are wrong themselves are told; what names them is not held against an empty list.
+        guards_known: Known = {"guards": found["guards"].ids} if "guards" in found else {}
         around = Surroundings(
-            known={**_declared(tenants), "operations": OPERATION_WORDS, "guards": ()},
+            known={**_declared(tenants), "operations": OPERATION_WORDS, **guards_known},
             data_classes=() if tenants is None else tenants.data_classes,
             instants=tuple(instants),
             version=digest[:16],
@@ -219,13 +228,23 @@ def _steps(
         sources = select(texts, "access.yaml", "access")
         return read_access(sources, around)
 
+    def guards() -> GuardPolicy:
+        known: dict[str, Collection[str]] = {**_declared(found.get("tenants")), "operations": CALLS}
+        if wiring.guard_services is not None and not wiring.past:
+            known |= {"services": wiring.guard_services, "providers": wiring.providers}
+        return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
+
+    def limits() -> LimitPolicy:
+        return read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted)
+
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
         ("routes", (), routes),
         ("catalogue", ("cards", "routes"), catalogue),
+        ("guards", (), guards),
         ("access", ("catalogue",), access),
-        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
+        ("limits", (), limits),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),

@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.edge.inflight import InFlight
+from gateway.guard.tally import Finding
 from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
@@ -73,6 +74,14 @@ class Reports:
     def limited(self, refusal: Refusal) -> None:
         self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
 
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        for one in findings:
+            action = one.action if one.mode == "enforce" else one.mode
+            self._metrics.guards.found.labels(one.guard, one.side, action).inc(one.count)
+
+    def unguarded(self, guard: str, why: str) -> None:
+        self._metrics.guards.failures.labels(guard, why).inc()
+
     def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
         self._metrics.limits.unseeded.inc()
 
@@ -101,6 +110,9 @@ class Reports:
 
     def limit_store_answered(self, seconds: float) -> None:
         self._metrics.limits.store_seconds.observe(seconds)
+
+    def limit_ending_dropped(self) -> None:
+        self._metrics.limits.dropped.inc()
 
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()

@@ -19,6 +19,8 @@ from gateway.cli import parser
 from gateway.config import Config
 from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.document import GuardsFile
+from gateway.guard.loading import read_guardrails
 from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
@@ -53,7 +55,8 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "routes": RoutesFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
+    "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "name": Card,
+    "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
 
@@ -73,6 +76,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert read_access([Text("README.md", block.encode())]).entries.all
         if key == "currency":
             assert read_prices(Text("README.md", block.encode())).currency == "EUR"
+        if key == "guards":
+            assert read_guardrails(Text("README.md", block.encode())).rules
         if key == "limits":
             assert read_limits(Text("README.md", block.encode())).limits
         if key == "name":

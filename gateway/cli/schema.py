@@ -14,6 +14,7 @@ from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_table
 from gateway.config import Config
+from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.router.document import RoutesFile
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "policy-test": Kind("policies/tests/*.yaml", CasesFile),
     "model": Kind("policies/models/*.yaml", Card),
     "tenants": Kind("policies/tenants.yaml", TenantsFile),
+    "guardrails": Kind("policies/guardrails.yaml", GuardsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
     "routes": Kind("policies/routes.yaml", RoutesFile),

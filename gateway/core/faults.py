@@ -11,6 +11,7 @@
     │   └── TooLarge           413
     ├── PolicyFault            the request is fine; the organisation says no
     │   ├── NotAllowed         403
+    │   ├── ContentBlocked     400  a guard objects to what is said
     │   └── RateLimited        429
     │       └── BudgetExhausted 429  a limit on money: trying again does not help
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
@@ -114,6 +115,11 @@ class PolicyFault(Fault):
 
 class NotAllowed(PolicyFault):
     code = "model_not_allowed"
+
+
+class ContentBlocked(PolicyFault):
+    status = 400
+    code = "content_blocked"
 
 
 class RateLimited(PolicyFault):

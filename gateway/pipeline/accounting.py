@@ -30,20 +30,22 @@ def account(call: Call, parts: Parts) -> None:
     """Close and price the attempts; the record's own usage and cost are those of the one that served."""
     if not call.attempts:
         return
-    last = call.attempts[-1]
-    _close_last(call, last)
+    last = next((one for one in reversed(call.attempts) if one.role != "judge"), None)
+    if last is not None:
+        _close_last(call, last)
     try:
         for attempt in call.attempts:
             _price(call, attempt, parts)
     finally:
         # Whatever goes wrong with prices, what was used is recorded and counted.
-        _sum_up(call, last)
+        # A hedge that won stands last, and was not begun last.
+        call.record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
+        if last is not None:
+            _sum_up(call, last)
 
 
 def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
-    # A hedge that won stands last, and was not begun last.
-    record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
     record.upstream_request_id = last.upstream_request_id

@@ -15,6 +15,10 @@ from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage
+from gateway.guard.outside.judging import Opinion
+from gateway.guard.rules import GuardPolicy, Rule
+from gateway.guard.tally import Finding
+from gateway.guard.words import Side
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
@@ -45,6 +49,24 @@ class LimitReports(Protocol):
     def counted(self, levels: Sequence[Level]) -> None:
         """How full the bounds of a call are; told where there are limits on money."""
         ...
+
+
+class GuardReports(Protocol):
+    """Who is told what guards find."""
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        """Of one call, at its end."""
+        ...
+
+    def unguarded(self, guard: str, why: str) -> None:
+        """A guard's judge could not say."""
+        ...
+
+
+class GuardJudges(Protocol):
+    """Whom guards ask over the network."""
+
+    async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion: ...
 
 
 class ResponseMemory(Protocol):
@@ -79,11 +101,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]
     tenants: Live[Tenants]
+    guards: Live[GuardPolicy]
+    guarding: GuardReports
+    judges: GuardJudges
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     choose: Callable[[Call], Permit | None]
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
-    ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
+    ceiling_cost: Callable[[Target, Usage, float], int | None]
     doubted: Callable[[str, str], None]
     counters: Counters
     limiting: LimitReports

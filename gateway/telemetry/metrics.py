@@ -61,7 +61,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
-        self.limits = LimitMetrics(kinds)
+        self.limits, self.guards = LimitMetrics(kinds), GuardMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
@@ -267,8 +267,17 @@ class LimitMetrics:
         self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
         self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
         self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)
+        self.dropped = counter("limit_endings_dropped", "Calls whose usage Redis was never told.")
         self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
+
+
+class GuardMetrics:
+    """What guards find, by their ids: a file has so many and no more."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self.found = kinds.counter("guard_findings", "What guards found.", "guard", "side", "action")
+        self.failures = kinds.counter("guard_failures", "Times a guard's judge could not say.", "guard", "reason")
 
 
 class AlertMetrics:

@@ -18,6 +18,7 @@ PLACES = {
     "access": "access.yaml",
     "tenants": "tenants.yaml",
     "model": "models/smollm2.yaml",
+    "guardrails": "guardrails.yaml",
     "limits": "limits.yaml",
     "prices": "prices.yaml",
 }

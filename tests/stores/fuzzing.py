@@ -97,6 +97,12 @@ limits:
   - {id: one, per: [tenant, team], requests_per_minute: 6, tokens_per_minute: 500_000, match: {teams: [a], labels: {x: y}}}
   - {id: two, concurrent_requests: 5}
 """
+GUARDRAILS = """
+guards:
+  - {id: one, on: [input, output], detect: [{deny: {words: [x]}}, secrets], action: redact, mode: audit, restore: false,
+     match: {teams: [a], labels: {x: y}, models: ["*"], routes: [m], operations: [chat], data_classes: [internal]}}
+  - {id: two, on: [input], detect: [{deny: {words: [x]}}], action: block, advice: ask, only_when_obliged: true}
+"""
 TENANTS = (
     "tenants:\n  - {id: demo, name: D, strict_params: true, teams: [{id: a, name: A}, {id: b}]}\n  - {id: other}\n"
 )
@@ -137,6 +143,7 @@ GOOD: dict[str, str] = {
     "policy-test": POLICY_TESTS,
     "model": CARD,
     "tenants": TENANTS,
+    "guardrails": GUARDRAILS,
     "limits": LIMITS,
     "routes": ROUTES,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),

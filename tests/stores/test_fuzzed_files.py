@@ -14,6 +14,7 @@ from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
+from gateway.guard.loading import read_guardrails
 from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
 from gateway.router.loading import read_routes
@@ -32,6 +33,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "policy-test": lambda path: read_cases([read_text(path)], NAMES),
     "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
+    "guardrails": read_guardrails,
     "limits": read_limits,
     "prices": read_prices,
     "routes": read_routes,
