@@ -14,9 +14,9 @@ COLUMNS = (
 LEGEND = f"""
 Latencies are of right answers to calls sent while it was broken; ÷ctl: beside the healthy control's at the same time.
 settled: p99 ÷ctl in the second half. most: the latest right answer, ms. load: requests at upstreams for each call while
-it was broken, and after; tries: attempts by the ledger. times: how often one call reached upstreams. back: from recovery to full speed. cost, bill: of a right answer, by the ledger
-and by what upstreams did. cpu: of the gateway, for each call. lag: how late the bench was itself (p99 and at most);
-la: load average of the machine.
+it was broken, and after; tries: attempts by the ledger. times: how often one call reached upstreams. back: from
+recovery to full speed. cost, bill: of a right answer, by the ledger and by what upstreams did. cpu: of the gateway, for
+each call. lag: how late the bench was itself (p99 and at most); la: load average of the machine.
 {chr(10).join(f"{name}: {one.says}" for name, one in FEATURES.items())}
 """
 

@@ -71,6 +71,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "storm_told": Scenario(says="one of three answers 429 with retry-after", broken={"a": "storm_told"}),
     "storm_of_all": Scenario(says="all answer 429 with retry-after", broken=_all("storm_told"), after=1.0),
     "slow": Scenario(says="one of three takes ten times as long", broken={"a": "slow"}, bars=Bars(p99_ratio=1.2)),
+    "slow_all": Scenario(
+        says="all three take ten times as long", broken=_all("slow"), after=0.5, bars=Bars(success=MATURE, load=1.2)
+    ),
     "narrow": Scenario(says="one of three works on one call at a time", broken={"a": "narrow"}),
     "wrong_model": Scenario(says="one of three does not know the model", broken={"a": "wrong_model"}),
     "half_dead": Scenario(says="one of three sends heads without bodies", broken={"a": "half_dead"}),
