@@ -174,11 +174,15 @@ class Status:
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
         router: Router | None = None,
+        trials: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
-        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
+        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none.
+        `trials`: what else is shown, by its name: how far canaries have got, what mirrors do.
+        """
         self._store_problem = store_problem
         self._ledger_state = ledger_state
         self._router = router
+        self._trials = trials or {}
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -225,4 +229,5 @@ class Status:
             "calls_under_way": len(self._flights),
             "upstreams": {} if self._router is None else self._router.paced(),
             "targets": {} if self._router is None else self._router.targets(),
+            **{name: view() for name, view in self._trials.items()},
         }
