@@ -88,13 +88,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
     """
     config, state = settings.config, settings.state_dir
     async with contextlib.AsyncExitStack() as stack:
-        metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
-        # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
-        lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(config.telemetry.log)))
-        configure_logging(config.telemetry.log, lines)
-        request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
-        otlp = _otlp(settings, stack)
-        reports = Reports(metrics, request_log, otlp, CLOCK)
+        reports, otlp = _reports(settings, stack)
         feed = PolicyFeed(
             settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies
         )
@@ -107,20 +101,19 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", metrics.trials)
+        rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", reports.trials)
         await stack.enter_async_context(rollouts)
-        providers = build_providers(settings, spec, client, demands(policies.limits))
-        router = routing(providers, policies, CLOCK, rollouts)
+        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, rollouts)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         memory = memory_of(settings, stack)
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client)
-        pairs = await pairs_of(settings, metrics, stack)
-        mirrors = mirroring(router, policies, parts, metrics.trials, pairs, config.mirror_pairs)
-        await stack.enter_async_context(mirrors)
+        pairs = await pairs_of(settings, reports.trials, stack)
+        mirrors = await stack.enter_async_context(
+            mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
+        )
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        trials = {"canaries": rollouts.view, "mirrors": mirrors.view}
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, trials)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
         if otlp is not None:
@@ -147,6 +140,17 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Reports, Otlp | None]:
+    metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
+    options = settings.config.telemetry.log
+    # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
+    lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(options)))
+    configure_logging(options, lines)
+    request_log = stack.enter_context(RequestLog(options, lines))
+    otlp = _otlp(settings, stack)
+    return Reports(metrics, request_log, otlp, CLOCK), otlp
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:

@@ -14,7 +14,7 @@ from gateway.providers.provider import Provider
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
 from gateway.router.router import Router
-from gateway.telemetry.metrics import Metrics
+from gateway.router.telling import RouteReports
 
 CLOCK = SystemClock()
 
@@ -26,9 +26,9 @@ def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | 
     return Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
 
 
-async def pairs_of(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Keeping:
+async def pairs_of(settings: Settings, told: RouteReports, stack: contextlib.AsyncExitStack) -> Keeping:
     store = stack.enter_context(PairStore(settings.state_dir / "mirrors.db", settings.config.mirror_pairs, CLOCK))
-    return await stack.enter_async_context(Keeping(store, metrics.trials.paired))
+    return await stack.enter_async_context(Keeping(store, told.paired))
 
 
 def stored_responses(memory: Memory | None, router: Router) -> StoredResponses:

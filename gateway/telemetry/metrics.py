@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.core.money import NANO
 from gateway.core.record import Record
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
@@ -74,8 +73,7 @@ class Metrics:
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
-        self.routing = RoutingMetrics(kinds)
-        self.trials = TrialMetrics(kinds)
+        self.routing, self.trials = RoutingMetrics(kinds), TrialMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -295,30 +293,10 @@ class TrialMetrics:
 
     def __init__(self, kinds: Kinds) -> None:
         counter, gauge = kinds.counter, kinds.gauge
-        self._mirrored = counter("mirrored_calls", "Copies sent to mirrors.", "route", "model", "result")
-        self._cost = counter("mirrors_cost_usd", "Of copies; approximate.", "route", "model")
-        self._left_out = counter("mirrors_left_out", "Calls not mirrored.", "route", "model", "reason")
-        self._pairs = counter("mirror_pairs", "Pairs of answers to compare.", "result")
-        self._tried = counter("canary_attempts", "By side.", "route", "variant", "result")
-        self._share = gauge("canary_share", "A canary's part of the calls.", "route", mode="livemostrecent")
-        self._rolled_back = counter("canary_rollbacks", "Canaries that did worse.", "route")
-
-    def mirrored(self, route: str, model: str, result: str, nano: int) -> None:
-        self._mirrored.labels(route, model, result).inc()
-        if nano:
-            self._cost.labels(route, model).inc(nano / NANO)
-
-    def left_out(self, route: str, model: str, reason: str) -> None:
-        self._left_out.labels(route, model, reason).inc()
-
-    def paired(self, result: str) -> None:
-        self._pairs.labels(result).inc()
-
-    def tried(self, route: str, variant: str, *, failed: bool) -> None:
-        self._tried.labels(route, variant, "failed" if failed else "ok").inc()
-
-    def stepped(self, route: str, share: float) -> None:
-        self._share.labels(route).set(share)
-
-    def rolled_back(self, route: str) -> None:
-        self._rolled_back.labels(route).inc()
+        self.mirrored = counter("mirrored_calls", "Copies sent to mirrors.", "route", "model", "result")
+        self.cost = counter("mirrors_cost_usd", "Of copies; approximate.", "route", "model")
+        self.left_out = counter("mirrors_left_out", "Calls not mirrored.", "route", "model", "reason")
+        self.pairs = counter("mirror_pairs", "Pairs of answers to compare.", "result")
+        self.tried = counter("canary_attempts", "By side.", "route", "variant", "result")
+        self.share = gauge("canary_share", "A canary's part of the calls.", "route", mode="livemostrecent")
+        self.rolled_back = counter("canary_rollbacks", "Canaries that did worse.", "route")
