@@ -17,6 +17,7 @@ from gateway.core.days import date_time
 from gateway.counting import counting, store_problem
 from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
+from gateway.edge.admin.mirrors import PairsDeps
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
@@ -25,7 +26,6 @@ from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
-from gateway.edge.stored import StoredResponses
 from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.guard.outside.classifiers import MAX_TOKENS
 from gateway.guard.outside.judging import Judges
@@ -41,6 +41,7 @@ from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
 from gateway.limitview import limit_levels
+from gateway.pairs.keeping import Keeping
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.asking_models import asking_models
@@ -55,11 +56,12 @@ from gateway.providers.building import build_provider
 from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
+from gateway.remembering import memory_of, pairs_of, stored_responses
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
-from gateway.responses.store import ResponseStore
+from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
-from gateway.routing import routing
+from gateway.routing import mirroring, routing
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -87,13 +89,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
     """
     config, state = settings.config, settings.state_dir
     async with contextlib.AsyncExitStack() as stack:
-        metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
-        # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
-        lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(config.telemetry.log)))
-        configure_logging(config.telemetry.log, lines)
-        request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
-        otlp = _otlp(settings, stack)
-        reports = Reports(metrics, request_log, otlp, CLOCK)
+        reports, otlp = _reports(settings, stack)
         feed = PolicyFeed(
             settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies
         )
@@ -106,17 +102,24 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
+        rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", reports.trials)
+        await stack.enter_async_context(rollouts)
+        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, rollouts)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         cache = await caching(settings, policies, reports, router, stack)
+        memory = memory_of(settings, stack)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache)
+        pairs = await pairs_of(settings, reports.trials, stack)
+        mirrors = await stack.enter_async_context(
+            mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
+        )
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
         if otlp is not None:
             otlp.instrument(admin)
-        memory = _memory(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
             identify=lambda headers: callers.identify(headers, CLOCK.now()),
@@ -127,18 +130,28 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 router.providers,
                 CLOCK.now(),
             ),
-            stored=_stored(memory, router),
+            stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache)
         tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
         tasks += [] if memory is None else [memory.sweep_for_ever()]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
-        asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
+        asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Reports, Otlp | None]:
+    metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
+    options = settings.config.telemetry.log
+    # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
+    lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(options)))
+    configure_logging(options, lines)
+    request_log = stack.enter_context(RequestLog(options, lines))
+    otlp = _otlp(settings, stack)
+    return Reports(metrics, request_log, otlp, CLOCK), otlp
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
@@ -197,32 +210,6 @@ def _parts(
     )
 
 
-def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
-    options = settings.config.responses
-    if not options.store:
-        return None
-    return Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
-
-
-def _stored(memory: Memory | None, router: Router) -> StoredResponses:
-    """Stored responses as the edge asks for them. What an upstream keeps as well is deleted there first."""
-
-    async def get(tenant: str, id: str) -> tuple[bytes, list[dict[str, Any]]] | None:
-        stored = None if memory is None else await memory.get(tenant, id)
-        return None if stored is None else (stored.response, msgspec.json.decode(stored.input))
-
-    async def delete(tenant: str, id: str) -> bool:
-        stored = None if memory is None else await memory.get(tenant, id)
-        if memory is None or stored is None:
-            return False
-        provider = router.providers.get(stored.target.partition("/")[0])
-        if stored.native and isinstance(provider, Provider):
-            await provider.forget(id)
-        return await memory.delete(tenant, id)
-
-    return StoredResponses(get, delete)
-
-
 def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[str, App]:
     options = settings.config.requests
     apps = {operation.path: endpoint(operation, service, options, flights, CLOCK) for operation in OPERATIONS}
@@ -263,7 +250,13 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 
 def _admin_deps(
-    settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
+    settings: Settings,
+    store: KeyStore,
+    policies: PolicyFeed,
+    router: Router,
+    status: Status,
+    counters: Counters,
+    pairs: Keeping,
 ) -> AdminDeps:
     history = PolicyHistory(settings.policy_history)
 
@@ -288,5 +281,6 @@ def _admin_deps(
         focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
+        pairs=PairsDeps(pairs.page, pairs.get),
         status=status.full,
     )

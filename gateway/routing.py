@@ -1,5 +1,6 @@
-"""A worker's router, out of the policies that it follows."""
+"""A worker's router and its mirrors, out of the policies that it follows."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,15 +8,23 @@ from gateway.core.call import Call, Service
 from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
 from gateway.limits.estimate import input_tokens
+from gateway.pairs.store import PairsOptions
+from gateway.pipeline.apart import BooksApart
 from gateway.pipeline.attributes import attributes_of
 from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.parts import Parts
 from gateway.pipeline.rate_limit import dearer_tier
 from gateway.policyfeed import PolicyFeed
 from gateway.router.choosing import Asking, route_values
+from gateway.router.mirroring import Keeps, MirrorDeps, Mirrors
+from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
+from gateway.router.telling import RouteReports
 
 
-def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock) -> Router:
+def asking(policies: PolicyFeed, clock: Clock) -> Asking:
+    """What choices among targets ask of limits and prices."""
+
     def cost_of(call: Call, permit: Permit) -> int | None:
         usage = estimated_usage(call, policies.limits.value.default_output_tokens)
         target, caller = permit.model.target, call.caller
@@ -36,4 +45,27 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
         level = classes.index(word) if word in classes else len(classes)
         return route_values(call, attributes, level, input_tokens(call), 0)
 
-    return Router(providers, clock, policies.routes, Asking(cost_of, values_of))
+    return Asking(cost_of, values_of)
+
+
+def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock, rollouts: Rollouts) -> Router:
+    return Router(providers, clock, policies.routes, asking(policies, clock), rollouts=rollouts)
+
+
+def mirroring(
+    router: Router, policies: PolicyFeed, parts: Parts, told: RouteReports, keeps: Keeps | None, options: PairsOptions
+) -> Mirrors:
+    """`parts`: of the pipeline, whose books mirrors are in."""
+    deps = MirrorDeps(
+        providers=router.providers,
+        standings=router.standings,
+        routes=policies.routes,
+        clock=parts.clock,
+        books=BooksApart(parts),
+        told=told,
+        cost_of=asking(policies, parts.clock).cost_of,
+        die=random.random,
+        keeps=keeps,
+        max_body_bytes=options.max_body_bytes,
+    )
+    return Mirrors(deps)

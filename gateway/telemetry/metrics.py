@@ -20,6 +20,7 @@ from gateway.telemetry.cache_metrics import CacheMetrics
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
 from gateway.telemetry.kinds import Following, Kinds
+from gateway.telemetry.routing_metrics import RoutingMetrics, TrialMetrics
 from gateway.telemetry.series import Observed, Series, status_label
 
 UNKNOWN, OTHER = "_unknown", "_other"
@@ -74,7 +75,7 @@ class Metrics:
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
-        self.cache, self.routing = CacheMetrics(kinds), RoutingMetrics(kinds)
+        self.cache, self.routing, self.trials = CacheMetrics(kinds), RoutingMetrics(kinds), TrialMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -228,31 +229,6 @@ class PacingMetrics:
                     self._seen.add(labels)
                     self.limit.labels(*labels).set(limit["maximum"])
                     self.left.labels(*labels).set(limit["remaining"])
-
-
-class RoutingMetrics:
-    """Which attempts calls needed, and which targets are left alone. Targets are those of cards."""
-
-    def __init__(self, kinds: Kinds) -> None:
-        self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")
-        self._open = kinds.gauge("target_left_alone", "1 while not asked.", "target", mode="livemax")
-        self.withheld = Following(kinds.counter("retries_withheld", "Attempts that the retry budget did not allow."))
-        self._counts: dict[tuple[str, str, str], int] = {}
-        self._seen: set[str] = set()
-
-    def attempted(self, provider: str, role: str, outcome: str) -> None:
-        key = (provider, role, outcome)
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    def standing(self, target: str, left_alone: bool) -> None:
-        if target in self._seen or (left_alone and len(self._seen) < MAX_SERIES):
-            self._seen.add(target)
-            self._open.labels(target).set(left_alone)
-
-    def flush(self) -> None:
-        for key, count in self._counts.items():
-            self._attempts.labels(*key).inc(count)
-        self._counts.clear()
 
 
 class LimitMetrics:
