@@ -1,4 +1,4 @@
-"""Every Prometheus metric, on one page (but for the cache's: `cache_metrics.py`).
+"""Every Prometheus metric, on one page; those of routes and of the cache are on two further ones.
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
