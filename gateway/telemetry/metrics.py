@@ -257,8 +257,7 @@ class LimitMetrics:
     """What limits do, by their ids and figures: a file has so many and no more."""
 
     def __init__(self, kinds: Kinds) -> None:
-        labels = ("rule", "dimension")
-        counter, gauge = kinds.counter, kinds.gauge
+        labels, counter, gauge = ("rule", "dimension"), kinds.counter, kinds.gauge
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
@@ -292,11 +291,10 @@ class TrialMetrics:
     """What mirrors and canaries do. Routes and models are names of reviewed files, of which there are so many."""
 
     def __init__(self, kinds: Kinds) -> None:
-        counter, gauge = kinds.counter, kinds.gauge
-        self.mirrored = counter("mirrored_calls", "Copies sent to mirrors.", "route", "model", "result")
-        self.cost = counter("mirrors_cost_usd", "Of copies; approximate.", "route", "model")
-        self.left_out = counter("mirrors_left_out", "Calls not mirrored.", "route", "model", "reason")
-        self.pairs = counter("mirror_pairs", "Pairs of answers to compare.", "result")
-        self.tried = counter("canary_attempts", "By side.", "route", "variant", "result")
-        self.share = gauge("canary_share", "A canary's part of the calls.", "route", mode="livemostrecent")
-        self.rolled_back = counter("canary_rollbacks", "Canaries that did worse.", "route")
+        self.mirrored = kinds.counter("mirrored_calls", "Copies sent to mirrors.", "route", "model", "result")
+        self.cost = kinds.counter("mirrors_cost_usd", "Of copies; approximate.", "route", "model")
+        self.left_out = kinds.counter("mirrors_left_out", "Calls not mirrored.", "route", "model", "reason")
+        self.pairs = kinds.counter("mirror_pairs", "Pairs of answers to compare.", "result")
+        self.tried = kinds.counter("canary_attempts", "By side.", "route", "variant", "result")
+        self.share = kinds.gauge("canary_share", "Its part of the calls.", "route", mode="livemostrecent")
+        self.rolled_back = kinds.counter("canary_rollbacks", "Canaries that did worse.", "route")
