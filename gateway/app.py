@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.access.history import PolicyHistory
+from gateway.caching import caching
 from gateway.config import Settings, is_configured
 from gateway.core.call import Service
 from gateway.core.clock import SystemClock, uuid7
@@ -45,7 +46,7 @@ from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.asking_models import asking_models
 from gateway.pipeline.demand import demands
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
@@ -105,8 +106,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         await stack.enter_async_context(rollouts)
         router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, rollouts)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
+        cache = await caching(settings, policies, reports, router, stack)
         memory = memory_of(settings, stack)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache)
         pairs = await pairs_of(settings, reports.trials, stack)
         mirrors = await stack.enter_async_context(
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
@@ -135,8 +137,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             exposition=reports.exposition,
         )
         tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
-        if memory is not None:
-            tasks.append(memory.sweep_for_ever())
+        tasks += [] if memory is None else [memory.sweep_for_ever()]
         stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
@@ -174,6 +175,7 @@ def _parts(
     router: Router,
     counters: Counters,
     client: HttpClient,
+    cache: CacheParts,
 ) -> Parts:
     config = settings.config
     ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
@@ -198,6 +200,7 @@ def _parts(
         ),
         ceiling_cost=lambda target, usage, at: policies.prices.value.ceiling(target.provider, usage, at),
         doubted=reports.doubted,
+        cache=cache,
         counters=counters,
         limiting=reports,
         journal=journal,

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.access.signing import SigningOptions, read_signers
+from gateway.cache.options import CacheOptions, check_cache
 from gateway.core.target import Target, parse_target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
@@ -81,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     guard_services: dict[str, GuardServiceOptions] = {}
     redis: RedisOptions | None = None
     limits_store: LimitsStoreOptions = LimitsStoreOptions()
+    cache: CacheOptions = CacheOptions()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -162,6 +164,7 @@ def read_config(
     check_limits_store(
         document, config.limits_store, config.redis, server_options.workers, server_options.limits_per_worker
     )
+    check_cache(document, config.cache, config.redis is not None)
     folder = path.resolve().parent
     return Settings(
         config=config,

@@ -61,6 +61,7 @@ class PolicyFeed:
         self.guards = Live(self.set.guards)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
+        self.cache = Live(self.set.cache)
 
     def _first(self, last_good: Path | None) -> PolicySet:
         try:
@@ -112,7 +113,7 @@ class PolicyFeed:
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
             self.limits.value, self.prices.value = new.limits, new.prices
-            self.routes.value, self.guards.value = new.routes, new.guards
+            self.routes.value, self.guards.value, self.cache.value = new.routes, new.guards, new.cache
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

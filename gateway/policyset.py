@@ -4,6 +4,7 @@ tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are m
 guardrails.yaml                                             what is looked for in texts; in the digest too
 routes.yaml                                                 which target a call goes to; may be left out
 limits.yaml   prices.yaml                                   how much, and for how much
+cache.yaml    cache/*.yaml                                  what is answered from memory; may be left out
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,6 +19,8 @@ from gateway.access.loading import Surroundings, read_access
 from gateway.access.policy import AccessPolicy
 from gateway.access.refusing import TOOLS
 from gateway.access.signing import BUNDLE, check_signature
+from gateway.cache.loading import read_cache
+from gateway.cache.rules import NO_CACHE, CachePolicy
 from gateway.catalogue.loading import CardSet, build_catalogue, read_cards
 from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
@@ -33,11 +36,11 @@ from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
 FILES = ("tenants.yaml", "access.yaml", "guardrails.yaml", "limits.yaml", "prices.yaml")
-OPTIONAL = ("routes.yaml",)
-FOLDERS = ("access", "models")
+OPTIONAL = ("routes.yaml", "cache.yaml")
+FOLDERS = ("access", "models", "cache")
 # What every set of the history has; the guards of one without their file are none.
 _ALWAYS = ("tenants.yaml", "access.yaml")
-_NOT_DECIDING = ("limits.yaml", "prices.yaml")
+_NOT_DECIDING = ("limits.yaml", "prices.yaml", "cache.yaml", "cache/")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
@@ -69,6 +72,7 @@ class PolicySet(Deciding, frozen=True):
 
     limits: LimitPolicy
     prices: PriceBook
+    cache: CachePolicy = NO_CACHE
     signed_by: str = ""
 
     @property
@@ -80,6 +84,7 @@ class PolicySet(Deciding, frozen=True):
             "guardrails": self.guards.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
+            "cache": self.cache.version,
         }
 
 
@@ -192,7 +197,7 @@ def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentEr
 
 def deciding(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Those of the files that decisions are made of."""
-    return {name: data for name, data in files.items() if name not in _NOT_DECIDING}
+    return {name: data for name, data in files.items() if not name.startswith(_NOT_DECIDING)}
 
 
 def _steps(
@@ -228,27 +233,34 @@ def _steps(
         sources = select(texts, "access.yaml", "access")
         return read_access(sources, around)
 
-    def guards() -> GuardPolicy:
-        known: dict[str, Collection[str]] = {**_declared(found.get("tenants")), "operations": CALLS}
-        if wiring.guard_services is not None and not wiring.past:
-            known |= {"services": wiring.guard_services, "providers": wiring.providers}
-        return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
-
-    def limits() -> LimitPolicy:
-        return read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted)
-
     return [
         ("tenants", (), lambda: read_tenants(texts["tenants.yaml"])),
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
         ("routes", (), routes),
         ("catalogue", ("cards", "routes"), catalogue),
-        ("guards", (), guards),
+        ("guards", (), lambda: _guards(texts, found.get("tenants"), wiring)),
         ("access", ("catalogue",), access),
-        ("limits", (), limits),
+        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted)),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
+        ("cache", (), lambda: _cache(texts, found.get("tenants"))),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),
     ]
+
+
+def _guards(texts: Mapping[str, Text], tenants: Tenants | None, wiring: Wiring) -> GuardPolicy:
+    known: dict[str, Collection[str]] = {**_declared(tenants), "operations": CALLS}
+    if wiring.guard_services is not None and not wiring.past:
+        known |= {"services": wiring.guard_services, "providers": wiring.providers}
+    return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
+
+
+def _cache(texts: Mapping[str, Text], tenants: Tenants | None) -> CachePolicy:
+    if "cache.yaml" not in texts:
+        return NO_CACHE
+    known = {**_declared(tenants), "operations": CALLS}
+    pairs = {name.removeprefix("cache/"): text for name, text in texts.items() if name.startswith("cache/")}
+    return read_cache(texts["cache.yaml"], known, pairs)
 
 
 def _declared(tenants: Tenants | None) -> Known:

@@ -46,12 +46,15 @@ class Reports:
         self._clock = clock
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
+        self._cache_held = (0, 0)
 
     def ended(self, call: Call) -> None:
         record = call.record
         self._metrics.record_closed(record, record.model in self._models)
         if call.target is not None:
             result = str(record.status) if record.blame != "upstream" else record.error_code
+            if record.cache and record.attempts:  # a kept answer was given in the place of what it failed to say
+                result = record.attempts[-1].error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
         for attempt in record.attempts:
             self._metrics.routing.attempted(attempt.provider, attempt.role, attempt.outcome)
@@ -117,6 +120,18 @@ class Reports:
     def limit_ending_dropped(self) -> None:
         self._metrics.limits.dropped.inc()
 
+    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
+        self._metrics.cache.answered(rule_id, result, nano)
+
+    def cache_held(self, held_bytes: int, entries: int) -> None:
+        self._cache_held = (held_bytes, entries)
+
+    def cache_store_up(self, up: bool) -> None:
+        self._metrics.cache.store_away.set(not up)
+
+    def cache_store_failed(self, reason: str) -> None:
+        self._metrics.cache.store_errors.labels(reason).inc()
+
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
 
@@ -151,6 +166,8 @@ class Reports:
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
+            self._metrics.cache.held_bytes.set(self._cache_held[0])
+            self._metrics.cache.entries.set(self._cache_held[1])
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)

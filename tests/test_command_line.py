@@ -77,6 +77,7 @@ POLICY_MISTAKES = {
     "tenants.yaml": ("tenants:\n  - id: acme\n  - id: acme\n", ":3:"),
     "guardrails.yaml": ("guards:\n  - {id: a, on: [input], detect: [nothing], action: block}\n", ":2:"),
     "limits.yaml": ("limits:\n  - id: nothing\n", ":2:"),
+    "cache.yaml": ("rules:\n  - {id: a, ttl_s: 5}\n  - {id: a, ttl_s: 5}\n", ":3:"),
     "prices.yaml": (
         "currency: USD\nprices:\n  - {id: p, provider: m, models: [x], from: 2026-01-01, per_million_tokens: {input: -1}}\n",
         ":3:",

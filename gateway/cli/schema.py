@@ -9,6 +9,8 @@ import msgspec
 
 from gateway.access.cases import CasesFile
 from gateway.access.rules import AccessFile
+from gateway.cache.document import CacheFile
+from gateway.cache.pairs import PairsFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
@@ -38,6 +40,8 @@ KINDS: dict[str, Kind] = {
     "guardrails": Kind("policies/guardrails.yaml", GuardsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
+    "cache": Kind("policies/cache.yaml", CacheFile),
+    "cache-pairs": Kind("policies/cache/*.yaml", PairsFile),
     "routes": Kind("policies/routes.yaml", RoutesFile),
 }
 

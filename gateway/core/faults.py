@@ -8,7 +8,8 @@
     │   ├── MethodNotAllowed   405
     │   ├── RequestTimeout     408  the request's own body came too slowly
     │   ├── Conflict           409  an administrator's change that cannot be made now
-    │   └── TooLarge           413
+    │   ├── TooLarge           413
+    │   └── NotKept            504  a kept answer or none was asked for, and there is none (RFC 9111, 5.2.1.7)
     ├── PolicyFault            the request is fine; the organisation says no
     │   ├── NotAllowed         403
     │   ├── ContentBlocked     400  a guard objects to what is said
@@ -105,6 +106,11 @@ class Conflict(CallerFault):
 class TooLarge(CallerFault):
     status = 413
     code = "request_too_large"
+
+
+class NotKept(CallerFault):
+    status = 504
+    code = "not_cached"
 
 
 class PolicyFault(Fault):

@@ -1,4 +1,4 @@
-"""Who may use the admin API, as config.yaml names them."""
+"""What config.yaml says of who may use `/admin`."""
 
 from typing import Any
 
@@ -31,7 +31,11 @@ class OperatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_operators(document: Document[Any], operators: OperatorOptions) -> None:
-    """A name stands in the audit log, so it must be one person's; a credential is guessed at, so it must be long."""
+    """A name stands in the audit log, so it must be one person's; a credential is guessed at, so it must be long.
+
+    Raises:
+        DocumentError: two have one name or one key, or a key is too short.
+    """
     names, keys = {"admin"}, {operators.admin_key, operators.metrics_key} - {""}
     for index, operator in enumerate(operators.others):
         path = ("operators", "others", index)

@@ -6,6 +6,10 @@ from typing import Protocol
 import msgspec
 
 from gateway.access.policy import AccessPolicy
+from gateway.cache.answering import CacheReports
+from gateway.cache.options import CacheOptions
+from gateway.cache.rules import CachePolicy
+from gateway.cache.tiers import Tiers
 from gateway.catalogue.prices import PriceBook
 from gateway.core.call import Call, TraceContext
 from gateway.core.clock import Clock
@@ -22,6 +26,7 @@ from gateway.guard.words import Side
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
+from gateway.pipeline.embedding import Embedding
 from gateway.responses.store import Stored
 
 
@@ -77,6 +82,22 @@ class ResponseMemory(Protocol):
     async def put(self, stored: Stored) -> None: ...
 
 
+class CacheParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    route_of: the name of the route that a model's name has; empty: none.
+    varying: names of request headers that reach some upstream, and so may change what it answers.
+    embed: makes vectors of texts, by calls through the whole pipeline.
+    """
+
+    policy: Live[CachePolicy]
+    options: CacheOptions
+    tiers: Tiers
+    reports: CacheReports
+    route_of: Callable[[str], str]
+    varying: Sequence[bytes]
+    embed: Embedding
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     note: puts on the record whose work a call is (`tagging.py`).
@@ -88,6 +109,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         the service tier that is asked for, if that is a dearer one; None: no price is known. ceiling_cost: the same by
         the highest prices that the target's provider has for anything.
     doubted: told of a cost that a provider reported and that was not believed: (provider, why).
+    cache: replies that are kept, and the rules for them.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -110,6 +132,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
     ceiling_cost: Callable[[Target, Usage, float], int | None]
     doubted: Callable[[str, str], None]
+    cache: CacheParts
     counters: Counters
     limiting: LimitReports
     journal: RecordJournal

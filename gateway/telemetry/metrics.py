@@ -1,4 +1,4 @@
-"""Every Prometheus metric, on one page.
+"""Every Prometheus metric, on one page (but for the cache's: `cache_metrics.py`).
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.core.record import Record
+from gateway.telemetry.cache_metrics import CacheMetrics
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
 from gateway.telemetry.kinds import Following, Kinds
@@ -67,13 +68,11 @@ class Metrics:
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
         self.in_flight = gauge("in_flight_requests", "Calls under way.", mode="livesum")
         # Upstreams
-        self.upstream = counter(
-            "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
-        )
+        self.upstream = counter("upstream_requests", "By status, or code of the fault.", "provider", "result")
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
-        self.routing, self.trials = RoutingMetrics(kinds), TrialMetrics(kinds)
+        self.cache, self.routing, self.trials = CacheMetrics(kinds), RoutingMetrics(kinds), TrialMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -160,6 +159,7 @@ class Metrics:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
         self.limits.store_seconds.flush()
+        self.cache.flush()
         self.routing.flush()
         self._refusals.clear()
         self._upstreams.clear()

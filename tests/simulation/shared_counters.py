@@ -35,6 +35,12 @@ class Quiet:
     async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion:
         return Opinion()
 
+    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
+        pass
+
+    def cache_held(self, held_bytes: int, entries: int) -> None:
+        pass
+
     def limit_store_up(self, up: bool) -> None:
         pass
 

@@ -12,6 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.cache.memory import MemoryEntries
+from gateway.cache.options import CacheOptions
+from gateway.cache.rules import NO_CACHE
+from gateway.cache.tiers import Tiers
 from gateway.catalogue.prices import Priced
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
@@ -33,7 +37,8 @@ from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.periods import period_of
 from gateway.limits.seeding import Spending, seeds_of
 from gateway.pipeline import build_pipeline
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
@@ -211,6 +216,17 @@ class Worker:
             judges=Quiet(),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
+            cache=CacheParts(
+                policy=Live(NO_CACHE),
+                options=CacheOptions(),
+                tiers=Tiers(
+                    MemoryEntries(0, world.clock.now), None, world.clock.now, world.clock.monotonic, Quiet().cache_held
+                ),
+                reports=Quiet(),
+                route_of=lambda model: "",
+                varying=(),
+                embed=Embedding(world.clock),
+            ),
             counters=self.counters,
             choose=router.choose,
             estimate_cost=lambda target, usage, caller, at, tier: (

@@ -116,6 +116,16 @@ tests:
   - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
   - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
 """
+CACHE = """
+rules:
+  - {id: one, ttl_s: 60, stale_s: 30.5, shared: team, replay: timed, only_deterministic: true, max_entry_bytes: 1000,
+     match: {tenants: [demo], teams: [a], models: ["x*"], routes: [r], operations: [chat], data_classes: ["*"],
+     labels: {env: dev}}}
+  - {id: two, ttl_s: 5}
+"""
+PAIRS = "pairs:\n" + "".join(
+    f"  - {{a: one {number}, b: two {number}, same: {'true' if number % 2 else 'false'}}}\n" for number in range(40)
+)
 ROUTES = """
 retries: {max_attempts: 3, base_ms: 100, max_ms: 2000}
 timeout_s: 30
@@ -147,6 +157,8 @@ GOOD: dict[str, str] = {
     "limits": LIMITS,
     "routes": ROUTES,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
+    "cache": CACHE,
+    "cache-pairs": PAIRS,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

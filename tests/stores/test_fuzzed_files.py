@@ -10,6 +10,8 @@ import pytest
 
 from gateway.access.cases import Names, read_cases
 from gateway.access.loading import read_access
+from gateway.cache.loading import read_cache
+from gateway.cache.pairs import read_pairs
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
@@ -36,6 +38,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "guardrails": read_guardrails,
     "limits": read_limits,
     "prices": read_prices,
+    "cache": read_cache,
+    "cache-pairs": lambda path: read_pairs(read_text(path)),
     "routes": read_routes,
 }
 NODES, TEXTS = 500, 250
