@@ -73,11 +73,13 @@ class MirrorDeps(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Flight(msgspec.Struct):
-    """One mirrored call under way. `attempts`: those of the call that it is a copy of."""
+    """One mirrored call under way. `attempts`: those of the call that it is a copy of; `judged`: how many of them were
+    made before it was sent (models that judge)."""
 
     mirror: Mirror
     leg: Call
     attempts: Sequence[object]
+    judged: int
     bounds: Bounds
     halves: Halves | None = None
     estimate: int | None = None
@@ -151,7 +153,7 @@ class Mirrors:
         clock = deps.clock
         now_ns = clock.now_ns()
         leg = leg_of(call, rule, mirror.model, uuid7(now_ns, self._noise), now_ns, clock.monotonic())
-        flight = _Flight(mirror, leg, call.attempts, bounds)
+        flight = _Flight(mirror, leg, call.attempts, len(call.attempts), bounds)
         if mirror.keep and call.keep_content and deps.keeps is not None:
             flight.halves = halves = Halves(call.fields, deps.max_body_bytes, self._give)
             call.on_close(lambda: halves.caller_answered(call))
@@ -180,7 +182,7 @@ class Mirrors:
     async def _flown(self, flight: _Flight) -> None:
         for _ in range(TURNS):
             await asyncio.sleep(0)
-            if flight.attempts:
+            if len(flight.attempts) > flight.judged:
                 break
         else:
             return  # the call itself asked nobody

@@ -106,14 +106,15 @@ class Rollouts:
     def _ended(self, call: Call, rollout: Rollout) -> None:
         """Every attempt tells of its own target: one that failed, and was made good by another, did fail."""
         now, record = self._clock.monotonic(), call.record
-        for attempt in call.attempts[:-1]:
+        attempts = [attempt for attempt in call.attempts if attempt.role != "judge"]
+        for attempt in attempts[:-1]:
             if attempt.outcome == "failed":
                 self._saw(rollout, attempt.target, Seen(now, failed=True))
             elif attempt.outcome == "cancelled":  # another was quicker
                 self._saw(rollout, attempt.target, Seen(now, wait_s=attempt.duration_us / 1e6, at_least=True))
-        if not call.attempts:
+        if not attempts:
             return
-        last = call.attempts[-1]
+        last = attempts[-1]
         began_us = max(0, last.started_ns - record.started_ns) // 1000
         wait_s = None if record.ttfb_us is None else max(0, record.ttfb_us - began_us) / 1e6
         if record.outcome == "completed":

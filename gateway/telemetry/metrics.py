@@ -69,9 +69,7 @@ class Metrics:
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
         self.in_flight = gauge("in_flight_requests", "Calls under way.", mode="livesum")
         # Upstreams
-        self.upstream = counter(
-            "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
-        )
+        self.upstream = counter("upstream_requests", "By status, or code of the fault.", "provider", "result")
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
@@ -235,8 +233,7 @@ class LimitMetrics:
     """What limits do, by their ids and figures: a file has so many and no more."""
 
     def __init__(self, kinds: Kinds) -> None:
-        labels = ("rule", "dimension")
-        counter, gauge = kinds.counter, kinds.gauge
+        labels, counter, gauge = ("rule", "dimension"), kinds.counter, kinds.gauge
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)

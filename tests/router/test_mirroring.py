@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.attempt import MIRRORS, Charge
+from gateway.core.attempt import MIRRORS, Attempt, Charge
 from gateway.core.call import Call, Reply
-from gateway.core.faults import UpstreamBroken
+from gateway.core.faults import NotConfigured, UpstreamBroken
 from gateway.core.live import Live
 from gateway.core.model import Permit
 from gateway.core.usage import Usage
@@ -171,7 +171,7 @@ async def test_the_first_target_is_asked_first_and_where_none_is_no_mirror_is() 
     site = Site()
     call = site.call()
     call.permits = ()
-    with pytest.raises(Exception, match="none of its providers"):
+    with pytest.raises(NotConfigured):
         await site.service(call)
     await site.settled()
     assert site.order == []
@@ -476,3 +476,19 @@ async def test_nothing_of_a_call_is_left_behind() -> None:
         assert sum(isinstance(one, Call) for one in gc.get_objects()) == before
     finally:
         gc.enable()
+
+
+async def test_a_model_that_judged_before_is_no_first_target() -> None:
+    site = Site()
+    call = site.call()
+    call.attempts.append(Attempt(role="judge"))
+    call.permits = ()
+    with pytest.raises(NotConfigured):
+        await site.service(call)
+    await site.settled()
+    assert site.order == []
+    judged = site.call()
+    judged.attempts.append(Attempt(role="judge"))
+    await site.ask(judged)
+    await site.settled()
+    assert site.order == ["a", "b"]
