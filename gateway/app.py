@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.access.history import PolicyHistory
 from gateway.config import Settings, is_configured
-from gateway.core.call import Service
+from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
 from gateway.counting import counting, store_problem
@@ -37,6 +37,7 @@ from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
+from gateway.limits.shedding import Shedding
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
@@ -56,6 +57,7 @@ from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
 from gateway.router.router import Router
 from gateway.routing import routing
+from gateway.shedding import turning_away
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -104,7 +106,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
         counters, seeding = await counting(settings, spec, policies, reports, stack)
-        flights = InFlight(config.patience, CLOCK.monotonic)
+        flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router)
         credentials = operator_credentials(settings, tokens)
@@ -128,11 +130,10 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters)
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
-        if memory is not None:
-            tasks.append(memory.sweep_for_ever())
-        stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
+        turns_away = turning_away(shedding, flights, policies)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, turns_away)
+        watching = reports.watch(flights, keys, journal, router, shedding)
+        _begin(stack, flights.look_after(shedding.late), watching, seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
@@ -140,6 +141,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
     admit = admitting(credentials, "usage.read")
     return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
+
+
+def _begin(stack: contextlib.AsyncExitStack, *tasks: Coroutine[Any, Any, None]) -> None:
+    """What goes on beside calls, until everything ends."""
+    stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -157,6 +163,7 @@ def _parts(
     memory: Memory | None,
     router: Router,
     counters: Counters,
+    turns_away: Callable[[Call], bool],
 ) -> Parts:
     config = settings.config
     return Parts(
@@ -165,6 +172,7 @@ def _parts(
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         identify=callers.identify,
+        turns_away=turns_away,
         output_field=router.output_field,
         access=policies.access,
         catalogue=policies.catalogue,
@@ -192,7 +200,9 @@ def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | No
     options = settings.config.responses
     if not options.store:
         return None
-    return Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+    memory = Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+    _begin(stack, memory.sweep_for_ever())
+    return memory
 
 
 def _stored(memory: Memory | None, router: Router) -> StoredResponses:

@@ -16,6 +16,7 @@ from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.shedding import Shedding
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
 from gateway.router.router import Router
@@ -118,7 +119,9 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router) -> None:
+    async def watch(
+        self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router, shedding: Shedding
+    ) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -131,8 +134,11 @@ class Reports:
             for name, view in router.paced().items():
                 self._metrics.pacing.paced(name, view)
             for place, standing in router.standings.all():
-                self._metrics.routing.standing(place, standing.breaker.state != "closed")
+                limit, passed_over = standing.gradient.limit, standing.passed_over
+                self._metrics.routing.standing(place, standing.breaker.state != "closed", limit, passed_over)
             self._metrics.routing.withheld.set(router.withheld)
+            self._metrics.routing.overload.set(shedding.level)
+            self._metrics.routing.turned_away.set(shedding.turned_away)
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()

@@ -13,6 +13,7 @@ from gateway.pipeline.rate_limit import dearer_tier
 from gateway.policyfeed import PolicyFeed
 from gateway.router.choosing import Asking, route_values
 from gateway.router.router import Router
+from gateway.shedding import is_batch
 
 
 def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock) -> Router:
@@ -36,4 +37,9 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
         level = classes.index(word) if word in classes else len(classes)
         return route_values(call, attributes, level, input_tokens(call), 0)
 
-    return Router(providers, clock, policies.routes, Asking(cost_of, values_of))
+    return Router(
+        providers,
+        clock,
+        policies.routes,
+        Asking(cost_of, values_of, lambda call, permit: is_batch(call, permit.model.name, policies)),
+    )

@@ -23,6 +23,7 @@ from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.limits.loading import read_limits
+from gateway.router.document import RoutesFile
 from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
@@ -52,7 +53,7 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
+    "limits": LimitsFile, "name": Card, "overload": RoutesFile, "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
 

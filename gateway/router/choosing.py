@@ -20,10 +20,12 @@ _PLAIN = RouteTarget(target="")
 
 class Asking(msgspec.Struct, frozen=True):
     """What choices ask of others. `cost_of`: what a call may cost at a target, in nano-units; None if not known.
-    `values_of`: what conditions look at of a call besides its caller, by the variables' names."""
+    `values_of`: what conditions look at of a call besides its caller, by the variables' names. `is_batch`: whether a
+    call to a model has the priority `batch`."""
 
     cost_of: Callable[[Call, Permit], int | None]
     values_of: Callable[[Call], Mapping[str, Any]]
+    is_batch: Callable[[Call, Permit], bool] = lambda call, permit: False  # noqa: ARG005
 
 
 NOTHING_KNOWN = Asking(lambda call, permit: None, lambda call: {})  # noqa: ARG005
@@ -62,7 +64,10 @@ class Chooser:
             place,
             entry.weight,
             entry.priority,
-            not standing.draining and standing.resting_until <= now and standing.breaker.allows(now),
+            not standing.draining
+            and standing.resting_until <= now
+            and standing.breaker.allows(now)
+            and not standing.is_full(self._standings.overload, lambda: self._asking.is_batch(call, permit)),
             standing.in_flight,
             standing.expected_s(now),
             self._asking.cost_of(call, permit) if priced else None,
