@@ -96,7 +96,7 @@ def _stuck(candidates: Sequence[Candidate], order: Sequence[int], wish: Wish) ->
 
     def key(place: int) -> tuple[float, float]:
         one = candidates[place]
-        part = math.ceil(wish.max_load * under_way * one.weight / weights)
+        part = wish.max_load * under_way * one.weight / weights
         return (float(one.in_flight >= part), _chance(one.weight, _hashed(wish.sticky, one.place)))
 
     return sorted(order, key=key)

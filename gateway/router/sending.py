@@ -54,7 +54,7 @@ class Sender:
         permit, clock = following.permit, self._clock
         standing, now = self.standings.of(permit.model.place), clock.monotonic()
         if standing.draining or not standing.breaker.allows(now):
-            return Tried(fault=_resting(standing.breaker.until - now), failure=Failure("busy"))
+            return Tried(fault=_resting(standing, now), failure=Failure("busy"))
         if self._is_full(call, permit, standing):
             standing.passed_over += 1
             return Tried(fault=_full(), failure=Failure("busy"))
@@ -149,10 +149,12 @@ class Sender:
         closed(attempt, served, "cancelled", self._clock.now_ns(), error_code="hedge_lost")
 
 
-def _resting(seconds: float) -> UpstreamResting:
+def _resting(standing: Standing, now: float) -> UpstreamResting:
+    if standing.draining:
+        return UpstreamResting("the upstream was taken out by an operator", code="upstream_taken_out")
     return UpstreamResting(
         "the upstream failed lately and is not asked for a moment; try again",
-        headers={"retry-after": str(max(1, round(seconds)))},
+        headers={"retry-after": str(max(1, round(standing.breaker.until - now)))},
     )
 
 

@@ -2,12 +2,13 @@
 works. Plain figures, changed on the event loop only."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from gateway.router.breaker import Breaker
 from gateway.router.document import Ejection, Overload, RoutesFile
+from gateway.router.draining import TakenOut
 from gateway.router.gradient import Gradient
 
 DECAY_S = 10.0
@@ -119,6 +120,15 @@ class Standings:
     def __init__(self, file: Callable[[], RoutesFile]) -> None:
         self._file = file
         self._of: dict[str, Standing] = {}
+        self._taken_out: Mapping[str, TakenOut] = {}
+
+    def take_out(self, places: Mapping[str, TakenOut]) -> None:
+        """These get no new calls, and no others are kept from any."""
+        self._taken_out = places
+        for place, standing in self._of.items():
+            standing.draining = place in places
+        for place in places:
+            self.of(place)
 
     @property
     def overload(self) -> Overload:
@@ -130,6 +140,7 @@ class Standings:
             if len(self._of) >= MAX_KEPT:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
             found = self._of[place] = Standing(self._file().ejection)
+            found.draining = place in self._taken_out
         return found
 
     def all(self) -> list[tuple[str, Standing]]:
@@ -137,7 +148,7 @@ class Standings:
 
     def view(self, now: float) -> dict[str, "Shown"]:
         """What is known of each target, for operators."""
-        return {place: _shown(one, now) for place, one in sorted(self._of.items())}
+        return {place: _shown(one, now, self._taken_out.get(place)) for place, one in sorted(self._of.items())}
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -148,17 +159,17 @@ class Shown(msgspec.Struct, frozen=True):
     latency_ms: int
     failure_rate: float
     resting_s: float
-    draining: bool
+    taken_out: TakenOut | None
     limit: int | None
 
 
-def _shown(one: Standing, now: float) -> Shown:
+def _shown(one: Standing, now: float, taken_out: TakenOut | None) -> Shown:
     return Shown(
         state=one.breaker.state,
         in_flight=one.in_flight,
         latency_ms=round(one.latency_s * 1000),
         failure_rate=round(one.breaker.failure_rate(now)[0], 3),
         resting_s=round(max(0.0, one.resting_until - now), 1),
-        draining=one.draining,
+        taken_out=taken_out,
         limit=None if one.gradient.limit is None else int(one.gradient.limit),
     )
