@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "installing the gateway into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cel,demo,otlp]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cel,demo,guards,otlp]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.run
@@ -45,6 +45,7 @@ format: $(VENV)/.test  ## put the code in its one form
 bench: $(VENV)/.test  ## measure speed beside a bare proxy and nginx; BENCH_JSON=file keeps the figures
 	@$(BIN)/python -m tests.speed.decisions
 	@$(BIN)/python -m tests.speed.fairness
+	@$(BIN)/python -m tests.speed.guards
 	@$(BIN)/python -m tests.speed.ledger
 	@$(BIN)/python -m tests.speed.reports
 	@$(BIN)/python -m tests.speed.pricing

@@ -48,8 +48,8 @@ MIN_OPERATOR_KEY = 16
 
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A route: a name for callers besides those of cards. `targets`: `provider/model`, best first; the first that
-    policy permits and whose provider is configured serves."""
+    """A route: a name for callers besides those of cards. `targets`: `provider/model`, best first;
+    `policies/routes.yaml` may say otherwise how they are chosen."""
 
     targets: tuple[str, ...]
 

@@ -13,7 +13,7 @@ from gateway.ledger.calls import call_with_attempts, calls_page
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_json
-from gateway.ledger.reports import usage, usage_of_spans
+from gateway.ledger.reports import usage_of_spans, usage_page
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.words import FILTERS, GROUPS
 
@@ -24,9 +24,18 @@ Words = Mapping[str, str]
 def usage_deps(place: LedgerPlace) -> UsageDeps:
     """Reports and single calls for the admin API."""
 
-    def report(groups: Sequence[str], since: str | None, until: str | None, filters: Words, zone: str) -> list[Object]:
+    def report(
+        groups: Sequence[str],
+        since: str | None,
+        until: str | None,
+        filters: Words,
+        zone: str,
+        after: Sequence[str] | None,
+        limit: int,
+    ) -> list[Object]:
+        period = (_moment(since), _moment(until))
         with _readable():
-            return as_json(usage(place, groups, _moment(since), _moment(until), filters, zone))
+            return as_json(usage_page(place, groups, *period, filters, zone, after=after, limit=limit))
 
     def page(
         since: str | None, until: str | None, filters: Words, before: tuple[int, str] | None, limit: int

@@ -1,6 +1,6 @@
 """A worker's router, out of the policies that it follows."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from gateway.core.call import Call, Service
@@ -11,7 +11,9 @@ from gateway.pipeline.attributes import attributes_of
 from gateway.pipeline.estimate import estimated_usage
 from gateway.pipeline.rate_limit import dearer_tier
 from gateway.policyfeed import PolicyFeed
+from gateway.providers.provider import Provider
 from gateway.router.choosing import Asking, route_values
+from gateway.router.probing import Prober
 from gateway.router.router import Router
 from gateway.shedding import is_batch
 
@@ -43,3 +45,9 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
         policies.routes,
         Asking(cost_of, values_of, lambda call, permit: is_batch(call, permit.model.name, policies)),
     )
+
+
+def probing(router: Router, clock: Clock) -> Coroutine[Any, Any, None]:
+    """Asks the providers of targets that are left alone, for as long as it runs."""
+    probes = {name: one.probe for name, one in router.providers.items() if isinstance(one, Provider)}
+    return Prober(probes, router.standings, clock.monotonic).run()

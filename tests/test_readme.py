@@ -53,7 +53,7 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "name": Card, "overload": RoutesFile, "tests": CasesFile, "currency": PricesFile,
+    "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
 

@@ -38,6 +38,12 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "cyclonedx": ("gateway/catalogue/bom.py",),
     "cryptography": ("gateway/identity/certificates.py", "gateway/access/signing.py"),
     "jwt": ("gateway/identity/jose.py",),
+    "re2": ("gateway/guard/detectors/matching.py",),
+    "phonenumbers": ("gateway/guard/detectors/numbering.py",),
+    "stdnum": ("gateway/guard/detectors/national.py",),
+    "presidio_analyzer": ("gateway/guard/detectors/names.py",),
+    "jsonschema_rs": ("gateway/guard/detectors/json_schema.py",),
+    "py3langid": ("gateway/guard/detectors/language.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from gateway.cli.arguments import Verbs, add_config, date_time, month, verb
-from gateway.cli.output import printable
+from gateway.cli.output import printable, whole_file
 from gateway.config import read_config
 from gateway.exports import Row, currency_of, focus_export, focus_maker, last_whole
 from gateway.identity.tenants import read_tenants
@@ -98,26 +98,17 @@ def _told(count: int, period: Period, out: Path | None) -> None:
 
 
 def _write(rows: Iterable[Row], version: Version, out: Path | None, parquet: bool) -> None:
-    """A file is there whole or not at all. What is no file, such as /dev/stdout, is written to and not replaced."""
     if out is None:
         _copy(rows, version, sys.stdout.buffer)
         return
-    if out.exists() and not out.is_file():
-        if parquet:
-            raise ValueError(f"{out} is no file, and Parquet needs one")
-        with out.open("wb") as stream:
-            _copy(rows, version, stream)
-        return
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
+    if parquet and out.exists() and not out.is_file():
+        raise ValueError(f"{out} is no file, and Parquet needs one")
+    with whole_file(out) as unfinished:
         if parquet:
             write_parquet(rows, version, unfinished)
-        else:
-            with unfinished.open("wb") as file:
-                _copy(rows, version, file)
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
+            return
+        with unfinished.open("wb") as file:
+            _copy(rows, version, file)
 
 
 def _copy(rows: Iterable[Row], version: Version, file: IO[bytes]) -> None:

@@ -1,7 +1,9 @@
 """Tables for people, JSON for programs."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -29,3 +31,18 @@ def _is_number(text: str) -> bool:
 def printable(text: str) -> str:
     """The text without anything that could move a cursor or turn a line around: such characters as their numbers."""
     return text if text.isprintable() else "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[Path]:
+    """Where to write what is to be at `path`: a file is there whole or not at all. What is no file, such as
+    /dev/stdout, is written to and not replaced."""
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

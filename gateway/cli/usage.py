@@ -3,21 +3,23 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 
 from gateway.cli.arguments import Verbs, add_config, date_time, label, since, verb
-from gateway.cli.output import print_table
+from gateway.cli.output import print_table, whole_file
 from gateway.config import Settings, read_config
 from gateway.core.record import Outcome
 from gateway.ledger.rendering import MissingParquet, as_csv, as_json, as_jsonl, as_parquet, table
-from gateway.ledger.reports import Filters, UsageRow, never_seen, usage
+from gateway.ledger.reports import Filters, UsageRow, never_seen, usage, usage_lines
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.words import FILTERS, GROUPS, TAG
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+STREAMED = ("csv", "jsonl")
 _BY = "tenant,team,model"
 
 
@@ -60,18 +62,43 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "parquet" and not options.out:
         print("error: a Parquet file is not for a terminal; give --out FILE", file=sys.stderr)
         return 2
+    if options.format in STREAMED:
+        return _stream(settings, options, groups, filters)
     try:
         rows = _rows(settings, options, groups, filters)
         written = _written(options.format, rows, groups)
     except (ValueError, LedgerUnavailable, MissingParquet) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _wrong(error)
     if options.out:
         return _write(Path(options.out), written if written is not None else _text(*table(rows, groups)))
     if isinstance(written, str):
         sys.stdout.write(written)
     else:
         _print(settings, options, rows, groups, filters)
+    return 0
+
+
+def _wrong(error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _stream(settings: Settings, options: argparse.Namespace, groups: Sequence[str], filters: Filters) -> int:
+    """Lines as they are read, however many they are. What cannot be asked is told before anything is written."""
+    began = None if options.since is None else options.since.at
+    try:
+        lines = usage_lines(settings.ledger, groups, began, options.until, filters, options.zone)
+        known = chain(list(islice(lines, 1)), lines)
+        texts = as_csv(known, groups) if options.format == "csv" else as_jsonl(known)
+        if not options.out:
+            sys.stdout.writelines(texts)
+            return 0
+        with whole_file(Path(options.out)) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(texts)
+    except (ValueError, LedgerUnavailable, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # whoever reads our output has had enough
+        return _wrong(error)
     return 0
 
 
@@ -82,10 +109,6 @@ def _rows(settings: Settings, options: argparse.Namespace, groups: Sequence[str]
 
 def _written(form: str, rows: Sequence[UsageRow], groups: Sequence[str]) -> str | bytes | None:
     """What a file would hold; None of a table, which is for people."""
-    if form == "csv":
-        return as_csv(rows, groups)
-    if form == "jsonl":
-        return as_jsonl(rows)
     if form == "json":
         return msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2).decode() + "\n"
     return as_parquet(rows, groups) if form == "parquet" else None
@@ -99,8 +122,7 @@ def _write(path: Path, content: str | bytes) -> int:
     try:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _wrong(error)
     return 0
 
 

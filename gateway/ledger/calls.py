@@ -7,8 +7,9 @@ from typing import Any
 from gateway.ledger.adjusting.finding import PACKAGE
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.reports import Filters, people_for
+from gateway.ledger.reports import Filters
 from gateway.ledger.slices import LAST_NS, period
+from gateway.ledger.summing import people_for
 from gateway.ledger.words import FILTERS, FORGOTTEN_PERSON, check_words, conditions
 from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries

@@ -7,8 +7,8 @@ import msgspec
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.reports import people_for
 from gateway.ledger.slices import Part, part_queries, parts
+from gateway.ledger.summing import people_for
 from gateway.ledger.words import conditions, word_of
 from gateway.stores.reading import Reader
 

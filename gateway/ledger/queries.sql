@@ -192,41 +192,17 @@ ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset;
 DELETE FROM journal_offsets WHERE segment = :segment;
 
 -- name: usage_of_sums
-SELECT
-    {columns}
-    sum(calls)                 AS calls,
-    sum(completed)             AS completed,
-    sum(refused)               AS refused,
-    sum(failed)                AS failed,
-    sum(cancelled)             AS cancelled,
-    sum(interrupted)           AS interrupted,
-    sum(would_refuse)          AS would_refuse,
-    sum(input_tokens)          AS input_tokens,
-    sum(cached_input_tokens)   AS cached_input_tokens,
-    sum(cache_write_tokens)    AS cache_write_tokens,
-    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-    sum(input_audio_tokens)    AS input_audio_tokens,
-    sum(input_image_tokens)    AS input_image_tokens,
-    sum(output_tokens)         AS output_tokens,
-    sum(reasoning_tokens)      AS reasoning_tokens,
-    sum(output_audio_tokens)   AS output_audio_tokens,
-    sum(output_image_tokens)   AS output_image_tokens,
-    sum(images)                AS images,
-    sum(audio_ms)              AS audio_ms,
-    sum(characters)            AS characters,
-    sum(search_units)          AS search_units,
-    sum(web_searches)          AS web_searches,
-    sum(cached_audio_tokens)   AS cached_audio_tokens,
-    sum(file_searches)         AS file_searches,
-    sum(code_sessions)         AS code_sessions,
-    sum(cost_nano)             AS cost_nano,
-    sum(list_nano)             AS list_nano,
-    sum(unpriced)              AS unpriced,
-    sum(estimated)             AS estimated,
-    sum(inconsistent)          AS inconsistent
+SELECT {columns} {sums}
 FROM {table} {inputs}
 WHERE {time} >= :first AND {time} < :after {filters}
 {group_by};
+
+-- name: usage_used
+SELECT {most} FROM usage_days {inputs} WHERE day >= :first AND day <= :last {filters};
+
+-- name: inputs_used
+SELECT {columns} id FROM usage_inputs
+WHERE id IN (SELECT inputs FROM usage_days WHERE day >= :first AND day <= :last) {filters};
 
 -- name: usage_of_calls
 SELECT

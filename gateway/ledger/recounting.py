@@ -7,6 +7,7 @@ from typing import Any, Literal
 from gateway.ledger.adjusting.standing import LATE
 from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.slices import DAY_NS, part_queries
+from gateway.ledger.summing import SUMS, added
 from gateway.ledger.sums import CHARGE_SUMS, DAY_HOURS, HOUR_NS, MOST, SKU, USAGE_INPUTS, USAGE_SUMS
 from gateway.ledger.verifying import Tally, countable
 from gateway.stores.reading import Reader
@@ -99,6 +100,7 @@ def _shape(names: Sequence[str], extra: str) -> dict[str, str]:
         "columns": "".join(f"{name} AS c{index}, " for index, name in enumerate(names)) + extra,
         "group_by": "GROUP BY " + ", ".join(f"c{index}" for index in range(len(names))),
         "filters": "",
+        "sums": added(SUMS),
         "inputs": "JOIN usage_inputs ON usage_inputs.id = inputs",
     }
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
@@ -31,31 +31,42 @@ def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
     }
 
 
-def as_csv(rows: Sequence[UsageRow], group_by: Sequence[str]) -> str:
+def as_csv(rows: Iterable[UsageRow], group_by: Sequence[str]) -> Iterator[str]:
+    """A line at a time, the headings first."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [*group_by, *_SHOWN], lineterminator="\n")
+
+    def written() -> str:
+        text = out.getvalue()
+        out.seek(0)
+        out.truncate()
+        return text
+
     writer.writeheader()
+    yield written()
     for row in rows:
         # A cell that a spreadsheet would run as a formula is given a quote in front.
         safe = {name: f"'{text}" if text.startswith(_FORMULA) else text for name, text in cells(row).items()}
         writer.writerow(safe)
-    return out.getvalue()
+        yield written()
 
 
-def as_json(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
+def as_json(rows: Iterable[UsageRow]) -> list[dict[str, Any]]:
     """`cost_usd`, `list_usd`: the exact decimals of `cost_nano` and `list_nano`, as text."""
-    return [
-        {
-            **row.group,
-            **{name: getattr(row, name) for name in NUMBERS},
-            **{shown: decimal_text(getattr(row, name)) for name, shown in _MONEY.items()},
-        }
-        for row in rows
-    ]
+    return [_object(row) for row in rows]
 
 
-def as_jsonl(rows: Sequence[UsageRow]) -> str:
-    return "".join(msgspec.json.encode(row).decode() + "\n" for row in as_json(rows))
+def as_jsonl(rows: Iterable[UsageRow]) -> Iterator[str]:
+    for row in rows:
+        yield msgspec.json.encode(_object(row)).decode() + "\n"
+
+
+def _object(row: UsageRow) -> dict[str, Any]:
+    return {
+        **row.group,
+        **{name: getattr(row, name) for name in NUMBERS},
+        **{shown: decimal_text(getattr(row, name)) for name, shown in _MONEY.items()},
+    }
 
 
 class MissingParquet(Exception):

@@ -6,29 +6,19 @@ filters that roll-ups do not know (`of_calls` in `words.py`), and hours and days
 hours from UTC, of which the hour in which they begin is read call by call.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from operator import add, sub
-from typing import Any
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, tzinfo
+from itertools import islice
 
 import msgspec
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.slices import DAY_NS, Part, part_queries, parts, period, slices, zone_of
-from gateway.ledger.sums import USAGE_SUMS
-from gateway.ledger.words import (
-    FILTERS,
-    FORGOTTEN_PERSON,
-    GROUPS,
-    TIMES,
-    People,
-    Word,
-    check_words,
-    conditions,
-    word_of,
-)
-from gateway.stores.reading import Reader
+from gateway.ledger.regions import Key, Pace, Place, Region, regions
+from gateway.ledger.slices import Labels, period, slices, zone_of
+from gateway.ledger.summing import SUMS, Summing, days_used, people_for
+from gateway.ledger.words import FILTERS, GROUPS, TIMES, check_words, conditions, word_of
 
 
 class UsageRow(msgspec.Struct, kw_only=True):
@@ -83,10 +73,12 @@ _INPUT = (
     *("input_image_tokens", "cached_audio_tokens"),
 )
 _OUTPUT = ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
-_SUMS = tuple(name for name in USAGE_SUMS if name != "last_ns")
 # A word to filter by, and what it may be: one value, or any of several.
 Filters = Mapping[str, str | Sequence[str]]
-Key = tuple[str, ...]
+
+
+# How many lines are put together at a time, where they are not all wanted at once.
+AT_A_TIME = 10_000
 
 
 def usage(
@@ -107,24 +99,89 @@ def usage(
             that ends before it begins.
         LedgerUnavailable: the ledger cannot be read.
     """
+    return list(usage_lines(place, group_by, since, until, filters, zone, at_a_time=None))
+
+
+def usage_page(
+    place: LedgerPlace,
+    group_by: Sequence[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    filters: Filters | None = None,
+    zone: str = "UTC",
+    *,
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[UsageRow]:
+    """The next lines after the one of the groups `after`, or the first ones: the same lines as `usage`'s, and no more
+    of the ledger is read than they need.
+
+    Raises:
+        ValueError, LedgerUnavailable: as `usage`; or `after` is of another report.
+    """
+    lines = usage_lines(place, group_by, since, until, filters, zone, after=after, at_a_time=limit)
+    with closing(lines):
+        return list(islice(lines, limit))
+
+
+def usage_lines(
+    place: LedgerPlace,
+    group_by: Sequence[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    filters: Filters | None = None,
+    zone: str = "UTC",
+    *,
+    after: Sequence[str] | None = None,
+    at_a_time: int | None = AT_A_TIME,
+) -> Generator[UsageRow]:
+    """The same, a line at a time, all from one snapshot: of a report of any length only about `at_a_time` lines are
+    in memory, or all with None, which is quicker.
+
+    Raises:
+        ValueError: as `usage`, at once. LedgerUnavailable: as lines are asked for.
+    """
     wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in (filters or {}).items()}
     check_words(group_by, GROUPS, "group")
     check_words(wanted, FILTERS, "filter")
-    since_ns, until_ns = period(since, until)
-    times = [word for word in TIMES if word in group_by]
-    place_of_time, local = {word: times.index(word) for word in times}, zone_of(zone)
-    found: dict[Key, list[int]] = {}
-    with ledger_reader(place) as reader:
-        if reader is None:
-            return []
-        read = _Reading(reader, [name for name in group_by if name not in TIMES], wanted)
-        days = days_used(reader, since_ns, until_ns) if times else ()
-        for labels, first_ns, after_ns in slices(times, local, since_ns, until_ns, days):
-            for key, sums in read.sums(first_ns, after_ns).items():
-                plain = iter(key)
-                full = tuple(labels[place_of_time[word]] if word in TIMES else next(plain) for word in group_by)
-                _add(found, full, sums)
-    return [_row(key, found[key], group_by) for key in sorted(found)]
+    if after is not None and len(after) != len(group_by):
+        raise ValueError("the cursor is of a report by other groups")
+    report = _Report(group_by, period(since, until), wanted, zone_of(zone))
+    return report.lines(place, after, at_a_time)
+
+
+class _Report:
+    def __init__(
+        self, group_by: Sequence[str], period: tuple[int, int], filters: Mapping[str, Sequence[str]], zone: tzinfo
+    ) -> None:
+        self._group_by, self._period, self._filters, self._zone = group_by, period, filters, zone
+        self._times = [word for word in TIMES if word in group_by]
+        self._words = [word for word in dict.fromkeys(group_by) if word not in TIMES]
+        self._order = [
+            Place(True, self._times.index(word)) if word in TIMES else Place(False, self._words.index(word))
+            for word in group_by
+        ]
+
+    def lines(self, place: LedgerPlace, after: Sequence[str] | None, at_a_time: int | None) -> Generator[UsageRow]:
+        with ledger_reader(place) as reader:
+            if reader is None:
+                return
+            read = Summing(reader, self._words, self._filters)
+            days = days_used(reader, *self._period) if self._times else ()
+            pieces: dict[Labels, list[tuple[int, int]]] = {}
+            for labels, first_ns, after_ns in slices(self._times, self._zone, *self._period, days):
+                pieces.setdefault(labels, []).append((first_ns, after_ns))
+            whole = Region([*pieces], None if at_a_time is None else read.keys(*self._period))
+            pace = Pace(whole.size if at_a_time is None else at_a_time)
+            for region in regions(self._order, whole, after, pace.size):
+                spans = [(labels, *span) for labels in region.labels for span in pieces[labels]]
+                found = {self._full(*key): sums for key, sums in read.sums(spans, region.keys).items()}
+                pace.took(region.size, len(found))
+                for key in sorted(key for key in found if after is None or key > tuple(after)):
+                    yield _row(key, found[key], self._group_by)
+
+    def _full(self, labels: Key, key: Key) -> Key:
+        return tuple((labels if place.of_time else key)[place.at] for place in self._order)
 
 
 def usage_of_spans(
@@ -141,9 +198,9 @@ def usage_of_spans(
     with ledger_reader(place) as reader:
         if reader is None:
             return [[] for _ in spans]
-        read = _Reading(reader, group_by, wanted)
-        found = (read.sums(*span) for span in spans)
-        return [[_row(key, sums[key], group_by) for key in sorted(sums)] for sums in found]
+        read = Summing(reader, group_by, wanted)
+        found = (read.sums([((), *span)]) for span in spans)
+        return [[_row(key[1], sums[key], group_by) for key in sorted(sums)] for sums in found]
 
 
 def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
@@ -161,78 +218,8 @@ def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
     return unseen
 
 
-def days_used(reader: Reader, since_ns: int, until_ns: int) -> list[int]:
-    """The days of UTC since the epoch, within the period, on which there was a call."""
-    bounds = {"first": since_ns // DAY_NS, "last": until_ns // DAY_NS}
-    return [row["day"] for row in reader.rows(reader.queries["days_used"], bounds)]
-
-
-class _Reading:
-    """Sums of parts of a period by words that are not of time."""
-
-    def __init__(self, reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
-        self._reader = reader
-        self._words: list[Word] = [word_of(name) for name in words]
-        self._people = people_for(reader, words, filters)
-        self._of_calls = any(word_of(name).of_calls for name in (*words, *filters))
-        columns = list(dict.fromkeys(column for word in self._words for column in word.columns))
-        self._width = len(columns)
-        self._shown: list[tuple[Word, list[int]]] = [
-            (word, [columns.index(column) for column in word.columns]) for word in self._words
-        ]
-        self._keys: dict[tuple[Any, ...], Key] = {}
-        names = ", ".join(f"c{index}" for index in range(len(columns)))
-        condition, self._values = conditions(filters, self._people)
-        shape = {
-            "columns": "".join(f"{column} AS c{index}, " for index, column in enumerate(columns)),
-            "group_by": f"GROUP BY {names}" if names else "",
-            "filters": condition,
-            "inputs": "JOIN usage_inputs ON usage_inputs.id = inputs" if names or condition else "",
-        }
-        units = ("days", "hours", "calls")
-        self._queries = {unit: part_queries(reader.queries, "usage", unit, **shape) for unit in units}
-
-    def sums(self, first_ns: int, after_ns: int) -> dict[Key, list[int]]:
-        found: dict[Key, list[int]] = {}
-        for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
-            bounds = {"first": part.first, "after": part.after, **self._values}
-            for query in self._queries[part.unit]:
-                for row in self._reader.rows(query, bounds):
-                    values = tuple(row.values())
-                    if any(values[self._width :]):
-                        _add(found, self._key(values[: self._width]), values[self._width :], part.sign)
-        return {key: sums for key, sums in found.items() if any(sums)}
-
-    def _key(self, values: tuple[Any, ...]) -> Key:
-        key = self._keys.get(values)
-        if key is None:
-            key = self._keys[values] = tuple(
-                word.shown(tuple(values[place] for place in places), self._people) for word, places in self._shown
-            )
-        return key
-
-
-def people_for(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
-    """Names by the ids of persons: of everybody if a report shows users, of those it asks for otherwise."""
-    queries = reader.queries
-    asked = filters.get("user", ())
-    if "user" in words or any(name.startswith(FORGOTTEN_PERSON) for name in asked):
-        rows = list(reader.rows(queries["people_all"]))
-    else:
-        rows = [row for name in asked for row in reader.rows(queries["people_named"], {"name": name})]
-    return {row["id"]: (row["tenant"], row["user"]) for row in rows}
-
-
-def _add(found: dict[Key, list[int]], key: Key, sums: Sequence[int], sign: int = 1) -> None:
-    known = found.get(key)
-    if known is None:
-        found[key] = list(sums) if sign > 0 else [-number for number in sums]
-    else:
-        found[key] = list(map(add if sign > 0 else sub, known, sums))
-
-
 def _row(key: Key, sums: list[int], group_by: Sequence[str]) -> UsageRow:
-    numbers = dict(zip(_SUMS, sums, strict=True))
+    numbers = dict(zip(SUMS, sums, strict=True))
     numbers["input_tokens"] += sum(numbers[name] for name in _INPUT)
     numbers["output_tokens"] += sum(numbers[name] for name in _OUTPUT)
     return UsageRow(group=dict(zip(group_by, key, strict=True)), **numbers)

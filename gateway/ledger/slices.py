@@ -48,7 +48,8 @@ def parts(since_ns: int, until_ns: int) -> list[Part]:
 
 def _fitted(first: int, after: int, size: int) -> tuple[tuple[int, int] | None, list[tuple[int, int, int]]]:
     """The nearest whole units of this size, in units, and what is to be added or taken off at the ends, with its sign;
-    None if there is no whole unit."""
+    None if there is no whole unit, or if those ends are more than the period itself (an hour before noon is less than
+    the day without all its other hours)."""
     begin, end = (first + size // 2) // size, (after + size // 2) // size
     if begin >= end:
         return None, []
@@ -58,7 +59,8 @@ def _fitted(first: int, after: int, size: int) -> tuple[tuple[int, int] | None, 
             found.append((exact, near, sign))
         elif near < exact:
             found.append((near, exact, -sign))
-    return (begin, end), found
+    read = end - begin + sum(high - low for low, high, _ in found)
+    return ((begin, end), found) if read <= after - first else (None, [])
 
 
 def part_queries(

@@ -12,8 +12,9 @@ import msgspec
 
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
-from gateway.ledger.reports import Filters, people_for
+from gateway.ledger.reports import Filters
 from gateway.ledger.slices import QUARTER_NS, Part, part_queries, parts
+from gateway.ledger.summing import people_for
 from gateway.ledger.sums import HOUR_NS
 from gateway.ledger.words import FILTERS, check_words, conditions, word_of
 from gateway.stores.reading import Reader

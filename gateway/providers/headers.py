@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from gateway import __version__
 from gateway.core.call import TraceContext
+from gateway.providers.profiles import Profile
 
 # Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
 TO_UPSTREAM: frozenset[bytes] = frozenset(
@@ -96,3 +98,18 @@ def add_trace(headers: dict[str, str], trace: TraceContext) -> None:
     headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
     if trace.state:
         headers["tracestate"] = trace.state
+
+
+_KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
+
+
+def base_headers(profile: Profile, api_key: str) -> dict[str, str]:
+    """What every request to an upstream has: who we are, its version, our credential."""
+    headers = {"user-agent": f"llm-gateway/{__version__}", "accept-encoding": "identity", **profile.headers}
+    if not api_key:
+        return headers
+    if profile.auth in _KEY_HEADERS:
+        headers[profile.auth] = api_key
+    elif profile.auth != "none":
+        headers["authorization"] = f"Bearer {api_key}"
+    return headers

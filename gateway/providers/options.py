@@ -1,6 +1,6 @@
 """What config.yaml says about a provider."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -61,6 +61,8 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     region: of AWS. project, location: of Google Cloud. They stand in the row's base URL.
     aws, google, entra: where the clouds' credentials come from, where it is not the clouds' own default.
     drop_params: features (words of the page on providers) to leave out where they would be refused.
+    prompt_cache: have an upstream that keeps nothing unasked keep what prompts begin with, for so long; it charges more
+        for what it writes, and a tenth for what it reads again.
     forward_headers: request headers (lower case) that go upstream besides the built-in allow-list.
     """
 
@@ -78,5 +80,6 @@ class ProviderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     entra: EntraOptions | None = None
     protocols: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
+    prompt_cache: Literal["5m", "1h"] | None = None
     timeouts: Timeouts = Timeouts()
     pacing: PacingOptions = PacingOptions()

@@ -1,28 +1,28 @@
 """The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
 
 import msgspec
 
-from gateway import __version__
 from gateway.core.attempt import Terms
 from gateway.core.call import Call, Reply
 from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.gemini.naming import renamed_inside
-from gateway.dialects.responses.history import input_items, own_items
 from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
-from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, forwarded
+from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, base_headers, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
-from gateway.providers.shaping import passed_body, refuse_steering, translated_body
+from gateway.providers.prompt_caching import LEAST_BYTES, marked
+from gateway.providers.shaping import passed_body, recalled_input, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.signing.authorizer import Authorizer
@@ -63,7 +63,7 @@ class Provider:
         self._now = now
         self.pacer = pacer
         self._authorizer = authorizer
-        self._base_headers = _base_headers(profile, endpoint)
+        self._base_headers = base_headers(profile, endpoint.api_key)
         extra = (header.lower() for header in options.forward_headers)
         allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
         self._forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
@@ -108,7 +108,10 @@ class Provider:
         call.served.native = True
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
-            changes, without = {**changes, **_recalled_input(call, own=True)}, ("previous_response_id",)
+            changes, without = {**changes, **recalled_input(call, own=True)}, ("previous_response_id",)
+        if self._marks(call):
+            body = call.fields.decoded()
+            changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
         body = passed_body(call, path, changes, without)
         kind = call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
@@ -121,8 +124,11 @@ class Provider:
     async def _translate(self, call: Call) -> Reply:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
-        translation = translate(call, protocol, model, self._family(model), _recalled_input(call))
-        body = translated_body(translation.body, path)
+        translation = translate(call, protocol, model, self._family(model), recalled_input(call))
+        told = translation.body
+        if self._marks(call):
+            told = {**told, **marked(protocol, told, self._options.prompt_cache or "5m")}
+        body = translated_body(told, path)
         exchange = await self._send(call, self._place(path, call, model), "application/json", body)
         try:
             alias = call.model if self.profile.opaque_model else ""
@@ -139,6 +145,10 @@ class Provider:
             return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
         finally:
             exchange.close()
+
+    def _marks(self, call: Call) -> bool:
+        """Whether to tell the upstream what to keep of the prompt."""
+        return self._options.prompt_cache is not None and call.record.bytes_in >= LEAST_BYTES
 
     async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
         if self.pacer is None:
@@ -167,15 +177,28 @@ class Provider:
         Raises:
             UpstreamFault: it does not answer. That it does not know the response is fine.
         """
-        headers = dict(self._base_headers)
-        url = self._url(f"responses/{quote(response_id, safe='')}", "")
-        if self._authorizer is not None:
-            headers.update(await self._authorizer.headers("DELETE", url, headers, b""))
-        exchange = await self._client.send(url, headers, b"", self._options.timeouts, "DELETE")
+        exchange = await self._bare("DELETE", f"responses/{quote(response_id, safe='')}")
         try:
             await exchange.read()
         finally:
             exchange.close()
+
+    async def probe(self) -> bool:
+        """Whether it answers at all, asked for its list of models: whatever it says of that, unless it is broken.
+
+        Raises:
+            UpstreamFault: it does not answer.
+        """
+        exchange = await self._bare("GET", "models")
+        exchange.close()
+        return exchange.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    async def _bare(self, method: str, place: str) -> Exchange:
+        """A request that is no call's."""
+        headers, url = dict(self._base_headers), self._url(place, "")
+        if self._authorizer is not None:
+            headers.update(await self._authorizer.headers(method, url, headers, b""))
+        return await self._client.send(url, headers, b"", self._options.timeouts, method)
 
     def _family(self, model: str) -> Family:
         family = self._families.get(model)
@@ -256,15 +279,6 @@ class Provider:
         return url
 
 
-def _recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
-    """The whole conversation as input, for an upstream that does not know its earlier part; with `own`, without what
-    only translation could tell it."""
-    if call.recalled is None:
-        return {}
-    earlier = own_items(call.recalled.items) if own else call.recalled.items
-    return {"input": [*earlier, *input_items(call.fields.get("input"))]}
-
-
 def _not_offered(call: Call) -> BadRequest:
     return BadRequest(
         f"`{call.model}` is served by an upstream that has no `{call.operation.name}`",
@@ -283,17 +297,3 @@ def _protocols(profile: Profile, options: ProviderOptions) -> Mapping[str, Path]
     if not options.protocols:
         return profile.protocols
     return {name: profile.protocols.get(name) or OPENAI_PATHS[name] for name in options.protocols}
-
-
-_KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
-
-
-def _base_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str]:
-    headers = {"user-agent": f"llm-gateway/{__version__}", "accept-encoding": "identity", **profile.headers}
-    if not endpoint.api_key:
-        return headers
-    if profile.auth in _KEY_HEADERS:
-        headers[profile.auth] = endpoint.api_key
-    elif profile.auth != "none":
-        headers["authorization"] = f"Bearer {endpoint.api_key}"
-    return headers

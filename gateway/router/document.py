@@ -19,7 +19,6 @@ Trouble = Literal[
     "not_expressible",
     "busy",
 ]
-Fallback = Trouble | Literal["any"]
 Strategy = Literal["ordered", "weighted", "least_in_flight", "least_latency", "cheapest"]
 Ms = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -84,6 +83,30 @@ class Hedge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     min_ms: Ms = 50
 
 
+class Fallbacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Names of other models to ask when no target of this one is left, by what went wrong (`troubles.py` tells).
+
+    Attributes:
+        any: for every trouble, after its own.
+    """
+
+    rate_limited: tuple[str, ...] = ()
+    timeout: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+    server_error: tuple[str, ...] = ()
+    broken_answer: tuple[str, ...] = ()
+    context_too_long: tuple[str, ...] = ()
+    content_filter: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    not_served: tuple[str, ...] = ()
+    not_expressible: tuple[str, ...] = ()
+    busy: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+
+
+NO_FALLBACKS = Fallbacks()
+
+
 class Mirror(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the calls is also sent to another model, whose answers no caller gets.
 
@@ -130,7 +153,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             moving average of the time to the first token; `cheapest` of those that keep `max_latency_ms` and
             `min_quality`.
         timeout_s: an attempt that has not begun to answer by then is given up.
-        fallbacks: trouble → names of other models to ask when no target of this one is left; `any` for every trouble.
+        fallbacks: other models, for when no target of this one is left.
     """
 
     targets: tuple[RouteTarget, ...] = ()
@@ -140,7 +163,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sticky: Sticky | None = None
     retries: Retries | None = None
     timeout_s: Seconds | None = None
-    fallbacks: dict[Fallback, tuple[str, ...]] = {}
+    fallbacks: Fallbacks = NO_FALLBACKS
     hedge: Hedge | None = None
     mirrors: tuple[Mirror, ...] = ()
     canary: Canary | None = None

@@ -90,7 +90,7 @@ def check_names(document_of: Text, routes: Routes, names: Collection[str]) -> No
             raise document.error(
                 where, f"`{name}` has no targets here, and no card or route{nearest(name, sorted(names))}"
             )
-        for trouble, others in rule.route.fallbacks.items():
+        for trouble, others in msgspec.structs.asdict(rule.route.fallbacks).items():
             for index, other in enumerate(others):
                 if other not in names:
                     reason = f"no model `{other}` is known here{nearest(other, sorted(names))}"

@@ -131,6 +131,10 @@ class Standings:
             self.of(place)
 
     @property
+    def probe_s(self) -> float | None:
+        return self._file().ejection.probe_s
+
+    @property
     def overload(self) -> Overload:
         return self._file().overload
 
@@ -141,6 +145,8 @@ class Standings:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
             found = self._of[place] = Standing(self._file().ejection)
             found.draining = place in self._taken_out
+        elif found.breaker.options is not self._file().ejection:
+            found.breaker.options = self._file().ejection
         return found
 
     def all(self) -> list[tuple[str, Standing]]:

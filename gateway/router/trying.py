@@ -1,6 +1,6 @@
 """What comes after an attempt that failed: a decision without a clock or a wire."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,7 +8,7 @@ from gateway.core.attempt import Attempt, Role
 from gateway.core.call import Reply
 from gateway.core.faults import Fault
 from gateway.core.model import Permit
-from gateway.router.document import Fallback, Retries, Trouble
+from gateway.router.document import NO_FALLBACKS, Fallbacks, Retries, Trouble
 from gateway.router.troubles import REMEDIES, undone
 
 
@@ -42,23 +42,24 @@ class Trying:
     """The attempts of one call.
 
     Attributes:
-        rest: targets that were not asked yet, best first. names: fallbacks by trouble, not yet judged.
+        rest: targets that were not asked yet, best first.
     """
 
-    __slots__ = ("_names", "_repeatable", "_retries", "again", "count", "rest")
+    __slots__ = ("_fallbacks", "_repeatable", "_retries", "_told", "again", "count", "rest")
 
     def __init__(
         self,
         plan: Sequence[Permit],
         retries: Retries,
-        fallbacks: Mapping[Fallback, tuple[str, ...]],
+        fallbacks: Fallbacks,
         *,
         repeatable: bool,
     ) -> None:
         self.rest = list(plan)
         self.count = self.again = 0
         self._retries = retries
-        self._names = fallbacks
+        self._fallbacks = fallbacks
+        self._told: list[str] = []
         self._repeatable = repeatable
 
     @property
@@ -81,12 +82,11 @@ class Trying:
 
     def names(self, failure: Failure) -> Sequence[str]:
         """Other models to ask about; each trouble's once."""
-        names = self._names
-        if not names:
+        if self._fallbacks is NO_FALLBACKS:
             return ()
-        found = (*names.get(failure.trouble, ()), *names.get("any", ()))
-        self._names = {trouble: others for trouble, others in names.items() if trouble not in (failure.trouble, "any")}
-        return found
+        told = [trouble for trouble in (failure.trouble, "any") if trouble not in self._told]
+        self._told += told
+        return [name for trouble in told for name in getattr(self._fallbacks, trouble)]
 
     def wait_s(self, failure: Failure, thrown: float) -> float | None:
         """How long to wait before the same target is asked again; None: not at all. `thrown`: 0 to 1."""

@@ -14,13 +14,13 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 import psycopg
 from psycopg import conninfo
 from psycopg.adapt import Loader
-from psycopg.rows import dict_row
+from psycopg.rows import RowFactory, dict_row, tuple_row
 from psycopg.types.string import TextLoader
 
 from gateway.stores.reading import Reader, StoreUnavailable
@@ -28,6 +28,7 @@ from gateway.stores.sqlite import named_queries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
+_Row = TypeVar("_Row")
 FETCHED_ROWS = 1_000
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -219,11 +220,17 @@ class PostgresReader(Reader):
             self._connection = None
 
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        return self._read(dict_row, query, values)
+
+    def tuples(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        return self._read(tuple_row, query, values)
+
+    def _read(self, form: RowFactory[_Row], query: str, values: Mapping[str, Any] | None) -> Iterator[_Row]:
         """By a cursor on the server, so that neither side ever holds a large answer whole."""
         assert self._connection is not None, "entered"
         self._cursors += 1
         name = f"rows_{self._cursors}"
-        with errors_named(self._url), self._connection.cursor(row_factory=dict_row) as cursor:
+        with errors_named(self._url), self._connection.cursor(row_factory=form) as cursor:
             cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {in_psycopg(query)}".encode(), values or {})
             while True:
                 rows = cursor.execute(f"FETCH {FETCHED_ROWS} FROM {name}".encode()).fetchall()

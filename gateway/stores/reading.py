@@ -50,6 +50,10 @@ class Reader(Protocol):
         """
         ...
 
+    def tuples(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        """The same, of each row its values only: quicker where there are many."""
+        ...
+
     def one(self, query: str, values: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """The first row, or None."""
         return next(self.rows(query, values), None)
@@ -88,19 +92,28 @@ class SqliteReader(Reader):
             self._connection = None
 
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        names: list[str] = []
+        for row in self._read(query, values):
+            # A row's own lookup by name compares with each of its columns.
+            names = names or row.keys()
+            yield dict(zip(names, row, strict=True))
+
+    def tuples(self, query: str, values: Mapping[str, Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        return map(tuple, self._read(query, values))
+
+    def _read(self, query: str, values: Mapping[str, Any] | None) -> Iterator[sqlite3.Row]:
         assert self._connection is not None, "entered"
         came = 0
         try:
             try:
                 for row in self._connection.execute(query, values or {}):
-                    yield dict(row)
+                    yield row
                     came += 1
             except sqlite3.OperationalError as error:
                 if not is_overflow(error):
                     raise
                 again = self._connection.execute(with_bounded_sums(query), values or {})
-                for row in islice(again, came, None):
-                    yield dict(row)
+                yield from islice(again, came, None)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path} cannot be read: {error}") from error
 

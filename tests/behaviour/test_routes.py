@@ -148,3 +148,26 @@ async def test_a_route_changes_while_calls_come_in(make_gateway: GatewayFactory)
         assert "from one" in (await client.post("/chat/completions", json=body(model="picked", stream=True))).text
         records = await asyncio.to_thread(gateway.records, asked + 1)
     assert records[-1]["route"] == "picked"
+
+
+async def test_a_provider_is_asked_with_its_credential_before_a_call_is_tried(make_gateway: GatewayFactory) -> None:
+    routes = "ejection: {consecutive: 1, open_s: 0.1, max_open_s: 0.1, trials: 1, probe_s: 0.1}"
+    models = "/v1/models"
+    async with two_upstreams(make_gateway, routes) as (_, first, second, client):
+        first.set(CHAT, status(503))
+        first.set(models, status(500))
+        second.set(CHAT, json_answer(said("from two")))
+
+        def asked(path: str) -> int:
+            return sum(one.path == path for one in first.requests)
+
+        while asked(models) < 5:
+            assert "from two" in (await client.post("/chat/completions", json=body())).text
+            await asyncio.sleep(0.05)
+        assert asked(CHAT) == 1, "whatever time passed, no call was a trial"
+        first.set(CHAT, json_answer(said("from one")))
+        first.set(models, status(403))
+        while "from one" not in (await client.post("/chat/completions", json=body())).text:
+            await asyncio.sleep(0.02)
+        probe = next(one for one in first.requests if one.path == models)
+        assert (probe.method, probe.headers["authorization"]) == ("GET", "Bearer k")

@@ -269,6 +269,6 @@ def test_parquet_holds_whole_numbers_exact_money_and_null_for_no_price(tmp_path:
         ("blue", 1, "0.000001500"),
         ("red", 1, "None"),
     ]
-    assert [json.loads(line)["cost_usd"] for line in as_jsonl(rows).splitlines()] == [
+    assert [json.loads(line)["cost_usd"] for line in as_jsonl(rows)] == [
         *(cells(row)["cost_usd"] or "0.000000000" for row in rows)
     ]

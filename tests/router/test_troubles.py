@@ -14,7 +14,7 @@ from gateway.core.faults import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from gateway.router.document import Trouble
+from gateway.router.document import Fallbacks, Trouble
 from gateway.router.troubles import REMEDIES, repeatable, trouble_of_fault, trouble_of_reply
 from tests.pipeline.test_obliging import call_of
 
@@ -72,7 +72,7 @@ def test_faults_are_told_apart_and_bugs_of_ours_are_nobody_elses(fault: Fault, t
 def test_the_table_has_a_row_for_every_trouble() -> None:
     from typing import get_args
 
-    assert set(REMEDIES) == set(get_args(Trouble))
+    assert set(REMEDIES) == set(get_args(Trouble)) == set(Fallbacks.__struct_fields__) - {"any"}
 
 
 def test_what_changes_something_at_the_provider_is_not_asked_twice() -> None:

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from gateway.core.usage import METERS
+from gateway.ledger.months import month_of
+from gateway.ledger.options import LedgerOptions
 from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.store import SqliteLedger
 from gateway.ledger.sums import HOUR_NS, USAGE_INPUTS, USAGE_SUMS
@@ -80,20 +82,55 @@ def _insert_calls(connection: sqlite3.Connection, size: Size, inputs: list[tuple
     per_hour = size.each * size.groups
     end_ns = (FIRST_HOUR + size.hours) * HOUR_NS
     step = HOUR_NS // per_hour
-    columns = [row[1] for row in connection.execute("PRAGMA table_info(calls)")]
+    columns = {row[1]: row[2] for row in connection.execute("PRAGMA table_info(calls)")}
     used = {"input_tokens": 900, "output_tokens": 250, "cached_input_tokens": 300}
     texts = {"usage_source": "provider", "pricing": "priced", "outcome": "completed", "price_version": "abc/def"}
     money = {"cost_nano": 3_000_000, "list_nano": 3_300_000, "status": 200, "ttfb_us": None, "seal": None}
-    numbers = {*METERS, "stream", "duration_us", "queued_us", "bytes_in", "bytes_out", "person", "link"}
     names = ["id", "started_ns", *(name for name in columns if name not in ("id", "started_ns"))]
 
     def row(number: int) -> tuple[object, ...]:
         started = end_ns - (size.rows - number) * step
         known = {**used, **texts, **money, **dict(zip(USAGE_INPUTS, inputs[number % size.groups], strict=True))}
-        rest = (known.get(name, 0 if name in numbers else "") for name in names[2:])
-        return (f"{started // 1_000_000:012x}-{number:08x}", started, *rest)
+        rest = (known.get(name, 0 if columns[name] == "INTEGER" else "") for name in names[2:])
+        began = f"{started // 1_000_000:012x}"
+        return (f"{began[:8]}-{began[8:]}-7000-8000-{number:012x}", started, *rest)
 
     marks = ", ".join("?" * len(names))
     connection.executemany(
         f"INSERT INTO calls ({', '.join(names)}) VALUES ({marks})", (row(number) for number in range(size.rows))
     )
+
+
+_TABLES = ("usage_inputs", "people", "usage_hours", "usage_days", "calls")
+
+
+def copied(path: Path, url: str) -> None:
+    """The same ledger in an empty database of PostgreSQL."""
+    import psycopg
+
+    from gateway.ledger.partitions import Partitions
+    from gateway.ledger.postgres import PostgresLedger
+
+    with PostgresLedger(LedgerOptions(url=url), "bench") as store:
+        store.offsets()
+    with closing(sqlite3.connect(path)) as source, psycopg.connect(url, autocommit=True) as target:
+        (latest,) = source.execute("SELECT max(started_ns) FROM calls").fetchone()
+        (first,) = source.execute("SELECT min(started_ns) FROM calls").fetchone()
+        Partitions().cover(target, {month_of(first), month_of(latest)})
+        for table in _TABLES:
+            names = [row[1] for row in source.execute(f"PRAGMA table_info({table})")]
+            columns = ", ".join(f'"{name}"' for name in names)
+            with target.cursor().copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
+                for row in source.execute(f"SELECT {columns} FROM {table}"):
+                    copy.write("\t".join(_texts(table, names, row)) + "\n")
+        target.execute("VACUUM (ANALYZE)")
+
+
+def _texts(table: str, names: Iterable[str], row: Iterable[object]) -> Iterable[str]:
+    for name, value in zip(names, row, strict=True):
+        if isinstance(value, bytes):
+            yield rf"\\x{value.hex()}"
+        elif value is None:
+            yield r"\\x" if (table, name) == ("calls", "seal") else r"\N"
+        else:
+            yield str(value)

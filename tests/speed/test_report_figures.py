@@ -3,10 +3,13 @@ than they say."""
 
 from pathlib import Path
 
-from gateway.ledger.options import LedgerPlace
+import psutil
+
+from gateway.ledger.options import LedgerOptions, LedgerPlace
 from gateway.ledger.reports import usage
-from tests.speed.ledgers import Size, month_of_calls
-from tests.speed.reports import measure, plans
+from tests.postgres import postgres_server
+from tests.speed.ledgers import Size, copied, month_of_calls
+from tests.speed.reports import Clock, measure, plans
 
 
 def test_reports_over_sums_read_no_calls(tmp_path: Path) -> None:
@@ -23,7 +26,17 @@ def test_reports_over_sums_read_no_calls(tmp_path: Path) -> None:
     assert not any("calls" in plan.partition(": ")[2] for plan in (days, hours))
 
 
-def test_every_figure_can_be_had(tmp_path: Path) -> None:
+def test_every_figure_can_be_had_of_both_stores(tmp_path: Path) -> None:
     size = Size(groups=8, hours=48, calls=8 * 48 * 5, rows=200)
-    month_of_calls(tmp_path / "ledger.db", size)
-    assert all(figure.measured >= 0 for figure in measure(tmp_path / "ledger.db", size))
+    file = tmp_path / "ledger.db"
+    month_of_calls(file, size)
+    with postgres_server() as server:
+        assert server.process is not None
+        url = server.fresh_database()
+        copied(file, url)
+        kept, copy = LedgerPlace(file), LedgerPlace(file, LedgerOptions(url=url))
+        for words in (["team", "hour"], ["outcome"]):
+            assert usage(copy, words) == usage(kept, words) != []
+        clock = Clock(psutil.Process(server.process.pid))
+        figures = [*measure(kept, size, Clock()), *measure(copy, size, clock)]
+    assert all(figure.taken.clock_ms > 0 for figure in figures)

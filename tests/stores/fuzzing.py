@@ -110,6 +110,26 @@ tests:
   - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
   - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
 """
+ROUTES = """
+retries: {max_attempts: 3, base_ms: 100, max_ms: 2000}
+timeout_s: 30
+retry_budget: {share: 0.2, at_least: 10}
+ejection: {enabled: true, consecutive: 5, failure_rate: 0.5, min_calls: 20, open_s: 0.5, max_open_s: 3, trials: 2, probe_s: 1}
+routes:
+  fast:
+    targets:
+      - {target: one/x, weight: 3, priority: 1, when: "request.input_tokens > 1000", quality: 0.5}
+      - {target: two/y}
+    strategy: cheapest
+    max_latency_ms: 500
+    min_quality: 0.1
+    sticky: {by: session, header: x-session-id, prefix_bytes: 64, max_load: 1.5}
+    retries: {max_attempts: 2}
+    fallbacks: {context_too_long: [fast], any: [fast]}
+    hedge: {after_ms: 100, min_ms: 50}
+    mirrors: [{model: fast, share: 0.5, max_in_flight: 3, cost_per_day: 1.5, keep: true}]
+    canary: {target: two/z, since: 2026-01-01, steps: [0.1, 1], step_s: 60, max_error_rate: 0.1, max_latency_ratio: 2, min_calls: 5}
+"""
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
@@ -118,6 +138,7 @@ GOOD: dict[str, str] = {
     "model": CARD,
     "tenants": TENANTS,
     "limits": LIMITS,
+    "routes": ROUTES,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
 }
 

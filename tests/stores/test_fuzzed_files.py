@@ -16,6 +16,7 @@ from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
 from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
+from gateway.router.loading import read_routes
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
 from tests.stores.fuzzing import GOOD, Case, cases, written
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "tenants": read_tenants,
     "limits": read_limits,
     "prices": read_prices,
+    "routes": read_routes,
 }
 NODES, TEXTS = 500, 250
 SEED = 1

@@ -20,14 +20,15 @@ class UsageDeps(msgspec.Struct, frozen=True):
 
     Attributes:
         groups, filters: the words that reports know.
-        usage: rows by (group_by, since, until, filters, zone), in the order of their groups.
+        usage: rows by (group_by, since, until, filters, zone, groups of the last one before, at most so many), in the
+            order of their groups.
         calls: calls by (since, until, filters, (beginning, id) of the last one before, at most so many).
         call: one call with its attempts and charges, by its id.
     """
 
     groups: Sequence[str]
     filters: Sequence[str]
-    usage: Callable[[Sequence[str], str | None, str | None, Words, str], list[Object]]
+    usage: Callable[[Sequence[str], str | None, str | None, Words, str, Sequence[str] | None, int], list[Object]]
     calls: Callable[[str | None, str | None, Words, tuple[int, str] | None, int], list[Object]]
     call: Callable[[str], Object | None]
 
@@ -97,12 +98,11 @@ class _Usage:
         query = asked.query
         groups = list(dict.fromkeys(word.strip() for word in (query["group_by"] or "").split(",") if word.strip()))
         after = _key_of(query["cursor"], list[str])
+        period = (query["since"], query["until"])
+        # Pages go on by the groups themselves, so that calls that come meanwhile move no line to another page.
         rows = await _asked(
-            self._deps.usage, groups, query["since"], query["until"], self._filters(query), query["zone"]
+            self._deps.usage, groups, *period, self._filters(query), query["zone"], after, query["limit"] + 1
         )
-        if after is not None:
-            # By the groups themselves, so that calls that come meanwhile move no line to another page.
-            rows = [row for row in rows if [row[name] for name in groups] > after]
         shown: list[Object] = rows[: query["limit"]]
         key = [shown[-1][name] for name in groups] if len(rows) > len(shown) else None
         return ObjectPage(shown, None if key is None else _cursor(key))

@@ -1,0 +1,94 @@
+"""`deny`: an organisation's own words and patterns.
+
+Patterns are RE2's (https://github.com/google/re2/wiki/Syntax): no look-around and no back-references, and in return no
+pattern, however written, takes more than a time that grows with the text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
+from gateway.guard.detectors.prefixes import PatternError
+from gateway.guard.words import Span
+
+_MOST = 1000
+
+
+class DenyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes:
+    words: words and phrases as they are; found as whole words, any blanks between. Kind `word`.
+    patterns: name → RE2 pattern; the name is the finding's kind.
+    case_sensitive: `words` only; a pattern says `(?i)` itself.
+    """
+
+    words: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = {}
+    case_sensitive: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.words and not self.patterns:
+            raise ValueError("neither words nor patterns: nothing would be found")
+        if not all(word.strip() for word in self.words):
+            raise ValueError("a word is empty")
+
+
+class DenyDetector:
+    """Raises:
+    PatternError: a pattern that RE2 does not take, or one that an empty text matches.
+    """
+
+    name = "deny"
+    whole = False
+
+    def __init__(self, options: DenyOptions) -> None:
+        flag = "" if options.case_sensitive else "(?i)"
+        # The longest first, so that of two words with one beginning the longer is found.
+        words = sorted(options.words, key=len, reverse=True)
+        rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
+        self._patterns = [Patterns(rules, wide=True)] if rules else []
+        for kind, pattern in options.patterns.items():
+            patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
+            if patterns.any_in(""):
+                raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
+            self._patterns.append(patterns)
+
+    def find(self, text: str) -> Sequence[Span]:
+        return first_of([patterns.find(text) for patterns in self._patterns])
+
+    def open_from(self, text: str) -> int:
+        return min(patterns.open_from(text) for patterns in self._patterns)
+
+
+def _not_empty(found: Found) -> Span | None:
+    return Span(found.start, found.end, found.kind) if found.end > found.start else None
+
+
+def _phrase(word: str) -> str:
+    text = unicodedata.normalize("NFC", word.strip())
+    phrase = r"[\s\x{a0}]+".join(re.sub(r"([^\w\s])", r"\\\1", part) for part in text.split())
+    before = r"\b" if re.match(r"[A-Za-z0-9_]", text) else ""
+    after = r"\b" if re.search(r"[A-Za-z0-9_]\Z", text) else ""
+    return before + phrase + after
+
+
+def _whole_word(found: Found) -> Span | None:
+    """RE2's `\\b` knows ASCII letters only. Scripts without blanks between words have no whole words."""
+    text, start, end = found.text, found.start, found.end
+    if _joins(text[start - 1 : start]) and _joins(text[start : start + 1]):
+        return None
+    if _joins(text[end : end + 1]) and _joins(text[end - 1 : end]):
+        return None
+    return Span(start, end, found.kind)
+
+
+def _joins(character: str) -> bool:
+    return character.isalnum() and not _UNSPACED.match(character)
+
+
+# Thai to Khmer, kana, Han.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)

@@ -1,0 +1,70 @@
+"""`json_schema`: an answer must be JSON, of a form.
+
+The validator is jsonschema-rs (drafts 4 to 2020-12), told to fetch nothing and to read patterns with an engine that
+takes linear time. fastjsonschema has no wheels to mind, but makes Python source of the schema and runs it, with `re`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.guard.detectors.matching import MISSING, MissingExtra
+from gateway.guard.words import Span
+
+_OPENED = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
+
+
+class JsonSchemaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes:
+    schema: `{}` takes any JSON.
+    fenced: JSON in a Markdown fence (```json) counts as JSON.
+    """
+
+    schema: Mapping[str, Any]
+    fenced: bool = False
+
+
+class JsonSchemaDetector:
+    """Kinds: `not_json`, and `schema` for JSON of another form. Both are about the whole text.
+
+    Raises:
+        ValueError: the schema is none. MissingExtra: jsonschema-rs is not installed.
+    """
+
+    name = "json_schema"
+    whole = True
+
+    def __init__(self, options: JsonSchemaOptions) -> None:
+        try:
+            import jsonschema_rs
+        except ImportError:
+            raise MissingExtra(MISSING) from None
+        self._fenced = options.fenced
+        try:
+            self._validator = jsonschema_rs.validator_for(
+                msgspec.to_builtins(options.schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True
+            )
+        except jsonschema_rs.ValidationError as error:
+            at = "/".join(map(str, error.instance_path))
+            raise ValueError(f"the schema is none: {error.message}{f' at /{at}' if at else ''}") from None
+
+    def find(self, text: str) -> Sequence[Span]:
+        if not text:
+            return ()
+        try:
+            value = msgspec.json.decode(_inside(text) if self._fenced else text)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return (Span(0, len(text), "not_json"),)
+        return () if self._validator.is_valid(value) else (Span(0, len(text), "schema"),)
+
+    def open_from(self, text: str) -> int:  # noqa: ARG002
+        return 0
+
+
+def _inside(text: str) -> str:
+    """What stands in a fence, if the whole text is one."""
+    bare = text.strip()
+    opened = _OPENED.match(bare)
+    return bare[opened.end() : -3] if opened and bare.endswith("```") and len(bare) > opened.end() else text

@@ -1,0 +1,190 @@
+"""Sums of pieces of a period by words that are not of time, with as few queries and columns as tell them exactly.
+
+Neighbouring hours, or days, that are told apart are one query together. What none of a month's calls has used is not
+read hour by hour: of thirty columns most calls leave twenty at 0, and adding columns up is what takes time.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import add, sub
+from typing import Any, NamedTuple
+
+from gateway.ledger.regions import Key
+from gateway.ledger.slices import DAY_NS, Labels, Part, part_queries, parts
+from gateway.ledger.sums import DAY_HOURS, USAGE_SUMS
+from gateway.ledger.words import FORGOTTEN_PERSON, People, Word, conditions, word_of
+from gateway.stores.reading import Reader
+
+SUMS = tuple(name for name in USAGE_SUMS if name != "last_ns")
+# What corrections add to, and take from: only of counts does 0 in a day mean 0 in each of its hours.
+_CORRECTED = ("cost_nano", "list_nano", "unpriced")
+_COUNTS = tuple(name for name in SUMS if name not in _CORRECTED)
+# Days or hours in one query, so that a database sorts no more than that at a time.
+_RUN = 7 * DAY_HOURS
+# From so many hours on it is worth to ask first what was used.
+_MANY_HOURS = 2 * DAY_HOURS
+# More inputs than these are not named in a query, which has room for a million letters: all are read.
+MAX_NAMED = 50_000
+
+Piece = tuple[Labels, int, int]
+Found = dict[tuple[Labels, Key], list[int]]
+
+
+class _Run(NamedTuple):
+    """Neighbouring days or hours, the first of which is `first`, each with labels of its own."""
+
+    unit: str
+    first: int
+    labels: list[Labels]
+    sign: int
+
+
+class Summing:
+    def __init__(self, reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
+        self._reader = reader
+        self._words: list[Word] = [word_of(name) for name in words]
+        self._people = people_for(reader, words, filters)
+        self._of_calls = any(word_of(name).of_calls for name in (*words, *filters))
+        self._columns = list(dict.fromkeys(column for word in self._words for column in word.columns))
+        self._shown: list[tuple[Word, list[int]]] = [
+            (word, [self._columns.index(column) for column in word.columns]) for word in self._words
+        ]
+        self._keys: dict[tuple[Any, ...], Key] = {}
+        self._ids: dict[Key, list[int]] = {}
+        self._condition, self._values = conditions(filters, self._people)
+
+    def keys(self, since_ns: int, until_ns: int) -> list[Key] | None:
+        """Of what there may be lines in the period; None if only its calls can tell."""
+        if self._of_calls:
+            return None
+        if not self._columns:
+            return [()]
+        query = self._reader.queries["inputs_used"].format(columns=self._selected(()), filters=self._condition)
+        self._ids = {}
+        for *values, number in self._reader.tuples(query, {**_days(since_ns, until_ns), **self._values}):
+            self._ids.setdefault(self._key(tuple(values)), []).append(number)
+        return list(self._ids)
+
+    def sums(self, pieces: Iterable[Piece], keys: Collection[Key] | None = None) -> Found:
+        """By labels and key; what is labelled alike is added up. `keys`: only these, of those that there are."""
+        found: Found = {}
+        wanted = None if keys is None or len(keys) == len(self._ids) or not self._ids else frozenset(keys)
+        runs: dict[tuple[str, int], list[tuple[int, Labels]]] = defaultdict(list)
+        for labels, first_ns, after_ns in pieces:
+            for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
+                if part.unit != "calls" and part.after - part.first == 1:
+                    runs[part.unit, part.sign].append((part.first, labels))
+                else:
+                    self._add_part(found, labels, part, wanted)
+        for (unit, sign), times in runs.items():
+            for run in _runs(unit, sign, times):
+                self._add_run(found, run, wanted)
+        return {key: sums for key, sums in found.items() if any(sums)}
+
+    def _add_part(self, found: Found, labels: Labels, part: Part, wanted: Collection[Key] | None) -> None:
+        width = len(self._columns)
+        for query in self._queries(part.unit, SUMS, wanted):
+            for row in self._reader.tuples(query, {"first": part.first, "after": part.after, **self._values}):
+                key, sums = self._key(row[:width]), row[width:]
+                if any(sums) and (wanted is None or key in wanted):
+                    _add(found, (labels, key), sums, part.sign)
+
+    def _add_run(self, found: Found, run: _Run, wanted: Collection[Key] | None) -> None:
+        bounds = {"first": run.first, "after": run.first + len(run.labels), **self._values}
+        names = self._used(run, wanted) if run.unit == "hours" and len(run.labels) >= _MANY_HOURS else SUMS
+        places = [SUMS.index(name) for name in names]
+        width = len(self._columns) + 1
+        (query,) = self._queries(run.unit, names, wanted, (run.unit.removesuffix("s"),))
+        for row in self._reader.tuples(query, bounds):
+            key = self._key(row[1:width])
+            if wanted is None or key in wanted:
+                sums = [0] * len(SUMS)
+                for place, number in zip(places, row[width:], strict=True):
+                    sums[place] = number
+                at: int = row[0] - run.first
+                _add(found, (run.labels[at], key), sums, run.sign)
+
+    def _used(self, run: _Run, wanted: Collection[Key] | None) -> Sequence[str]:
+        """Those of SUMS that are not 0 throughout the run."""
+        query = self._reader.queries["usage_used"].format(
+            most=", ".join(f"max({name}) AS {name}" for name in _COUNTS), **self._restricted(wanted)
+        )
+        bounds = {"first": run.first // DAY_HOURS, "last": (run.first + len(run.labels) - 1) // DAY_HOURS}
+        most = self._reader.one(query, {**bounds, **self._values})
+        return [name for name in SUMS if name in _CORRECTED or (most is not None and most[name])]
+
+    def _queries(
+        self, unit: str, sums: Sequence[str], wanted: Collection[Key] | None, times: Sequence[str] = ()
+    ) -> list[str]:
+        names = ", ".join([*times, *(f"c{place}" for place in range(len(self._columns)))])
+        shape = {
+            "columns": self._selected(times),
+            "group_by": f"GROUP BY {names}" if names else "",
+            "sums": added(sums),
+        }
+        restricted = self._restricted(None if unit == "calls" else wanted)
+        return part_queries(self._reader.queries, "usage", unit, **shape, **restricted)
+
+    def _restricted(self, wanted: Collection[Key] | None) -> dict[str, str]:
+        ids = [number for key in wanted or () for number in self._ids[key]]
+        named = f" AND inputs IN ({', '.join(map(str, ids))})" if ids and len(ids) <= MAX_NAMED else ""
+        joined = "JOIN usage_inputs ON usage_inputs.id = inputs" if self._columns or self._condition else ""
+        return {"filters": self._condition + named, "inputs": joined}
+
+    def _selected(self, times: Sequence[str]) -> str:
+        columns = [*times, *(f"{column} AS c{place}" for place, column in enumerate(self._columns))]
+        return "".join(f"{column}, " for column in columns)
+
+    def _key(self, values: tuple[Any, ...]) -> Key:
+        key = self._keys.get(values)
+        if key is None:
+            key = self._keys[values] = tuple(
+                word.shown(tuple(values[place] for place in places), self._people) for word, places in self._shown
+            )
+        return key
+
+
+def added(sums: Iterable[str]) -> str:
+    """What a query of roll-ups selects for these of their sums."""
+    return ", ".join(f"sum({name}) AS {name}" for name in sums)
+
+
+def people_for(reader: Reader, words: Sequence[str], filters: Mapping[str, Sequence[str]]) -> People:
+    """Names by the ids of persons: of everybody if a report shows users, of those it asks for otherwise."""
+    queries = reader.queries
+    asked = filters.get("user", ())
+    if "user" in words or any(name.startswith(FORGOTTEN_PERSON) for name in asked):
+        rows = list(reader.rows(queries["people_all"]))
+    else:
+        rows = [row for name in asked for row in reader.rows(queries["people_named"], {"name": name})]
+    return {row["id"]: (row["tenant"], row["user"]) for row in rows}
+
+
+def days_used(reader: Reader, since_ns: int, until_ns: int) -> list[int]:
+    """The days of UTC since the epoch, within the period, on which there was a call."""
+    return [row["day"] for row in reader.rows(reader.queries["days_used"], _days(since_ns, until_ns))]
+
+
+def _days(since_ns: int, until_ns: int) -> dict[str, int]:
+    return {"first": since_ns // DAY_NS, "last": until_ns // DAY_NS}
+
+
+def _runs(unit: str, sign: int, times: Iterable[tuple[int, Labels]]) -> Iterator[_Run]:
+    run: _Run | None = None
+    for time, labels in sorted(times):
+        if run is not None and time == run.first + len(run.labels) and len(run.labels) < _RUN:
+            run.labels.append(labels)
+            continue
+        if run is not None:
+            yield run
+        run = _Run(unit, time, [labels], sign)
+    if run is not None:
+        yield run
+
+
+def _add(found: Found, key: tuple[Labels, Key], sums: Sequence[int], sign: int) -> None:
+    known = found.get(key)
+    if known is None:
+        found[key] = list(sums) if sign > 0 else [-number for number in sums]
+    else:
+        found[key] = list(map(add if sign > 0 else sub, known, sums))

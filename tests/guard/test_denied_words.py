@@ -1,0 +1,83 @@
+"""An organisation's own words and patterns, also those that were meant to hurt."""
+
+import time
+
+import pytest
+
+from gateway.guard.detectors import PatternError
+from tests.guard.scoring import build
+
+
+def found(options: dict[str, object], text: str) -> list[tuple[str, str]]:
+    return [(span.kind, text[span.start : span.end]) for span in build("deny", options).find(text)]
+
+
+def test_words_are_found_whole_in_any_case_with_any_blanks_between() -> None:
+    options = {"words": ["Project Nightjar", "müller", "C++", "naïve"]}
+    assert found(options, "PROJECT \n nightjar by Müller, in c++ (naïve)") == [
+        ("word", "PROJECT \n nightjar"), ("word", "Müller"), ("word", "c++"), ("word", "naïve"),
+    ]  # fmt: skip
+    assert found(options, "projects nightjar, Müllerin, xmüller, project nightjars, naïvety") == []
+
+
+def test_scripts_without_blanks_have_no_whole_words() -> None:
+    assert found({"words": ["机密"]}, "这是机密文件") == [("word", "机密")]
+    assert found({"words": ["дом"]}, "домой, дом") == [("word", "дом")]
+
+
+def test_the_longer_of_two_words_is_found() -> None:
+    assert found({"words": ["night", "night jar"]}, "night jar night") == [("word", "night jar"), ("word", "night")]
+
+
+def test_case_may_count() -> None:
+    assert found({"words": ["ACME"], "case_sensitive": True}, "acme ACME") == [("word", "ACME")]
+
+
+def test_groups_of_a_pattern_do_not_matter() -> None:
+    assert found({"patterns": {"it": "(a|b)(?P<c>c)"}}, "bc") == [("it", "bc")]
+
+
+def test_a_pattern_is_found_under_its_name() -> None:
+    options = {"patterns": {"case": r"CASE-\d+", "greek": r"\p{Greek}+"}}
+    assert found(options, "see CASE-17: αβγ") == [("case", "CASE-17"), ("greek", "αβγ")]
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(a", "a*", "", r"a{1,2000}"])
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        build("deny", {"patterns": {"it": pattern}})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(?:a+)+b", "a"),
+        ("(?:a|aa)+c", "a"),
+        ("(?:a|a?)+c", "a"),
+        (r"(?:\w+\s?)+!", "word "),
+        ("a.*b|a", "a"),
+        ("(?:x+x+)+y", "x"),
+        (".{0,500}z", "y"),
+    ],
+)
+def test_no_pattern_takes_time_that_grows_faster_than_the_text(pattern: str, text: str) -> None:
+    """The best of three, in this process's own time; ten times the text takes twenty times as long at most."""
+    detector = build("deny", {"patterns": {"it": pattern}})
+
+    def cost(length: int) -> float:
+        long, best = text * (length // len(text)), float("inf")
+        for _ in range(3):
+            began = time.process_time()
+            detector.find(long)
+            detector.open_from(long)
+            best = min(best, time.process_time() - began)
+        return best
+
+    small = max(cost(20_000), 0.0005)
+    assert cost(200_000) < 20 * small
+
+
+def test_past_a_thousand_findings_the_rest_is_one() -> None:
+    spans = build("deny", {"patterns": {"a": "a.*b|a"}}).find("a" * 3000)
+    assert len(spans) == 1001
+    assert (spans[-1].start, spans[-1].end) == (1000, 3000)

@@ -1,0 +1,52 @@
+"""The beginnings of a pattern's words, as a pattern."""
+
+import re
+
+import pytest
+import re2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.guard.detectors.prefixes import PatternError, beginnings
+
+PATTERNS = [
+    "abc", "a|bc|def", "(?:ab)+c", "a{3}", "a{2,4}b", "a{2,}b?", "(?:ab|cd){2,3}e", "[a-c]{1,3}x[^x]y", r"\d{3}-\d{2}", "a?b?c?",
+    "(?i)hello|world", "(?:(?i:x)y)*z", r"x\.y\\z", "(?:a(?:b(?:c|d)e)+f){1,2}", "[]a-]b", r"[\]a]b", "(?P<n>ab)c", "a*?b", r"\x41b",
+    r"(?:a|b{2}|)c", "a{0}b", "a{1}b", "é+x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@given(data=st.data())
+def test_every_beginning_of_every_word_matches(pattern: str, data: st.DataObject) -> None:
+    word = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
+    begun = re2.compile(beginnings(pattern))
+    for cut in range(len(word) + 1):
+        assert begun.fullmatch(word[:cut])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "no"),
+    [
+        ("abc", "b"),
+        ("abc", "abd"),
+        (r"\d{3}-\d", "123 "),
+        ("(?:ab)+c", "aba "),
+        ("a{2,4}b", "aaaaa"),
+        ("(?i)hello", "hex"),
+    ],
+)
+def test_what_begins_no_word_does_not_match(pattern: str, no: str) -> None:
+    assert not re2.compile(beginnings(pattern)).fullmatch(no)
+
+
+def test_a_word_border_may_still_be_undone() -> None:
+    begun = re2.compile(beginnings(r"\bend\b") + r"\z")
+    assert begun.search("the end").start() == 4
+    assert begun.search("the ends").start() == 8
+
+
+@pytest.mark.parametrize("pattern", ["(a", "a)", "*a", "a(?i)b", "(?=a)b", r"\Qa", r"a\b*", "[a", "a\\"])
+def test_what_cannot_be_told_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        beginnings(pattern)
