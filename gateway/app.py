@@ -57,7 +57,7 @@ from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
 from gateway.router.draining import FILE, follow
 from gateway.router.router import Router
-from gateway.routing import probing, routing
+from gateway.routing import routing, watching
 from gateway.shedding import turning_away
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
@@ -106,7 +106,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
         router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
-        _begin(stack, follow(state / FILE, router.standings.take_out), probing(router, CLOCK))
+        _begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
@@ -134,8 +134,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         turns_away = turning_away(shedding, flights, policies)
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, turns_away)
-        watching = reports.watch(flights, keys, journal, router, shedding)
-        _begin(stack, flights.look_after(shedding.late), watching, seeding.watch())
+        reporting = reports.watch(flights, keys, journal, router, shedding)
+        _begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 

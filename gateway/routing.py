@@ -3,8 +3,9 @@
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from gateway.config import Config
 from gateway.core.call import Call, Service
-from gateway.core.clock import Clock
+from gateway.core.clock import Clock, uuid7
 from gateway.core.model import Attributes, Permit
 from gateway.limits.estimate import input_tokens
 from gateway.pipeline.attributes import attributes_of
@@ -13,6 +14,7 @@ from gateway.pipeline.rate_limit import dearer_tier
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
 from gateway.router.choosing import Asking, route_values
+from gateway.router.hints import Findings, share
 from gateway.router.probing import Prober
 from gateway.router.router import Router
 from gateway.shedding import is_batch
@@ -47,7 +49,12 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
     )
 
 
-def probing(router: Router, clock: Clock) -> Coroutine[Any, Any, None]:
-    """Asks the providers of targets that are left alone, for as long as it runs."""
+def watching(router: Router, config: Config, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside calls: providers of targets that are left alone are asked, and gateways that share a Redis
+    tell each other of those."""
     probes = {name: one.probe for name, one in router.providers.items() if isinstance(one, Provider)}
-    return Prober(probes, router.standings, clock.monotonic).run()
+    tasks: list[Coroutine[Any, Any, None]] = [Prober(probes, router.standings, clock.monotonic).run()]
+    if config.redis is not None:
+        findings = Findings(router.standings, uuid7(clock.now_ns()), router.providers)
+        tasks.append(share(findings, config.redis, config.limits_store.prefix, clock.monotonic))
+    return tasks

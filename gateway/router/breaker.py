@@ -12,6 +12,9 @@ half_open  failed                                      open       twice as long,
 Where there are probes, no call is a trial before one was answered. The first is believed at once; after a trial that
 failed all the same, only when the doubled time is over.
 
+What another gateway has found (`heard`) opens it as well, for as long as was told. It is then passed over where another
+target can be asked, and barred to nobody.
+
 A trial that never ends (its client hung up) gives its place back without a word about the target.
 """
 
@@ -38,7 +41,7 @@ class Breaker:
     Attributes:
         trials: under way while half open. opened: how often it has opened.
         until: when it may be tried again; probed_from: since when an answered probe may say so earlier.
-        options: those in force.
+        options: those in force. heard: it is open, or being tried, only because another gateway said so.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class Breaker:
         "_slice",
         "_succeeded",
         "_wait_s",
+        "heard",
         "opened",
         "options",
         "probed_from",
@@ -61,6 +65,7 @@ class Breaker:
         self.state: State = "closed"
         self.until = self.probed_from = 0.0
         self.trials = self.opened = 0
+        self.heard = False
         self._wait_s = options.open_s
         self._good = self._row = 0
         self._slice = 0
@@ -74,6 +79,10 @@ class Breaker:
         if self.state == "open" and now >= self.until and self.options.probe_s is None:
             self._rest()
         return self.state == "half_open" and self.trials == 0
+
+    def bars(self, now: float) -> bool:
+        """Whether a call that may go nowhere else must not go there either."""
+        return not self.allows(now) and not self.heard
 
     def wants_probe(self, now: float) -> bool:
         return self.state == "open" and now >= self.probed_from
@@ -92,6 +101,7 @@ class Breaker:
             self._good += 1
             if self._good >= self.options.trials:
                 self._step("recovered")
+                self.heard = False
                 self._wait_s = self.options.open_s
                 self._failed, self._succeeded = [0] * SLICES, [0] * SLICES
 
@@ -108,13 +118,14 @@ class Breaker:
             self._failed[self._slice % SLICES] += 1
             if self._row >= self.options.consecutive or self._is_bad():
                 self._open("tripped", now, spread)
+        elif self.heard and self._row >= self.options.consecutive:
+            self._found(now, spread)  # those that could go nowhere else say so as well
 
     def heard_open(self, until: float) -> None:
         """Another gateway has found it broken: it is left alone here as well, and tried when that time is over."""
-        if self.state == "closed":
+        if self.state == "closed" and self.options.enabled:
             self._step("tripped")
-            self.until = until
-            self.probed_from = 0.0
+            self.until, self.probed_from, self.heard = until, 0.0, True
 
     def failure_rate(self, now: float) -> tuple[float, int]:
         """Of the last seconds, and of how many calls."""
@@ -128,9 +139,15 @@ class Breaker:
 
     def _open(self, event: Event, now: float, spread: float) -> None:
         self._step(event)
+        self._found(now, spread)
+        if event == "failed":
+            self.probed_from = self.until
+
+    def _found(self, now: float, spread: float) -> None:
+        self.heard = False
         self.opened += 1
         self.until = now + self._wait_s * (0.8 + 0.4 * spread)
-        self.probed_from = self.until if event == "failed" else now
+        self.probed_from = now
         self._row = 0
 
     def _rest(self) -> None:

@@ -45,7 +45,7 @@ class Sender:
 
     def is_asked(self, call: Call, permit: Permit, now: float) -> bool:
         standing = self.standings.of(permit.model.place)
-        return not standing.draining and standing.breaker.allows(now) and not self._is_full(call, permit, standing)
+        return not (standing.draining or standing.breaker.bars(now) or self._is_full(call, permit, standing))
 
     def _is_full(self, call: Call, permit: Permit, standing: Standing) -> bool:
         return standing.is_full(self.standings.overload, lambda: self._is_batch(call, permit))
@@ -53,7 +53,7 @@ class Sender:
     async def attempt(self, call: Call, following: Next, rule: RouteRule) -> Tried:
         permit, clock = following.permit, self._clock
         standing, now = self.standings.of(permit.model.place), clock.monotonic()
-        if standing.draining or not standing.breaker.allows(now):
+        if standing.draining or standing.breaker.bars(now):
             return Tried(fault=_resting(standing, now), failure=Failure("busy"))
         if self._is_full(call, permit, standing):
             standing.passed_over += 1

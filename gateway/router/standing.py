@@ -158,9 +158,11 @@ class Standings:
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A standing as operators see it. `limit`: on calls under way, if one was found out."""
+    """A standing as operators see it. `heard`: it is left alone because another gateway said so. `limit`: on
+    calls under way, if one was found out."""
 
     state: str
+    heard: bool
     in_flight: int
     latency_ms: int
     failure_rate: float
@@ -172,6 +174,7 @@ class Shown(msgspec.Struct, frozen=True):
 def _shown(one: Standing, now: float, taken_out: TakenOut | None) -> Shown:
     return Shown(
         state=one.breaker.state,
+        heard=one.breaker.heard,
         in_flight=one.in_flight,
         latency_ms=round(one.latency_s * 1000),
         failure_rate=round(one.breaker.failure_rate(now)[0], 3),
