@@ -105,7 +105,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK)
+        router = routing(
+            build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, reports.seen
+        )
         _begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)

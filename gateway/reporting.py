@@ -16,6 +16,7 @@ from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.seen import SeenLevels
 from gateway.limits.shedding import Shedding
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
@@ -32,7 +33,11 @@ DOUBT_AGAIN_S = 3600.0
 
 
 class Reports:
-    """Where ended calls are told of."""
+    """Where ended calls are told of.
+
+    Attributes:
+        seen: how full limits on money were at the last calls.
+    """
 
     def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, clock: Clock) -> None:
         """Knows no model until the policies are read."""
@@ -41,6 +46,7 @@ class Reports:
         self._otlp = otlp
         self._models: Mapping[str, object] = {}
         self._clock = clock
+        self.seen = SeenLevels()
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
 
@@ -86,6 +92,7 @@ class Reports:
 
     def counted(self, levels: Sequence[Level]) -> None:
         """Limits are bounded by their file, what has a counter of its own is not: of each the fullest is shown."""
+        self.seen.note(levels, self._clock.monotonic())
         for level in levels:
             bound = level.bound
             if bound.dimension == "cost":

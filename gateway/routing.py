@@ -8,9 +8,11 @@ from gateway.core.call import Call, Service
 from gateway.core.clock import Clock, uuid7
 from gateway.core.model import Attributes, Permit
 from gateway.limits.estimate import input_tokens
+from gateway.limits.matching import NOTHING_ASKED
+from gateway.limits.seen import SeenLevels
 from gateway.pipeline.attributes import attributes_of
 from gateway.pipeline.estimate import estimated_usage
-from gateway.pipeline.rate_limit import dearer_tier
+from gateway.pipeline.rate_limit import asked_of, dearer_tier
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
 from gateway.router.choosing import Asking, route_values
@@ -20,7 +22,9 @@ from gateway.router.router import Router
 from gateway.shedding import is_batch
 
 
-def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock) -> Router:
+def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Router:
+    """`seen`: how full limits on money were at the last calls."""
+
     def cost_of(call: Call, permit: Permit) -> int | None:
         usage = estimated_usage(call, policies.limits.value.default_output_tokens)
         target, caller = permit.model.target, call.caller
@@ -39,13 +43,21 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
         classes = list(policies.tenants.value.data_classes)
         word = call.record.data_class
         level = classes.index(word) if word in classes else len(classes)
-        return route_values(call, attributes, level, input_tokens(call), 0)
+        return route_values(call, attributes, level, input_tokens(call))
+
+    def budget_used(call: Call, permit: Permit) -> int:
+        limits = policies.limits.value
+        if not limits.counts_money:
+            return 0
+        asked = asked_of(call) if limits.asks else NOTHING_ASKED
+        bounds = limits.bounds(call.caller, permit.model.name, clock.now(), asked)
+        return seen.used_percent(bounds, clock.monotonic())
 
     return Router(
         providers,
         clock,
         policies.routes,
-        Asking(cost_of, values_of, lambda call, permit: is_batch(call, permit.model.name, policies)),
+        Asking(cost_of, values_of, budget_used, lambda call, permit: is_batch(call, permit.model.name, policies)),
     )
 
 

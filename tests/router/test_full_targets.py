@@ -46,7 +46,7 @@ async def test_where_all_are_full_a_call_is_turned_away_at_once() -> None:
 async def test_batch_is_turned_away_first(under_way: int, batch_served: bool, others_served: bool) -> None:
     for is_batch, served in ((True, batch_served), (False, others_served)):
         fleet = Fleet(a=[fine])
-        asking = Asking(lambda call, permit: None, lambda call: {}, lambda call, permit, told=is_batch: told)
+        asking = Asking(lambda call, permit: None, lambda call: {}, is_batch=lambda call, permit, told=is_batch: told)
         fleet.router = Router(fleet.router.providers, fleet.clock, asking=asking)
         full(fleet, "a/m", under_way)
         if served:
