@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.access.history import PolicyHistory
+from gateway.background import begin
+from gateway.caching import caching
 from gateway.config import Settings, is_configured
 from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
@@ -24,8 +26,9 @@ from gateway.edge.inflight import InFlight
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
-from gateway.edge.stored import StoredResponses
 from gateway.exports import focus_csv, focus_maker, last_whole
+from gateway.guard.outside.classifiers import MAX_TOKENS
+from gateway.guard.outside.judging import Judges
 from gateway.identity.callers import Callers
 from gateway.identity.feed import KeyFeed
 from gateway.identity.keys import OperatorCredentials
@@ -41,8 +44,9 @@ from gateway.limits.shedding import Shedding
 from gateway.limitview import limit_levels
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
+from gateway.pipeline.asking_models import asking_models
 from gateway.pipeline.demand import demands
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
@@ -52,9 +56,9 @@ from gateway.providers.building import build_provider
 from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
+from gateway.remembering import memory_of, stored_responses
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
-from gateway.responses.store import ResponseStore
 from gateway.router.draining import FILE, follow
 from gateway.router.router import Router
 from gateway.routing import routing, watching
@@ -86,13 +90,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
     """
     config, state = settings.config, settings.state_dir
     async with contextlib.AsyncExitStack() as stack:
-        metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
-        # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
-        lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(config.telemetry.log)))
-        configure_logging(config.telemetry.log, lines)
-        request_log = stack.enter_context(RequestLog(config.telemetry.log, lines))
-        otlp = _otlp(settings, stack)
-        reports = Reports(metrics, request_log, otlp, CLOCK)
+        reports, otlp = _reports(settings, stack)
         feed = PolicyFeed(
             settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies
         )
@@ -105,11 +103,11 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        router = routing(
-            build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, reports.seen
-        )
-        _begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
+        providers = build_providers(settings, spec, client, demands(policies.limits))
+        router = routing(providers, policies, CLOCK, reports.seen)
+        begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
+        cache = await caching(settings, policies, reports, router, stack)
         flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router)
@@ -117,7 +115,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
         if otlp is not None:
             otlp.instrument(admin)
-        memory = _memory(settings, stack)
+        memory = memory_of(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
             identify=lambda headers: callers.identify(headers, CLOCK.now()),
@@ -128,34 +126,34 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
                 router.providers,
                 CLOCK.now(),
             ),
-            stored=_stored(memory, router),
+            stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        turns_away = turning_away(shedding, flights, policies)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, turns_away)
+        shed = turning_away(shedding, flights, policies)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
         reporting = reports.watch(flights, keys, journal, router, shedding)
-        _begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
+        begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Reports, Otlp | None]:
+    metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
+    options = settings.config.telemetry.log
+    # One writer for both, in a thread: neither a request's line nor a warning ever waits for a slow terminal.
+    lines = stack.enter_context(LineWriter(said_of_dropped=dropped_line(options)))
+    configure_logging(options, lines)
+    request_log = stack.enter_context(RequestLog(options, lines))
+    otlp = _otlp(settings, stack)
+    return Reports(metrics, request_log, otlp, CLOCK), otlp
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
     admit = admitting(credentials, "usage.read")
     return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
-
-
-def _begin(stack: contextlib.AsyncExitStack, *tasks: Coroutine[Any, Any, None]) -> None:
-    """What goes on beside calls, until everything ends."""
-    stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
-
-
-async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _parts(
@@ -167,9 +165,12 @@ def _parts(
     memory: Memory | None,
     router: Router,
     counters: Counters,
+    client: HttpClient,
+    cache: CacheParts,
     turns_away: Callable[[Call], bool],
 ) -> Parts:
     config = settings.config
+    ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
     return Parts(
         clock=CLOCK,
         note=tagging(config.metering.noted),
@@ -181,16 +182,18 @@ def _parts(
         access=policies.access,
         catalogue=policies.catalogue,
         tenants=policies.tenants,
+        guards=policies.guards,
+        guarding=reports,
+        judges=Judges(config.guard_services, client, ask_model, CLOCK.monotonic),
         limits=policies.limits,
         prices=policies.prices,
         choose=router.choose,
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier
         ),
-        ceiling_cost=lambda target, usage, caller, at: policies.prices.value.ceiling(  # noqa: ARG005
-            target.provider, usage, at
-        ),
+        ceiling_cost=lambda target, usage, at: policies.prices.value.ceiling(target.provider, usage, at),
         doubted=reports.doubted,
+        cache=cache,
         counters=counters,
         limiting=reports,
         journal=journal,
@@ -198,34 +201,6 @@ def _parts(
         responses=memory,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
-
-
-def _memory(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
-    options = settings.config.responses
-    if not options.store:
-        return None
-    memory = Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
-    _begin(stack, memory.sweep_for_ever())
-    return memory
-
-
-def _stored(memory: Memory | None, router: Router) -> StoredResponses:
-    """Stored responses as the edge asks for them. What an upstream keeps as well is deleted there first."""
-
-    async def get(tenant: str, id: str) -> tuple[bytes, list[dict[str, Any]]] | None:
-        stored = None if memory is None else await memory.get(tenant, id)
-        return None if stored is None else (stored.response, msgspec.json.decode(stored.input))
-
-    async def delete(tenant: str, id: str) -> bool:
-        stored = None if memory is None else await memory.get(tenant, id)
-        if memory is None or stored is None:
-            return False
-        provider = router.providers.get(stored.target.partition("/")[0])
-        if stored.native and isinstance(provider, Provider):
-            await provider.forget(id)
-        return await memory.delete(tenant, id)
-
-    return StoredResponses(get, delete)
 
 
 def _endpoints(settings: Settings, service: Service, flights: InFlight) -> dict[str, App]:

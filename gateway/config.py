@@ -11,15 +11,17 @@ from pathlib import Path
 import msgspec
 
 from gateway.access.signing import SigningOptions, read_signers
+from gateway.cache.options import CacheOptions, check_cache
 from gateway.core.target import Target, parse_target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.guard.outside.options import GuardServiceOptions, check_guard_services
 from gateway.identity.checking import check_identity
+from gateway.identity.operators import OperatorOptions, check_operators
 from gateway.identity.options import IdentityOptions
-from gateway.identity.roles import Role
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
@@ -31,6 +33,7 @@ from gateway.limits.shedding import OverloadOptions
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pipeline.metering import MeteringOptions
+from gateway.pipeline.tagging import unnoted_words
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -44,34 +47,12 @@ from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
 
-MIN_OPERATOR_KEY = 16
-
 
 class ModelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A route: a name for callers besides those of cards. `targets`: `provider/model`, best first;
     `policies/routes.yaml` may say otherwise how they are chosen."""
 
     targets: tuple[str, ...]
-
-
-class NamedOperator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who may use `/admin` besides the holder of the admin key. Without a key, for one is empty if the environment does
-    not hold it, nobody is this operator."""
-
-    name: str
-    role: Role
-    key: str = ""
-
-    def __repr__(self) -> str:
-        return f"NamedOperator({self.name!r}, {self.role!r})"
-
-
-class OperatorOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Credentials of `/admin` and `/metrics`; if empty, made in the state folder (`admin.key`, `metrics.key`)."""
-
-    admin_key: str = ""
-    metrics_key: str = ""
-    others: tuple[NamedOperator, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,8 +79,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()
     policy_signing: SigningOptions | None = None
+    guard_services: dict[str, GuardServiceOptions] = {}
     redis: RedisOptions | None = None
     limits_store: LimitsStoreOptions = LimitsStoreOptions()
+    cache: CacheOptions = CacheOptions()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -118,8 +101,12 @@ class Settings(msgspec.Struct, frozen=True):
         engines, providers = self.config.engines, self.config.providers
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
-        routes, known = self.routes, frozenset(providers)
-        return Wiring(routes=routes, providers=known, engines=served, price_providers=priced, signers=self.signers)
+        unnoted = unnoted_words(self.config.metering.noted)
+        of_providers = Wiring(providers=frozenset(providers), engines=served, price_providers=priced)
+        asked = frozenset(self.config.guard_services)
+        return msgspec.structs.replace(
+            of_providers, routes=self.routes, unnoted=unnoted, guard_services=asked, signers=self.signers
+        )
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -164,8 +151,9 @@ def read_config(
         _check_provider(document, name, provider)
     for name in config.focus.providers:
         _check_words(document, ("focus", "providers", name), [name], config.providers, "provider")
+    check_guard_services(document, config.guard_services)
     check_identity(document, config.identity)
-    _check_operators(document, config.operators)
+    check_operators(document, config.operators)
     check_ledger(document, config.ledger)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
@@ -176,6 +164,7 @@ def read_config(
     check_limits_store(
         document, config.limits_store, config.redis, server_options.workers, server_options.limits_per_worker
     )
+    check_cache(document, config.cache, config.redis is not None)
     folder = path.resolve().parent
     return Settings(
         config=config,
@@ -255,20 +244,6 @@ def _check_provider(document: Document[Config], name: str, provider: ProviderOpt
         raise document.error(path, f"the provider `{name}` needs a base_url")
     if not base.startswith(("http://", "https://")):
         raise document.error((*path, "base_url"), "a base_url starts with http:// or https://")
-
-
-def _check_operators(document: Document[Config], operators: OperatorOptions) -> None:
-    """A name stands in the audit log, so it must be one person's; a credential is guessed at, so it must be long."""
-    names, keys = {"admin"}, {operators.admin_key, operators.metrics_key} - {""}
-    for index, operator in enumerate(operators.others):
-        path = ("operators", "others", index)
-        if operator.name in names or not operator.name.isprintable() or not 0 < len(operator.name) <= 200:
-            raise document.error((*path, "name"), f"`{operator.name}` is the name of two operators, or none at all")
-        if operator.key and (operator.key in keys or len(operator.key) < MIN_OPERATOR_KEY):
-            said = f"an operator's key is his own and has at least {MIN_OPERATOR_KEY} characters"
-            raise document.error((*path, "key"), said)
-        names.add(operator.name)
-        keys.add(operator.key)
 
 
 def _check_words(

@@ -34,7 +34,7 @@ async def counting(
         *(options, redis, CLOCK, reports),
         worker=f"{spec.index}-{uuid7(CLOCK.now_ns())[-12:]}-",
         workers=spec.workers,
-        seeds=lambda until: asyncio.to_thread(seeds_of, policies.limits.value, spent, until),
+        seeds=lambda until, began: asyncio.to_thread(seeds_of, policies.limits.value, spent, until, began),
         # Each replica tells what its ledger knows; one that they share is told of once.
         ledger=read_or_create_secret(state / "replica.id", "r-") if settings.ledger.options.url is None else "shared",
     )

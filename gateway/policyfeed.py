@@ -58,8 +58,10 @@ class PolicyFeed:
         self.access = Live(self.set.access)
         self.catalogue = Live(self.set.catalogue)
         self.routes = Live(self.set.routes)
+        self.guards = Live(self.set.guards)
         self.limits = Live(self.set.limits)
         self.prices = Live(self.set.prices)
+        self.cache = Live(self.set.cache)
 
     def _first(self, last_good: Path | None) -> PolicySet:
         try:
@@ -110,7 +112,8 @@ class PolicyFeed:
             self.problem = None
             self.set = new
             self.tenants.value, self.access.value, self.catalogue.value = new.tenants, new.access, new.catalogue
-            self.limits.value, self.prices.value, self.routes.value = new.limits, new.prices, new.routes
+            self.limits.value, self.prices.value = new.limits, new.prices
+            self.routes.value, self.guards.value, self.cache.value = new.routes, new.guards, new.cache
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
             _log.info("policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)

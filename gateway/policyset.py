@@ -1,11 +1,13 @@
 """The policy files as one set: read at once, checked against each other, replaced together or not at all.
 
 tenants.yaml  access.yaml  access/*.yaml  models/*.yaml     what decisions are made of; their digest is in each record
-routes.yaml                                                  which target a call goes to; may be left out
+guardrails.yaml                                             what is looked for in texts; in the digest too
+routes.yaml                                                 which target a call goes to; may be left out
 limits.yaml   prices.yaml                                   how much, and for how much
+cache.yaml    cache/*.yaml                                  what is answered from memory; may be left out
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,15 @@ from gateway.access.loading import Surroundings, read_access
 from gateway.access.policy import AccessPolicy
 from gateway.access.refusing import TOOLS
 from gateway.access.signing import BUNDLE, check_signature
+from gateway.cache.loading import read_cache
+from gateway.cache.rules import NO_CACHE, CachePolicy
 from gateway.catalogue.loading import CardSet, build_catalogue, read_cards
 from gateway.catalogue.prices import PriceBook, read_prices
 from gateway.core.model import Catalogue
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.loading import read_guardrails
+from gateway.guard.rules import GuardPolicy
 from gateway.identity.tenants import Tenants, read_tenants
 from gateway.limits.loading import read_limits
 from gateway.limits.rules import LimitPolicy
@@ -29,10 +35,12 @@ from gateway.router.loading import NO_ROUTES, Routes, check_names, read_routes
 from gateway.stores.documents import DocumentError, Known, Text, read_text
 from gateway.stores.folders import read_folder, select
 
-FILES = ("tenants.yaml", "access.yaml", "limits.yaml", "prices.yaml")
-OPTIONAL = ("routes.yaml",)
-FOLDERS = ("access", "models")
-_NOT_DECIDING = ("limits.yaml", "prices.yaml")
+FILES = ("tenants.yaml", "access.yaml", "guardrails.yaml", "limits.yaml", "prices.yaml")
+OPTIONAL = ("routes.yaml", "cache.yaml")
+FOLDERS = ("access", "models", "cache")
+# What every set of the history has; the guards of one without their file are none.
+_ALWAYS = ("tenants.yaml", "access.yaml")
+_NOT_DECIDING = ("limits.yaml", "prices.yaml", "cache.yaml", "cache/")
 CALLS = tuple(sorted({operation.name for operation in OPERATIONS}))
 OPERATION_WORDS = frozenset({*CALLS, TOOLS})
 
@@ -50,6 +58,7 @@ class Deciding(msgspec.Struct, frozen=True):
     routes: Routes
     catalogue: Catalogue
     cards: CardSet
+    guards: GuardPolicy
     digest: str
     files: Mapping[str, bytes]
 
@@ -63,6 +72,7 @@ class PolicySet(Deciding, frozen=True):
 
     limits: LimitPolicy
     prices: PriceBook
+    cache: CachePolicy = NO_CACHE
     signed_by: str = ""
 
     @property
@@ -71,8 +81,10 @@ class PolicySet(Deciding, frozen=True):
             "access": self.access.version,
             "tenants": self.tenants.version,
             "routes": self.routes.version,
+            "guardrails": self.guards.version,
             "limits": self.limits.version,
             "prices": self.prices.version,
+            "cache": self.cache.version,
         }
 
 
@@ -151,7 +163,7 @@ def parse_deciding(texts: Mapping[str, Text], wiring: Wiring = NO_WIRING) -> Dec
     Raises:
         DocumentError: as `read_policies`; a set has a tenants.yaml and an access.yaml.
     """
-    for name in deciding(dict.fromkeys(FILES, b"")):
+    for name in _ALWAYS:
         if name not in texts:
             raise DocumentError(name, 0, "is missing")
     found: dict[str, Any] = {}
@@ -185,7 +197,7 @@ def policy_problems(folder: Path, wiring: Wiring = NO_WIRING) -> list[DocumentEr
 
 def deciding(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Those of the files that decisions are made of."""
-    return {name: data for name, data in files.items() if name not in _NOT_DECIDING}
+    return {name: data for name, data in files.items() if not name.startswith(_NOT_DECIDING)}
 
 
 def _steps(
@@ -210,8 +222,10 @@ def _steps(
     def access() -> AccessPolicy:
         tenants: Tenants | None = found.get("tenants")
         instants = [at for model in found["catalogue"].models.values() for at in model.life.instants()]
+        # Guards that are wrong themselves are told; what names them is not held against an empty list.
+        guards_known: Known = {"guards": found["guards"].ids} if "guards" in found else {}
         around = Surroundings(
-            known={**_declared(tenants), "operations": OPERATION_WORDS, "guards": ()},
+            known={**_declared(tenants), "operations": OPERATION_WORDS, **guards_known},
             data_classes=() if tenants is None else tenants.data_classes,
             instants=tuple(instants),
             version=digest[:16],
@@ -224,12 +238,29 @@ def _steps(
         ("cards", (), lambda: read_cards(select(texts, "", "models"))),
         ("routes", (), routes),
         ("catalogue", ("cards", "routes"), catalogue),
+        ("guards", (), lambda: _guards(texts, found.get("tenants"), wiring)),
         ("access", ("catalogue",), access),
-        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")))),
+        ("limits", (), lambda: read_limits(texts["limits.yaml"], _declared(found.get("tenants")), wiring.unnoted)),
         ("prices", (), lambda: read_prices(texts["prices.yaml"], wiring)),
+        ("cache", (), lambda: _cache(texts, found.get("tenants"))),
         ("digest", (), lambda: digest),
         ("files", (), lambda: files),
     ]
+
+
+def _guards(texts: Mapping[str, Text], tenants: Tenants | None, wiring: Wiring) -> GuardPolicy:
+    known: dict[str, Collection[str]] = {**_declared(tenants), "operations": CALLS}
+    if wiring.guard_services is not None and not wiring.past:
+        known |= {"services": wiring.guard_services, "providers": wiring.providers}
+    return read_guardrails(texts.get("guardrails.yaml") or Text("guardrails.yaml", b"guards: []"), known)
+
+
+def _cache(texts: Mapping[str, Text], tenants: Tenants | None) -> CachePolicy:
+    if "cache.yaml" not in texts:
+        return NO_CACHE
+    known = {**_declared(tenants), "operations": CALLS}
+    pairs = {name.removeprefix("cache/"): text for name, text in texts.items() if name.startswith("cache/")}
+    return read_cache(texts["cache.yaml"], known, pairs)
 
 
 def _declared(tenants: Tenants | None) -> Known:

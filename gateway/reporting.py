@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.edge.inflight import InFlight
+from gateway.guard.tally import Finding
 from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
@@ -49,12 +50,15 @@ class Reports:
         self.seen = SeenLevels()
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
+        self._cache_held = (0, 0)
 
     def ended(self, call: Call) -> None:
         record = call.record
         self._metrics.record_closed(record, record.model in self._models)
         if call.target is not None:
             result = str(record.status) if record.blame != "upstream" else record.error_code
+            if record.cache and record.attempts:  # a kept answer was given in the place of what it failed to say
+                result = record.attempts[-1].error_code
             self._metrics.upstream_answered(call.target.provider, result, record.queued_us)
         for attempt in record.attempts:
             self._metrics.routing.attempted(attempt.provider, attempt.role, attempt.outcome)
@@ -79,6 +83,14 @@ class Reports:
 
     def limited(self, refusal: Refusal) -> None:
         self._metrics.limits.refused.labels(refusal.bound.limit_id, refusal.bound.name).inc()
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        for one in findings:
+            action = one.action if one.mode == "enforce" else one.mode
+            self._metrics.guards.found.labels(one.guard, one.side, action).inc(one.count)
+
+    def unguarded(self, guard: str, why: str) -> None:
+        self._metrics.guards.failures.labels(guard, why).inc()
 
     def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
         self._metrics.limits.unseeded.inc()
@@ -109,6 +121,21 @@ class Reports:
 
     def limit_store_answered(self, seconds: float) -> None:
         self._metrics.limits.store_seconds.observe(seconds)
+
+    def limit_ending_dropped(self) -> None:
+        self._metrics.limits.dropped.inc()
+
+    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
+        self._metrics.cache.answered(rule_id, result, nano)
+
+    def cache_held(self, held_bytes: int, entries: int) -> None:
+        self._cache_held = (held_bytes, entries)
+
+    def cache_store_up(self, up: bool) -> None:
+        self._metrics.cache.store_away.set(not up)
+
+    def cache_store_failed(self, reason: str) -> None:
+        self._metrics.cache.store_errors.labels(reason).inc()
 
     def token_refused(self, reason: str) -> None:
         self._metrics.tokens_refused.labels(reason).inc()
@@ -149,6 +176,8 @@ class Reports:
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()
+            self._metrics.cache.held_bytes.set(self._cache_held[0])
+            self._metrics.cache.entries.set(self._cache_held[1])
             self._metrics.flush()
             if journal.pending:
                 self._write_pending(journal)

@@ -49,6 +49,7 @@ tenants:
       - {id: team-b, name: B}
 """
 LIMITS = "limits: [{id: roomy, per: [team], requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000}]\n"
+GUARDRAILS = "guards: []\n"
 PRICES = """
 currency: USD
 prices:
@@ -100,6 +101,7 @@ class Gateway:
         (folder / "policies").mkdir(exist_ok=True)
         # What an upstream does reaches the client: tests of routes say so.
         defaults = {"tenants": TENANTS, "access": ACCESS, "limits": LIMITS, "prices": PRICES, "routes": STRAIGHT}
+        defaults["guardrails"] = GUARDRAILS
         cards = cards_for(config.get("models", {}))
         for name, text in {**defaults, **cards, **policies}.items():
             path = folder / "policies" / f"{name}.yaml"

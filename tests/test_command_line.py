@@ -75,7 +75,9 @@ def test_check_names_file_line_and_nearest_word(name: str, make_gateway: Gateway
 POLICY_MISTAKES = {
     "access.yaml": ("rules:\n  - id: a\n    effect: alow\n    owner: o\n    reason: r\n", ":3:"),
     "tenants.yaml": ("tenants:\n  - id: acme\n  - id: acme\n", ":3:"),
+    "guardrails.yaml": ("guards:\n  - {id: a, on: [input], detect: [nothing], action: block}\n", ":2:"),
     "limits.yaml": ("limits:\n  - id: nothing\n", ":2:"),
+    "cache.yaml": ("rules:\n  - {id: a, ttl_s: 5}\n  - {id: a, ttl_s: 5}\n", ":3:"),
     "prices.yaml": (
         "currency: USD\nprices:\n  - {id: p, provider: m, models: [x], from: 2026-01-01, per_million_tokens: {input: -1}}\n",
         ":3:",
@@ -202,3 +204,26 @@ def test_an_export_says_what_it_wrote_and_that_there_was_nothing(make_gateway: G
     gateway = make_gateway()
     empty = gateway.cli("ledger", "export", "--month", "2020-10", "--out", "october.csv")
     assert (empty.stdout, empty.stderr) == ("", "nothing was charged from 2020-10-01 to 2020-11-01\n")
+
+
+@pytest.mark.parametrize(
+    ("noted", "limit", "written"),
+    [
+        ({"users": False}, "per: [user]", "users: true"),
+        ({"users": False}, 'match: {users: ["jane*"]}', "users: true"),
+        ({"run_header": ""}, "per: [tenant, run]", "run_header: x-run-id"),
+        ({"agent_header": ""}, "per: [agent]", "agent_header: x-agent-id"),
+    ],
+)
+def test_check_names_limits_by_what_no_call_is_noted_with(
+    noted: dict[str, object], limit: str, written: str, make_gateway: GatewayFactory
+) -> None:
+    text = f"limits:\n  - id: a\n    requests_per_day: 5\n    {limit}\n"
+    blind, seeing = (
+        make_gateway(metering={"noted": what}, policies={"limits": text}).cli("check", "--json", check=False)
+        for what in (noted, {})
+    )
+    (problem,) = json.loads(blind.stdout)
+    assert (Path(problem["file"]).name, problem["line"], blind.returncode) == ("limits.yaml", 4, 1)
+    assert written in problem["reason"]
+    assert seeing.returncode == 0, seeing.stdout

@@ -11,6 +11,7 @@ from gateway.access.cases import CasesFile
 from gateway.access.conditions import VARIABLES
 from gateway.access.loading import read_access
 from gateway.access.rules import AccessFile, Matching
+from gateway.cache.document import CacheFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import Priced, PricesFile, read_prices
@@ -19,6 +20,8 @@ from gateway.cli import parser
 from gateway.config import Config
 from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
+from gateway.guard.document import GuardsFile
+from gateway.guard.loading import read_guardrails
 from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
@@ -53,7 +56,8 @@ def test_every_endpoint_is_named() -> None:
 
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
-    "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card, "tests": CasesFile, "currency": PricesFile,
+    "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card,
+    "tests": CasesFile, "currency": PricesFile,
 }  # fmt: skip
 
 
@@ -66,6 +70,9 @@ def blocks() -> list[tuple[str, str]]:
 def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
     assert {key for key, _ in blocks()} == {*SHAPES, "prices"}
     for key, block in blocks():
+        if "ttl_s" in block:
+            assert parse_document(block.encode(), "README.md", CacheFile).rules
+            continue
         if key in SHAPES:
             text = block.replace("${env:ALERTS_SECRET}", "whsec_" + "QUJD" * 8)
             assert parse_document(text.encode(), "README.md", SHAPES[key])
@@ -73,6 +80,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert read_access([Text("README.md", block.encode())]).entries.all
         if key == "currency":
             assert read_prices(Text("README.md", block.encode())).currency == "EUR"
+        if key == "guards":
+            assert read_guardrails(Text("README.md", block.encode())).rules
         if key == "limits":
             assert read_limits(Text("README.md", block.encode())).limits
         if key == "name":

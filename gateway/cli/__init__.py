@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gateway import __version__
 from gateway.cli import (
     alerts,
+    cache,
     check,
     keys,
     ledger,
@@ -26,7 +27,7 @@ from gateway.cli import (
 )
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, targets, policy, prices, usage, ledger, reconcile, alerts, schema)
+VERBS = (serve, check, keys, models, targets, policy, prices, cache, usage, ledger, reconcile, alerts, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,16 +2,20 @@
 
 import argparse
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
+from gateway.alerting import outbox_of
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.keys import actor
 from gateway.cli.output import print_json
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyStore
+from gateway.ledger.alerts.budgets import scope_of
+from gateway.ledger.alerts.outbox import OutboxUnavailable
 from gateway.ledger.catching_up import NotCaughtUp, catch_up
 from gateway.ledger.forgetting import Forgotten, forget_person
 from gateway.ledger.store import LedgerUnavailable
@@ -37,33 +41,57 @@ def run(options: argparse.Namespace) -> int:
         with ledger_transaction(settings.ledger) as ledger:
             user, tenant = options.user, options.tenant
             done = Forgotten() if ledger is None else forget_person(ledger, user, tenant, options.tags, clock.now_ns())
-    except (LedgerUnavailable, NotCaughtUp) as error:
+        alerts = _forget_alerts(settings, user, tenant, done.own_keys)
+    except (LedgerUnavailable, NotCaughtUp, OutboxUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not done.persons:
+    if not done.persons and not alerts:
         where = "" if options.tenant is None else f" in tenant `{options.tenant}`"
         said = f"the ledger knows nobody of this name{where}; `gateway usage --by user` shows the names as they are"
         print(f"error: {said}", file=sys.stderr)
         return 1
     _note(settings, done, clock)
     if options.json:
-        print_json(msgspec.to_builtins(done))
+        print_json({**_told(done), "persons": done.persons, "alerts": alerts})
     else:
-        _print(settings, done)
+        _print(settings, done, alerts)
     return 0
+
+
+def _told(done: Forgotten) -> dict[str, int]:
+    """What may be told of it to everybody."""
+    counts = msgspec.structs.asdict(done)
+    return {name: count for name, count in counts.items() if name not in ("persons", "own_keys")}
+
+
+def _forget_alerts(settings: Settings, user: str, tenant: str | None, keys: Collection[str]) -> int:
+    """Drop what was told of budgets per user or personal key that are this person's. → how many alerts."""
+    if not (settings.state_dir / "alerts.db").exists():
+        return 0
+
+    def about(key: str) -> bool:
+        scope = scope_of(key)
+        theirs = scope.get("user") == user or scope.get("key") in keys
+        return theirs and (tenant is None or scope.get("tenant", tenant) == tenant)
+
+    with outbox_of(settings) as outbox:
+        return outbox.forget(about)
 
 
 def _note(settings: Settings, done: Forgotten, clock: SystemClock) -> None:
     """The audit line says what was done, and not to whom."""
-    details = {name: value for name, value in msgspec.structs.asdict(done).items() if name != "persons"}
+    details = _told(done)
     with KeyStore(settings.state_dir / "identity.db", clock) as store:
         for person in done.persons:
             store.note(actor(), "ledger.forget", f"person {person}", details)
 
 
-def _print(settings: Settings, done: Forgotten) -> None:
-    persons = ", ".join(f"forgotten:{person}" for person in done.persons)
-    print(f"done; reports show {persons} from now on. Key ids were taken out of {done.calls} calls.")
+def _print(settings: Settings, done: Forgotten, alerts: int) -> None:
+    if done.persons:
+        persons = ", ".join(f"forgotten:{person}" for person in done.persons)
+        print(f"done; reports show {persons} from now on. Key ids were taken out of {done.calls} calls.")
+    if alerts:
+        print(f"{alerts} alerts about budgets of theirs were dropped; receivers of webhooks keep what they were sent")
     if done.shared_keys:
         print(
             f"{done.shared_keys} personal key ids were used for others as well; calls for those others keep them: "

@@ -9,11 +9,14 @@ import msgspec
 
 from gateway.access.cases import CasesFile
 from gateway.access.rules import AccessFile
+from gateway.cache.document import CacheFile
+from gateway.cache.pairs import PairsFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_table
 from gateway.config import Config
+from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.router.document import RoutesFile
@@ -34,8 +37,11 @@ KINDS: dict[str, Kind] = {
     "policy-test": Kind("policies/tests/*.yaml", CasesFile),
     "model": Kind("policies/models/*.yaml", Card),
     "tenants": Kind("policies/tenants.yaml", TenantsFile),
+    "guardrails": Kind("policies/guardrails.yaml", GuardsFile),
     "limits": Kind("policies/limits.yaml", LimitsFile),
     "prices": Kind("policies/prices.yaml", PricesFile),
+    "cache": Kind("policies/cache.yaml", CacheFile),
+    "cache-pairs": Kind("policies/cache/*.yaml", PairsFile),
     "routes": Kind("policies/routes.yaml", RoutesFile),
 }
 

@@ -8,9 +8,11 @@
     │   ├── MethodNotAllowed   405
     │   ├── RequestTimeout     408  the request's own body came too slowly
     │   ├── Conflict           409  an administrator's change that cannot be made now
-    │   └── TooLarge           413
+    │   ├── TooLarge           413
+    │   └── NotKept            504  a kept answer or none was asked for, and there is none (RFC 9111, 5.2.1.7)
     ├── PolicyFault            the request is fine; the organisation says no
     │   ├── NotAllowed         403
+    │   ├── ContentBlocked     400  a guard objects to what is said
     │   └── RateLimited        429
     │       └── BudgetExhausted 429  a limit on money: trying again does not help
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
@@ -107,6 +109,11 @@ class TooLarge(CallerFault):
     code = "request_too_large"
 
 
+class NotKept(CallerFault):
+    status = 504
+    code = "not_cached"
+
+
 class PolicyFault(Fault):
     status = 403
     code = "policy_refused"
@@ -115,6 +122,11 @@ class PolicyFault(Fault):
 
 class NotAllowed(PolicyFault):
     code = "model_not_allowed"
+
+
+class ContentBlocked(PolicyFault):
+    status = 400
+    code = "content_blocked"
 
 
 class RateLimited(PolicyFault):

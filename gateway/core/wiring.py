@@ -14,6 +14,9 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     engines: providers whose models run on this machine → SHA-256 of the weights, empty if config.yaml does not say.
     price_providers: provider → the name under which its prices are published; without those that have none.
     past: the policies are older than these routes, so that what cards say of routes is not held against them.
+    unnoted: words of limits (`user`, `run`, `agent`) that no call ever has → what to write in config.yaml so that calls
+        have them.
+    guard_services: services that guards may ask; None: not known.
     signers: public keys (PEM); policies take force only if one of them vouches. Empty: signatures are not asked for.
     """
 
@@ -22,6 +25,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     engines: Mapping[str, str] = {}
     price_providers: Mapping[str, str] = {}
     past: bool = False
+    unnoted: Mapping[str, str] = {}
+    guard_services: frozenset[str] | None = None
     signers: tuple[bytes, ...] = ()
 
 

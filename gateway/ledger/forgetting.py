@@ -31,13 +31,15 @@ Values = dict[str, Any]
 
 class Forgotten(msgspec.Struct, frozen=True):
     """What an erasure did. `persons`: the numbers that stand for nobody now. `shared_keys`: personal key ids that
-    others were named with as well; only this person's own calls have lost them."""
+    others were named with as well; only this person's own calls have lost them. `own_keys`: those that were this
+    person's alone; for erasing them elsewhere, and to be told to nobody."""
 
     persons: tuple[int, ...] = ()
     calls: int = 0
     keys: int = 0
     shared_keys: int = 0
     tagged: int = 0
+    own_keys: tuple[str, ...] = ()
 
 
 def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool, now_ns: int) -> Forgotten:
@@ -66,7 +68,7 @@ def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool
     ledger.run(ledger.queries["forget_people"].format(persons=ids))
     counted = {"made_ns": now_ns, "persons": len(persons), "calls": calls}
     ledger.run(ledger.queries["add_erasure"], counted)
-    return Forgotten(persons, calls, len(own), len(keys) - len(own), tagged)
+    return Forgotten(persons, calls, len(own), len(keys) - len(own), tagged, tuple(own))
 
 
 def _rows(ledger: Transaction, query: str, **values: Any) -> Iterator[Values]:

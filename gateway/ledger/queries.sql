@@ -73,10 +73,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHIN
 -- name: sku_id
 SELECT id FROM skus WHERE digest = ?;
 
--- name: add_usage_hour
-INSERT INTO usage_hours (calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated, inconsistent, last_ns, hour, inputs)
+-- name: add_usage
+INSERT INTO {table} (calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated, inconsistent, last_ns, {time}, inputs)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (hour, inputs) DO UPDATE SET
+ON CONFLICT ({time}, inputs) DO UPDATE SET
     calls                 = min(calls + excluded.calls, 9223372036854775807),
     completed             = min(completed + excluded.completed, 9223372036854775807),
     refused               = min(refused + excluded.refused, 9223372036854775807),
@@ -109,56 +109,10 @@ ON CONFLICT (hour, inputs) DO UPDATE SET
     inconsistent          = min(inconsistent + excluded.inconsistent, 9223372036854775807),
     last_ns               = max(last_ns, excluded.last_ns);
 
--- name: add_usage_day
-INSERT INTO usage_days (calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated, inconsistent, last_ns, day, inputs)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (day, inputs) DO UPDATE SET
-    calls                 = min(calls + excluded.calls, 9223372036854775807),
-    completed             = min(completed + excluded.completed, 9223372036854775807),
-    refused               = min(refused + excluded.refused, 9223372036854775807),
-    failed                = min(failed + excluded.failed, 9223372036854775807),
-    cancelled             = min(cancelled + excluded.cancelled, 9223372036854775807),
-    interrupted           = min(interrupted + excluded.interrupted, 9223372036854775807),
-    would_refuse          = min(would_refuse + excluded.would_refuse, 9223372036854775807),
-    input_tokens          = min(input_tokens + excluded.input_tokens, 9223372036854775807),
-    cached_input_tokens   = min(cached_input_tokens + excluded.cached_input_tokens, 9223372036854775807),
-    cache_write_tokens    = min(cache_write_tokens + excluded.cache_write_tokens, 9223372036854775807),
-    cache_write_1h_tokens = min(cache_write_1h_tokens + excluded.cache_write_1h_tokens, 9223372036854775807),
-    input_audio_tokens    = min(input_audio_tokens + excluded.input_audio_tokens, 9223372036854775807),
-    input_image_tokens    = min(input_image_tokens + excluded.input_image_tokens, 9223372036854775807),
-    output_tokens         = min(output_tokens + excluded.output_tokens, 9223372036854775807),
-    reasoning_tokens      = min(reasoning_tokens + excluded.reasoning_tokens, 9223372036854775807),
-    output_audio_tokens   = min(output_audio_tokens + excluded.output_audio_tokens, 9223372036854775807),
-    output_image_tokens   = min(output_image_tokens + excluded.output_image_tokens, 9223372036854775807),
-    images                = min(images + excluded.images, 9223372036854775807),
-    audio_ms              = min(audio_ms + excluded.audio_ms, 9223372036854775807),
-    characters            = min(characters + excluded.characters, 9223372036854775807),
-    search_units          = min(search_units + excluded.search_units, 9223372036854775807),
-    web_searches          = min(web_searches + excluded.web_searches, 9223372036854775807),
-    cached_audio_tokens   = min(cached_audio_tokens + excluded.cached_audio_tokens, 9223372036854775807),
-    file_searches         = min(file_searches + excluded.file_searches, 9223372036854775807),
-    code_sessions         = min(code_sessions + excluded.code_sessions, 9223372036854775807),
-    cost_nano             = min(cost_nano + excluded.cost_nano, 9223372036854775807),
-    list_nano             = min(list_nano + excluded.list_nano, 9223372036854775807),
-    unpriced              = min(unpriced + excluded.unpriced, 9223372036854775807),
-    estimated             = min(estimated + excluded.estimated, 9223372036854775807),
-    inconsistent          = min(inconsistent + excluded.inconsistent, 9223372036854775807),
-    last_ns               = max(last_ns, excluded.last_ns);
-
--- name: add_charge_hour
-INSERT INTO charge_hours (charges, quantity, nano, list_nano, unpriced, hour, inputs, sku)
+-- name: add_charge
+INSERT INTO {table} (charges, quantity, nano, list_nano, unpriced, {time}, inputs, sku)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (hour, inputs, sku) DO UPDATE SET
-    charges   = min(charges + excluded.charges, 9223372036854775807),
-    quantity  = min(quantity + excluded.quantity, 9223372036854775807),
-    nano      = min(nano + excluded.nano, 9223372036854775807),
-    list_nano = min(list_nano + excluded.list_nano, 9223372036854775807),
-    unpriced  = min(unpriced + excluded.unpriced, 9223372036854775807);
-
--- name: add_charge_day
-INSERT INTO charge_days (charges, quantity, nano, list_nano, unpriced, day, inputs, sku)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (day, inputs, sku) DO UPDATE SET
+ON CONFLICT ({time}, inputs, sku) DO UPDATE SET
     charges   = min(charges + excluded.charges, 9223372036854775807),
     quantity  = min(quantity + excluded.quantity, 9223372036854775807),
     nano      = min(nano + excluded.nano, 9223372036854775807),

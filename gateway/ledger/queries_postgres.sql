@@ -49,110 +49,56 @@ ON CONFLICT (hour, inputs) DO UPDATE SET
     output_tokens = bounded_sum(decision_hours.output_tokens, excluded.output_tokens),
     last_ns       = greatest(decision_hours.last_ns, excluded.last_ns);
 
--- name: add_usage_hours
-INSERT INTO usage_hours (
+-- name: add_usage
+INSERT INTO {table} (
     calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens,
     cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens,
     reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units,
     web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated,
-    inconsistent, last_ns, hour, inputs
+    inconsistent, last_ns, {time}, inputs
 )
 SELECT * FROM unnest({rows})
-ON CONFLICT (hour, inputs) DO UPDATE SET
-    calls                 = bounded_sum(usage_hours.calls, excluded.calls),
-    completed             = bounded_sum(usage_hours.completed, excluded.completed),
-    refused               = bounded_sum(usage_hours.refused, excluded.refused),
-    failed                = bounded_sum(usage_hours.failed, excluded.failed),
-    cancelled             = bounded_sum(usage_hours.cancelled, excluded.cancelled),
-    interrupted           = bounded_sum(usage_hours.interrupted, excluded.interrupted),
-    would_refuse          = bounded_sum(usage_hours.would_refuse, excluded.would_refuse),
-    input_tokens          = bounded_sum(usage_hours.input_tokens, excluded.input_tokens),
-    cached_input_tokens   = bounded_sum(usage_hours.cached_input_tokens, excluded.cached_input_tokens),
-    cache_write_tokens    = bounded_sum(usage_hours.cache_write_tokens, excluded.cache_write_tokens),
-    cache_write_1h_tokens = bounded_sum(usage_hours.cache_write_1h_tokens, excluded.cache_write_1h_tokens),
-    input_audio_tokens    = bounded_sum(usage_hours.input_audio_tokens, excluded.input_audio_tokens),
-    input_image_tokens    = bounded_sum(usage_hours.input_image_tokens, excluded.input_image_tokens),
-    output_tokens         = bounded_sum(usage_hours.output_tokens, excluded.output_tokens),
-    reasoning_tokens      = bounded_sum(usage_hours.reasoning_tokens, excluded.reasoning_tokens),
-    output_audio_tokens   = bounded_sum(usage_hours.output_audio_tokens, excluded.output_audio_tokens),
-    output_image_tokens   = bounded_sum(usage_hours.output_image_tokens, excluded.output_image_tokens),
-    images                = bounded_sum(usage_hours.images, excluded.images),
-    audio_ms              = bounded_sum(usage_hours.audio_ms, excluded.audio_ms),
-    characters            = bounded_sum(usage_hours.characters, excluded.characters),
-    search_units          = bounded_sum(usage_hours.search_units, excluded.search_units),
-    web_searches          = bounded_sum(usage_hours.web_searches, excluded.web_searches),
-    cached_audio_tokens   = bounded_sum(usage_hours.cached_audio_tokens, excluded.cached_audio_tokens),
-    file_searches         = bounded_sum(usage_hours.file_searches, excluded.file_searches),
-    code_sessions         = bounded_sum(usage_hours.code_sessions, excluded.code_sessions),
-    cost_nano             = bounded_sum(usage_hours.cost_nano, excluded.cost_nano),
-    list_nano             = bounded_sum(usage_hours.list_nano, excluded.list_nano),
-    unpriced              = bounded_sum(usage_hours.unpriced, excluded.unpriced),
-    estimated             = bounded_sum(usage_hours.estimated, excluded.estimated),
-    inconsistent          = bounded_sum(usage_hours.inconsistent, excluded.inconsistent),
-    last_ns               = greatest(usage_hours.last_ns, excluded.last_ns);
+ON CONFLICT ({time}, inputs) DO UPDATE SET
+    calls                 = bounded_sum({table}.calls, excluded.calls),
+    completed             = bounded_sum({table}.completed, excluded.completed),
+    refused               = bounded_sum({table}.refused, excluded.refused),
+    failed                = bounded_sum({table}.failed, excluded.failed),
+    cancelled             = bounded_sum({table}.cancelled, excluded.cancelled),
+    interrupted           = bounded_sum({table}.interrupted, excluded.interrupted),
+    would_refuse          = bounded_sum({table}.would_refuse, excluded.would_refuse),
+    input_tokens          = bounded_sum({table}.input_tokens, excluded.input_tokens),
+    cached_input_tokens   = bounded_sum({table}.cached_input_tokens, excluded.cached_input_tokens),
+    cache_write_tokens    = bounded_sum({table}.cache_write_tokens, excluded.cache_write_tokens),
+    cache_write_1h_tokens = bounded_sum({table}.cache_write_1h_tokens, excluded.cache_write_1h_tokens),
+    input_audio_tokens    = bounded_sum({table}.input_audio_tokens, excluded.input_audio_tokens),
+    input_image_tokens    = bounded_sum({table}.input_image_tokens, excluded.input_image_tokens),
+    output_tokens         = bounded_sum({table}.output_tokens, excluded.output_tokens),
+    reasoning_tokens      = bounded_sum({table}.reasoning_tokens, excluded.reasoning_tokens),
+    output_audio_tokens   = bounded_sum({table}.output_audio_tokens, excluded.output_audio_tokens),
+    output_image_tokens   = bounded_sum({table}.output_image_tokens, excluded.output_image_tokens),
+    images                = bounded_sum({table}.images, excluded.images),
+    audio_ms              = bounded_sum({table}.audio_ms, excluded.audio_ms),
+    characters            = bounded_sum({table}.characters, excluded.characters),
+    search_units          = bounded_sum({table}.search_units, excluded.search_units),
+    web_searches          = bounded_sum({table}.web_searches, excluded.web_searches),
+    cached_audio_tokens   = bounded_sum({table}.cached_audio_tokens, excluded.cached_audio_tokens),
+    file_searches         = bounded_sum({table}.file_searches, excluded.file_searches),
+    code_sessions         = bounded_sum({table}.code_sessions, excluded.code_sessions),
+    cost_nano             = bounded_sum({table}.cost_nano, excluded.cost_nano),
+    list_nano             = bounded_sum({table}.list_nano, excluded.list_nano),
+    unpriced              = bounded_sum({table}.unpriced, excluded.unpriced),
+    estimated             = bounded_sum({table}.estimated, excluded.estimated),
+    inconsistent          = bounded_sum({table}.inconsistent, excluded.inconsistent),
+    last_ns               = greatest({table}.last_ns, excluded.last_ns);
 
--- name: add_usage_days
-INSERT INTO usage_days (
-    calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens,
-    cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens,
-    reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units,
-    web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated,
-    inconsistent, last_ns, day, inputs
+-- name: add_charge
+INSERT INTO {table} (
+    charges, quantity, nano, list_nano, unpriced, {time}, inputs, sku
 )
 SELECT * FROM unnest({rows})
-ON CONFLICT (day, inputs) DO UPDATE SET
-    calls                 = bounded_sum(usage_days.calls, excluded.calls),
-    completed             = bounded_sum(usage_days.completed, excluded.completed),
-    refused               = bounded_sum(usage_days.refused, excluded.refused),
-    failed                = bounded_sum(usage_days.failed, excluded.failed),
-    cancelled             = bounded_sum(usage_days.cancelled, excluded.cancelled),
-    interrupted           = bounded_sum(usage_days.interrupted, excluded.interrupted),
-    would_refuse          = bounded_sum(usage_days.would_refuse, excluded.would_refuse),
-    input_tokens          = bounded_sum(usage_days.input_tokens, excluded.input_tokens),
-    cached_input_tokens   = bounded_sum(usage_days.cached_input_tokens, excluded.cached_input_tokens),
-    cache_write_tokens    = bounded_sum(usage_days.cache_write_tokens, excluded.cache_write_tokens),
-    cache_write_1h_tokens = bounded_sum(usage_days.cache_write_1h_tokens, excluded.cache_write_1h_tokens),
-    input_audio_tokens    = bounded_sum(usage_days.input_audio_tokens, excluded.input_audio_tokens),
-    input_image_tokens    = bounded_sum(usage_days.input_image_tokens, excluded.input_image_tokens),
-    output_tokens         = bounded_sum(usage_days.output_tokens, excluded.output_tokens),
-    reasoning_tokens      = bounded_sum(usage_days.reasoning_tokens, excluded.reasoning_tokens),
-    output_audio_tokens   = bounded_sum(usage_days.output_audio_tokens, excluded.output_audio_tokens),
-    output_image_tokens   = bounded_sum(usage_days.output_image_tokens, excluded.output_image_tokens),
-    images                = bounded_sum(usage_days.images, excluded.images),
-    audio_ms              = bounded_sum(usage_days.audio_ms, excluded.audio_ms),
-    characters            = bounded_sum(usage_days.characters, excluded.characters),
-    search_units          = bounded_sum(usage_days.search_units, excluded.search_units),
-    web_searches          = bounded_sum(usage_days.web_searches, excluded.web_searches),
-    cached_audio_tokens   = bounded_sum(usage_days.cached_audio_tokens, excluded.cached_audio_tokens),
-    file_searches         = bounded_sum(usage_days.file_searches, excluded.file_searches),
-    code_sessions         = bounded_sum(usage_days.code_sessions, excluded.code_sessions),
-    cost_nano             = bounded_sum(usage_days.cost_nano, excluded.cost_nano),
-    list_nano             = bounded_sum(usage_days.list_nano, excluded.list_nano),
-    unpriced              = bounded_sum(usage_days.unpriced, excluded.unpriced),
-    estimated             = bounded_sum(usage_days.estimated, excluded.estimated),
-    inconsistent          = bounded_sum(usage_days.inconsistent, excluded.inconsistent),
-    last_ns               = greatest(usage_days.last_ns, excluded.last_ns);
-
--- name: add_charge_hours
-INSERT INTO charge_hours (
-    charges, quantity, nano, list_nano, unpriced, hour, inputs, sku
-)
-SELECT * FROM unnest({rows})
-ON CONFLICT (hour, inputs, sku) DO UPDATE SET
-    charges   = bounded_sum(charge_hours.charges, excluded.charges),
-    quantity  = bounded_sum(charge_hours.quantity, excluded.quantity),
-    nano      = bounded_sum(charge_hours.nano, excluded.nano),
-    list_nano = bounded_sum(charge_hours.list_nano, excluded.list_nano),
-    unpriced  = bounded_sum(charge_hours.unpriced, excluded.unpriced);
-
--- name: add_charge_days
-INSERT INTO charge_days (
-    charges, quantity, nano, list_nano, unpriced, day, inputs, sku
-)
-SELECT * FROM unnest({rows})
-ON CONFLICT (day, inputs, sku) DO UPDATE SET
-    charges   = bounded_sum(charge_days.charges, excluded.charges),
-    quantity  = bounded_sum(charge_days.quantity, excluded.quantity),
-    nano      = bounded_sum(charge_days.nano, excluded.nano),
-    list_nano = bounded_sum(charge_days.list_nano, excluded.list_nano),
-    unpriced  = bounded_sum(charge_days.unpriced, excluded.unpriced);
+ON CONFLICT ({time}, inputs, sku) DO UPDATE SET
+    charges   = bounded_sum({table}.charges, excluded.charges),
+    quantity  = bounded_sum({table}.quantity, excluded.quantity),
+    nano      = bounded_sum({table}.nano, excluded.nano),
+    list_nano = bounded_sum({table}.list_nano, excluded.list_nano),
+    unpriced  = bounded_sum({table}.unpriced, excluded.unpriced);

@@ -83,20 +83,22 @@ class RollUp:
         for hour, groups in counted.decisions.items():
             rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
             self._connection.executemany(self._queries["add_decision_hour"], rows)
-        self._add_usage("add_usage_hour", counted.usage)
-        self._add_usage("add_usage_day", by_day(counted.usage, LAST_OF_USAGE))
-        self._add_charges("add_charge_hour", counted.charges)
-        self._add_charges("add_charge_day", by_day(counted.charges))
+        self._add_usage("usage_hours", "hour", counted.usage)
+        self._add_usage("usage_days", "day", by_day(counted.usage, LAST_OF_USAGE))
+        self._add_charges("charge_hours", "hour", counted.charges)
+        self._add_charges("charge_days", "day", by_day(counted.charges))
 
-    def _add_usage(self, query: str, times: UsageSums) -> None:
+    def _add_usage(self, table: str, unit: str, times: UsageSums) -> None:
+        query = self._queries["add_usage"].format(table=table, time=unit)
         for time, groups in times.items():
             rows = [(*bounded(sums), time, self._inputs.id_of(inputs)) for inputs, sums in groups.items()]
-            self._connection.executemany(self._queries[query], rows)
+            self._connection.executemany(query, rows)
 
-    def _add_charges(self, query: str, times: ChargeSums) -> None:
+    def _add_charges(self, table: str, unit: str, times: ChargeSums) -> None:
+        query = self._queries["add_charge"].format(table=table, time=unit)
         for time, groups in times.items():
             rows = [
                 (*bounded(sums), time, self._inputs.id_of(inputs), self._skus.id_of(sku))
                 for (inputs, sku), sums in groups.items()
             ]
-            self._connection.executemany(self._queries[query], rows)
+            self._connection.executemany(query, rows)

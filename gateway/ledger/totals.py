@@ -43,14 +43,24 @@ class Totals:
             ]
 
         said = (
-            ("add_decision_hours", used(decisions, texts), 2),
-            ("add_usage_hours", used(usage, inputs), 2),
-            ("add_usage_days", used(by_day(usage, LAST_OF_USAGE), inputs), 2),
-            ("add_charge_hours", charged(charges), 3),
-            ("add_charge_days", charged(by_day(charges)), 3),
+            ("add_decision_hours", dict[str, str](), used(decisions, texts), 2),
+            ("add_usage", _hours("usage"), used(usage, inputs), 2),
+            ("add_usage", _days("usage"), used(by_day(usage, LAST_OF_USAGE), inputs), 2),
+            ("add_charge", _hours("charge"), charged(charges), 3),
+            ("add_charge", _days("charge"), charged(by_day(charges)), 3),
         )
         return [
-            self._queries[name].format(rows=bigint_arrays(sorted(rows, key=lambda row, keys=keys: row[-keys:])))
-            for name, rows, keys in said
+            self._queries[name].format(
+                rows=bigint_arrays(sorted(rows, key=lambda row, keys=keys: row[-keys:])), **place
+            )
+            for name, place, rows, keys in said
             if rows
         ]
+
+
+def _hours(what: str) -> dict[str, str]:
+    return {"table": f"{what}_hours", "time": "hour"}
+
+
+def _days(what: str) -> dict[str, str]:
+    return {"table": f"{what}_days", "time": "day"}

@@ -24,7 +24,9 @@ class LocalShare:
     """The worker's own counters, and what it last knew.
 
     Of a sliding window and of what is under way a worker takes the limit divided by the workers last known. Of a
-    calendar period it takes that part of what was left when Redis was last heard.
+    calendar period it takes that part of what was left when Redis was last heard. So each time that Redis is away, a
+    worker can overshoot a budget by its part of what others used since it last heard of that budget; one that never
+    heard of it takes the whole for what was left.
 
     Attributes:
         workers: how many there are, as far as is known. episode: how many times Redis has been away.

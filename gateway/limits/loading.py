@@ -1,5 +1,6 @@
 """Reading policies/limits.yaml, and everything that is checked besides its shape."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,21 @@ from gateway.stores.yamltree import Path_
 
 _LISTS = ("tenants", "teams", "keys", "models", "model_groups", "users", "prompts", "agents")
 MAX_AMOUNT = 2**53
+NOTHING_UNNOTED: Mapping[str, str] = {}
 
 
-def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
+def read_limits(
+    source: Path | Text, known: Known | None = None, unnoted: Mapping[str, str] = NOTHING_UNNOTED
+) -> LimitPolicy:
     """The limits in the file.
 
     Args:
-        known: the tenants and teams there are.
+        known: the tenants and teams there are. unnoted: words of `per` that no call has → what to write in config.yaml.
 
     Raises:
         DocumentError: as every document, and for an id that stands twice, a limit that limits nothing or is not
-            positive, a list that matches nothing, a word that is none of those there are, or keys that do not go
-            together.
+            positive, a list that matches nothing, a word that is none of those there are or that no call has, or
+            keys that do not go together.
     """
     document = load_document(source, LimitsFile)
     file = document.value
@@ -45,6 +49,7 @@ def read_limits(source: Path | Text, known: Known | None = None) -> LimitPolicy:
         seen.add(limit.id)
         _check_match(document, (*where, "match"), limit.match, known or {})
         _check_per(document, where, limit)
+        _check_noted(document, where, limit, unnoted)
         _check_figures(document, where, limit)
         _check_spans(document, where, limit)
         for number, one in enumerate(limit.raises):
@@ -77,6 +82,16 @@ def _check_per(document: Document[LimitsFile], where: Path_, limit: Limit) -> No
         _check_word(document, (*where, "per", number), word)
     if "model_group" in limit.per and not document.value.model_groups:
         raise document.error((*where, "per"), "per model_group, but no model_groups are declared in this file")
+
+
+def _check_noted(document: Document[LimitsFile], where: Path_, limit: Limit, unnoted: Mapping[str, str]) -> None:
+    """A limit by what no call has counts nobody, or everybody as one."""
+    for word, text in unnoted.items():
+        reason = f"config.yaml notes no {word}s of calls; write `{text}` there, or do not limit by {word}s"
+        if word in limit.per:
+            raise document.error((*where, "per", limit.per.index(word)), reason)
+        if getattr(limit.match, f"{word}s", None) is not None:
+            raise document.error((*where, "match", f"{word}s"), reason)
 
 
 def _check_word(document: Document[LimitsFile], path: Path_, word: str) -> None:

@@ -12,7 +12,10 @@ asked at the same time, and where one refuses the other's hold is given back a r
 so that another call may be refused that would have had room. None is admitted that has none.
 
 While a server is away, `away.py` says what holds. What is lost with a server's memory is what `tending.py` cannot seed:
-spans shorter than an hour, and what a replica that took over had not yet been told.
+spans shorter than an hour, what a replica that took over had not yet been told, and what had ended and was not yet in
+the ledger. Calls that were under way then count in full when they end. Of those that end while a server is away, a
+counter that it does not have yet may hear from the ledger and from their worker: they count twice then, rather than not
+at all.
 """
 
 import asyncio
@@ -36,13 +39,15 @@ from gateway.stores.redis_store import RedisStore
 
 
 class StoreReports(Protocol):
-    """What is told of the store. `reason`: a bounded word."""
+    """What is told of the store. `reason`: a bounded word. An ending is dropped that Redis did not take in time."""
 
     def limit_store_up(self, up: bool) -> None: ...
 
     def limit_store_failed(self, reason: str) -> None: ...
 
     def limit_store_answered(self, seconds: float) -> None: ...
+
+    def limit_ending_dropped(self) -> None: ...
 
 
 class RedisHold:
@@ -88,7 +93,7 @@ class RedisCounters:
         self._share = LocalShare(LocalCounters(clock), workers, clock.now)
         self.store = RedisStore(redis, scripts, options.timeout_ms / 1000, self, self._connected, clock.monotonic)
         self._plans = Plans(scripts["reserve"], options.prefix, self.store.clustered)
-        self._settling = Settling(self.store, scripts, self._plans.holds_key)
+        self._settling = Settling(self.store, scripts, self._plans.holds_key, reports.limit_ending_dropped)
         self._asking = Asking(self.store, options.hold_s, worker, self._give_back)
         self._tending = Tending(
             *(self.store, scripts, self._plans, self._settling, self._share, clock),

@@ -8,6 +8,7 @@ that were under way at a reload) is not in it.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain, pairwise
 from typing import Protocol
 
 import msgspec
@@ -96,13 +97,21 @@ class Seeding:
                 await self.seed(looked)
 
 
-def seeds_of(policy: LimitPolicy, spent: Spent, until: float) -> list[tuple[Bound, float, int]]:
-    """(bound, Unix seconds, amount) for everything that counters of long spans would have counted before `until`."""
+def seeds_of(
+    policy: LimitPolicy, spent: Spent, until: float, began: float | None = None
+) -> list[tuple[Bound, float, int]]:
+    """(bound, Unix seconds, amount) for everything that counters of long spans would have counted before `until`.
+
+    Args:
+        began: since when some of them may have been counting (Unix seconds): nothing is added up across that moment.
+    """
     spans = [longest_s(span) for span in policy.spans if longest_s(span) >= LONG_S]
     if not spans:
         return []
     found: list[tuple[Bound, float, int]] = []
-    for one in spent(until - max(spans), until, policy.kept_apart):
+    since = until - max(spans)
+    cuts = [since, until] if began is None or not since < began < until else [since, began, until]
+    for one in chain.from_iterable(spent(first, last, policy.kept_apart) for first, last in pairwise(cuts)):
         for bound in policy.found(one.caller, one.model, until, one.asked):
             amount = one.need.of(bound.dimension)
             if amount and bound.dimension != "concurrent_requests" and longest_s(bound.span) >= LONG_S:

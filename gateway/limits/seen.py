@@ -1,4 +1,4 @@
-"""How full limits on money were when calls were last counted: for decisions that need no exact figure, and no round trip."""
+"""How full limits on money were when calls were last counted: for decisions that need no exact figure."""
 
 from collections.abc import Iterable
 

@@ -46,10 +46,8 @@ class Settling:
     """Belongs to one event loop.
 
     Args:
-        holds_key: of a tag.
-
-    Attributes:
-        dropped: endings that could not be kept any longer; their holds expire.
+        holds_key: of a tag. dropped: told of each ending that cannot be kept any longer. Its hold expires, so that what
+            it used is missing in Redis.
     """
 
     def __init__(
@@ -57,17 +55,18 @@ class Settling:
         store: RedisStore,
         scripts: Mapping[str, Script],
         holds_key: Callable[[bytes], bytes],
+        dropped: Callable[[], None],
     ) -> None:
         self._store = store
         self._settle, self._adjust = scripts["settle"], scripts["adjust"]
         self._holds_key = holds_key
+        self._dropped = dropped
         self._loading: asyncio.Task[bool] | None = None
         self._endings: dict[bytes, list[Ending]] = {}
         # (key, field, slices or starts) → by how much, for each tag.
         self._changes: dict[bytes, dict[tuple[str, Any, Any], int]] = {}
         self._waiting = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.dropped = 0
 
     def __len__(self) -> int:
         return self._waiting
@@ -109,7 +108,7 @@ class Settling:
 
     def _keep(self, tag: bytes, ending: Ending) -> None:
         if self._waiting >= MAX_WAITING:
-            self.dropped += 1
+            self._dropped()
             return
         self._endings.setdefault(tag, []).append(ending)
         self._waiting += 1
@@ -130,7 +129,7 @@ class Settling:
                     if ending.tries < MAX_TRIES:
                         self._keep(tag, ending)
                     else:
-                        self.dropped += 1
+                        self._dropped()
 
         link.send(head + b"".join([ending.packed for ending in endings]), done)
 

@@ -22,8 +22,9 @@ BEAT_S = 1.0
 WORKER_TTL_MS = 5_000
 AT_ONCE = 50
 SEEDING_S = 10.0
-# What was used before counters began to count, by calls that began before `until`: (bound, Unix seconds, amount).
-Seeds = Callable[[float], Awaitable[Sequence[tuple[Bound, float, int]]]]
+# (until, began), Unix seconds: what was used by calls that began before `until`, as (bound, Unix seconds, amount), with
+# nothing added up across `began`, since when counters may have been counting.
+Seeds = Callable[[float, float], Awaitable[Sequence[tuple[Bound, float, int]]]]
 
 
 class Part:
@@ -160,7 +161,8 @@ class Tending:
             return False
         try:
             async with asyncio.timeout(SEEDING_S):
-                seeds = await self._seeds(self._clock.now())
+                # The word for a server's memory is the moment at which a worker first found it empty.
+                seeds = await self._seeds(self._clock.now(), int(incarnation, 16) / 1e9)
         except Exception as error:  # noqa: BLE001  a border: a ledger that cannot be read must not stop calls
             _log.error("what was used before cannot be read from the ledger; limits in Redis go on without: %s", error)
             return False

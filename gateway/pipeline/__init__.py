@@ -7,6 +7,8 @@ from gateway.core.call import Layer, Service
 from gateway.pipeline.accounting import accounting
 from gateway.pipeline.allowlist import allowlist
 from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.cache import cache
+from gateway.pipeline.guard import guard
 from gateway.pipeline.metering import metering
 from gateway.pipeline.observe import observe
 from gateway.pipeline.parts import Parts
@@ -24,10 +26,13 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
         shed(parts),  # before anything that costs; what it turns away has a record
         allowlist(parts),  # judges what will be sent
         recall(parts),  # earlier responses that the call goes on from; they are input too, and so before the limits
+        guard(parts),  # sees all that will be sent; inside of recall, so that what is stored is what the caller saw
         rate_limit(parts),  # a refused call never costs quota
+        cache(parts),  # a hit counts against rates; outside accounting, so that what is kept has its price
         accounting(parts),  # innermost: its ending runs first, so that limits and the record settle to the true cost
     )
     service = route
     for layer in reversed(layers):
         service = layer(service)
+    parts.cache.embed.service = service
     return service

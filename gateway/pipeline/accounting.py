@@ -4,6 +4,8 @@ Each upstream call is an attempt with charges of its own. The one that served is
 mirrors and judges cost goes to accounts of their own (`core/attempt.py`).
 """
 
+import msgspec
+
 from gateway.catalogue.prices import Priced
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Layer, Reply, Service
@@ -30,20 +32,40 @@ def account(call: Call, parts: Parts) -> None:
     """Close and price the attempts; the record's own usage and cost are those of the one that served."""
     if not call.attempts:
         return
-    last = call.attempts[-1]
-    _close_last(call, last)
+    last = _last(call)
+    # None of them served where a kept answer was given in their place.
+    serving = None if call.record.cache else last
+    if serving is not None:
+        _close_last(call, serving)
     try:
         for attempt in call.attempts:
             _price(call, attempt, parts)
     finally:
         # Whatever goes wrong with prices, what was used is recorded and counted.
-        _sum_up(call, last)
+        # A hedge that won stands last, and was not begun last.
+        call.record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
+        if serving is not None:
+            _sum_up(call, serving)
+
+
+def _last(call: Call) -> Attempt | None:
+    """The attempt that the client heard of, if any did; what guards asked of judges is not it."""
+    return next((one for one in reversed(call.attempts) if one.role != "judge"), None)
+
+
+def price_so_far(call: Call, parts: Parts) -> int | None:
+    """What a call under way would cost if it ended now, in nano-units; None without a known price. Nothing is noted."""
+    last = _last(call)
+    if last is None:
+        return call.record.cost_nano
+    attempt = msgspec.structs.replace(last)
+    _close_last(call, attempt)
+    _price(call, attempt, parts)
+    return attempt.cost_nano
 
 
 def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
-    # A hedge that won stands last, and was not begun last.
-    record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
     record.upstream_request_id = last.upstream_request_id

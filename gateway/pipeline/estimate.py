@@ -111,7 +111,7 @@ def known_usage(call: Call) -> tuple[Usage | None, UsageSource]:
     of it: the output that had come and, after a hang-up, at least what had gone in."""
     served = call.served
     if served.usage is not None:
-        used, cut = served.usage, call.record.outcome in ("cancelled", "failed")
+        used, cut = served.usage, call.record.outcome in ("cancelled", "failed", "refused")
         # Some upstreams say at the start what went in: when the answer is cut, what had come out is still counted.
         if cut and not served.complete and used.total_output < served.estimated_output_tokens:
             return msgspec.structs.replace(used, output_tokens=served.estimated_output_tokens), "estimate"

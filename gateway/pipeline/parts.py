@@ -6,6 +6,10 @@ from typing import Protocol
 import msgspec
 
 from gateway.access.policy import AccessPolicy
+from gateway.cache.answering import CacheReports
+from gateway.cache.options import CacheOptions
+from gateway.cache.rules import CachePolicy
+from gateway.cache.tiers import Tiers
 from gateway.catalogue.prices import PriceBook
 from gateway.core.call import Call, TraceContext
 from gateway.core.clock import Clock
@@ -15,9 +19,14 @@ from gateway.core.principal import Principal
 from gateway.core.record import Record
 from gateway.core.target import Target
 from gateway.core.usage import Usage
+from gateway.guard.outside.judging import Opinion
+from gateway.guard.rules import GuardPolicy, Rule
+from gateway.guard.tally import Finding
+from gateway.guard.words import Side
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
+from gateway.pipeline.embedding import Embedding
 from gateway.responses.store import Stored
 
 
@@ -47,12 +56,46 @@ class LimitReports(Protocol):
         ...
 
 
+class GuardReports(Protocol):
+    """Who is told what guards find."""
+
+    def guarded(self, findings: Sequence[Finding]) -> None:
+        """Of one call, at its end."""
+        ...
+
+    def unguarded(self, guard: str, why: str) -> None:
+        """A guard's judge could not say."""
+        ...
+
+
+class GuardJudges(Protocol):
+    """Whom guards ask over the network."""
+
+    async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion: ...
+
+
 class ResponseMemory(Protocol):
     """Stored responses, asked without blocking the event loop."""
 
     async def chain(self, tenant: str, id: str) -> Sequence[Stored]: ...
 
     async def put(self, stored: Stored) -> None: ...
+
+
+class CacheParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    route_of: the name of the route that a model's name has; empty: none.
+    varying: names of request headers that reach some upstream, and so may change what it answers.
+    embed: makes vectors of texts, by calls through the whole pipeline.
+    """
+
+    policy: Live[CachePolicy]
+    options: CacheOptions
+    tiers: Tiers
+    reports: CacheReports
+    route_of: Callable[[str], str]
+    varying: Sequence[bytes]
+    embed: Embedding
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +110,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         the highest prices that the target's provider has for anything.
     turns_away: whether the worker has too much to do to take a call that comes now.
     doubted: told of a cost that a provider reported and that was not believed: (provider, why).
+    cache: replies that are kept, and the rules for them.
     responses: stored responses, or None where storing is switched off.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -81,12 +125,16 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]
     tenants: Live[Tenants]
+    guards: Live[GuardPolicy]
+    guarding: GuardReports
+    judges: GuardJudges
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
     choose: Callable[[Call], Permit | None]
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
-    ceiling_cost: Callable[[Target, Usage, Principal, float], int | None]
+    ceiling_cost: Callable[[Target, Usage, float], int | None]
     doubted: Callable[[str, str], None]
+    cache: CacheParts
     counters: Counters
     limiting: LimitReports
     journal: RecordJournal

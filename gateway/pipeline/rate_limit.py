@@ -145,7 +145,7 @@ def priced(
         return bounds, None
     ceiling = None
     if all(bound.on_unpriced == "charge_ceiling" for bound in counting):
-        ceiling = parts.ceiling_cost(target, usage, caller, at)
+        ceiling = parts.ceiling_cost(target, usage, at)
     if ceiling is None:
         raise unpriced(next((one for one in counting if one.on_unpriced == "deny"), counting[0]), target)
     return bounds, ceiling
@@ -171,6 +171,6 @@ def used(call: Call, need: Need, bounds: Sequence[Bound], parts: Parts) -> Need:
     if nano is None and record.pricing == "unpriced" and any(bound.dimension == "cost" for bound in bounds):
         nano = need.nano
         if call.target is not None:
-            ceiling = parts.ceiling_cost(call.target, usage, call.caller, record.started_ns / 1e9)
+            ceiling = parts.ceiling_cost(call.target, usage, record.started_ns / 1e9)
             nano = need.nano if ceiling is None else ceiling
     return Need(usage.total_input, usage.total_output, nano)

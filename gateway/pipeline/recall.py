@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.call import Call, Layer, Recalled, Reply, Service
 from gateway.core.faults import BadRequest
+from gateway.core.fields import Fields
 from gateway.dialects.openai.body import inline_data
 from gateway.dialects.responses.history import (
     input_items,
@@ -31,12 +32,14 @@ def recall(parts: Parts) -> Layer:
                 return await service(call)
             refuse_unheld(call.fields.get("background"), call.fields.get("conversation"), call.fields.get("input"))
             keeps = call.keep_content and call.fields.get("store") is not False
+            # As the caller sent it: a guard may take something out on the way.
+            asked = call.fields
             previous = call.fields.get("previous_response_id")
             if previous is not None:
                 call.recalled = await _earlier(call, memory, previous)
             reply = await service(call)
             if memory is not None and reply.status == 200 and keeps:
-                await _keep(call, reply, memory, previous if isinstance(previous, str) else "")
+                await _keep(call, asked, reply, memory, previous if isinstance(previous, str) else "")
             return reply
 
         return recalled
@@ -69,7 +72,7 @@ async def _earlier(call: Call, memory: ResponseMemory | None, previous: object) 
     return Recalled(chain[-1].target.partition("/")[0], native, items, len(said) - inline, parts)
 
 
-async def _keep(call: Call, reply: Reply, memory: ResponseMemory, previous: str) -> None:
+async def _keep(call: Call, asked: Fields, reply: Reply, memory: ResponseMemory, previous: str) -> None:
     """Store what the reply says, before its last byte goes out."""
 
     async def store(response: Mapping[str, Any]) -> None:
@@ -79,7 +82,7 @@ async def _keep(call: Call, reply: Reply, memory: ResponseMemory, previous: str)
             previous=previous,
             target=str(call.target),
             native=call.served.native,
-            input=_encode(input_items(call.fields.get("input"))),
+            input=_encode(input_items(asked.get("input"))),
             response=_encode(response),
         )
         await memory.put(stored)

@@ -48,6 +48,16 @@ class NotingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
                 raise ValueError(f"the header `{name}` holds a credential, which no record may hold")
 
 
+def unnoted_words(options: NotingOptions) -> Mapping[str, str]:
+    """What limits could look at and calls never have, with what to write in config.yaml for it."""
+    wanted = {
+        "user": (options.users, "users: true"),
+        "run": (options.run_header, "run_header: x-run-id"),
+        "agent": (options.agent_header, "agent_header: x-agent-id"),
+    }
+    return {word: f"metering: {{noted: {{{text}}}}}" for word, (noted, text) in wanted.items() if not noted}
+
+
 def tagging(options: NotingOptions) -> Callable[[Call], None]:
     """What notes it, on a call whose body has been read."""
     tags = options.tags

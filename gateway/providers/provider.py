@@ -66,7 +66,7 @@ class Provider:
         self._base_headers = base_headers(profile, endpoint.api_key)
         extra = (header.lower() for header in options.forward_headers)
         allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
-        self._forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
+        self.forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
         self._urls: dict[tuple[str, str], Url] = {}
         self._protocols = _protocols(profile, options)
         self._families: dict[str, Family] = {}
@@ -246,7 +246,7 @@ class Provider:
         return self.profile.deployment_paths and bool(self._options.api_version)
 
     def _headers(self, call: Call, content_type: str) -> dict[str, str]:
-        headers = {**self._base_headers, **forwarded(call.headers, self._forwarded, call.caller.tenant)}
+        headers = {**self._base_headers, **forwarded(call.headers, self.forwarded, call.caller.tenant)}
         headers["content-type"] = content_type
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":

@@ -20,6 +20,7 @@ from gateway.stores.yamltree import MAX_BYTES, DocumentError, Lines, Path_, Unus
 __all__ = ["Document", "DocumentError", "Known", "Text"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 Substitute = Callable[[str], str]
 Known = Mapping[str, Collection[str]]
 
@@ -49,6 +50,18 @@ class Document(Generic[T]):
         if self._lines is None:
             _, self._lines = build(self.data, self.file)
         return self._lines.at(path)
+
+    def nested(self, path: Path_, value: object, shape: type[U]) -> U:
+        """A part of the file whose shape another part names.
+
+        Raises:
+            DocumentError: it is not of the shape.
+        """
+        try:
+            return msgspec.convert(value, shape, strict=True)
+        except msgspec.ValidationError as error:
+            _, lines = build(self.data, self.file)
+            raise _locate(error, self.file, lines, value, shape, path) from None
 
     def error(self, path: Path_, reason: str) -> DocumentError:
         """An error about the value at `path`."""

@@ -1,4 +1,4 @@
-"""Every Prometheus metric, on one page.
+"""Every Prometheus metric, on one page (but for the cache's: `cache_metrics.py`).
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.core.record import Record
+from gateway.telemetry.cache_metrics import CacheMetrics
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
 from gateway.telemetry.kinds import Following, Kinds
@@ -61,7 +62,7 @@ class Metrics:
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
-        self.limits = LimitMetrics(kinds)
+        self.limits, self.guards = LimitMetrics(kinds), GuardMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)
         self.first_token = histogram("time_to_first_token_seconds", "Streams: to first output.", SECONDS, *WHO)
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
@@ -73,7 +74,7 @@ class Metrics:
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
-        self.routing = RoutingMetrics(kinds)
+        self.cache, self.routing = CacheMetrics(kinds), RoutingMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -160,6 +161,7 @@ class Metrics:
                     counter.labels(rule).inc(count)
                     counts[rule] = 0  # it stays, so that there are never more than MAX_SERIES
         self.limits.store_seconds.flush()
+        self.cache.flush()
         self.routing.flush()
         self._refusals.clear()
         self._upstreams.clear()
@@ -275,8 +277,17 @@ class LimitMetrics:
         self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
         self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
         self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)
+        self.dropped = counter("limit_endings_dropped", "Calls whose usage Redis was never told.")
         self.unseeded = counter("limit_seed_errors", "Times limits had to start from nothing.")
         self.budget = gauge("budget_used_ratio", "Fullest budget among the last calls.", *labels, mode="livemax")
+
+
+class GuardMetrics:
+    """What guards find, by their ids: a file has so many and no more."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self.found = kinds.counter("guard_findings", "What guards found.", "guard", "side", "action")
+        self.failures = kinds.counter("guard_failures", "Times a guard's judge could not say.", "guard", "reason")
 
 
 class AlertMetrics:

@@ -55,6 +55,22 @@ class Observed:
         self._sum = 0.0
 
 
+class Added:
+    """A counter, and what it has not been given yet."""
+
+    def __init__(self, counter: Any) -> None:
+        self._counter = counter
+        self._sums: dict[tuple[str, ...], float] = {}
+
+    def add(self, labels: tuple[str, ...], amount: float) -> None:
+        self._sums[labels] = self._sums.get(labels, 0) + amount
+
+    def flush(self) -> None:
+        for labels, amount in self._sums.items():
+            self._counter.labels(*labels).inc(amount)
+        self._sums.clear()
+
+
 class Series:
     """One combination of tenant, team, model and operation."""
 

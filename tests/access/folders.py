@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.cli import main
-from tests.conftest import CARD, LIMITS, PRICES
+from tests.conftest import CARD, GUARDRAILS, LIMITS, PRICES
 
 TENANTS = """
 data_classes: [public, internal, secret]
@@ -35,7 +35,7 @@ CARDS = {
 
 def written(folder: Path, access: str = ACCESS, tests: str = "", tenants: str = TENANTS, cards: Mapping[str, str] = CARDS) -> Path:  # fmt: skip
     """A folder of policies; `tests` is its only file of tests."""
-    files = {"tenants": tenants, "access": access, "limits": LIMITS, "prices": PRICES}
+    files = {"tenants": tenants, "access": access, "guardrails": GUARDRAILS, "limits": LIMITS, "prices": PRICES}
     files |= {f"models/{name}": text for name, text in cards.items()}
     files |= {"tests/cases": tests} if tests else {}
     shutil.rmtree(folder, ignore_errors=True)

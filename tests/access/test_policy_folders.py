@@ -11,7 +11,7 @@ import pytest
 from gateway.policyfeed import PolicyFeed, keep
 from gateway.policyset import read_policies
 from gateway.stores.documents import DocumentError
-from tests.conftest import ACCESS, CARD, LIMITS, PRICES, TENANTS
+from tests.conftest import ACCESS, CARD, GUARDRAILS, LIMITS, PRICES, TENANTS
 
 DENY = "rules:\n  - {id: d, effect: deny, owner: o, reason: r}\n"
 
@@ -20,7 +20,8 @@ DENY = "rules:\n  - {id: d, effect: deny, owner: o, reason: r}\n"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
     (tmp_path / "access").mkdir()
-    for name, text in (("tenants", TENANTS), ("access", ACCESS), ("limits", LIMITS), ("prices", PRICES)):
+    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": LIMITS, "prices": PRICES}
+    for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "models/m.yaml").write_text(CARD.format(name="m", target="mock/real"))
     (tmp_path / "access/deny.yaml").write_text(DENY)

@@ -33,6 +33,7 @@ FILES = {
     "access.yaml": b"rules: []\n",
     "models/small.yaml": b"name: small\n",
     "tenants.yaml": b"tenants: []\n",
+    "guardrails.yaml": b"guards: []\n",
     "limits.yaml": b"limits: []\n",
     "prices.yaml": b"currency: USD\n",
 }
@@ -98,7 +99,7 @@ OWN_ID = {"key_id": key_id_of(PUBLIC)}
     ("files", "change", "keys", "said"),
     [
         ({**FILES, "more.yaml": b""}, same, [PUBLIC], "more.yaml is not among the files that bundle.sig vouches for"),
-        (dict(list(FILES.items())[:1]), same, [PUBLIC], "limits.yaml was signed, and is not there"),
+        (dict(list(FILES.items())[:1]), same, [PUBLIC], "guardrails.yaml was signed, and is not there"),
         ({**FILES, "access.yaml": b"rules: [] \n"}, same, [PUBLIC], r"access.yaml is not the file that was signed: SHA-256 \w{64} was signed, \w{64} is here"),
         (FILES, same, [OTHER_PUBLIC], f"is signed by no trusted key: by {key_id_of(PUBLIC)}; trusted: {key_id_of(OTHER_PUBLIC)}"),
         (FILES, same, [], "is signed by no trusted key: by .*; trusted: none"),
@@ -196,9 +197,9 @@ def test_signing_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"error: {key}: File exists" in capsys.readouterr().err
     assert run("--key", str(key), "--policies", str(policies)) == 0
     said = capsys.readouterr().out
-    assert said.endswith("signed 5 files: tenants.yaml, access.yaml, limits.yaml, prices.yaml, models/small.yaml\n"), (
-        "what takes force, and nothing else"
-    )
+    assert said.endswith(
+        "signed 6 files: tenants.yaml, access.yaml, guardrails.yaml, limits.yaml, prices.yaml, models/small.yaml\n"
+    ), "what takes force, and nothing else"
     assert check_signature(FILES, (policies / BUNDLE).read_bytes(), [public]) == key_id_of(public)
     assert sorted(path.name for path in policies.iterdir()) == sorted(
         [BUNDLE, "models", "notes.yaml", *(FILES.keys() - {"models/small.yaml"})]

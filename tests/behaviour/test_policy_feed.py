@@ -18,14 +18,18 @@ PLACES = {
     "access": "access.yaml",
     "tenants": "tenants.yaml",
     "model": "models/smollm2.yaml",
+    "guardrails": "guardrails.yaml",
     "limits": "limits.yaml",
     "prices": "prices.yaml",
+    "cache": "cache.yaml",
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT / "policies", tmp_path / "policies"))
+    copied = Path(shutil.copytree(ROOT / "policies", tmp_path / "policies"))
+    (copied / "cache.yaml").write_text("rules: [{id: all, ttl_s: 60}]\n")
+    return copied
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -35,7 +39,10 @@ async def test_a_spoiled_file_leaves_the_last_good_set_in_force(kind: str, folde
     path = folder / PLACES[kind]
     text, bad = path.read_text(), 0
     for case in cases(kind, seed=7, nodes=80, texts=40):
-        before, lives = feed.set, (feed.access.value, feed.catalogue.value, feed.limits.value, feed.prices.value)
+        before, lives = (
+            feed.set,
+            (feed.access.value, feed.catalogue.value, feed.limits.value, feed.prices.value, feed.cache.value),
+        )
         path.write_bytes(case.text)
         await feed._reload()
         policies, problem = told[-1]
@@ -43,7 +50,13 @@ async def test_a_spoiled_file_leaves_the_last_good_set_in_force(kind: str, folde
         if problem is not None:
             bad += 1
             assert feed.set is before, case.name
-            assert (feed.access.value, feed.catalogue.value, feed.limits.value, feed.prices.value) == lives
+            assert (
+                feed.access.value,
+                feed.catalogue.value,
+                feed.limits.value,
+                feed.prices.value,
+                feed.cache.value,
+            ) == lives
             assert feed.problem is problem
             assert problem.reason
     assert bad > 40

@@ -55,6 +55,7 @@ class Folder:
         (path / "models").mkdir()
         (path / "access").mkdir()
         self.write("tenants.yaml", TENANTS)
+        self.write("guardrails.yaml", "guards: []\n")
         self.write("limits.yaml", "limits: []\n")
         self.write("prices.yaml", PRICES)
         self.write("models/m.yaml", CARD.replace("NAME", "m"))

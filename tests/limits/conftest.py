@@ -26,6 +26,7 @@ class Told:
         self.up: list[bool] = []
         self.reasons: list[str] = []
         self.seconds: list[float] = []
+        self.dropped = 0
 
     def limit_store_up(self, up: bool) -> None:
         self.up.append(up)
@@ -35,6 +36,9 @@ class Told:
 
     def limit_store_answered(self, seconds: float) -> None:
         self.seconds.append(seconds)
+
+    def limit_ending_dropped(self) -> None:
+        self.dropped += 1
 
 
 @pytest.fixture(scope="session")

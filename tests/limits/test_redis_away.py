@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.clock import SystemClock
+from gateway.limits import settling
 from gateway.limits.bounds import Level, Need, Refusal
 from gateway.limits.redis_counters import RedisCounters
 from gateway.reporting import Reports
@@ -179,7 +180,7 @@ async def test_a_redis_that_comes_back_empty_is_told_what_the_ledger_knows(
     spent: list[tuple[object, float, int]] = []
     asked: list[float] = []
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         asked.append(until)
         return [one for one in spent if one[1] < until]
 
@@ -209,7 +210,7 @@ async def test_what_was_spent_while_it_was_away_is_told_to_an_empty_redis_once(
     budget = bound("cost", MONTH, 100)
     ledger: list[tuple[object, float, int]] = []
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         return [one for one in ledger if one[1] < until]
 
     counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS, seeds=seeds)
@@ -228,7 +229,7 @@ async def test_a_ledger_that_cannot_be_read_does_not_stop_limits(
 ) -> None:
     budget, asked = bound("cost", MONTH, 100), 0
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         nonlocal asked
         asked += 1
         if asked < 3:
@@ -253,7 +254,7 @@ async def eventually_used(counters: RedisCounters, limit: object, amount: int) -
 async def test_keys_that_are_lost_under_way_are_noticed(own_redis: RedisServer, redis_counters: MakeCounters) -> None:
     budget = bound("cost", MONTH, 100)
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         return [(budget, until - 1, 70)]
 
     counters = await redis_counters(own_redis.url, seeds=seeds)
@@ -349,3 +350,19 @@ async def test_a_hold_that_had_expired_counts_what_was_used_after_all(
     assert await used(other, budget) == [1]
     stalled.settle(hold, Need(0, 0, 40))
     assert await used(other, budget) == [41]
+
+
+async def test_endings_that_cannot_be_kept_are_told_of(
+    own_redis: RedisServer, redis_counters: MakeCounters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "MAX_WAITING", 2)
+    metrics = Metrics()
+    reports = Reports(metrics, RequestLog(LogOptions()), None, SystemClock())
+    counters = await redis_counters(own_redis.url, timeout_ms=TIMEOUT_MS, told=reports)
+    budget = bound("cost", MONTH, 100)
+    holds = [await counters.reserve((budget,), Need(0, 0, 10)) for _ in range(5)]
+    own_redis.kill()
+    await eventually(lambda: not counters.store.up)
+    for hold in holds:
+        counters.settle(hold, Need(0, 0, 10))
+    assert b"gateway_limit_endings_dropped_total 3.0" in metrics.exposition()[0]

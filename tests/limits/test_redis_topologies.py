@@ -89,7 +89,7 @@ async def test_a_user_that_may_do_what_is_needed_and_no_more(tmp_path: Path, red
     acl = ("user default off", f"user limits on >{SERVER_PASSWORD} {ALLOWED}")
     bounds = (bound("requests", MINUTE, 10), bound("cost", MONTH, 10), bound("concurrent_requests", NOW, 2))
 
-    async def seeds(until: float) -> list[tuple[object, float, int]]:
+    async def seeds(until: float, began: float) -> list[tuple[object, float, int]]:
         return [(bounds[0], until - 1, 1), (bounds[1], until - 1, 1)]
 
     with running(tmp_path / "redis", *acl) as server:

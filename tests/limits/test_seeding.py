@@ -11,7 +11,7 @@ from gateway.core.principal import Principal
 from gateway.limits.bounds import Need
 from gateway.limits.local import LocalCounters
 from gateway.limits.matching import NOTHING_ASKED, Asked
-from gateway.limits.seeding import Seeding, Spending
+from gateway.limits.seeding import Seeding, Spending, seeds_of
 from tests.limits.making import WHO, TwoClocks, policy_of
 
 FILE = """
@@ -112,3 +112,15 @@ async def test_changed_limits_are_noticed() -> None:
             await asyncio.sleep(0.02)
     watching.cancel()
     assert ledger.asked[1][1] == NOW
+
+
+def test_nothing_is_added_up_across_the_moment_since_when_counters_count() -> None:
+    ledger, began = Ledger(), at("2026-11-15T11:50:00+01:00")
+    found = seeds_of(policy_of(FILE), ledger.spent, NOW, began)
+    assert found == seeds_of(policy_of(FILE), Ledger().spent, NOW)
+    (first, cut, _), (again, last, _) = ledger.asked
+    assert (first, cut, again, last) == (NOW - 32 * 86_400, began, began, NOW)
+    for elsewhere in (NOW - 90 * 86_400, NOW, NOW + 60):
+        ledger.asked.clear()
+        assert seeds_of(policy_of(FILE), ledger.spent, NOW, elsewhere) == found
+        assert len(ledger.asked) == 1, "it lies outside of what is asked for"

@@ -43,7 +43,7 @@ class Site:
         self.layer = rate_limit(cast(Any, SimpleNamespace(
             clock=self.clock, counters=self.counters, limits=Live(self.policy), limiting=self,
             choose=lambda permits: self.serves, estimate_cost=self.cost,
-            ceiling_cost=lambda target, usage, caller, at: usage.total_tokens * CEILING if target.provider == "p" else None,
+            ceiling_cost=lambda target, usage, at: usage.total_tokens * CEILING if target.provider == "p" else None,
         )))  # fmt: skip
 
     def cost(self, target: Target, usage: Usage, caller: Principal, at: float, tier: str) -> int | None:

@@ -191,6 +191,7 @@ class World:
         self.now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
+        self._due = float("inf")
         self.latencies: dict[str, list[float]] = {}
         self.order: list[str] = []
 
@@ -223,8 +224,15 @@ class World:
             self.at(self.now + takes_s, end)
         wait_s = self.lane.head_wait_s(self.now)
         assert not self.lane.queue.length or wait_s > 0, "who could leave has left"
-        if wait_s < float("inf"):
-            self.at(self.now + wait_s + 1e-9, self.move)
+        due = self.now + wait_s + 1e-9
+        if due < self._due:  # one wake-up at a time: else each call that comes would add one to every round
+            self._due = due
+            self.at(due, self._wake)
+
+    def _wake(self) -> None:
+        if self.now >= self._due:
+            self._due = float("inf")
+            self.move()
 
     def run(self) -> "World":
         while self._events:
@@ -296,3 +304,15 @@ def test_nobody_waits_while_there_is_room_and_everybody_is_served(
     assert lane.is_idle
     if concurrency is None and tokens is None:
         assert all(latency < 3.1 for latencies in world.latencies.values() for latency in latencies)
+
+
+def test_an_upstream_that_tells_nothing_is_not_short_of_anything() -> None:
+    lane = Lane()
+    left = lane.leave(amounts_of(ONE), 0)
+    lane.short = True  # as after a call that had to wait
+    lane.hear(left, [], 1)
+    assert not lane.short
+    lane.hear(lane.leave(amounts_of(ONE), 2), told(0, reset_s=60), 2)
+    assert lane.short
+    lane.hear(left, told(100), 3)
+    assert lane.short, "what an older answer tells is no news"

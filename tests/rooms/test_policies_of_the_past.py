@@ -177,7 +177,12 @@ def test_pages_go_from_the_newest_and_tell_what_changed(history: PolicyHistory) 
 
 
 def test_the_deciding_part_decides_as_the_whole_set_does(tmp_path: Path) -> None:
-    for name, data in {**SETS[1], "limits.yaml": LIMITS.encode(), "prices.yaml": PRICES.encode()}.items():
+    for name, data in {
+        **SETS[1],
+        "guardrails.yaml": b"guards: []",
+        "limits.yaml": LIMITS.encode(),
+        "prices.yaml": PRICES.encode(),
+    }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     texts = policy_texts(tmp_path)

@@ -6,14 +6,11 @@ from typing import Any
 
 from gateway.ledger.chain import link_digest
 from gateway.ledger.decisions import verify_decisions
-from gateway.limits.bounds import Need
-from gateway.limits.local import LocalCounters
 from gateway.stores.reading import SqliteReader
-from tests.simulation.redis_link import Redis
+from tests.simulation.balance_of_limits import check_limits
 from tests.simulation.upstream import Bill
-from tests.simulation.world import HOLD_S, TIMEOUT_MS, World
+from tests.simulation.world import World
 
-REQUESTS_PER_MINUTE = 20
 INPUT_NANO, CACHED_NANO, OUTPUT_NANO = 1_000, 500, 2_000  # a token, by the price book of the tests
 
 
@@ -35,10 +32,7 @@ def check(world: World) -> Counter[str]:
     _check_money(calls, world)
     _check_sums(world)
     _check_chain(world)
-    for worker in world.workers:
-        _check_limits(worker)
-    if world.redis is not None:
-        _check_redis(calls, world)
+    check_limits(calls, world)
     seen = Counter(call["outcome"] for call in calls.values())
     seen["kills"], seen["estimates"] = world.killed, sum(call["usage_source"] == "estimate" for call in calls.values())
     if world.redis is not None:
@@ -107,74 +101,3 @@ def _check_chain(world: World) -> None:
         before = link_digest(before, link["seq"], link["writer"], seals.pop(link["seq"]))
         assert before == link["digest"]
     assert not seals, "every call is sealed by a link"
-
-
-def _check_limits(worker: Any) -> None:
-    """Of counters in one process."""
-    if isinstance(worker.counters, LocalCounters):
-        assert worker.counters.holds == 0, "every hold was released"
-        for key, counter in worker.counters._counters.items():
-            assert counter.open == 0
-            if "concurrent" in key:
-                assert counter.counted.used(0.0) == 0
-
-
-def _check_redis(calls: dict[str, dict[str, Any]], world: World) -> None:
-    redis = world.redis
-    assert redis is not None
-    counters: list[Any] = [worker.counters for worker in world.incarnations]
-    patience_s = TIMEOUT_MS / 1000
-    for one in counters:
-        assert one.longest_s <= patience_s + 0.002, f"a call waited {one.longest_s} s for Redis"
-    for worker in world.workers:
-        assert not worker.counters._tending.open, "every hold was released"
-        assert len(worker.counters._settling) == 0, "every ending was told"
-    _let_holds_expire(redis)
-    for key, fields in redis.memory.hashes.items():
-        assert b"concurrent" not in key or int(fields.get(b"u", b"0")) == 0, f"{key} is still under way"
-    if world.mode == "lease":
-        return
-    said: dict[bytes, Need] = {}
-    for one in counters:
-        said |= one.said
-    stored = sum(
-        int(amount)
-        for key, fields in redis.memory.hashes.items()
-        if b"team-budget" in key
-        for field, amount in fields.items()
-        if field[:1] == b"p"
-    )
-    charged = sum(call["cost_nano"] or 0 for call in calls.values())
-    unwritten = sum(world.closed.get(call) or 0 for call in world.unwritten)
-    spent = sum(need.nano or 0 for need in said.values())
-    apart = sum(need.nano or 0 for one in counters for need in one.apart)
-    assert spent + apart == charged + unwritten, "what limits were told is what is charged"
-    heard = sum(need.nano or 0 for member, need in said.items() if member in redis.books.settled)
-    if not redis.troubled:
-        assert apart == 0
-        # A worker whose clock was put back dates its calls before the counter was: told by the ledger, they count again.
-        assert stored >= heard, f"the store has {stored} nano, and heard of {heard}"
-        assert stored == heard or world.stepped, f"the store has {stored} nano, and heard of {heard}"
-        lost = sum(need.nano or 0 for member, need in said.items() if member not in redis.books.settled)
-        assert not lost or world.killed, "only a killed worker does not say what was used"
-        _check_minutes(said, redis)
-    elif not redis.emptied:
-        assert stored <= spent + apart or world.stepped, f"counted twice: {stored} of {spent} + {apart}"
-
-
-def _let_holds_expire(redis: Redis) -> None:
-    """What a dead worker held is given back by whoever comes next, once its time is over."""
-    for key, members in list(redis.memory.sorted.items()):
-        if key.endswith(b"|holds") and members:
-            assert max(members.values()) <= (redis.now() + HOLD_S) * 1000 + 1, "a hold outlives hold_s"
-            redis.expire(key, redis.now() + HOLD_S + 1)
-    for key, members in list(redis.memory.sorted.items()):
-        assert not key.endswith(b"|holds") or not members, "every hold was released"
-
-
-def _check_minutes(said: dict[bytes, Need], redis: Redis) -> None:
-    """By the server's clock: what a minute admitted and somebody answered."""
-    minutes = Counter[int]()
-    for member, need in said.items():
-        minutes[int(redis.books.admitted[member] // 60)] += need.requests
-    assert max(minutes.values(), default=0) <= REQUESTS_PER_MINUTE, f"a minute had {max(minutes.values())} requests"

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from importlib.resources import files
 from types import SimpleNamespace
@@ -20,18 +21,24 @@ QUICK_S = 0.0005
 COMMON = (files("gateway.limits") / "scripts" / "common.lua").read_bytes()
 NAMES = {script.sha: name for name, script in load_scripts().items()}
 _scripting = Scripting()
+_decode = msgspec.msgpack.decode
 
 
 class Books(msgspec.Struct):
-    """What the server was asked to count, kept apart from what it counted.
+    """What the server was asked to count since it was last emptied, kept apart from what it counted.
 
     Attributes:
-        admitted: a reservation's member → when, by the server's clock. amounts: what it took, by counter.
-        settled: a member → what was said to be used, the first time.
+        admitted: the members of reservations. settled: a member → what was said to be used, by counter, the first time.
+        uncounted: the settled ones of which that was not counted, because they were sent before and are not known.
+        adjusted: by how much a counter was to be changed. seeded: by how much each counter of a calendar period grew when
+            it heard from a ledger.
     """
 
-    admitted: dict[bytes, float] = {}
-    settled: dict[bytes, list[int]] = {}
+    admitted: set[bytes] = set()
+    settled: dict[bytes, dict[bytes, int]] = {}
+    uncounted: set[bytes] = set()
+    adjusted: Counter[bytes] = msgspec.field(default_factory=Counter[bytes])
+    seeded: Counter[bytes] = msgspec.field(default_factory=Counter[bytes])
 
 
 class Redis:
@@ -40,7 +47,7 @@ class Redis:
     Attributes:
         reachable: whether connections can be opened. frozen: it takes requests and does nothing about them.
         deaf: what it answers gets lost. slow_s: for a message to arrive, one way.
-        troubled: whether anything ever happened to it.
+        troubled: whether anything ever happened to it. emptied: how many times it lost its memory.
     """
 
     def __init__(self, now: Callable[[], float], dice: random.Random) -> None:
@@ -51,7 +58,7 @@ class Redis:
         self._roads: dict[Road, None] = {}
         self._waiting: list[tuple[Road, bytes]] = []
         self.reachable, self.frozen, self.deaf, self.slow_s = True, False, False, QUICK_S
-        self.troubled = self.emptied = False
+        self.troubled, self.emptied = False, 0
 
     def servers(self) -> "Servers":
         return Servers(self)
@@ -71,8 +78,9 @@ class Redis:
             case "slow":
                 self.slow_s = dice.choice([QUICK_S, 0.002, 0.012, 0.2])
             case "empty":
-                self.emptied = True
+                self.emptied += 1
                 self.memory.forget()
+                self.books = Books()
                 self.cut()
             case "scripts":
                 self.memory.scripts.clear()
@@ -85,6 +93,16 @@ class Redis:
             text = COMMON + b"\nexpire_holds(KEYS[1], tonumber(ARGV[1]))"
             name = _scripting.load(self.memory, text)
             _scripting.run(self.memory, name, [holds], [b"%d" % (at * 1000)])
+
+    def of_periods(self) -> Counter[bytes]:
+        """What counters of calendar periods have counted, by key."""
+        return Counter(
+            {
+                key: sum(int(amount) for field, amount in fields.items() if field[:1] == b"p")
+                for key, fields in self.memory.hashes.items()
+                if any(field[:1] == b"p" for field in fields)
+            }
+        )
 
     def recover(self) -> None:
         self.reachable, self.frozen, self.deaf, self.slow_s = True, False, False, QUICK_S
@@ -127,18 +145,31 @@ class Redis:
             assert words[0] == b"EVALSHA", "all that the gateway says to it"
             count = int(words[2])
             keys, rest = words[3 : 3 + count], words[3 + count :]
+            script = NAMES.get(words[1])
+            held = set(self.memory.sorted.get(keys[0], ())) if script == "settle" else set[bytes]()
+            before = self.of_periods() if script == "seed" else Counter[bytes]()
             reply = _scripting.run(self.memory, words[1], keys, rest)
         except RedisError as error:
             return b"-%b\r\n" % str(error).encode()
-        self._book(NAMES[words[1]], rest, reply)
+        self._book(NAMES[words[1]], rest, reply, held)
+        if script == "seed":
+            self.books.seeded += self.of_periods() - before
         return _resp(reply)
 
-    def _book(self, script: str, words: list[bytes], reply: Any) -> None:
+    def _book(self, script: str, words: list[bytes], reply: Any, held: set[bytes]) -> None:
+        """`held`: the reservations that there were before."""
+        books = self.books
         if script == "reserve" and reply[0] == 1 and reply[1]:
-            self.books.admitted[reply[1]] = self.now()
+            books.admitted.add(reply[1])
         if script == "settle":
-            for member, said in zip(words[::2], words[1::2], strict=True):
-                self.books.settled.setdefault(member, msgspec.msgpack.decode(said)[1:])
+            for member, packed in zip(words[::2], words[1::2], strict=True):
+                asked_before, *used = _decode(packed)
+                if member not in books.settled and asked_before and member not in held:
+                    books.uncounted.add(member)
+                books.settled.setdefault(member, dict(zip((key for key, _ in counters_of(member)), used, strict=True)))
+        if script == "adjust":
+            for key, _, by, _ in map(_decode, words):
+                books.adjusted[key.encode()] += by
 
 
 class Road:
@@ -205,6 +236,12 @@ class Servers(RedisServers):
         self.dead = True
         for wire in self._wires:
             wire.close("killed")
+
+
+def counters_of(member: bytes) -> list[tuple[bytes, Any]]:
+    """The counters that a reservation took of, in their order: each key, and the field that it was counted in."""
+    held = _decode(member)
+    return [(key.encode(), field) for key, field in zip(held[1::4], held[2::4], strict=True)]
 
 
 def _resp(reply: Any) -> bytes:

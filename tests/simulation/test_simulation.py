@@ -6,6 +6,10 @@ A part of the runs for every change; `python -m tests.simulation` makes as many 
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from gateway.limits.local import LocalCounters
 from tests.simulation.runs import Runs
 
 RUNS = 500
@@ -24,3 +28,12 @@ def test_a_seed_brings_the_same_run_again(tmp_path: Path) -> None:
     second.many(7, 12)
     assert first.seen == second.seen
     assert first.virtual_s == second.virtual_s
+
+
+def test_a_budget_that_reserves_nothing_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = LocalCounters.decide
+    monkeypatch.setattr(
+        LocalCounters, "decide", lambda self, bounds, need: decide(self, bounds, msgspec.structs.replace(need, nano=0))
+    )
+    with pytest.raises(AssertionError, match=r"key-budget.* allows 120000"):
+        Runs(tmp_path).many(0, RUNS, every=2)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.limits.plans import load_scripts
+from gateway.limits.bounds import Bound, Need
+from gateway.limits.plans import Group, load_scripts
+from gateway.limits.tending import Tending
+from gateway.stores.redis_link import Link
 from tests.redis_servers import running
 from tests.simulation.redis import Memory, RedisError, Scripting
 from tests.simulation.runs import Runs
 
 RUNS = 500
+Seeded = Sequence[tuple[Bound, float, int]]
+tell, needs = Tending._tell, Group.needs
 
 
 def test_holds_and_money_balance_whatever_happens_to_redis(tmp_path: Path) -> None:
@@ -22,6 +28,39 @@ def test_holds_and_money_balance_whatever_happens_to_redis(tmp_path: Path) -> No
     runs.many(1, RUNS, every=2)
     for what in ("completed", "interrupted", "kills", "redis unscathed", "redis troubled", "redis emptied"):
         assert runs.seen[what] > 0, f"no run had anything {what}: the simulation has lost its teeth"
+
+
+async def _told_twice(self: Tending, link: Link, seeds: Seeded) -> None:
+    await tell(self, link, [*seeds, *seeds])
+
+
+async def _not_told(self: Tending, link: Link, seeds: Seeded) -> None:
+    pass
+
+
+def _without_money(self: Group, need: Need) -> list[int]:
+    return needs(self, msgspec.structs.replace(need, nano=0))
+
+
+def _without_tokens(self: Group, need: Need) -> list[int]:
+    return needs(self, msgspec.structs.replace(need, input_tokens=0, output_tokens=0, requests=0))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "broken", "found"),
+    [
+        (Tending, "_tell", _told_twice, "was seeded with"),
+        (Tending, "_tell", _not_told, "0 seeded"),
+        (Group, "needs", _without_money, "cost_per_month"),
+        (Group, "needs", _without_tokens, "allows"),
+    ],
+)
+def test_limits_that_are_broken_on_purpose_are_found_out(
+    owner: type, name: str, broken: object, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, broken)
+    with pytest.raises(AssertionError, match=found):
+        Runs(tmp_path).many(1, RUNS, every=2)
 
 
 def test_scripts_answer_and_leave_behind_what_they_do_in_a_real_server(tmp_path: Path) -> None:

@@ -7,10 +7,15 @@ import os
 import random
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.cache.memory import MemoryEntries
+from gateway.cache.options import CacheOptions
+from gateway.cache.rules import NO_CACHE
+from gateway.cache.tiers import Tiers
 from gateway.catalogue.prices import Priced
 from gateway.core.call import TraceContext
 from gateway.core.live import Live
@@ -26,26 +31,23 @@ from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rounds import Rounds
 from gateway.ledger.spending import used_since
 from gateway.ledger.store import LedgerUnavailable, SqliteLedger
-from gateway.limits import tending
-from gateway.limits.bounds import Bound, Level, Need, Refusal
+from gateway.limits.bounds import Bound, Need
 from gateway.limits.local import LocalCounters
 from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.periods import period_of
-from gateway.limits.redis_counters import RedisCounters, RedisHold
 from gateway.limits.seeding import Spending, seeds_of
-from gateway.limits.store_options import LimitsStoreOptions
-from gateway.limits.tending import Seeds
 from gateway.pipeline import build_pipeline
-from gateway.pipeline.parts import Parts
+from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
 from gateway.router.router import Router
-from gateway.stores.redis import RedisOptions
-from tests.conftest import ACCESS, PRICES, TENANTS, cards_for
+from tests.conftest import ACCESS, GUARDRAILS, PRICES, TENANTS, cards_for
 from tests.simulation.clients import Client, Heard
 from tests.simulation.redis_link import Redis
+from tests.simulation.shared_counters import Quiet, SharedCounters
 from tests.simulation.time import VirtualClock, VirtualWall
 from tests.simulation.upstream import Upstream
 
@@ -57,7 +59,7 @@ limits:
   - {id: key-at-once, per: [key], concurrent_requests: 6}
   - {id: team-at-once, per: [team], concurrent_requests: 8, on_exceeded: queue, queue_ms: 2000}
   - {id: team-budget, per: [team], cost_per_month: 1}
-  - {id: key-budget, per: [key], cost_per_month: 0.0002}
+  - {id: key-budget, per: [key], cost_per_month: 0.00012}
   - {id: money, cost_per_hour: 0.0001, on_exceeded: warn}
 """
 # The same for leases, which lend rates and nothing else.
@@ -67,15 +69,15 @@ limits:
   - {id: team-rate, per: [team], requests_per_minute: 20, tokens_per_minute: 3000}
   - {id: key-rate, per: [key], requests_per_second: 2, on_exceeded: queue, queue_ms: 2000}
 """
-HOLD_S = 30.0
-TIMEOUT_MS = 20
 START = 1_760_000_000.0
+KEYS = ("k1", "k2", "k3")
 MODELS = {"test-model": {"targets": ["mock/real"]}}
 
 
 def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     """The policies of every run, read once."""
-    files = {"tenants": TENANTS, "access": ACCESS, "limits": limits, "prices": PRICES, **cards_for(MODELS)}
+    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": limits, "prices": PRICES}
+    files |= cards_for(MODELS)
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,7 @@ class Disk(Journal):
     full = dead = False
 
     def __init__(self, world: "World", name: str) -> None:
+        self.spent: Counter[str] = Counter()  # by key, on calls that ended
         super().__init__(JournalOptions(segment_bytes=20_000, segment_s=120.0), world.journals, name)
         self._world = world
 
@@ -102,6 +105,7 @@ class Disk(Journal):
     def closed(self, record: Record) -> None:
         if not self.dead:
             self._world.closed[record.id] = record.cost_nano
+            self.spent[record.key_id] += record.cost_nano or 0
             super().closed(record)
 
     def _append(self, line: bytes) -> None:
@@ -142,74 +146,6 @@ class Ledger:
         if self.away:
             raise LedgerUnavailable("away")
         self._store.forget(segment)
-
-
-class Quiet:
-    """Nobody is told what limits and their store do."""
-
-    def limit_store_up(self, up: bool) -> None:
-        pass
-
-    def limit_store_failed(self, reason: str) -> None:
-        pass
-
-    def limit_store_answered(self, seconds: float) -> None:
-        pass
-
-    def limited(self, refusal: Refusal) -> None:
-        pass
-
-    def warned(self, bounds: Sequence[Bound]) -> None:
-        pass
-
-    def waited(self, bound: Bound, seconds: float) -> None:
-        pass
-
-    def counted(self, levels: Sequence[Level]) -> None:
-        pass
-
-
-class SharedCounters(RedisCounters):
-    """A worker's counters in Redis, which note what calls were told and what was said of them.
-
-    Attributes:
-        longest_s: that a call waited. said: what was said to be used, by each reservation's member. lent: a member is
-            a loan's.
-    """
-
-    def __init__(
-        self, redis: Redis, clock: VirtualClock, name: str, mode: Literal["exact", "lease"], seeds: Seeds
-    ) -> None:
-        options = LimitsStoreOptions(kind="redis", mode=mode, hold_s=HOLD_S, timeout_ms=TIMEOUT_MS)
-        super().__init__(options, RedisOptions(url="redis://redis"), clock, Quiet(), worker=f"{name}-", seeds=seeds)
-        self._monotonic = clock.monotonic
-        self.servers = redis.servers()
-        self.store._servers = self.servers
-        self.longest_s = 0.0
-        self.said: dict[bytes, Need] = {}
-        self.apart: list[Need] = []  # of calls that were counted here while Redis was away
-
-    async def reserve(self, bounds: Sequence[Bound], need: Need) -> Any:
-        began = self._monotonic()
-        try:
-            return await super().reserve(bounds, need)
-        finally:
-            self.longest_s = max(self.longest_s, self._monotonic() - began)
-
-    def settle(self, hold: Any, used: Need) -> None:
-        if not self.servers.dead and not hold.settled and isinstance(hold, RedisHold):
-            for part in hold.parts:
-                self.said[part.member] = used
-            if hold.away is not None:
-                self.apart.append(used)
-        super().settle(hold, used)
-
-    async def told(self) -> None:
-        """Until everything has been said to a server that is there."""
-        await asyncio.sleep(3 * tending.BEAT_S)
-
-    def kill(self) -> None:
-        self.servers.kill()
 
 
 class Worker:
@@ -276,14 +212,28 @@ class Worker:
             access=Live(policies.access),
             catalogue=Live(policies.catalogue),
             tenants=Live(policies.tenants),
+            guards=Live(policies.guards),
+            guarding=Quiet(),
+            judges=Quiet(),
             limits=Live(policies.limits),
             prices=Live(policies.prices),
+            cache=CacheParts(
+                policy=Live(NO_CACHE),
+                options=CacheOptions(),
+                tiers=Tiers(
+                    MemoryEntries(0, world.clock.now), None, world.clock.now, world.clock.monotonic, Quiet().cache_held
+                ),
+                reports=Quiet(),
+                route_of=lambda model: "",
+                varying=(),
+                embed=Embedding(world.clock),
+            ),
             counters=self.counters,
             choose=router.choose,
             estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
             ),
-            ceiling_cost=lambda target, usage, caller, at: None,
+            ceiling_cost=lambda target, usage, at: None,
             doubted=lambda provider, why: None,
             limiting=Quiet(),
             journal=self.disk,
@@ -338,7 +288,9 @@ class World:
         self.clock = VirtualClock(START)
         self.redis = Redis(VirtualWall(self.clock).now, self.dice) if seed % 2 else None
         self.mode: Literal["exact", "lease"] = "lease" if seed % 6 == 1 else "exact"
-        self.policies = policies if self.mode == "exact" else rates
+        # Calls under a budget ask each time, whatever the mode.
+        self.rates = rates
+        self.policies = rates if seed % 12 == 1 else policies
         self.fair = self.dice.random() < 0.4  # nothing happens to Redis
         self.journals = folder / "journal"
         self.database = folder / "ledger.db"
@@ -355,8 +307,10 @@ class World:
         self.opened: list[str] = []  # calls whose beginning is in a journal: each must be in the ledger once
         self.cut: set[str] = set()  # calls that were open in a journal when their worker was killed
         self.unwritten: set[str] = set()  # of these, the ones that had ended, on a disk that took nothing
+        self.told: list[Counter[str]] = []  # what the ledger knew each time that somebody asked it for seeds, by key
+        self.known: Counter[str] = Counter()  # what it knew when Redis was last emptied
 
-    async def seeds(self, until: float) -> Sequence[tuple[Bound, float, int]]:
+    async def seeds(self, until: float, began: float) -> Sequence[tuple[Bound, float, int]]:
         """As the gateway reads them from the ledger, but without a thread."""
 
         def spent(since: float, before: float, by: Collection[str]) -> Iterable[Spending]:
@@ -370,7 +324,20 @@ class World:
         if self.ledger.away:
             raise LedgerUnavailable("away")
 
-        return seeds_of(self.policies.limits, spent, until)
+        self.told += [self.in_ledger(), self.in_ledger(began)]
+        return seeds_of(self.policies.limits, spent, until, began)
+
+    def in_ledger(self, before: float = 4e9) -> Counter[str]:
+        """What calls cost that are in the ledger and began before then (Unix seconds), by key."""
+        priced = f"SELECT key_id, cost_nano FROM calls WHERE cost_nano IS NOT NULL AND started_ns < {int(before * 1e9)}"
+        rows = self.rows(f"SELECT key_id, sum(cost_nano) AS nano FROM ({priced}) GROUP BY key_id")
+        return Counter({row["key_id"]: row["nano"] for row in rows})
+
+    def bounds(self) -> Mapping[str, Bound]:
+        """Everything that limits anybody here, by its counter's name."""
+        callers = [Principal(key_id=key, tenant="acme", team="team-a") for key in KEYS]
+        limits = self.policies.limits
+        return {bound.key: bound for caller in callers for bound in limits.bounds(caller, "test-model", START)}
 
     async def play(self) -> None:
         dice = self.dice
@@ -381,12 +348,13 @@ class World:
             misfortune = asyncio.create_task(self._misfortune())
             for number in range(dice.randint(3, 30)):
                 await asyncio.sleep(dice.choice([0.0, 0.0, dice.expovariate(0.5), dice.expovariate(0.02)]))
-                client = Client(dice, f"k{dice.randint(1, 3)}", number)
+                client = Client(dice, KEYS[dice.randint(1, 3) - 1], number)
                 self.heard.append(client.heard)
                 dice.choice(self.workers).serve(client)
             misfortune.cancel()
             if self.redis is not None:
                 self.redis.recover()
+                self.ledger.away = False
             for worker in self.workers:
                 await worker.stop()
             await asyncio.gather(*self.ending)
@@ -421,7 +389,10 @@ class World:
             match dice.choice(["kill", "disk", "ledger", "clock", *(["redis", "redis"] if not self.fair else [])]):
                 case "redis":
                     if self.redis is not None:
+                        emptied = self.redis.emptied
                         self.redis.misfortune()
+                        if self.redis.emptied > emptied:
+                            self.known = self.in_ledger()
                 case "kill":
                     place = dice.randrange(len(self.workers))
                     killed = self.workers[place]

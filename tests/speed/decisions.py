@@ -42,6 +42,7 @@ def write_policies(folder: Path, rules: int, models: int, *, condition: str = ""
         for tenant in range(50)
     )
     (folder / "tenants.yaml").write_text("tenants:\n" + teams)
+    (folder / "guardrails.yaml").write_text("guards: []\n")
     (folder / "limits.yaml").write_text("limits: []\n")
     (folder / "prices.yaml").write_text("currency: USD\nprices: []\n")
     for number in range(models):

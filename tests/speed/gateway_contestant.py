@@ -100,7 +100,8 @@ class GatewayFiles(msgspec.Struct, frozen=True):
         """JSON is YAML too, and needs no library."""
         policies = folder / "policies"
         policies.mkdir(parents=True)
-        for name, value in (("tenants", TENANTS), ("access", ACCESS), ("limits", LIMITS), ("prices", PRICES)):
+        files = {"tenants": TENANTS, "access": ACCESS, "guardrails": {"guards": []}, "limits": LIMITS, "prices": PRICES}
+        for name, value in files.items():
             (policies / f"{name}.yaml").write_text(json.dumps(value, indent=1))
         (policies / "models").mkdir()
         for mode in MODES:

@@ -97,6 +97,12 @@ limits:
   - {id: one, per: [tenant, team], requests_per_minute: 6, tokens_per_minute: 500_000, match: {teams: [a], labels: {x: y}}}
   - {id: two, concurrent_requests: 5}
 """
+GUARDRAILS = """
+guards:
+  - {id: one, on: [input, output], detect: [{deny: {words: [x]}}, secrets], action: redact, mode: audit, restore: false,
+     match: {teams: [a], labels: {x: y}, models: ["*"], routes: [m], operations: [chat], data_classes: [internal]}}
+  - {id: two, on: [input], detect: [{deny: {words: [x]}}], action: block, advice: ask, only_when_obliged: true}
+"""
 TENANTS = (
     "tenants:\n  - {id: demo, name: D, strict_params: true, teams: [{id: a, name: A}, {id: b}]}\n  - {id: other}\n"
 )
@@ -110,6 +116,16 @@ tests:
   - {name: two, who: {tenant: demo, team: a}, model: nothing, expect: deny, code: model_not_found, basis: card, at: 2026-02-01}
   - {name: three, who: {tenant: demo, team: a}, model: m, operation: chat, expect: deny, rule: s, code: tools_not_allowed}
 """
+CACHE = """
+rules:
+  - {id: one, ttl_s: 60, stale_s: 30.5, shared: team, replay: timed, only_deterministic: true, max_entry_bytes: 1000,
+     match: {tenants: [demo], teams: [a], models: ["x*"], routes: [r], operations: [chat], data_classes: ["*"],
+     labels: {env: dev}}}
+  - {id: two, ttl_s: 5}
+"""
+PAIRS = "pairs:\n" + "".join(
+    f"  - {{a: one {number}, b: two {number}, same: {'true' if number % 2 else 'false'}}}\n" for number in range(40)
+)
 ROUTES = """
 retries: {max_attempts: 3, base_ms: 100, max_ms: 2000}
 timeout_s: 30
@@ -137,9 +153,12 @@ GOOD: dict[str, str] = {
     "policy-test": POLICY_TESTS,
     "model": CARD,
     "tenants": TENANTS,
+    "guardrails": GUARDRAILS,
     "limits": LIMITS,
     "routes": ROUTES,
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
+    "cache": CACHE,
+    "cache-pairs": PAIRS,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

@@ -10,10 +10,13 @@ import pytest
 
 from gateway.access.cases import Names, read_cases
 from gateway.access.loading import read_access
+from gateway.cache.loading import read_cache
+from gateway.cache.pairs import read_pairs
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
 from gateway.config import read_config, substitute
+from gateway.guard.loading import read_guardrails
 from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
 from gateway.router.loading import read_routes
@@ -32,8 +35,11 @@ READERS: dict[str, Callable[[Path], object]] = {
     "policy-test": lambda path: read_cases([read_text(path)], NAMES),
     "model": lambda path: build_catalogue(read_cards([read_text(path)])),
     "tenants": read_tenants,
+    "guardrails": read_guardrails,
     "limits": read_limits,
     "prices": read_prices,
+    "cache": read_cache,
+    "cache-pairs": lambda path: read_pairs(read_text(path)),
     "routes": read_routes,
 }
 NODES, TEXTS = 500, 250

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.core.attempt import Terms
 from gateway.core.conversation import Json
 from gateway.core.generation import Statement
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import Usage, sum_of
 from gateway.dialects.reading import part, rows, whole, words
 from gateway.dialects.statements import kept, term, tier_word
 
@@ -43,7 +43,7 @@ def read_usage(block: Json) -> Usage:
         web_searches=whole(part(block, "server_tool_use").get("web_search_requests")),
     )
     for turn in _beside(block):
-        usage = _sum(usage, read_usage({**turn, "iterations": None}))
+        usage = sum_of(usage, read_usage({**turn, "iterations": None}))
     return usage
 
 
@@ -71,10 +71,6 @@ def statement_of(block: Json, usage: Usage, raw: Iterable[bytes]) -> Statement:
 
 def _beside(block: Json) -> list[dict[str, Any]]:
     return [turn for turn in rows(block, "iterations") if turn.get("type") == "compaction"]
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(**{name: getattr(one, name) + getattr(other, name) for name in METERS})
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

@@ -30,6 +30,8 @@ JUDGED = frozenset(
         *("n", "best_of", "candidateCount", "candidate_count", "generationConfig", "generation_config"),
         *("store", "background", "conversation", "previous_response_id", "input", "prompt"),
         *("cachedContent", "cached_content"),
+        *("messages", "contents", "system", "instructions", "suffix", "prediction", "content", "systemInstruction"),
+        *("system_instruction", "generateContentRequest", "generate_content_request", "query", "documents", "texts"),
     }
 )
 _FOLDED = {name.casefold(): name for name in JUDGED}

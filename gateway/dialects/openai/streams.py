@@ -16,7 +16,7 @@ from gateway.core.call import Served
 from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Statement
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import Usage, sum_of
 from gateway.dialects.openai.answers import MAX_WORD, finish_reason, note_model, rename_model
 from gateway.dialects.openai.usage import read_block
 from gateway.dialects.reading import part
@@ -191,7 +191,7 @@ class StreamReader:
             used = Usage(images=1)
         agrees = agrees and served.usage_source != "inconsistent"
         if served.usage is not None:
-            used = Usage(**{name: getattr(served.usage, name) + getattr(used, name) for name in METERS})
+            used = sum_of(served.usage, used)
         self._raw.append(raw_usage(self._data))
         terms = Terms(image_size=term(said, "size"), image_quality=term(said, "quality"))
         note_usage(served, used, Statement(kept(*self._raw), terms, agrees))

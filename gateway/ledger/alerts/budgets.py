@@ -1,6 +1,6 @@
 """Budgets that fill up: pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -56,6 +56,15 @@ def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: f
         },
         tuple(_key(level, one) for one in lower),
     )
+
+
+def scope_of(key: str) -> Mapping[str, str]:
+    """Whose budget an event with this key is about; empty for everybody's, and for other events."""
+    kind, *rest = key.split("|", 3)
+    if kind != "budget":
+        return {}
+    scope, _, _ = rest[2].rsplit("|", 2)
+    return dict(msgspec.json.decode(scope, type=tuple[tuple[str, str], ...]))
 
 
 def _key(level: BudgetLevel, threshold: int) -> str:

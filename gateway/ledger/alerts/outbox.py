@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -118,6 +118,15 @@ class Outbox:
         with self._transaction() as connection:
             for query in ("drop_deliveries", "drop_events"):
                 connection.execute(self._queries[query], {"before": now - KEPT_S})
+
+    def forget(self, about: Callable[[str], bool]) -> int:
+        """Drop events by their key, sent or not. → how many."""
+        with self._transaction() as connection:
+            keys = [row["key"] for row in connection.execute(self._queries["keys"]) if about(row["key"])]
+            for key in keys:
+                connection.execute(self._queries["forget_deliveries"], {"event": id_of(key)})
+                connection.execute(self._queries["forget_event"], {"event": id_of(key)})
+        return len(keys)
 
     def _rows(self, query: str, values: dict[str, Any]) -> list[sqlite3.Row]:
         with self._transaction() as connection:

@@ -52,3 +52,12 @@ DELETE FROM deliveries WHERE event IN (SELECT id FROM events WHERE at < :before)
 
 -- name: drop_events
 DELETE FROM events WHERE at < :before;
+
+-- name: keys
+SELECT key FROM events;
+
+-- name: forget_deliveries
+DELETE FROM deliveries WHERE event = :event;
+
+-- name: forget_event
+DELETE FROM events WHERE id = :event;

@@ -171,9 +171,12 @@ class Lane:
     def hear(self, left: Leave, readings: list[Reading], now: float) -> None:
         """What the answer to a call tells of the limits. What left after the newest that was heard of is news."""
         self.read_at = now
-        if left.at < self._heard_of or not readings:
-            return
-        self._heard_of = left.at
+        if readings and left.at >= self._heard_of:
+            self._heard_of = left.at
+            self._learn(left, readings, now)
+        self.short = not self.is_roomy(now)
+
+    def _learn(self, left: Leave, readings: list[Reading], now: float) -> None:
         seen = left.before
         if now - left.at > COUNTED_AFTER_S and self._newer[0] > left.at:
             counted = self._newer if now - self._newer[0] >= COUNTED_AFTER_S else self._older
@@ -185,7 +188,6 @@ class Lane:
                 told = self.told[at, reading.period_s] = Told(at, reading.period_s)
             own = left.amounts[at] if seen is left.before else 0.0
             told.read(reading, self._sent[at] - seen[at] - own, now, self._part)
-        self.short = not self.is_roomy(now)
 
     def refuse(self, left: Leave, status: int, readings: list[Reading], after_s: float | None, now: float) -> None:
         """The upstream has refused a call for want of room. `after_s`: its retry-after."""

@@ -1,0 +1,44 @@
+"""Where replies are kept, in this process and in Redis, and what a key must know of the upstreams."""
+
+import contextlib
+from collections.abc import Sequence
+
+from gateway.cache.memory import MemoryEntries
+from gateway.cache.redis_entries import RedisEntries
+from gateway.cache.tiers import Tiers
+from gateway.config import Settings
+from gateway.core.clock import SystemClock
+from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.parts import CacheParts
+from gateway.policyfeed import PolicyFeed
+from gateway.providers.provider import Provider
+from gateway.reporting import Reports
+from gateway.router.router import Router
+
+CLOCK = SystemClock()
+# Of the headers that reach an upstream those that name a call, and so change nothing of what is answered.
+_NAMING = frozenset({b"idempotency-key", b"x-client-request-id", b"x-session-id"})
+
+
+async def caching(
+    settings: Settings, policies: PolicyFeed, reports: Reports, router: Router, stack: contextlib.AsyncExitStack
+) -> CacheParts:
+    options, redis = settings.config.cache, settings.config.redis
+    far: RedisEntries | None = None
+    if options.redis and redis is not None:
+        far = await stack.enter_async_context(RedisEntries(options, redis, reports, CLOCK.monotonic))
+    near = MemoryEntries(options.max_bytes, CLOCK.now)
+    return CacheParts(
+        policy=policies.cache,
+        options=options,
+        tiers=Tiers(near, far, CLOCK.now, CLOCK.monotonic, reports.cache_held),
+        reports=reports,
+        route_of=lambda model: policies.routes.value.of(model).name,
+        varying=_varying(router),
+        embed=Embedding(CLOCK),
+    )
+
+
+def _varying(router: Router) -> Sequence[bytes]:
+    named = {name for one in router.providers.values() if isinstance(one, Provider) for name in one.forwarded}
+    return sorted(named - _NAMING)

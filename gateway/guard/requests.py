@@ -1,0 +1,67 @@
+"""What a request says, looked at."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from gateway.guard.escapes import Seen
+from gateway.guard.looking import Hit, edited, edits_of, hits
+from gateway.guard.rules import Rule
+from gateway.guard.vault import Vault
+from gateway.guard.walking import DESCRIBED, SAID, Place, places, put, request_places
+
+_INSTRUCTIONS = ("system", "instructions", "systemInstruction", "system_instruction")
+_TURNS = ("messages", "input", "contents")
+
+
+def instructions(get: Callable[[str], object]) -> str:
+    """What the application told the model to be, in whatever protocol. `get`: a field's decoded value, or None."""
+    texts = [place.text for name in _INSTRUCTIONS for place in places(get(name), name)]
+    for name in _TURNS:
+        turns = get(name)
+        for turn in cast(list[Any], turns) if isinstance(turns, list) else ():
+            if isinstance(turn, dict) and cast(dict[str, Any], turn).get("role") in ("system", "developer"):
+                texts += [place.text for place in places(cast(object, turn))]
+    return "\n".join(texts)
+
+
+class RequestTexts:
+    """The texts of a request's fields, by field.
+
+    Attributes:
+        fields: those that hold any text, decoded. texts: as they are sent.
+    """
+
+    def __init__(self, get: Callable[[str], object], *more: tuple[str, object]) -> None:
+        """`get`: a field's decoded value, or None. `more`: what was said before it, under names of its own."""
+        self.fields: dict[str, object] = {}
+        self._places: list[tuple[str, Place]] = []
+        named = [(name, get(name)) for name in (*SAID, *DESCRIBED)]
+        for name, value in (*more, *named):
+            if value is not None:
+                self.fields[name] = value
+                self._places += [(name, place) for place in request_places(name, value)]
+
+        self.texts = [place.text for _, place in self._places]
+
+    def look(self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None]) -> list[list[Hit]]:
+        """What is found, text by text."""
+        found: list[list[Hit]] = []
+        for _, place in self._places:
+            got = hits(rules, Seen(place.text, json=place.json).text)
+            if got:
+                note(got)
+            found.append(got)
+        return found
+
+    def redacted(self, found: list[list[Hit]], vault: Vault) -> dict[str, Any]:
+        """The fields that change, with what was found taken out."""
+        vault.avoid(self.texts)
+        changes: dict[str, list[tuple[Any, object]]] = {}
+        for number, ((name, place), got) in enumerate(zip(self._places, found, strict=True)):
+            if not got:
+                continue
+            edits = edits_of(got, Seen(place.text, json=place.json), vault=vault, json=place.json)
+            if edits:
+                self.texts[number] = text = edited(place.text, edits)
+                changes.setdefault(name, []).append((place.path, text))
+        return {name: put(self.fields[name], these) for name, these in changes.items()}

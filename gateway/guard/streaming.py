@@ -1,0 +1,191 @@
+"""An answer's event stream, looked at as it passes.
+
+Events go out in the order in which they came, the bytes they came in, each as soon as all its text is decided; an event
+whose text changes is changed in that text alone. While nothing is open, nothing is held back.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, cast
+
+import msgspec
+
+from gateway.core.faults import ContentBlocked, UpstreamBroken
+from gateway.dialects.sse import data_of, read_object, split
+from gateway.guard.escapes import Seen
+from gateway.guard.events import Told, told
+from gateway.guard.looking import edited, edits_of, hits
+from gateway.guard.splicing import in_event, spliced
+from gateway.guard.walking import OPAQUE, Path, Place, put
+from gateway.guard.window import Held, Looking, Window
+
+# Beyond that, what is open is taken as it stands: other texts of the stream wait behind it.
+MAX_WAITING_BYTES = 1024 * 1024
+# Beyond that, an answer that is held back until its end has none.
+MAX_HOLD_BYTES = 32 * 1024 * 1024
+MAX_SAID = 1_000_000
+_MARK = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
+_encode = msgspec.json.Encoder().encode
+
+
+class StreamGuard:
+    """Attributes:
+    texts: what was said so far, a text each, and whether it stands aside; kept only where somebody judges wholes.
+    """
+
+    def __init__(self, looking: Looking, *, array: bool = False, keep: bool = False) -> None:
+        """`array`: the stream is no event stream, but one JSON array. `keep`: keep the texts."""
+        self._looking = looking
+        self._split = _elements if array else split
+        self._data_of: Callable[[bytes], bytes | None] = _element if array else data_of
+        self._waiting: deque[Held] = deque()
+        self._bytes = 0
+        self._windows: dict[tuple[Hashable, Hashable], Window] = {}
+        self._kept: dict[tuple[Hashable, Hashable], list[Place]] | None = {} if keep else None
+        self._said = 0
+
+    @property
+    def texts(self) -> list[tuple[str, bool]]:
+        return [("".join(place.text for place in places), places[0].aside) for places in (self._kept or {}).values()]
+
+    def feed(self, batch: bytes) -> bytes:
+        """What may go out once a batch of whole events has come; maybe nothing.
+
+        Raises:
+            ContentBlocked: more would have to be held back than may be.
+        """
+        before = bool(self._waiting)
+        out: list[bytes] = []
+        for event in self._split(batch):
+            self._event(event)
+            self._bytes += len(event)
+            if self._bytes > MAX_WAITING_BYTES and not self._looking.hold:
+                self._settle_all()
+            out += self._released()
+        if self._bytes > MAX_HOLD_BYTES:
+            raise ContentBlocked("the answer is too long to be held back until it has been looked at")
+        written = b"".join(out)
+        return batch if not before and not self._waiting and written == batch else written
+
+    def end(self) -> bytes:
+        """What is left, once no more will come."""
+        self._settle_all()
+        return b"".join(self._released(last=True))
+
+    def _released(self, *, last: bool = False) -> Iterator[bytes]:
+        waiting = self._waiting
+        if self._looking.hold and not last:
+            return
+        while waiting and not waiting[0].waiting:
+            held = waiting.popleft()
+            self._bytes -= len(held.event)
+            yield self._changed(held) if held.changes else held.event
+
+    def _event(self, event: bytes) -> None:
+        held = Held(event, changes={})
+        self._waiting.append(held)
+        data = self._data_of(event)
+        if not data:
+            return
+        if data.strip() == b"[DONE]":
+            self._settle_all()
+            return
+        try:
+            said = read_object(data)
+        except UpstreamBroken:  # it is the reader's to say what that means
+            said = None
+        if said is None:
+            return
+        found = told(said)
+        self._others_end(found)
+        for piece in found.pieces:
+            key = (piece.group, piece.channel)
+            window = self._windows.get(key)
+            if window is None:
+                window = self._windows[key] = Window(self._looking, piece.place)
+            window.add(held, piece.place)
+            self._keep(key, piece.place)
+        for key in {(piece.group, piece.channel) for piece in found.pieces}:
+            self._windows[key].settle()
+        self._look_at_wholes(found, held)
+        if found.over:
+            self._settle_all()
+        elif found.ended:
+            self._settle_where(lambda key: key[0] in found.ended)
+
+    def _others_end(self, found: Told) -> None:
+        """A text ends where its group goes on with another."""
+        if found.pieces and self._windows:
+            now = {(piece.group, piece.channel) for piece in found.pieces}
+            groups = {piece.group for piece in found.pieces}
+            self._settle_where(lambda key: key[0] in groups and key not in now)
+
+    def _look_at_wholes(self, found: Told, held: Held) -> None:
+        looking = self._looking
+        for place in found.wholes:
+            seen = Seen(place.text, json=place.json)
+            got = hits(looking.rules, seen.text, whole=looking.hold, aside=place.aside)
+            if got:
+                looking.note(got)
+            if edits := edits_of(got, seen, tokens=looking.tokens, json=place.json):
+                held.changes[place.path] = edited(place.text, edits)
+
+    def _settle_all(self) -> None:
+        self._settle_where(lambda _: True)
+
+    def _settle_where(self, test: Callable[[tuple[Hashable, Hashable]], bool]) -> None:
+        for key in [key for key in self._windows if test(key)]:
+            self._windows.pop(key).settle(final=True)
+
+    def _keep(self, key: tuple[Hashable, Hashable], place: Place) -> None:
+        if self._kept is not None and self._said < MAX_SAID:
+            self._said += len(place.text)
+            self._kept.setdefault(key, []).append(place)
+
+    def _changed(self, held: Held) -> bytes:
+        data = self._data_of(held.event) or b""
+        return in_event(held.event, data, changed(data, held.changes))
+
+
+def changed(data: bytes, changes: dict[Path, str]) -> bytes:
+    """JSON with other texts at some places. What tells the same text in another way (the probabilities of its tokens)
+    goes with it."""
+    if b"logprobs" not in data:
+        return spliced(data, changes)
+    said = read_object(data)
+    gone = sorted(set(_tokens_beside(said, changes)), key=len, reverse=True)
+    if not gone:
+        return spliced(data, changes)
+    return _encode(put(put(said, list(changes.items())), [(path, None) for path in gone]))
+
+
+def _tokens_beside(said: object, changes: dict[Path, str]) -> Iterator[Path]:
+    for path in changes:
+        value = said
+        for depth, step in enumerate(path):
+            if isinstance(value, dict):
+                beside = OPAQUE & cast(dict[str, Any], value).keys()
+                yield from ((*path[:depth], name) for name in beside if "logprobs" in name)
+            value = cast(Any, value)[step]
+
+
+def _elements(batch: bytes) -> Iterator[bytes]:
+    """The elements of a JSON array, each with what stands before it, and the last with what stands after it."""
+    depth = start = 0
+    ends: list[int] = []
+    for mark in _MARK.finditer(batch):
+        if mark[0] == b"{":
+            depth += 1
+        elif mark[0] == b"}":
+            depth -= 1
+            if not depth:
+                ends.append(mark.end())
+    for end in [*ends[:-1], len(batch)]:
+        yield batch[start:end]
+        start = end
+
+
+def _element(event: bytes) -> bytes | None:
+    start, end = event.find(b"{"), event.rfind(b"}")
+    return event[start : end + 1] if 0 <= start < end else None

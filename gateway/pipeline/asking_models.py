@@ -1,0 +1,59 @@
+"""A model that judges, asked on a way of its own beside the call; what that costs is paid by the gateway's account."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.attempt import JUDGES, Attempt
+from gateway.core.call import Call, Service
+from gateway.core.clock import Clock
+from gateway.core.faults import NotConfigured, UpstreamBroken
+from gateway.core.target import Target
+from gateway.dialects.openai.body import read_json
+from gateway.dialects.openai.operations import OPERATIONS
+from gateway.dialects.reading import answer_object, part, rows, words
+from gateway.router.attempts import closed
+
+_CHAT = next(one for one in OPERATIONS if one.name == "chat")
+_encode = msgspec.json.Encoder().encode
+
+
+def asking_models(
+    providers: Mapping[str, Service], clock: Clock, max_tokens: int
+) -> Callable[[Call, Target, Sequence[Mapping[str, Any]]], Awaitable[str]]:
+    """Asks a target, in the words of chat completions, for a call."""
+
+    async def ask(call: Call, target: Target, messages: Sequence[Mapping[str, Any]]) -> str:
+        provider = providers.get(target.provider)
+        if provider is None:
+            raise NotConfigured(f"`{target.provider}` has no credential here")
+        leg = call.leg()
+        leg.operation, leg.headers, leg.target, leg.recalled = _CHAT, {}, target, None
+        leg.model, leg.stream = target.model, False
+        leg.fields = read_json(
+            _encode({"model": target.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0})
+        )
+        attempt = Attempt(
+            n=len(call.attempts) + 1,
+            role="judge",
+            account=JUDGES,
+            started_ns=clock.now_ns(),
+            provider=target.provider,
+            target=str(target),
+        )
+        call.attempts.append(attempt)
+        status = 0
+        try:
+            reply = await provider(leg)
+            status = reply.status
+            if status != 200 or reply.stream is not None:
+                raise UpstreamBroken(f"the guard's model answered {status}")
+            choices = rows(answer_object(reply.body), "choices")
+            return words(part(choices[0], "message"), "content") if choices else ""
+        finally:
+            leg.close()
+            outcome = "completed" if status == 200 else "failed"
+            closed(attempt, leg.served, outcome, clock.now_ns(), status=status)
+
+    return ask

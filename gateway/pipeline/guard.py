@@ -1,0 +1,125 @@
+"""What goes to a model and comes from it, looked at by the guards that policy sets for the call."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.faults import ContentBlocked
+from gateway.core.model import Permit
+from gateway.guard.requests import RequestTexts, instructions
+from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
+from gateway.guard.tally import Tally
+from gateway.guard.vault import Vault
+from gateway.guard.words import Side
+from gateway.pipeline.accounting import account
+from gateway.pipeline.asking_judges import ask_judges
+from gateway.pipeline.guarded_reply import guarded_reply
+from gateway.pipeline.obliging import Overridden
+from gateway.pipeline.parts import Parts
+
+HEADER = "x-gateway-guard"
+_RECALLED = "recalled"
+_WHAT: dict[Side, str] = {"input": "request", "output": "answer"}
+_REMEDY: dict[Side, str] = {
+    "input": "take it out of the request and send it again",
+    "output": "the same request may be answered in the same way: ask for something else",
+}
+
+
+def guard(parts: Parts) -> Layer:
+    guards, reports = parts.guards, parts.guarding
+
+    def layer(service: Service) -> Service:
+        async def guarded(call: Call) -> Reply:
+            policy = guards.value
+            if not policy:
+                return await service(call)
+            applied = policy.applied(call.caller, asked_of(call, call.permits))
+            _judge_by_guards(call, policy, applied)
+            if not applied.ids:
+                return await service(call)
+            tally, vault = Tally(), Vault()
+
+            def told() -> None:
+                call.record.guards = tally.text()
+                reports.guarded(list(tally.findings()))
+                if call.attempts and not call.record.attempts:
+                    account(call, parts)  # a judge was asked, and the call went no further
+
+            call.on_end(told)
+            if applied.input:
+                texts = _look_at_request(call, applied, tally, vault)
+                tell(call, tally)
+                await ask_judges(call, applied.input, "input", texts, tally, parts)
+                tell(call, tally)
+            reply = await service(call)
+            if not applied.output and not vault:
+                return reply
+            rules = applied.output
+            if any(rule.per_call for rule in rules):
+                rules = tuple(rule.of(instructions(call.fields.get)) for rule in rules)
+            return await guarded_reply(call, reply, rules, tally, vault, parts, lambda: tell(call, tally))
+
+        return guarded
+
+    return layer
+
+
+def asked_of(call: Call, permits: Sequence[Permit]) -> Asked:
+    """What guards are chosen by. Any of the permits may be the one that serves: what each of them obliges to holds."""
+    if len(permits) == 1:
+        one = permits[0]
+        models, obliged = (one.model.name,), frozenset(one.decision.obligations.guards)
+    else:
+        models = tuple(sorted({one.model.name for one in permits}))
+        obliged = frozenset(guard for one in permits for guard in one.decision.obligations.guards)
+    return Asked(call.model, call.operation.name, call.record.data_class, models, obliged)
+
+
+def tell(call: Call, tally: Tally) -> None:
+    """Tell the caller what was found, as long as no byte has gone out.
+
+    Raises:
+        ContentBlocked: it may not pass.
+    """
+    if said := tally.header():
+        call.reply_headers[HEADER] = said
+    if tally.blocked is not None:
+        raise blocked(*tally.blocked)
+
+
+def blocked(rule: Rule, side: Side, kind: str) -> ContentBlocked:
+    """The refusal: who objects to what, and never the text."""
+    advice = rule.guard.advice or _REMEDY[side]
+    return ContentBlocked(
+        f"guard `{rule.id}` does not let this {_WHAT[side]} pass: it found {kind}; {advice}",
+        details={"guard": rule.id, "kind": kind, "side": side},
+    )
+
+
+def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> list[str]:
+    """Take out of the request what has to go; the texts that remain."""
+    recalled = call.recalled
+    more = () if recalled is None else ((_RECALLED, recalled.items),)
+    said = RequestTexts(call.fields.get, *more)
+    found = said.look(applied.input, lambda hits: tally.note(hits, "input"))
+    if tally.blocked is not None:
+        return []
+    changes = said.redacted(found, vault)
+    if recalled is not None and _RECALLED in changes:
+        # An upstream that knows the earlier part by its id knows it with tokens of another call.
+        call.recalled = msgspec.structs.replace(recalled, native=False, items=tuple(changes.pop(_RECALLED)))
+    if changes:
+        call.fields = Overridden(call.fields, changes)
+    return said.texts
+
+
+def _judge_by_guards(call: Call, policy: GuardPolicy, applied: Applied) -> None:
+    """Of other names that the call may be served by, those stay which no guard is for that does not look at it."""
+    judge = call.judge
+
+    def judged(name: str) -> Sequence[Permit]:
+        return [one for one in judge(name) if policy.applied(call.caller, asked_of(call, (one,))).ids <= applied.ids]
+
+    call.judge = judged

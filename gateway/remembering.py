@@ -1,0 +1,45 @@
+"""What a worker keeps of what was said, where it is to: stored responses."""
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from gateway.background import begin
+from gateway.config import Settings
+from gateway.core.clock import SystemClock
+from gateway.edge.stored import StoredResponses
+from gateway.providers.provider import Provider
+from gateway.responses.memory import Memory
+from gateway.responses.store import ResponseStore
+from gateway.router.router import Router
+
+CLOCK = SystemClock()
+
+
+def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
+    options = settings.config.responses
+    if not options.store:
+        return None
+    memory = Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+    begin(stack, memory.sweep_for_ever())
+    return memory
+
+
+def stored_responses(memory: Memory | None, router: Router) -> StoredResponses:
+    """Stored responses as the edge asks for them. What an upstream keeps as well is deleted there first."""
+
+    async def get(tenant: str, id: str) -> tuple[bytes, list[dict[str, Any]]] | None:
+        stored = None if memory is None else await memory.get(tenant, id)
+        return None if stored is None else (stored.response, msgspec.json.decode(stored.input))
+
+    async def delete(tenant: str, id: str) -> bool:
+        stored = None if memory is None else await memory.get(tenant, id)
+        if memory is None or stored is None:
+            return False
+        provider = router.providers.get(stored.target.partition("/")[0])
+        if stored.native and isinstance(provider, Provider):
+            await provider.forget(id)
+        return await memory.delete(tenant, id)
+
+    return StoredResponses(get, delete)

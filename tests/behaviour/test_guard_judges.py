@@ -1,0 +1,126 @@
+"""Guards that ask others: before the model is asked, after it has answered, and when nobody says anything."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw
+from tests.behaviour.test_guardrails import CHAT, END, MAIL, answer, chunk, said
+from tests.conftest import Site, gateways
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytest.importorskip("re2")
+
+GUARDRAILS = """
+guards:
+  - {id: pii, on: [input], detect: [{personal_data: {entities: [email]}}], action: redact, match: {routes: [hook]}}
+  - {id: hook, on: [input], ask: {service: own, timeout_ms: 300}, action: block, match: {routes: [hook]}}
+  - {id: lenient, on: [input], ask: {service: own, timeout_ms: 300, on_failure: open}, action: block, match: {routes: [lenient]}}
+  - {id: after, on: [output], ask: {service: moderation}, action: block, match: {routes: [after]}}
+  - {id: held, on: [output], ask: {service: moderation}, action: block, hold: true, match: {routes: [held]}}
+  - {id: llama, on: [input], ask: {model: judge/llama-guard}, action: block, match: {routes: [classified]}}
+"""
+ROUTES = ("hook", "lenient", "after", "held", "classified")
+OWN, MODERATION, JUDGE = "/v1/own", "/v1/moderations", "/judge/chat/completions"
+FINE, FOUND = json_answer({"findings": []}), json_answer({"findings": [{"kind": "jailbreak", "score": 0.9}]})
+CALM = json_answer({"results": [{"flagged": False, "categories": {}}]})
+FLAGGED = json_answer({"results": [{"flagged": True, "categories": {"violence": True}}]})
+STREAM = event_stream(event(chunk("All is ")), event(chunk("well.")), END, DONE)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with ScriptedUpstream({CHAT: json_answer(answer("yes"))}) as upstream:
+        with gateways(tmp_path_factory.mktemp("judges")) as make:
+            kind = {"kind": "openai-compatible", "api_key": "k", "protocols": ["chat"]}
+            base = upstream.base_url
+            providers = {
+                "mock": {**kind, "base_url": base},
+                "judge": {**kind, "base_url": base.replace("/v1", "/judge")},
+            }
+            services = {"own": {"url": base + "/own"}, "moderation": {"url": base + "/moderations", "format": "openai"}}
+            models = {name: {"targets": [f"mock/{name}"]} for name in ROUTES}
+            gateway = make(providers=providers, models=models, guard_services=services, policies={"guardrails": GUARDRAILS})  # fmt: skip
+            await asyncio.to_thread(gateway.start)
+            async with httpx.AsyncClient(
+                base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}, timeout=20
+            ) as client:
+                yield Site(gateway, upstream, client)
+
+
+async def test_a_service_is_asked_before_the_model_and_sees_no_more_than_it(fresh: Site) -> None:
+    fresh.upstream.set(OWN, FINE, FOUND)
+    got = await fresh.chat(model="hook", **said(f"ask {MAIL}"))
+    assert got.status_code == 200
+    asked, model = fresh.upstream.requests
+    assert asked.json() == {"guard": "hook", "side": "input", "texts": ["ask <EMAIL_1>"]}
+    assert model.path == CHAT
+    got = await fresh.chat(model="hook")
+    assert (got.status_code, got.json()["error"]["gateway"]["kind"]) == (400, "jailbreak")
+    assert len(fresh.upstream.requests) == 3, "the model is not asked"
+
+
+async def test_a_judge_that_says_nothing_closes_or_opens_as_its_guard_says(fresh: Site) -> None:
+    fresh.upstream.set(OWN, raw(5.0))
+    got = await fresh.chat(model="hook")
+    assert (got.status_code, got.json()["error"]["code"]) == (503, "guard_unavailable")
+    assert got.headers["retry-after"] == "5"
+    assert [one.path for one in fresh.upstream.requests] == [OWN]
+    got = await fresh.chat(model="lenient")
+    assert (got.status_code, got.headers["x-gateway-guard"]) == (200, "lenient;side=input;action=annotate;count=1")
+    (found,) = json.loads((await fresh.new_records(2))[-1]["guards"])
+    assert (found["kind"], found["action"]) == ("unavailable", "annotate")
+    assert await fresh.gateway.metrics("gateway_guard_failures_total") == 2
+
+
+async def test_a_whole_answer_is_judged_before_it_goes_out(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(answer("yes")))
+    fresh.upstream.set(MODERATION, CALM, FLAGGED)
+    assert (await fresh.chat(model="after")).json() == answer("yes")
+    assert fresh.upstream.requests[-1].json() == {"input": ["yes"]}
+    got = await fresh.chat(model="after")
+    assert (got.status_code, got.json()["error"]["gateway"]["kind"]) == (400, "violence")
+    assert (await fresh.new_records(2))[-1]["output_tokens"] == 3
+
+
+async def test_a_stream_is_judged_at_its_end_or_held_back_until_then(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, STREAM)
+    fresh.upstream.set(MODERATION, FLAGGED)
+    got = await fresh.chat(model="after", stream=True)
+    assert got.text.endswith("data: [DONE]\n\n"), "it was with the caller already"
+    found = json.loads((await fresh.last_record())["guards"])
+    assert [(one["kind"], one["action"]) for one in found] == [("violence", "annotate")]
+    got = await fresh.chat(model="held", stream=True)
+    assert (got.status_code, got.json()["error"]["code"]) == (400, "content_blocked")
+    assert "well" not in got.text
+    fresh.upstream.set(MODERATION, CALM)
+    got = await fresh.chat(model="held", stream=True)
+    assert "All is " in got.text
+    assert fresh.upstream.requests[-1].json() == {"input": ["All is well."]}
+
+
+def verdict(text: str) -> Any:
+    usage = {"prompt_tokens": 100, "completion_tokens": 2, "total_tokens": 102}
+    return json_answer({"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage})
+
+
+async def test_a_model_judges_on_the_gateway_s_own_account(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(answer("yes")))
+    fresh.upstream.set(JUDGE, verdict("safe"), verdict("unsafe\nS1"))
+    assert (await fresh.chat(model="classified", **said("hello"))).status_code == 200
+    asked = fresh.upstream.requests[0].json()
+    assert (asked["model"], asked["messages"]) == ("llama-guard", [{"role": "user", "content": "hello"}])
+    got = await fresh.chat(model="classified")
+    assert (got.status_code, got.json()["error"]["gateway"]["kind"]) == (400, "S1")
+    served, blocked = await fresh.new_records(2)
+    assert (served["input_tokens"], served["output_tokens"]) == (7, 3), "the team pays for its own call alone"
+    assert (blocked["outcome"], blocked["cost_nano"]) == ("refused", None)
+    for record, roles in ((served, ["judge", "primary"]), (blocked, ["judge"])):
+        rows = fresh.gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
+        assert [row["role"] for row in rows] == roles
+        assert (rows[0]["account"], rows[0]["pricing"], rows[0]["usage_source"]) == ("gateway:judges", "unpriced", "provider")  # fmt: skip

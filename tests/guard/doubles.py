@@ -1,0 +1,85 @@
+"""Detectors to test guards with: what they find is written in the text itself."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.guard.detectors import Built
+from gateway.guard.document import Guard
+from gateway.guard.rules import Rule
+from gateway.guard.words import Detector, Span
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A detector's options: none."""
+
+
+class Sure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    least: int = 1
+
+
+class Addresses:
+    """Words with an @ in them; open is a last word that may still get one, or go on."""
+
+    name = "addresses"
+    whole = False
+
+    def __init__(self, options: object = None) -> None:
+        pass
+
+    def find(self, text: str) -> Sequence[Span]:
+        return [Span(*found.span(), "email") for found in re.finditer(r"\b[a-z.]+@[a-z.]+\b", text)]
+
+    def open_from(self, text: str) -> int:
+        found = re.search(r"[a-z.]*(?:@[a-z.]*)?\Z", text)
+        return found.start() if found else len(text)
+
+
+class Secrets:
+    """`key-` and six digits, and no more."""
+
+    name = "secrets"
+    whole = False
+
+    def __init__(self, options: object = None) -> None:
+        pass
+
+    def find(self, text: str) -> Sequence[Span]:
+        return [Span(*found.span(), "api key") for found in re.finditer(r"(?<!\w)key-\d{6}(?!\d)", text)]
+
+    def open_from(self, text: str) -> int:
+        found = re.search(r"(?:k|ke|key|key-\d{0,6})\Z", text)
+        return found.start() if found else len(text)
+
+
+class Shouting:
+    """Judges a text as a whole: more capitals than small letters."""
+
+    name = "shouting"
+    whole = True
+
+    def __init__(self, options: Sure | None = None) -> None:
+        self._least = options.least if options else 1
+
+    def find(self, text: str) -> Sequence[Span]:
+        loud = sum(map(str.isupper, text))
+        return [Span(0, len(text), "shouting")] if loud >= self._least and loud > len(text) / 2 else []
+
+    def open_from(self, text: str) -> int:
+        return 0
+
+
+DOUBLES: Mapping[str, Built] = {
+    "addresses": Built(Nothing, Addresses),
+    "secrets": Built(Nothing, Secrets),
+    "shouting": Built(Sure, Shouting),
+}
+
+
+def rule(*detectors: Detector, **fields: Any) -> Rule:
+    """A guard that looks with these."""
+    made = {"id": "g", "on": ("input", "output"), "detect": (), "action": "redact", **fields}
+    quick = tuple(one for one in detectors if not one.whole)
+    return Rule(Guard(**made), quick, tuple(one for one in detectors if one.whole))

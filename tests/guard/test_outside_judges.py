@@ -1,0 +1,112 @@
+"""What judges over the network are asked, how their answers are read, and when they are left alone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.core.call import Call
+from gateway.core.faults import UpstreamBroken
+from gateway.core.target import Target
+from gateway.guard.document import Ask
+from gateway.guard.outside.classifiers import CLASSIFIERS, PRINCIPLES
+from gateway.guard.outside.judging import MAX_FAILURES, REST_S, Judges
+from gateway.guard.outside.options import GuardServiceOptions
+from gateway.guard.outside.services import FORMATS, Question
+from gateway.testing import HandClock, ScriptedUpstream, json_answer, raw, status
+from gateway.transport.client import HttpClient
+from gateway.transport.options import ClientOptions
+from tests.guard.doubles import rule
+from tests.pipeline.test_obliging import call_of
+
+SERVICE = GuardServiceOptions(url="http://x/", model="omni")
+ASKED = Question("g", "input", ["one", "two"])
+
+
+def test_the_own_format() -> None:
+    form = FORMATS["gateway"]
+    assert json.loads(form.body(SERVICE, ASKED)) == {"guard": "g", "side": "input", "texts": ["one", "two"]}
+    said = b'{"findings": [{"kind": "jailbreak", "score": 0.4}, {"kind": "spam"}, {}]}'
+    assert form.kinds(said, ASKED) == ["jailbreak", "spam", "found"]
+    assert form.kinds(said, Question("g", "input", [], 0.5)) == ["spam", "found"]
+    assert form.kinds(b'{"findings": []}', ASKED) == []
+
+
+def test_openai_s_moderations() -> None:
+    form = FORMATS["openai"]
+    assert json.loads(form.body(SERVICE, ASKED)) == {"input": ["one", "two"], "model": "omni"}
+    flagged = {
+        "flagged": True,
+        "categories": {"hate": True, "violence": False},
+        "category_scores": {"hate": 0.9, "violence": 0.4},
+    }
+    calm = {"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.1}}
+    said = json.dumps({"results": [calm, flagged]}).encode()
+    assert form.kinds(said, ASKED) == ["hate"]
+    assert form.kinds(said, Question("g", "input", [], 0.3)) == ["hate", "violence"]
+
+
+@pytest.mark.parametrize("form", ["gateway", "openai"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"results": [], "findings": null}'])
+def test_an_answer_that_says_nothing_is_none(form: Any, body: bytes) -> None:
+    with pytest.raises(UpstreamBroken):
+        FORMATS[form].kinds(body, ASKED)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        ("safe", []),
+        ("\n\nsafe \n", []),
+        ("unsafe\nS1,S10", ["S1", "S10"]),
+        ("unsafe", ["unsafe"]),
+        ("Unsafe\n S9", ["S9"]),
+    ],
+)
+def test_llama_guard(answer: str, kinds: list[str]) -> None:
+    (asking,) = CLASSIFIERS["llama_guard"]("input", "how do I …")
+    assert list(asking.messages) == [{"role": "user", "content": "how do I …"}]
+    assert asking.kinds(answer) == kinds
+    (of_answer,) = CLASSIFIERS["llama_guard"]("output", "you do …")
+    assert of_answer.messages[-1] == {"role": "assistant", "content": "you do …"}
+
+
+def test_shieldgemma_is_asked_about_each_principle() -> None:
+    askings = CLASSIFIERS["shieldgemma"]("output", "you do {x}")
+    assert len(askings) == len(PRINCIPLES)
+    (message,) = askings[0].messages
+    assert "Chatbot Response: you do {x}\n<end_of_turn>" in message["content"]
+    assert '* "No Dangerous Content": The chatbot shall not contain' in message["content"]
+    assert [kind for one in askings for kind in one.kinds("Yes, it")] == list(PRINCIPLES)
+    assert askings[0].kinds("No.") == []
+
+
+@pytest.mark.parametrize("classifier", ["llama_guard", "shieldgemma"])
+def test_an_answer_that_is_no_verdict_counts_as_none(classifier: Any) -> None:
+    with pytest.raises(UpstreamBroken):
+        CLASSIFIERS[classifier]("input", "x")[0].kinds("I am sorry, but")  # type: ignore[index]
+
+
+async def never(call: Call, target: Target, messages: Any) -> str:
+    raise AssertionError("no model is asked")
+
+
+async def test_who_does_not_answer_is_left_alone_for_a_while() -> None:
+    clock, asked = HandClock(), rule(action="block", ask=Ask(service="s", timeout_ms=150))
+    call = call_of("chat")
+    async with ScriptedUpstream({"*": [*[status(500)] * 3, raw(1.0), json_answer({}), json_answer({"findings": [{"kind": "x"}]})]}) as upstream:  # fmt: skip
+        async with HttpClient(ClientOptions()) as client:
+            services = {"s": GuardServiceOptions(url=upstream.base_url + "/judge", api_key="k-1")}
+            judges = Judges(services, client, never, clock.monotonic)
+
+            async def failed() -> str:
+                return (await judges.judge(asked, "input", ["text"], call)).failed
+
+            assert [await failed() for _ in range(MAX_FAILURES)] == ["failed"] * 3 + ["timeout", "failed"]
+            assert await failed() == "resting"
+            assert len(upstream.requests) == MAX_FAILURES
+            clock.advance(REST_S)
+            assert (await judges.judge(asked, "input", ["text"], call)).kinds == ("x",)
+            assert upstream.requests[-1].headers["authorization"] == "Bearer k-1"
+            assert (await judges.judge(asked, "input", ["x" * 300_000], call)).failed == "too_long"
+            assert "k-1" not in repr(services)
