@@ -7,6 +7,7 @@ the delay, as in PIE (RFC 8033): first of batch, and only when all of that is tu
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 
@@ -30,10 +31,10 @@ class OverloadOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """
 
     enabled: bool = True
-    lag_ms: float = 250.0
-    interval_s: float = 1.0
-    max_in_flight: int | None = None
-    batch_share: float = 0.7
+    lag_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 250.0
+    interval_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    batch_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.7
 
 
 class Shedding:
