@@ -132,7 +132,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        shed = turning_away(shedding, flights, policies)
+        shed = turning_away(shedding, policies)
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
         reporting = reports.watch(flights, keys, journal, router, shedding)
         begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())

@@ -1,9 +1,8 @@
-"""Which calls a worker turns away when it has too much to do, out of its policies and what is under way."""
+"""Which calls a worker turns away when it has too much to do, out of its policies."""
 
 from collections.abc import Callable
 
 from gateway.core.call import Call
-from gateway.edge.inflight import InFlight
 from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.shedding import Shedding
 from gateway.pipeline.rate_limit import asked_of
@@ -17,11 +16,15 @@ def is_batch(call: Call, model: str, policies: PolicyFeed) -> bool:
     return shares.share_of(call.caller, model, asked).priority == "batch"
 
 
-def turning_away(shedding: Shedding, flights: InFlight, policies: PolicyFeed) -> Callable[[Call], bool]:
+def turning_away(shedding: Shedding, policies: PolicyFeed) -> Callable[[Call], bool]:
     """The test for calls of recognised callers that nobody has judged yet."""
 
     def turns_away(call: Call) -> bool:
-        return shedding.refuses(len(flights), lambda: is_batch(call, _card_name(call.model, policies), policies))
+        if shedding.refuses(lambda: is_batch(call, _card_name(call.model, policies), policies)):
+            return True
+        if (over := shedding.begun()) is not None:
+            call.on_close(over)
+        return False
 
     return turns_away
 

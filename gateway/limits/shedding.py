@@ -42,15 +42,15 @@ class Shedding:
 
     Attributes:
         level: 0: nobody is turned away; up to 1: so much of batch; up to 2: all batch, and so much more of the others.
-        turned_away: how many calls were.
+        turned_away: how many calls were. under_way: those that were not and have not ended, if they are bounded.
     """
 
-    __slots__ = ("_at", "_ended", "_late_since", "_options", "_owed", "level", "turned_away")
+    __slots__ = ("_at", "_ended", "_late_since", "_options", "_owed", "level", "turned_away", "under_way")
 
     def __init__(self, options: OverloadOptions) -> None:
         self._options = options
         self.level = 0.0
-        self.turned_away = 0
+        self.turned_away = self.under_way = 0
         self._late_since: float | None = None
         self._ended = -1e9
         self._at = 0.0
@@ -73,22 +73,32 @@ class Shedding:
         if self.level or again or now - self._late_since >= options.interval_s:
             self.level = min(1 + MOST, self.level + passed * STEP_PER_S * min(FASTEST, seconds / target_s))
 
-    def refuses(self, in_flight: int, is_batch: Callable[[], bool]) -> bool:
-        """Whether a call that comes now is turned away; counted then. `in_flight`: calls under way, itself included.
-        Whose call it is, is asked only where that counts."""
+    def refuses(self, is_batch: Callable[[], bool]) -> bool:
+        """Whether a call that comes now is turned away; counted then. Whose call it is, is asked only where that
+        counts."""
         options = self._options
         if not options.enabled:
             return False
         most = options.max_in_flight
-        tight = most is not None and in_flight > most * options.batch_share
+        tight = most is not None and self.under_way >= most * options.batch_share
         if not self.level and not tight:
             return False
         batch = is_batch()
         part = min(1.0, self.level) if batch else self.level - 1
         self._owed[batch] += max(0.0, part)
-        refused = most is not None and in_flight > (most * options.batch_share if batch else most)
+        refused = most is not None and self.under_way >= (most * options.batch_share if batch else most)
         if self._owed[batch] >= 1:  # evenly, so that a part of few is a part as well
             self._owed[batch] -= 1
             refused = True
         self.turned_away += refused
         return refused
+
+    def begun(self) -> Callable[[], None] | None:
+        """A call was let in. What to do when it has ended; None: nobody counts."""
+        if self._options.max_in_flight is None:
+            return None
+        self.under_way += 1
+        return self._over
+
+    def _over(self) -> None:
+        self.under_way -= 1

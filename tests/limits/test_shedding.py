@@ -1,6 +1,6 @@
 """When a worker turns calls away: its event loop is late, and stays late."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -18,8 +18,8 @@ def ticked(shedding: Shedding, lags: Sequence[float], since: float = 100.0) -> f
     return now
 
 
-def refused(shedding: Shedding, count: int, *, batch: bool, in_flight: int = 1) -> int:
-    return sum(shedding.refuses(in_flight, lambda: batch) for _ in range(count))
+def refused(shedding: Shedding, count: int, *, batch: bool) -> int:
+    return sum(shedding.refuses(lambda: batch) for _ in range(count))
 
 
 def test_a_normal_load_is_never_turned_away() -> None:
@@ -55,16 +55,30 @@ def test_it_ends_when_the_loop_is_in_time_again_and_comes_back_without_waiting()
 
 def test_calls_under_way_may_be_bounded_and_batch_gets_less_of_it() -> None:
     shedding = Shedding(OverloadOptions(max_in_flight=10, batch_share=0.5))
-    assert [refused(shedding, 1, batch=False, in_flight=there) for there in (5, 10, 11)] == [0, 0, 1]
-    assert [refused(shedding, 1, batch=True, in_flight=there) for there in (5, 6, 10)] == [0, 1, 1]
-    assert shedding.turned_away == 3
+    overs: list[Callable[[], None]] = []
+
+    def let_in(calls: int, *, batch: bool) -> int:
+        found = 0
+        for _ in range(calls):
+            if not refused(shedding, 1, batch=batch):
+                over = shedding.begun()
+                assert over is not None
+                overs.append(over)
+                found += 1
+        return found
+
+    assert (let_in(7, batch=True), let_in(7, batch=False), let_in(1, batch=True)) == (5, 5, 0)
+    assert shedding.turned_away == 5
+    for over in overs:
+        over()
+    assert let_in(7, batch=True) == 5
 
 
 def test_whose_call_it_is_is_not_asked_in_quiet_times() -> None:
     def asked() -> bool:
         raise AssertionError("asked")
 
-    assert not Shedding(OPTIONS).refuses(1, asked)
+    assert not Shedding(OPTIONS).refuses(asked)
 
 
 def test_it_can_be_switched_off() -> None:
