@@ -6,12 +6,16 @@ MAX_TARGETS = 1_000
 
 
 class RoutingMetrics:
-    """Which attempts calls needed, and which targets are left alone. Targets are those of cards."""
+    """Which attempts calls needed, which targets are left alone or full. Targets are those of cards."""
 
     def __init__(self, kinds: Kinds) -> None:
         self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")
         self._open = kinds.gauge("target_left_alone", "1 while not asked.", "target", mode="livemax")
         self.withheld = Following(kinds.counter("retries_withheld", "Attempts that the retry budget did not allow."))
+        self.overload = kinds.gauge("overload_level", "To 1: part of batch shed; to 2: of all.", mode="livemax")
+        self.turned_away = Following(kinds.counter("calls_turned_away", "A worker had too much to do."))
+        self._limit = kinds.gauge("target_concurrency_limit", "Found out; 0: none.", "target", mode="livesum")
+        self._passed_over = Following(kinds.counter("target_full", "Calls that found a target full.", "target"))
         self._counts: dict[tuple[str, str, str], int] = {}
         self._seen: set[str] = set()
 
@@ -19,10 +23,14 @@ class RoutingMetrics:
         key = (provider, role, outcome)
         self._counts[key] = self._counts.get(key, 0) + 1
 
-    def standing(self, target: str, left_alone: bool) -> None:
-        if target in self._seen or (left_alone and len(self._seen) < MAX_TARGETS):
+    def standing(self, target: str, left_alone: bool, limit: float | None, passed_over: int) -> None:
+        """`limit`: on calls under way there. `passed_over`: calls that found it full, in all."""
+        noteworthy = left_alone or limit is not None or passed_over
+        if target in self._seen or (noteworthy and len(self._seen) < MAX_TARGETS):
             self._seen.add(target)
             self._open.labels(target).set(left_alone)
+            self._limit.labels(target).set(limit or 0)
+            self._passed_over.labels(target).set(passed_over)
 
     def flush(self) -> None:
         for key, count in self._counts.items():
