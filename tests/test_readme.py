@@ -27,6 +27,7 @@ from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.limits.loading import read_limits
 from gateway.router.document import RoutesFile
+from gateway.router.loading import read_routes
 from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
@@ -82,6 +83,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert read_prices(Text("README.md", block.encode())).currency == "EUR"
         if key == "guards":
             assert read_guardrails(Text("README.md", block.encode())).rules
+        if key == "routes":
+            assert read_routes(Text("README.md", block.encode())).rules
         if key == "limits":
             assert read_limits(Text("README.md", block.encode())).limits
         if key == "name":
