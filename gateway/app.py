@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,14 +15,17 @@ from gateway.config import Settings, is_configured
 from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
+from gateway.core.principal import Principal
 from gateway.counting import counting, store_problem
 from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
+from gateway.edge.admin.mirrors import PairsDeps
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
+from gateway.edge.models import ListModels
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
@@ -42,6 +45,7 @@ from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
 from gateway.limits.shedding import Shedding
 from gateway.limitview import limit_levels
+from gateway.pairs.keeping import Keeping
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.asking_models import asking_models
@@ -56,12 +60,13 @@ from gateway.providers.building import build_provider
 from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
-from gateway.remembering import memory_of, stored_responses
+from gateway.remembering import memory_of, pairs_of, stored_responses
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
 from gateway.router.draining import FILE, follow
+from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
-from gateway.routing import routing, watching
+from gateway.routing import mirroring, routing, watching
 from gateway.shedding import turning_away
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
@@ -103,40 +108,40 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
+        rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", reports.trials)
+        await stack.enter_async_context(rollouts)
         providers = build_providers(settings, spec, client, demands(policies.limits))
-        router = routing(providers, policies, CLOCK, reports.seen)
+        router = routing(providers, policies, CLOCK, reports.seen, rollouts)
         begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         cache = await caching(settings, policies, reports, router, stack)
-        flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
+        memory, shedding = memory_of(settings, stack), Shedding(config.overload)
+        shed = turning_away(shedding, policies)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
+        pairs = await pairs_of(settings, reports.trials, stack)
+        mirrors = await stack.enter_async_context(
+            mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
+        )
+        flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router)
+        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters), credentials)
+        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
         if otlp is not None:
             otlp.instrument(admin)
-        memory = memory_of(settings, stack)
         deps = EdgeDeps(
             clock=CLOCK,
             identify=lambda headers: callers.identify(headers, CLOCK.now()),
-            list_models=lambda principal, headers: list_models(
-                principal,
-                policies,
-                classed(headers, principal, policies.tenants.value),
-                router.providers,
-                CLOCK.now(),
-            ),
+            list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        shed = turning_away(shedding, policies)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
         reporting = reports.watch(flights, keys, journal, router, shedding)
         begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
-        asgi = build_app(_endpoints(settings, build_pipeline(parts, router), flights), admin, deps)
+        asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
@@ -149,6 +154,14 @@ def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Repo
     request_log = stack.enter_context(RequestLog(options, lines))
     otlp = _otlp(settings, stack)
     return Reports(metrics, request_log, otlp, CLOCK), otlp
+
+
+def _models(policies: PolicyFeed, router: Router) -> ListModels:
+    def listed(principal: Principal, headers: Mapping[bytes, bytes]) -> Sequence[Mapping[str, object]]:
+        data_class = classed(headers, principal, policies.tenants.value)
+        return list_models(principal, policies, data_class, router.providers, CLOCK.now())
+
+    return listed
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:
@@ -243,7 +256,13 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
 
 
 def _admin_deps(
-    settings: Settings, store: KeyStore, policies: PolicyFeed, router: Router, status: Status, counters: Counters
+    settings: Settings,
+    store: KeyStore,
+    policies: PolicyFeed,
+    router: Router,
+    status: Status,
+    counters: Counters,
+    pairs: Keeping,
 ) -> AdminDeps:
     history = PolicyHistory(settings.policy_history)
 
@@ -268,5 +287,6 @@ def _admin_deps(
         focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
+        pairs=PairsDeps(pairs.page, pairs.get),
         status=status.full,
     )

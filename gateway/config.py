@@ -32,6 +32,7 @@ from gateway.ledger.options import missing_extra as ledger_extra
 from gateway.limits.shedding import OverloadOptions
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
+from gateway.pairs.store import PairsOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.pipeline.tagging import unnoted_words
 from gateway.providers.building import missing_extra
@@ -75,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
+    mirror_pairs: PairsOptions = PairsOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
     operators: OperatorOptions = OperatorOptions()

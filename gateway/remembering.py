@@ -1,4 +1,4 @@
-"""What a worker keeps of what was said, where it is to: stored responses."""
+"""What a worker keeps of what was said, where it is to: stored responses, and pairs of answers to compare."""
 
 import contextlib
 from typing import Any
@@ -9,10 +9,13 @@ from gateway.background import begin
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.edge.stored import StoredResponses
+from gateway.pairs.keeping import Keeping
+from gateway.pairs.store import PairStore
 from gateway.providers.provider import Provider
 from gateway.responses.memory import Memory
 from gateway.responses.store import ResponseStore
 from gateway.router.router import Router
+from gateway.router.telling import RouteReports
 
 CLOCK = SystemClock()
 
@@ -24,6 +27,11 @@ def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | 
     memory = Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
     begin(stack, memory.sweep_for_ever())
     return memory
+
+
+async def pairs_of(settings: Settings, told: RouteReports, stack: contextlib.AsyncExitStack) -> Keeping:
+    store = stack.enter_context(PairStore(settings.state_dir / "mirrors.db", settings.config.mirror_pairs, CLOCK))
+    return await stack.enter_async_context(Keeping(store, told.paired))
 
 
 def stored_responses(memory: Memory | None, router: Router) -> StoredResponses:

@@ -10,6 +10,7 @@ import msgspec
 from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock
+from gateway.core.money import NANO
 from gateway.edge.inflight import InFlight
 from gateway.guard.tally import Finding
 from gateway.identity.feed import KeyFeed
@@ -21,10 +22,11 @@ from gateway.limits.seen import SeenLevels
 from gateway.limits.shedding import Shedding
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
+from gateway.router.mirroring import Mirrors
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError
 from gateway.telemetry.log import RequestLog
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Metrics, TrialMetrics
 from gateway.telemetry.otlp import Otlp
 
 _log = logging.getLogger("gateway.worker")
@@ -43,6 +45,7 @@ class Reports:
     def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, clock: Clock) -> None:
         """Knows no model until the policies are read."""
         self._metrics = metrics
+        self.trials = TrialReports(metrics.trials)
         self._log = log
         self._otlp = otlp
         self._models: Mapping[str, object] = {}
@@ -190,6 +193,33 @@ class Reports:
             self.journal_failed(error)
 
 
+class TrialReports:
+    """What mirrors and canaries do, told to the metrics (`router/telling.py`)."""
+
+    def __init__(self, metrics: TrialMetrics) -> None:
+        self._metrics = metrics
+
+    def mirrored(self, route: str, model: str, result: str, nano: int) -> None:
+        self._metrics.mirrored.labels(route, model, result).inc()
+        if nano:
+            self._metrics.cost.labels(route, model).inc(nano / NANO)
+
+    def left_out(self, route: str, model: str, reason: str) -> None:
+        self._metrics.left_out.labels(route, model, reason).inc()
+
+    def paired(self, result: str) -> None:
+        self._metrics.pairs.labels(result).inc()
+
+    def tried(self, route: str, variant: str, *, failed: bool) -> None:
+        self._metrics.tried.labels(route, variant, "failed" if failed else "ok").inc()
+
+    def stepped(self, route: str, share: float) -> None:
+        self._metrics.share.labels(route).set(share)
+
+    def rolled_back(self, route: str) -> None:
+        self._metrics.rolled_back.labels(route).inc()
+
+
 class Status:
     """What `/health/ready`, to anybody, and `/admin/status`, to operators, say of this worker."""
 
@@ -204,11 +234,13 @@ class Status:
         tokens: Tokens | None = None,
         store_problem: Callable[[], str] | None = None,
         router: Router | None = None,
+        mirrors: Mirrors | None = None,
     ) -> None:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
         self._ledger_state = ledger_state
         self._router = router
+        self._mirrors = mirrors
         self._tokens = tokens
         self._policies = policies
         self._keys = keys
@@ -255,4 +287,6 @@ class Status:
             "calls_under_way": len(self._flights),
             "upstreams": {} if self._router is None else self._router.paced(),
             "targets": {} if self._router is None else self._router.targets(),
+            "canaries": [] if self._router is None else self._router.rollouts.view(),
+            "mirrors": [] if self._mirrors is None else self._mirrors.view(),
         }

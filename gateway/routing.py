@@ -1,6 +1,7 @@
-"""A worker's router, out of the policies that it follows."""
+"""A worker's router and its mirrors, out of the policies that it follows."""
 
-from collections.abc import Coroutine, Mapping
+import random
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from gateway.config import Config
@@ -10,20 +11,26 @@ from gateway.core.model import Attributes, Permit
 from gateway.limits.estimate import input_tokens
 from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.seen import SeenLevels
+from gateway.pairs.store import PairsOptions
+from gateway.pipeline.apart import BooksApart
 from gateway.pipeline.attributes import attributes_of
 from gateway.pipeline.estimate import estimated_usage
+from gateway.pipeline.parts import Parts
 from gateway.pipeline.rate_limit import asked_of, dearer_tier
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
 from gateway.router.choosing import Asking, route_values
 from gateway.router.hints import Findings, share
+from gateway.router.mirroring import Keeps, MirrorDeps, Mirrors
 from gateway.router.probing import Prober
+from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
+from gateway.router.telling import RouteReports
 from gateway.shedding import is_batch
 
 
-def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Router:
-    """`seen`: how full limits on money were at the last calls."""
+def costing(policies: PolicyFeed, clock: Clock) -> Callable[[Call, Permit], int | None]:
+    """What a call may cost at a target, in nano-units; None if not known."""
 
     def cost_of(call: Call, permit: Permit) -> int | None:
         usage = estimated_usage(call, policies.limits.value.default_output_tokens)
@@ -37,6 +44,12 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
             team=caller.team,
             tier=dearer_tier(call),
         )
+
+    return cost_of
+
+
+def asking(policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Asking:
+    """What choices among targets ask of limits and prices. `seen`: how full limits on money were at the last calls."""
 
     def values_of(call: Call) -> Mapping[str, Any]:
         attributes: Attributes = attributes_of(call, call.record.data_class)
@@ -53,12 +66,18 @@ def routing(providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock
         bounds = limits.bounds(call.caller, permit.model.name, clock.now(), asked)
         return seen.used_percent(bounds, clock.monotonic())
 
-    return Router(
-        providers,
-        clock,
-        policies.routes,
-        Asking(cost_of, values_of, budget_used, lambda call, permit: is_batch(call, permit.model.name, policies)),
+    return Asking(
+        costing(policies, clock),
+        values_of,
+        budget_used,
+        lambda call, permit: is_batch(call, permit.model.name, policies),
     )
+
+
+def routing(
+    providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock, seen: SeenLevels, rollouts: Rollouts
+) -> Router:
+    return Router(providers, clock, policies.routes, asking(policies, clock, seen), rollouts=rollouts)
 
 
 def watching(router: Router, config: Config, clock: Clock) -> list[Coroutine[Any, Any, None]]:
@@ -70,3 +89,22 @@ def watching(router: Router, config: Config, clock: Clock) -> list[Coroutine[Any
         findings = Findings(router.standings, uuid7(clock.now_ns()), router.providers)
         tasks.append(share(findings, config.redis, config.limits_store.prefix, clock.monotonic))
     return tasks
+
+
+def mirroring(
+    router: Router, policies: PolicyFeed, parts: Parts, told: RouteReports, keeps: Keeps | None, options: PairsOptions
+) -> Mirrors:
+    """`parts`: of the pipeline, whose books mirrors are in."""
+    deps = MirrorDeps(
+        providers=router.providers,
+        standings=router.standings,
+        routes=policies.routes,
+        clock=parts.clock,
+        books=BooksApart(parts),
+        told=told,
+        cost_of=costing(policies, parts.clock),
+        die=random.random,
+        keeps=keeps,
+        max_body_bytes=options.max_body_bytes,
+    )
+    return Mirrors(deps)

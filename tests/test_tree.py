@@ -28,7 +28,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "hiredis": ("gateway/stores/",),
     "yaml": ("gateway/stores/yamltree.py", "gateway/stores/foreign.py"),
     "psycopg": ("gateway/stores/postgres.py", "gateway/ledger/postgres.py"),
-    "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/"),
+    "sqlite3": ("gateway/stores/", "gateway/identity/", "gateway/ledger/", "gateway/responses/", "gateway/pairs/"),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),
     "aiolimiter": ("gateway/providers/pacing/gate.py",),

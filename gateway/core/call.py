@@ -116,8 +116,8 @@ class Call:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
         attempts: every upstream call made for it so far; the last is the one under way, and `served` is its.
         deadline: by the monotonic clock, when the caller no longer waits for a first byte; None: he did not say.
-        judge: the permits for another name that the call may be served by instead, by the same rules; set by the step
-            that judged its own.
+        judge: (call, name) → the permits for another name that the call, or a leg of it, may be served by instead, by
+            the same rules; it is kept to what they ask for. Set by the step that judged its own.
         admit: counts the call against the limits of another target than the first, or raises what they say; set by the
             step that counted it against its own.
         plan: its permits as the router will try them, once it has chosen.
@@ -177,7 +177,7 @@ class Call:
         self.target: Target | None = None
         self.permits: Sequence[Permit] = ()
         self.plan: Sequence[Permit] | None = None
-        self.judge: Callable[[str], Sequence[Permit]] = _nobody
+        self.judge: Callable[[Call, str], Sequence[Permit]] = _nobody
         self.admit: Callable[[Permit], Awaitable[None]] = _welcome
         self.deadline: float | None = None
         self.attempts: list[Attempt] = []
@@ -286,7 +286,7 @@ async def _welcome(permit: Permit) -> None:
     """Where nobody counts."""
 
 
-def _nobody(name: str) -> Sequence[Permit]:  # noqa: ARG001  before anybody has judged
+def _nobody(call: Call, name: str) -> Sequence[Permit]:  # noqa: ARG001  before anybody has judged
     return ()
 
 

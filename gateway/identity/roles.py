@@ -17,11 +17,14 @@ Permission = Literal[
     "policy.read",
     "policy.write",
     "audit.read",
+    "content.read",
 ]
 
 _KEYS: frozenset[Permission] = frozenset({"keys.read", "keys.write", "keys.revoke"})
 # Who ends a key must be able to find it.
-_SECURITY: frozenset[Permission] = frozenset({"policy.read", "policy.write", "audit.read", "keys.read", "keys.revoke"})
+_SECURITY: frozenset[Permission] = frozenset(
+    {"policy.read", "policy.write", "audit.read", "content.read", "keys.read", "keys.revoke"}
+)
 _VIEW: frozenset[Permission] = frozenset({"usage.read", "models.read", "tenants.read", "status.read"})
 ROLES: Mapping[Role, frozenset[Permission]] = {
     "viewer": _VIEW,

@@ -64,6 +64,17 @@ def price_so_far(call: Call, parts: Parts) -> int | None:
     return attempt.cost_nano
 
 
+def account_apart(call: Call, parts: Parts) -> None:
+    """The same for a call that the team did not make: its attempts have their usage and their costs, and somebody else
+    pays; on the record, which says what the team used and pays, is nothing."""
+    for attempt in call.attempts:
+        _close_last(call, attempt)
+        attempt.served = False
+    call.record.attempts = tuple(call.attempts)
+    for attempt in call.attempts:
+        _price(call, attempt, parts)
+
+
 def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
     record.usage, record.usage_source = last.usage, last.usage_source

@@ -26,10 +26,10 @@ def allowlist(parts: Parts) -> Layer:
         async def allowed(call: Call) -> Reply:
             policy, caller, record = access.value, call.caller, call.record
             data_class = classed(call.headers, caller, tenants.value)
-            attributes = attributes_of(call, data_class)
+            attributes, operation = attributes_of(call, data_class), call.operation.name
 
             def asked(name: str) -> Verdict:
-                return ask(policy, catalogue.value, caller, name, call.operation.name, attributes, now())
+                return ask(policy, catalogue.value, caller, name, operation, attributes, now())
 
             verdict = asked(call.model)
             record.policy_version = policy.version
@@ -43,7 +43,7 @@ def allowlist(parts: Parts) -> Layer:
             record.would_deny = " ".join(decision.would_deny)
             call.permits = [discreet(one, asked) for one in verdict.permits] if policy.hide else verdict.permits
             oblige(call, verdict.permits, parts.output_field)
-            call.judge = lambda name: _judged(call, asked(name).permits, parts)
+            call.judge = lambda asking, name: _judged(asking, asked(name).permits, parts)
             return await service(call)
 
         return allowed

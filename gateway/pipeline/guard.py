@@ -119,7 +119,8 @@ def _judge_by_guards(call: Call, policy: GuardPolicy, applied: Applied) -> None:
     """Of other names that the call may be served by, those stay which no guard is for that does not look at it."""
     judge = call.judge
 
-    def judged(name: str) -> Sequence[Permit]:
-        return [one for one in judge(name) if policy.applied(call.caller, asked_of(call, (one,))).ids <= applied.ids]
+    def judged(leg: Call, name: str) -> Sequence[Permit]:
+        found = judge(leg, name)
+        return [one for one in found if policy.applied(leg.caller, asked_of(leg, (one,))).ids <= applied.ids]
 
     call.judge = judged

@@ -9,9 +9,11 @@ from gateway.access.conditions import ConditionError, request_values, subject_va
 from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
+from gateway.router.canaries import Rollout
 from gateway.router.document import RouteTarget
 from gateway.router.loading import RouteRule
-from gateway.router.plans import Candidate, Die, Wish, ranked
+from gateway.router.plans import Candidate, Die, Wish, hashed, ranked
+from gateway.router.rollouts import Rollouts
 from gateway.router.standing import Standings
 from gateway.router.stickiness import sticky_word
 
@@ -34,17 +36,43 @@ NOTHING_KNOWN = Asking(lambda call, permit: None, lambda call: {})  # noqa: ARG0
 
 
 class Chooser:
-    def __init__(self, standings: Standings, clock: Clock, die: Die, asking: Asking) -> None:
+    def __init__(self, standings: Standings, clock: Clock, die: Die, asking: Asking, rollouts: Rollouts) -> None:
         self._standings = standings
         self._clock = clock
         self._die = die
         self._asking = asking
+        self._rollouts = rollouts
 
     def plan(self, call: Call, rule: RouteRule, configured: Container[str]) -> Sequence[Permit]:
         """The permits whose providers are configured, in the order in which they are to be tried."""
         permits = [permit for permit in call.permits if permit.model.target.provider in configured]
         if rule.conditions:
             permits = self._fitting(call, rule, permits)
+        if rule.rollout is not None:
+            return self._with_canary(call, rule, rule.rollout, permits)
+        return self._ordered(call, rule, permits)
+
+    def _with_canary(
+        self, call: Call, rule: RouteRule, rollout: Rollout, permits: Sequence[Permit]
+    ) -> Sequence[Permit]:
+        """The canary before all others for its part of the calls, and nowhere for the rest of them: what is being tried
+        must not become everybody's last resort."""
+        place = rollout.canary.target
+        stable = self._ordered(call, rule, [one for one in permits if one.model.place != place])
+        new = [one for one in permits if one.model.place == place]
+        share = self._rollouts.share(rollout)
+        if not new or not share:
+            return stable
+        if not stable:
+            return new
+        sticky = "" if rule.route.sticky is None else sticky_word(call, rule.route.sticky)
+        # A word has the same place at every step, so a session that came to the canary stays there.
+        thrown = hashed(sticky, rollout.id) if sticky else self._die()
+        if thrown >= share or not self._candidate(call, new[0], rule, self._clock.monotonic(), priced=False).usable:
+            return stable
+        return [*new, *stable]
+
+    def _ordered(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> Sequence[Permit]:
         if len(permits) < 2:
             return permits
         route, now = rule.route, self._clock.monotonic()

@@ -113,14 +113,17 @@ class Mirror(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         model: a name of the catalogue that the caller may use as well; calls of others are not mirrored.
         share: the part of calls. max_in_flight: more than so many at once are left out.
-        cost_per_day: in the price book's currency, per worker; left out for no bound.
+        cost_per_day: in the price book's currency, per worker and day of UTC, so that what is under way has room in it
+            too; left out for no bound.
+        timeout_s: given up when its whole answer is not there by then.
         keep: keep both answers for comparison, unless nothing of the call may be kept.
     """
 
     model: str
     share: Share = 1.0
     max_in_flight: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
-    cost_per_day: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    cost_per_day: Annotated[float, msgspec.Meta(gt=0, le=1_000_000_000)] | None = None
+    timeout_s: Seconds = 300.0
     keep: bool = False
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from gateway.access.conditions import VARIABLES, Compiler, Condition, ConditionError
-from gateway.core.days import begins
 from gateway.core.target import Target, parse_target
 from gateway.core.wiring import NO_WIRING, Wiring
-from gateway.router.document import Retries, Route, RoutesFile, RouteTarget
+from gateway.router.canaries import Rollout, rollout_of
+from gateway.router.document import Canary, Retries, Route, RoutesFile, RouteTarget
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
 from gateway.stores.wording import nearest
@@ -26,7 +26,8 @@ ROUTE_VARIABLES: Mapping[str, str] = {
 
 
 class RouteRule(msgspec.Struct, frozen=True):
-    """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have."""
+    """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have;
+    `rollout`: its canary's."""
 
     name: str
     route: Route
@@ -34,6 +35,7 @@ class RouteRule(msgspec.Struct, frozen=True):
     timeout_s: float | None
     entries: Mapping[str, RouteTarget] = {}
     conditions: Mapping[str, Condition] = {}
+    rollout: Rollout | None = None
 
 
 class Routes(msgspec.Struct, frozen=True):
@@ -119,8 +121,11 @@ def _rule(
                 conditions[entry.target] = compiler.compile(entry.when)
             except ConditionError as error:
                 raise document.error((*where, "targets", index, "when"), str(error)) from None
+    rollout = None
     if route.canary is not None:
-        _check_canary(document, (*where, "canary"), route, wiring)
+        rollout = _rollout(document, (*where, "canary"), name, route.canary, wiring)
+        if route.canary.target in entries:
+            raise document.error((*where, "canary", "target"), "a canary's target is none of the route's `targets`")
         entries.setdefault(route.canary.target, RouteTarget(target=route.canary.target, weight=0))
         if not route.targets:
             raise document.error((*where, "canary"), "a route with a canary names its `targets`")
@@ -131,7 +136,7 @@ def _rule(
             raise document.error((*where, key), f"`{key}` is for `strategy: cheapest`")
     retries = document.value.retries if route.retries is None else route.retries
     timeout_s = document.value.timeout_s if route.timeout_s is None else route.timeout_s
-    return RouteRule(name, route, retries, timeout_s, entries, conditions)
+    return RouteRule(name, route, retries, timeout_s, entries, conditions, rollout)
 
 
 def _check_target(document: Document[RoutesFile], path: Path_, text: str, wiring: Wiring) -> None:
@@ -143,15 +148,14 @@ def _check_target(document: Document[RoutesFile], path: Path_, text: str, wiring
         raise document.error(path, f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers))}")
 
 
-def _check_canary(document: Document[RoutesFile], where: Path_, route: Route, wiring: Wiring) -> None:
-    canary = route.canary
-    assert canary is not None, "asked for"
+def _rollout(document: Document[RoutesFile], where: Path_, name: str, canary: Canary, wiring: Wiring) -> Rollout:
     _check_target(document, (*where, "target"), canary.target, wiring)
     try:
-        begins(canary.since)
+        rollout = rollout_of(name, canary)
     except ValueError as error:
         raise document.error((*where, "since"), str(error)) from None
     if not canary.steps or list(canary.steps) != sorted(canary.steps):
         raise document.error(
             (*where, "steps"), "the steps of a canary are parts of the traffic, each more than the last"
         )
+    return rollout

@@ -97,12 +97,12 @@ def _stuck(candidates: Sequence[Candidate], order: Sequence[int], wish: Wish) ->
     def key(place: int) -> tuple[float, float]:
         one = candidates[place]
         part = wish.max_load * under_way * one.weight / weights
-        return (float(one.in_flight >= part), _chance(one.weight, _hashed(wish.sticky, one.place)))
+        return (float(one.in_flight >= part), _chance(one.weight, hashed(wish.sticky, one.place)))
 
     return sorted(order, key=key)
 
 
-def _hashed(word: str, place: str) -> float:
+def hashed(word: str, place: str) -> float:
     """0 to below 1, the same for the same two words on every machine."""
     digest = blake2b(f"{word}\0{place}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / _HASHES

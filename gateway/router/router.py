@@ -15,6 +15,7 @@ from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
 from gateway.router.hedging import Patience, Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
+from gateway.router.rollouts import Rollouts
 from gateway.router.sending import Sender
 from gateway.router.standing import Shown, Standings
 from gateway.router.troubles import repeatable
@@ -25,7 +26,7 @@ class Router:
     """`providers`: the configured ones; others are named by targets only. `die`: 0 to below 1.
 
     Attributes:
-        standings: what this worker knows of each target.
+        standings: what this worker knows of each target. rollouts: how far canaries have got.
         withheld: attempts that the retry budget did not allow.
     """
 
@@ -36,12 +37,14 @@ class Router:
         routes: Live[Routes] | None = None,
         asking: Asking = NOTHING_KNOWN,
         die: Callable[[], float] = random.random,
+        rollouts: Rollouts | None = None,
     ) -> None:
         self.providers = providers
         self._clock = clock
         self._routes = Live(NO_ROUTES) if routes is None else routes
         self.standings = Standings(lambda: self._routes.value.file)
-        self._chooser = Chooser(self.standings, clock, die, asking)
+        self.rollouts = rollouts or Rollouts(self._routes, clock)
+        self._chooser = Chooser(self.standings, clock, die, asking, self.rollouts)
         self._die = die
         self.withheld = 0
         self._patience = Patience()
@@ -95,6 +98,8 @@ class Router:
         trying = Trying(plan, rule.retries, rule.route.fallbacks, repeatable=repeatable(call))
         following = Next(trying.rest.pop(0), "primary")
         call.record.route = rule.name
+        if rule.rollout is not None:
+            self.rollouts.began(call, rule, plan)
         while True:
             headers, closings = dict(call.reply_headers), call.closings
             if (delay_s := self._hedge_s(rule, trying)) is None:
@@ -171,7 +176,7 @@ class Router:
         permit = trying.elsewhere(failed, failure)
         if permit is None and (names := trying.names(failure)):
             for name in names:
-                trying.rest += [one for one in call.judge(name) if one.model.target.provider in self.providers]
+                trying.rest += [one for one in call.judge(call, name) if one.model.target.provider in self.providers]
             permit = trying.elsewhere(failed, failure)
         return permit
 

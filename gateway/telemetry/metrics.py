@@ -1,4 +1,4 @@
-"""Every Prometheus metric, on one page (but for the cache's: `cache_metrics.py`).
+"""Every Prometheus metric, on one page; those of routes and of the cache are on two further ones.
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
@@ -20,6 +20,7 @@ from gateway.telemetry.cache_metrics import CacheMetrics
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
 from gateway.telemetry.kinds import Following, Kinds
+from gateway.telemetry.routing_metrics import RoutingMetrics, TrialMetrics
 from gateway.telemetry.series import Observed, Series, status_label
 
 UNKNOWN, OTHER = "_unknown", "_other"
@@ -68,13 +69,11 @@ class Metrics:
         self.per_token = histogram("time_per_output_token_seconds", "Streams: after the first.", PER_TOKEN, *WHO)
         self.in_flight = gauge("in_flight_requests", "Calls under way.", mode="livesum")
         # Upstreams
-        self.upstream = counter(
-            "upstream_requests", "By status of the answer or code of the fault.", "provider", "result"
-        )
+        self.upstream = counter("upstream_requests", "By status, or code of the fault.", "provider", "result")
         self.inconsistent = counter("usage_inconsistencies", "Usage whose parts do not add up.", "provider")
         self.doubted = counter("reported_costs_doubted", "Costs told by a provider and not believed.", "provider")
         self.pacing = PacingMetrics(kinds)
-        self.cache, self.routing = CacheMetrics(kinds), RoutingMetrics(kinds)
+        self.cache, self.routing, self.trials = CacheMetrics(kinds), RoutingMetrics(kinds), TrialMetrics(kinds)
         self.queue_wait = histogram("upstream_queue_wait_seconds", "Paced calls' wait.", SECONDS, "provider")
         # Policies and keys
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
@@ -230,45 +229,11 @@ class PacingMetrics:
                     self.left.labels(*labels).set(limit["remaining"])
 
 
-class RoutingMetrics:
-    """Which attempts calls needed, which targets are left alone or full. Targets are those of cards."""
-
-    def __init__(self, kinds: Kinds) -> None:
-        self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")
-        self._open = kinds.gauge("target_left_alone", "1 while not asked.", "target", mode="livemax")
-        self.withheld = Following(kinds.counter("retries_withheld", "Attempts that the retry budget did not allow."))
-        self.overload = kinds.gauge("overload_level", "To 1: part of batch shed; to 2: of all.", mode="livemax")
-        self.turned_away = Following(kinds.counter("calls_turned_away", "A worker had too much to do."))
-        self._limit = kinds.gauge("target_concurrency_limit", "Found out; 0: none.", "target", mode="livesum")
-        self._passed_over = Following(kinds.counter("target_full", "Calls that found a target full.", "target"))
-        self._counts: dict[tuple[str, str, str], int] = {}
-        self._seen: set[str] = set()
-
-    def attempted(self, provider: str, role: str, outcome: str) -> None:
-        key = (provider, role, outcome)
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    def standing(self, target: str, left_alone: bool, limit: float | None, passed_over: int) -> None:
-        """`limit`: on calls under way there. `passed_over`: calls that found it full, in all."""
-        noteworthy = left_alone or limit is not None or passed_over
-        if target in self._seen or (noteworthy and len(self._seen) < MAX_SERIES):
-            self._seen.add(target)
-            self._open.labels(target).set(left_alone)
-            self._limit.labels(target).set(limit or 0)
-            self._passed_over.labels(target).set(passed_over)
-
-    def flush(self) -> None:
-        for key, count in self._counts.items():
-            self._attempts.labels(*key).inc(count)
-        self._counts.clear()
-
-
 class LimitMetrics:
     """What limits do, by their ids and figures: a file has so many and no more."""
 
     def __init__(self, kinds: Kinds) -> None:
-        labels = ("rule", "dimension")
-        counter, gauge = kinds.counter, kinds.gauge
+        labels, counter, gauge = ("rule", "dimension"), kinds.counter, kinds.gauge
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)

@@ -16,6 +16,7 @@ from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.focus import FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
+from gateway.edge.admin.mirrors import PairsDeps
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import PastDeps
 from gateway.edge.admin.usage import UsageDeps
@@ -29,7 +30,17 @@ from tests.identity.issuing import provider
 KEYS: dict[str, Any] = {role: f"gwo-{role}-{'x' * 16}" for role in ROLES}
 # What each role may call; written out, so that a slip in the table of roles or of rows is seen here.
 VIEWER = {
-    *("list_tenants", "list_models", "list_limits", "usage", "usage_focus", "list_calls", "get_call", "status"),
+    *(
+        "list_tenants",
+        "list_models",
+        "list_limits",
+        "list_mirrors",
+        "usage",
+        "usage_focus",
+        "list_calls",
+        "get_call",
+        "status",
+    ),
 }
 MAY = {
     "viewer": VIEWER,
@@ -40,6 +51,7 @@ MAY = {
         "get_key",
         "revoke_key",
         "list_audit",
+        "get_mirror",
         "explain_policy",
         "explain_access",
         "list_policy_history",
@@ -60,6 +72,12 @@ async def no_limits(question: LimitsQuestion) -> list[LimitLevel]:
 
 @pytest.fixture
 def deps(store: KeyStore) -> AdminDeps:
+    async def no_pairs(*_: object) -> list[Any]:
+        return []
+
+    async def no_pair(id: str) -> dict[str, Any]:
+        return {"id": id}
+
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: True,
@@ -70,6 +88,7 @@ def deps(store: KeyStore) -> AdminDeps:
         past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
         focus=lambda asked: FocusCsv((piece for piece in [asked.since.encode()]), 0),
         limits=no_limits,
+        pairs=PairsDeps(no_pairs, no_pair),
         status=dict,
     )
 

@@ -1,6 +1,6 @@
 """The admin API against its own OpenAPI document, and what the document cannot say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from gateway.core.record import Record
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
+from gateway.edge.admin.mirrors import PairsDeps
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.identity.keys import OperatorCredentials
@@ -68,6 +69,12 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         )
         return [level]
 
+    async def page(filters: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[dict[str, Any]]:
+        return [{"id": "p-1", "at_ns": 5, **filters}][: limit if before is None else 0]
+
+    async def one(id: str) -> dict[str, Any] | None:
+        return {"id": id, "request": "{}"} if id == "p-1" else None
+
     deps = AdminDeps(
         keys=store,
         declared=lambda tenant, team: (tenant, team) == ("acme", "a"),
@@ -78,6 +85,7 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         focus=focus,
         past=PastDeps(history, at),
         limits=limits,
+        pairs=PairsDeps(page, one),
         status=lambda: {"version": "0"},
     )
     app = admin_app(deps, OperatorCredentials("gwa-secret", "gwm-secret"))
@@ -116,6 +124,8 @@ IDS = (
     "list_policy_history",
     "policy_at",
     "list_limits",
+    "list_mirrors",
+    "get_mirror",
     "status",
 )
 

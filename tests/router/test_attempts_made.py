@@ -134,7 +134,7 @@ async def test_a_prompt_that_is_too_long_goes_to_a_model_that_reads_more_and_spe
     fleet = Fleet(route, a=[refusal(400, "context_length_exceeded")], b=[fine], c=[fine])
     for _ in range(8):
         call = call_of("chat", model="m")
-        call.judge = lambda name: [permit("c/large", name, 1_000)] if name == "large" else []
+        call.judge = lambda call, name: [permit("c/large", name, 1_000)] if name == "large" else []
         await fleet.ask(permit("a/m", context=10), permit("b/m", context=10), call=call)
         assert call.attempts[-1].role == "fallback"
     assert fleet.asked == ["a/m", "c/large"] * 8

@@ -62,7 +62,7 @@ async def test_a_fallback_serves_what_a_full_target_cannot() -> None:
     fleet = Fleet("routes: {m: {fallbacks: {busy: [other]}}}", a=[fine], b=[fine])
     full(fleet, "a/m", 10)
     call = call_of("chat", model="m")
-    call.judge = lambda name: [B]
+    call.judge = lambda leg, name: [B]
     await fleet.ask(A, call=call)
     assert fleet.asked == ["b/m"]
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
 from gateway.edge.admin.focus import Focus, focus_rows
 from gateway.edge.admin.limits import Levels, limit_rows
+from gateway.edge.admin.mirrors import PairsDeps, mirror_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
@@ -66,6 +67,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     past: PastDeps
     focus: Focus
     limits: Levels
+    pairs: PairsDeps
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -110,6 +112,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
         *focus_rows(deps.focus),
         *past_rows(deps.past, page),
         *limit_rows(deps.limits),
+        *mirror_rows(deps.pairs, page),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip

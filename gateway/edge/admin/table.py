@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -111,6 +111,24 @@ def from_cursor(text: str | None) -> str:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise BadRequest(_FOREIGN, param="cursor") from None
+
+
+def cursor_of(key: Sequence[Any]) -> str:
+    """The same for a key of several parts."""
+    return cursor(msgspec.json.encode(key).decode())
+
+
+def key_of_cursor(text: str | None, shape: Any) -> Any:
+    """What such a cursor stands for; None for none.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    key = from_cursor(text)
+    try:
+        return msgspec.json.decode(key, type=shape) if key else None
+    except msgspec.MsgspecError:
         raise BadRequest(_FOREIGN, param="cursor") from None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from gateway.core.faults import BadRequest, NotFound
-from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor
+from gateway.edge.admin.table import Asked, Param, Row, cursor_of, key_of_cursor
 
 Object = dict[str, Any]
 Words = Mapping[str, str]
@@ -97,7 +97,7 @@ class _Usage:
     async def usage(self, asked: Asked) -> ObjectPage:
         query = asked.query
         groups = list(dict.fromkeys(word.strip() for word in (query["group_by"] or "").split(",") if word.strip()))
-        after = _key_of(query["cursor"], list[str])
+        after = key_of_cursor(query["cursor"], list[str])
         period = (query["since"], query["until"])
         # Pages go on by the groups themselves, so that calls that come meanwhile move no line to another page.
         rows = await _asked(
@@ -105,15 +105,15 @@ class _Usage:
         )
         shown: list[Object] = rows[: query["limit"]]
         key = [shown[-1][name] for name in groups] if len(rows) > len(shown) else None
-        return ObjectPage(shown, None if key is None else _cursor(key))
+        return ObjectPage(shown, None if key is None else cursor_of(key))
 
     async def calls(self, asked: Asked) -> ObjectPage:
         query, limit = asked.query, asked.query["limit"]
-        place = _key_of(query["cursor"], _Place)
+        place = key_of_cursor(query["cursor"], _Place)
         before = None if place is None else (place[0], str(place[1]))
         data = await _asked(self._deps.calls, query["since"], query["until"], self._filters(query), before, limit)
         last = (data[-1]["started_ns"], data[-1]["id"]) if len(data) == limit else None
-        return ObjectPage(data, None if last is None else _cursor(last))
+        return ObjectPage(data, None if last is None else cursor_of(last))
 
     async def call(self, asked: Asked) -> Object:
         wanted = asked.path["id"]
@@ -128,20 +128,3 @@ async def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.to_thread(function, *arguments)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-
-
-def _cursor(key: Sequence[Any]) -> str:
-    return cursor(msgspec.json.encode(key).decode())
-
-
-def _key_of(text: str | None, shape: Any) -> Any:
-    """What a cursor stands for; None for none.
-
-    Raises:
-        BadRequest: it is not one of ours.
-    """
-    key = from_cursor(text)
-    try:
-        return msgspec.json.decode(key, type=shape) if key else None
-    except msgspec.MsgspecError:
-        raise BadRequest("the cursor is not one this API gave out", param="cursor") from None

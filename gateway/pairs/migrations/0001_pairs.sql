@@ -1,0 +1,28 @@
+CREATE TABLE pairs (
+    id                   TEXT PRIMARY KEY,
+    call                 TEXT NOT NULL,
+    at_ns                INTEGER NOT NULL,
+    tenant               TEXT NOT NULL,
+    team                 TEXT NOT NULL,
+    route                TEXT NOT NULL,
+    operation            TEXT NOT NULL,
+    stream               INTEGER NOT NULL,
+    model                TEXT NOT NULL,
+    prompt_id            TEXT NOT NULL,
+    primary_target       TEXT NOT NULL,
+    primary_served_model TEXT NOT NULL,
+    primary_ttfb_us      INTEGER,
+    primary_duration_us  INTEGER NOT NULL,
+    primary_cost_nano    INTEGER,
+    mirror_model         TEXT NOT NULL,
+    mirror_target        TEXT NOT NULL,
+    mirror_served_model  TEXT NOT NULL,
+    mirror_ttfb_us       INTEGER,
+    mirror_duration_us   INTEGER NOT NULL,
+    mirror_cost_nano     INTEGER,
+    size                 INTEGER NOT NULL,
+    request              BLOB NOT NULL,
+    primary_answer       BLOB NOT NULL,
+    mirror_answer        BLOB NOT NULL
+) STRICT;
+CREATE INDEX pairs_by_age ON pairs (at_ns, id, size);

@@ -1,0 +1,147 @@
+"""The store: SQLite, one file for all workers."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.stores.sqlite import MOST, named_queries, open_migrated
+
+_PACKAGE = "gateway.pairs"
+DAY_NS = 86_400 * 1_000_000_000
+_BODIES = ("request", "primary_answer", "mirror_answer")
+_FLAGS = ("stream",)
+
+
+class PairsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is kept of mirrors with `keep: true`.
+
+    Attributes:
+        max_pairs, max_bytes: of all pairs together; the oldest go first. keep_days: none is older.
+        max_body_bytes: a request or an answer that is longer is not kept.
+    """
+
+    max_pairs: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 10_000
+    max_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * 1024 * 1024
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=0, le=64 * 1024 * 1024)] = 1024 * 1024
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 30
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two. `answer`: the bytes as they came, an event stream's too. Times since the call began."""
+
+    target: str
+    served_model: str
+    ttfb_us: int | None
+    duration_us: int
+    cost_nano: int | None
+    answer: bytes
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    id, call: of the mirror's record and of the caller's. model: the name that the caller asked for; mirror_model: the
+        mirror's. request: the body as it was sent for the caller, before a target's dialect.
+    """
+
+    id: str
+    call: str
+    at_ns: int
+    tenant: str
+    team: str
+    route: str
+    operation: str
+    stream: bool
+    model: str
+    mirror_model: str
+    request: bytes
+    primary: Answered
+    mirror: Answered
+    prompt_id: str = ""
+
+    @property
+    def size(self) -> int:
+        return len(self.request) + len(self.primary.answer) + len(self.mirror.answer)
+
+
+class PairStore:
+    """`with PairStore(path, options, clock) as store`. Synchronous; async callers use a thread, one at a time."""
+
+    def __init__(self, path: Path, options: PairsOptions, clock: Clock) -> None:
+        self._path = path
+        self._options = options
+        self._clock = clock
+        self._queries = named_queries(_PACKAGE)
+        self._opened: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        self._opened = open_migrated(self._path, _PACKAGE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    def put(self, pairs: Sequence[Pair]) -> None:
+        """Keep them all, and then no more than is to be kept.
+
+        Raises:
+            sqlite3.Error: the disk does not take them; none is kept.
+        """
+        connection, options = self._connection, self._options
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(self._queries["put"], [_row(pair) for pair in pairs])
+            before_ns = self._clock.now_ns() - options.keep_days * DAY_NS
+            connection.execute(self._queries["expire"], {"before_ns": before_ns})
+            bounds = {"max_pairs": options.max_pairs, "max_bytes": options.max_bytes}
+            connection.execute(self._queries["trim"], bounds)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def page(
+        self, filters: Mapping[str, str], before: tuple[int, str] | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The latest first, without what was said. `filters`: `route`, `model` (the mirror's), `tenant`. `before`:
+        (at_ns, id) of the last one of the page before."""
+        before_ns, before_id = (MOST, "") if before is None else before
+        words = {name: filters.get(name, "") for name in ("route", "model", "tenant")}
+        rows = self._run("page", **words, before_ns=before_ns, before_id=before_id, limit=limit)
+        return [_shown(row) for row in rows]
+
+    def get(self, id: str) -> dict[str, Any] | None:
+        """One, with what was said, as text."""
+        rows = self._run("get", id=id)
+        return _shown(rows[0]) if rows else None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        assert self._opened is not None, "the store is used inside `with`"
+        return self._opened
+
+    def _run(self, query: str, **values: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(self._queries[query], values).fetchall()
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    row = msgspec.structs.asdict(pair)
+    for name in ("primary", "mirror"):
+        side = msgspec.structs.asdict(row.pop(name))
+        row |= {f"{name}_{column}": value for column, value in side.items()}
+    return {**row, "size": pair.size}
+
+
+def _shown(row: sqlite3.Row) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: row[name] for name in row.keys()}  # noqa: SIM118  a row iterates over its values
+    for name in _BODIES:
+        if name in shown:
+            shown[name] = shown[name].decode("utf-8", "replace")
+    return {name: bool(value) if name in _FLAGS else value for name, value in shown.items()}
