@@ -352,19 +352,6 @@ async def test_only_what_the_caller_may_use_and_what_is_configured_and_works_is_
 
 
 async def test_a_target_as_full_as_batch_may_make_it_gets_no_copies() -> None:
-    def refuse(call: Call, name: str) -> list[Permit]:
-        return []
-
-    def elsewhere(call: Call, name: str) -> list[Permit]:
-        return [permit("c/big", name)]
-
-    for judge, reason in ((refuse, "not_permitted"), (elsewhere, "not_configured")):
-        site = Site()
-        call = site.call()
-        call.judge = judge
-        await site.ask(call)
-        await site.settled()
-        assert (site.order, site.told.out) == (["a"], [("m", "big", reason)])
     site = Site()
     standing = site.router.standings.of("b/big")
     standing.gradient.limit = 10.0
