@@ -25,6 +25,7 @@ from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
 from gateway.edge.inflight import InFlight
+from gateway.edge.models import ListModels
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
@@ -114,14 +115,14 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         cache = await caching(settings, policies, reports, router, stack)
-        memory = memory_of(settings, stack)
-        flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
+        memory, shedding = memory_of(settings, stack), Shedding(config.overload)
         shed = turning_away(shedding, policies)
         parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
         pairs = await pairs_of(settings, reports.trials, stack)
         mirrors = await stack.enter_async_context(
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
         )
+        flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
         credentials = operator_credentials(settings, tokens)
@@ -131,7 +132,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         deps = EdgeDeps(
             clock=CLOCK,
             identify=lambda headers: callers.identify(headers, CLOCK.now()),
-            list_models=_listing(policies, router),
+            list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
@@ -144,15 +145,6 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
 
-def _listing(
-    policies: PolicyFeed, router: Router
-) -> Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]:
-    """The models that a caller may use, for what its headers say it sends."""
-    return lambda principal, headers: list_models(
-        principal, policies, classed(headers, principal, policies.tenants.value), router.providers, CLOCK.now()
-    )
-
-
 def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Reports, Otlp | None]:
     metrics = stack.enter_context(Metrics(settings.run_dir / "metrics"))
     options = settings.config.telemetry.log
@@ -162,6 +154,14 @@ def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Repo
     request_log = stack.enter_context(RequestLog(options, lines))
     otlp = _otlp(settings, stack)
     return Reports(metrics, request_log, otlp, CLOCK), otlp
+
+
+def _models(policies: PolicyFeed, router: Router) -> ListModels:
+    def listed(principal: Principal, headers: Mapping[bytes, bytes]) -> Sequence[Mapping[str, object]]:
+        data_class = classed(headers, principal, policies.tenants.value)
+        return list_models(principal, policies, data_class, router.providers, CLOCK.now())
+
+    return listed
 
 
 def _organization(settings: Settings, policies: PolicyFeed, credentials: OperatorCredentials) -> OrganizationDeps:

@@ -1,7 +1,7 @@
 """A worker's router and its mirrors, out of the policies that it follows."""
 
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from gateway.config import Config
@@ -29,8 +29,8 @@ from gateway.router.telling import RouteReports
 from gateway.shedding import is_batch
 
 
-def asking(policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Asking:
-    """What choices among targets ask of limits and prices. `seen`: how full limits on money were at the last calls."""
+def costing(policies: PolicyFeed, clock: Clock) -> Callable[[Call, Permit], int | None]:
+    """What a call may cost at a target, in nano-units; None if not known."""
 
     def cost_of(call: Call, permit: Permit) -> int | None:
         usage = estimated_usage(call, policies.limits.value.default_output_tokens)
@@ -44,6 +44,12 @@ def asking(policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Asking:
             team=caller.team,
             tier=dearer_tier(call),
         )
+
+    return cost_of
+
+
+def asking(policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Asking:
+    """What choices among targets ask of limits and prices. `seen`: how full limits on money were at the last calls."""
 
     def values_of(call: Call) -> Mapping[str, Any]:
         attributes: Attributes = attributes_of(call, call.record.data_class)
@@ -60,13 +66,29 @@ def asking(policies: PolicyFeed, clock: Clock, seen: SeenLevels) -> Asking:
         bounds = limits.bounds(call.caller, permit.model.name, clock.now(), asked)
         return seen.used_percent(bounds, clock.monotonic())
 
-    return Asking(cost_of, values_of, budget_used, lambda call, permit: is_batch(call, permit.model.name, policies))
+    return Asking(
+        costing(policies, clock),
+        values_of,
+        budget_used,
+        lambda call, permit: is_batch(call, permit.model.name, policies),
+    )
 
 
 def routing(
     providers: Mapping[str, Service], policies: PolicyFeed, clock: Clock, seen: SeenLevels, rollouts: Rollouts
 ) -> Router:
     return Router(providers, clock, policies.routes, asking(policies, clock, seen), rollouts=rollouts)
+
+
+def watching(router: Router, config: Config, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside calls: providers of targets that are left alone are asked, and gateways that share a Redis
+    tell each other of those."""
+    probes = {name: one.probe for name, one in router.providers.items() if isinstance(one, Provider)}
+    tasks: list[Coroutine[Any, Any, None]] = [Prober(probes, router.standings, clock.monotonic).run()]
+    if config.redis is not None:
+        findings = Findings(router.standings, uuid7(clock.now_ns()), router.providers)
+        tasks.append(share(findings, config.redis, config.limits_store.prefix, clock.monotonic))
+    return tasks
 
 
 def mirroring(
@@ -80,20 +102,9 @@ def mirroring(
         clock=parts.clock,
         books=BooksApart(parts),
         told=told,
-        cost_of=router.asking.cost_of,
+        cost_of=costing(policies, parts.clock),
         die=random.random,
         keeps=keeps,
         max_body_bytes=options.max_body_bytes,
     )
     return Mirrors(deps)
-
-
-def watching(router: Router, config: Config, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-    """What goes on beside calls: providers of targets that are left alone are asked, and gateways that share a Redis
-    tell each other of those."""
-    probes = {name: one.probe for name, one in router.providers.items() if isinstance(one, Provider)}
-    tasks: list[Coroutine[Any, Any, None]] = [Prober(probes, router.standings, clock.monotonic).run()]
-    if config.redis is not None:
-        findings = Findings(router.standings, uuid7(clock.now_ns()), router.providers)
-        tasks.append(share(findings, config.redis, config.limits_store.prefix, clock.monotonic))
-    return tasks

@@ -211,7 +211,9 @@ class Mirrors:
                 why = "not_configured"
                 continue
             standing = deps.standings.of(permit.model.place)
-            if not standing.draining and standing.breaker.state == "closed" and standing.resting_until <= now:
+            works = not standing.draining and standing.breaker.state == "closed" and standing.resting_until <= now
+            # A copy goes last: after batch.
+            if works and not standing.is_full(deps.standings.overload, lambda: True):
                 return permit
             why = "resting"
         return why

@@ -26,8 +26,7 @@ class Router:
     """`providers`: the configured ones; others are named by targets only. `die`: 0 to below 1.
 
     Attributes:
-        standings: what this worker knows of each target. rollouts: how far canaries have got. asking: what its choices
-            ask of limits and prices.
+        standings: what this worker knows of each target. rollouts: how far canaries have got.
         withheld: attempts that the retry budget did not allow.
     """
 
@@ -44,7 +43,6 @@ class Router:
         self._clock = clock
         self._routes = Live(NO_ROUTES) if routes is None else routes
         self.standings = Standings(lambda: self._routes.value.file)
-        self.asking = asking
         self.rollouts = rollouts or Rollouts(self._routes, clock)
         self._chooser = Chooser(self.standings, clock, die, asking, self.rollouts)
         self._die = die

@@ -6,7 +6,7 @@ MAX_TARGETS = 1_000
 
 
 class RoutingMetrics:
-    """Which attempts calls needed, which targets are left alone or full. Targets are those of cards."""
+    """Which attempts calls needed, and which targets are left alone or full. Targets are those of cards."""
 
     def __init__(self, kinds: Kinds) -> None:
         self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")

@@ -351,6 +351,17 @@ async def test_only_what_the_caller_may_use_and_what_is_configured_and_works_is_
     assert site.told.out == [("m", "big", "resting")]
 
 
+async def test_a_target_as_full_as_batch_may_make_it_gets_no_copies() -> None:
+    site = Site()
+    standing = site.router.standings.of("b/big")
+    standing.gradient.limit = 10.0
+    for _ in range(7):
+        standing.begun(site.clock.monotonic())
+    await site.ask()
+    await site.settled()
+    assert site.told.out == [("m", "big", "resting")]
+
+
 async def test_what_a_mirrors_policy_asks_for_changes_the_mirrors_call_and_not_the_callers() -> None:
     site, judged = Site("keep: true"), list[Call]()
 
