@@ -9,7 +9,6 @@ SUBJECT, CONTROL = ("a", "b", "c"), ("x", "y", "z")
 SPARE = "s"
 """The upstream of the model `spare`: where calls are mirrored to, and where they fall back to."""
 MODEL = "fleet-model"
-NEVER = 100_000
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +26,11 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     learn: bool = False
 
 
-# A target is never left alone, and there may be as many retries as calls ask for.
+# A target is never left alone nor full, and there may be as many retries as calls ask for.
 UNBOUNDED = {
-    "retry_budget": {"share": 1.0, "at_least": NEVER},
-    "ejection": {"consecutive": 1_000, "failure_rate": 1.0, "min_calls": NEVER},
+    "retry_budget": {"share": 1.0, "at_least": 100_000},
+    "ejection": {"enabled": False},
+    "overload": {"enabled": False},
 }
 
 FEATURES: Mapping[str, Features] = {
@@ -45,7 +45,7 @@ FEATURES: Mapping[str, Features] = {
         besides=UNBOUNDED,
     ),
     "everything": Features(
-        says="least latency, retries within a budget, ejection, hedging, a timeout of 1 s for each attempt",
+        says="least latency, retries within a budget, ejection, limits found out, hedging, a timeout of 1 s for an attempt",
         route={"strategy": "least_latency", "hedge": {}, "timeout_s": 1.0},
         learn=True,
     ),
