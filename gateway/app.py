@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.access.history import PolicyHistory
+from gateway.background import begin
 from gateway.caching import caching
 from gateway.config import Settings, is_configured
-from gateway.core.call import Service
+from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
+from gateway.core.principal import Principal
 from gateway.counting import counting, store_problem
 from gateway.edge.admin.api import AdminDeps, admin_app, admitting
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
@@ -40,6 +42,7 @@ from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps, usage_deps
 from gateway.limits.bounds import Counters
+from gateway.limits.shedding import Shedding
 from gateway.limitview import limit_levels
 from gateway.pairs.keeping import Keeping
 from gateway.pipeline import build_pipeline
@@ -59,9 +62,11 @@ from gateway.providers.provider import Provider
 from gateway.remembering import memory_of, pairs_of, stored_responses
 from gateway.reporting import Reports, Status
 from gateway.responses.memory import Memory
+from gateway.router.draining import FILE, follow
 from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
-from gateway.routing import mirroring, routing
+from gateway.routing import mirroring, routing, watching
+from gateway.shedding import turning_away
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -104,16 +109,19 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", reports.trials)
         await stack.enter_async_context(rollouts)
-        router = routing(build_providers(settings, spec, client, demands(policies.limits)), policies, CLOCK, rollouts)
+        providers = build_providers(settings, spec, client, demands(policies.limits))
+        router = routing(providers, policies, CLOCK, reports.seen, rollouts)
+        begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
         cache = await caching(settings, policies, reports, router, stack)
         memory = memory_of(settings, stack)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache)
+        flights, shedding = InFlight(config.patience, CLOCK.monotonic), Shedding(config.overload)
+        shed = turning_away(shedding, policies)
+        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
         pairs = await pairs_of(settings, reports.trials, stack)
         mirrors = await stack.enter_async_context(
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
         )
-        flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
         credentials = operator_credentials(settings, tokens)
@@ -123,24 +131,26 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         deps = EdgeDeps(
             clock=CLOCK,
             identify=lambda headers: callers.identify(headers, CLOCK.now()),
-            list_models=lambda principal, headers: list_models(
-                principal,
-                policies,
-                classed(headers, principal, policies.tenants.value),
-                router.providers,
-                CLOCK.now(),
-            ),
+            list_models=_listing(policies, router),
             stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=reports.exposition,
         )
-        tasks = [flights.look_after(), reports.watch(flights, keys, journal, router), seeding.watch()]
-        tasks += [] if memory is None else [memory.sweep_for_ever()]
-        stack.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
+        reporting = reports.watch(flights, keys, journal, router, shedding)
+        begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
+
+
+def _listing(
+    policies: PolicyFeed, router: Router
+) -> Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]:
+    """The models that a caller may use, for what its headers say it sends."""
+    return lambda principal, headers: list_models(
+        principal, policies, classed(headers, principal, policies.tenants.value), router.providers, CLOCK.now()
+    )
 
 
 def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Reports, Otlp | None]:
@@ -159,12 +169,6 @@ def _organization(settings: Settings, policies: PolicyFeed, credentials: Operato
     return organization_deps(settings.ledger, admit, CLOCK.now, lambda: policies.prices.value.currency)
 
 
-async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def _parts(
     settings: Settings,
     callers: Callers,
@@ -176,6 +180,7 @@ def _parts(
     counters: Counters,
     client: HttpClient,
     cache: CacheParts,
+    turns_away: Callable[[Call], bool],
 ) -> Parts:
     config = settings.config
     ask_model = asking_models(router.providers, CLOCK, MAX_TOKENS)
@@ -185,6 +190,7 @@ def _parts(
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
         identify=callers.identify,
+        turns_away=turns_away,
         output_field=router.output_field,
         access=policies.access,
         catalogue=policies.catalogue,

@@ -29,6 +29,7 @@ from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
 from gateway.ledger.options import missing_extra as ledger_extra
+from gateway.limits.shedding import OverloadOptions
 from gateway.limits.store_options import LimitsStoreOptions, check_limits_store
 from gateway.modelhost.options import EngineOptions
 from gateway.pairs.store import PairsOptions
@@ -66,6 +67,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     models: dict[str, ModelOptions] = {}
     requests: EndpointOptions = EndpointOptions()
     patience: PatienceOptions = PatienceOptions()
+    overload: OverloadOptions = OverloadOptions()
     http_client: ClientOptions = ClientOptions()
     metering: MeteringOptions = MeteringOptions()
     journal: JournalOptions = JournalOptions()

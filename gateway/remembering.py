@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.background import begin
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.edge.stored import StoredResponses
@@ -23,7 +24,9 @@ def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | 
     options = settings.config.responses
     if not options.store:
         return None
-    return Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+    memory = Memory(stack.enter_context(ResponseStore(settings.state_dir / "responses.db", options, CLOCK)))
+    begin(stack, memory.sweep_for_ever())
+    return memory
 
 
 async def pairs_of(settings: Settings, told: RouteReports, stack: contextlib.AsyncExitStack) -> Keeping:

@@ -18,6 +18,8 @@ from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.seen import SeenLevels
+from gateway.limits.shedding import Shedding
 from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
 from gateway.router.mirroring import Mirrors
@@ -34,7 +36,11 @@ DOUBT_AGAIN_S = 3600.0
 
 
 class Reports:
-    """Where ended calls are told of."""
+    """Where ended calls are told of.
+
+    Attributes:
+        seen: how full limits on money were at the last calls.
+    """
 
     def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, clock: Clock) -> None:
         """Knows no model until the policies are read."""
@@ -44,6 +50,7 @@ class Reports:
         self._otlp = otlp
         self._models: Mapping[str, object] = {}
         self._clock = clock
+        self.seen = SeenLevels()
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
         self._cache_held = (0, 0)
@@ -100,6 +107,7 @@ class Reports:
 
     def counted(self, levels: Sequence[Level]) -> None:
         """Limits are bounded by their file, what has a counter of its own is not: of each the fullest is shown."""
+        self.seen.note(levels, self._clock.monotonic())
         for level in levels:
             bound = level.bound
             if bound.dimension == "cost":
@@ -148,7 +156,9 @@ class Reports:
         self._metrics.flush()
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router) -> None:
+    async def watch(
+        self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router, shedding: Shedding
+    ) -> None:
         """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
@@ -161,8 +171,11 @@ class Reports:
             for name, view in router.paced().items():
                 self._metrics.pacing.paced(name, view)
             for place, standing in router.standings.all():
-                self._metrics.routing.standing(place, standing.breaker.state != "closed")
+                limit, passed_over = standing.gradient.limit, standing.passed_over
+                self._metrics.routing.standing(place, standing.breaker.state != "closed", limit, passed_over)
             self._metrics.routing.withheld.set(router.withheld)
+            self._metrics.routing.overload.set(shedding.level)
+            self._metrics.routing.turned_away.set(shedding.turned_away)
             for (rule, dimension), ratio in self._budgets.items():
                 self._metrics.limits.budget.labels(rule, dimension).set(ratio)
             self._budgets.clear()

@@ -10,10 +10,24 @@ import sys
 from collections.abc import Sequence
 
 from gateway import __version__
-from gateway.cli import alerts, cache, check, keys, ledger, models, policy, prices, reconcile, schema, serve, usage
+from gateway.cli import (
+    alerts,
+    cache,
+    check,
+    keys,
+    ledger,
+    models,
+    policy,
+    prices,
+    reconcile,
+    schema,
+    serve,
+    targets,
+    usage,
+)
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, policy, prices, cache, usage, ledger, reconcile, alerts, schema)
+VERBS = (serve, check, keys, models, targets, policy, prices, cache, usage, ledger, reconcile, alerts, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,7 +25,8 @@
         ├── Internal           500  a bug: the message never holds details, the log does
         ├── NotConfigured      503  the model exists, but its provider has no credential here
         ├── Overloaded         503  a bounded queue is full
-        │   └── UpstreamBusy   429  an upstream's limits leave no room in time: it was not asked
+        │   ├── UpstreamBusy   429  an upstream's limits leave no room in time: it was not asked
+        │   └── Shed           503  turned away at once, so that the calls under way are answered in time
         └── ShuttingDown       503
 
 An upstream's own 4xx/5xx *answer* to a client of its own dialect is not a fault: it is a `Reply`, passed on faithfully.
@@ -203,6 +204,13 @@ class Overloaded(OwnFault):
 class UpstreamBusy(Overloaded):
     status = 429
     code = "engine_overloaded"
+
+
+class Shed(Overloaded):
+    """Nothing was done for the call, and nothing is counted: the record says `refused`."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after_s)})
 
 
 class ShuttingDown(OwnFault):

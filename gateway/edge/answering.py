@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from gateway.core.call import Call, Reply
-from gateway.core.faults import Fault, UpstreamFault
+from gateway.core.faults import Fault, Shed, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
 from gateway.edge.asgi import Send, encode_headers
@@ -82,6 +82,7 @@ class Answer:
         body = self._shape.body(fault, record.id)
         record.bytes_out = len(body)
         ours = fault.blame in ("caller", "policy") and not isinstance(fault, UpstreamFault)
+        ours = ours or isinstance(fault, Shed)
         self.end("refused" if ours else "failed", fault)
         await self._start(fault.status, [*self._shape.headers(fault), ("content-length", str(len(body)))])
         await self._piece(body, more=False)

@@ -108,6 +108,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds), on
         the service tier that is asked for, if that is a dearer one; None: no price is known. ceiling_cost: the same by
         the highest prices that the target's provider has for anything.
+    turns_away: whether the worker has too much to do to take a call that comes now.
     doubted: told of a cost that a provider reported and that was not believed: (provider, why).
     cache: replies that are kept, and the rules for them.
     responses: stored responses, or None where storing is switched off.
@@ -119,6 +120,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     identify: Callable[[Mapping[bytes, bytes], float], Awaitable[Principal | None]]
+    turns_away: Callable[[Call], bool]
     output_field: Callable[[Sequence[Permit]], str]
     access: Live[AccessPolicy]
     catalogue: Live[Catalogue]

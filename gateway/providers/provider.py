@@ -1,6 +1,7 @@
 """The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
 
@@ -12,7 +13,6 @@ from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.gemini.naming import renamed_inside
-from gateway.dialects.responses.history import input_items, own_items
 from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
@@ -22,7 +22,7 @@ from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.prompt_caching import LEAST_BYTES, marked
-from gateway.providers.shaping import passed_body, refuse_steering, translated_body
+from gateway.providers.shaping import passed_body, recalled_input, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.signing.authorizer import Authorizer
@@ -108,7 +108,7 @@ class Provider:
         call.served.native = True
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
-            changes, without = {**changes, **_recalled_input(call, own=True)}, ("previous_response_id",)
+            changes, without = {**changes, **recalled_input(call, own=True)}, ("previous_response_id",)
         if self._marks(call):
             body = call.fields.decoded()
             changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
@@ -124,7 +124,7 @@ class Provider:
     async def _translate(self, call: Call) -> Reply:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
-        translation = translate(call, protocol, model, self._family(model), _recalled_input(call))
+        translation = translate(call, protocol, model, self._family(model), recalled_input(call))
         told = translation.body
         if self._marks(call):
             told = {**told, **marked(protocol, told, self._options.prompt_cache or "5m")}
@@ -177,15 +177,28 @@ class Provider:
         Raises:
             UpstreamFault: it does not answer. That it does not know the response is fine.
         """
-        headers = dict(self._base_headers)
-        url = self._url(f"responses/{quote(response_id, safe='')}", "")
-        if self._authorizer is not None:
-            headers.update(await self._authorizer.headers("DELETE", url, headers, b""))
-        exchange = await self._client.send(url, headers, b"", self._options.timeouts, "DELETE")
+        exchange = await self._bare("DELETE", f"responses/{quote(response_id, safe='')}")
         try:
             await exchange.read()
         finally:
             exchange.close()
+
+    async def probe(self) -> bool:
+        """Whether it answers at all, asked for its list of models: whatever it says of that, unless it is broken.
+
+        Raises:
+            UpstreamFault: it does not answer.
+        """
+        exchange = await self._bare("GET", "models")
+        exchange.close()
+        return exchange.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    async def _bare(self, method: str, place: str) -> Exchange:
+        """A request that is no call's."""
+        headers, url = dict(self._base_headers), self._url(place, "")
+        if self._authorizer is not None:
+            headers.update(await self._authorizer.headers(method, url, headers, b""))
+        return await self._client.send(url, headers, b"", self._options.timeouts, method)
 
     def _family(self, model: str) -> Family:
         family = self._families.get(model)
@@ -264,15 +277,6 @@ class Provider:
             if len(self._urls) < MAX_REMEMBERED:
                 self._urls[key] = url
         return url
-
-
-def _recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
-    """The whole conversation as input, for an upstream that does not know its earlier part; with `own`, without what
-    only translation could tell it."""
-    if call.recalled is None:
-        return {}
-    earlier = own_items(call.recalled.items) if own else call.recalled.items
-    return {"input": [*earlier, *input_items(call.fields.get("input"))]}
 
 
 def _not_offered(call: Call) -> BadRequest:

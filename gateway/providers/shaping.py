@@ -8,6 +8,7 @@ import msgspec
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest
 from gateway.dialects.bedrock.invoke import beta_names
+from gateway.dialects.responses.history import input_items, own_items
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import Path, Profile
 
@@ -57,3 +58,12 @@ def base_url(profile: Profile, options: ProviderOptions) -> str:
         if value:
             found = found.replace(f"{{{name}}}", value)
     return found
+
+
+def recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
+    """The whole conversation as input, for an upstream that does not know its earlier part; with `own`, without what
+    only translation could tell it."""
+    if call.recalled is None:
+        return {}
+    earlier = own_items(call.recalled.items) if own else call.recalled.items
+    return {"input": [*earlier, *input_items(call.fields.get("input"))]}

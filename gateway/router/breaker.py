@@ -4,9 +4,16 @@ state      event                                       next       besides
 closed     failed, `consecutive` or `failure_rate`     open       for `open_s`
 closed     anything else                               closed
 open       its time is over (`open_s`)                 half_open  one trial at a time
+open       `probe_s`: its provider answered a probe    half_open  instead of the row above
 half_open  succeeded, `trials` in a row                closed     all is forgotten
 half_open  succeeded, fewer                            half_open  the next trial
 half_open  failed                                      open       twice as long, at most `max_open_s`
+
+Where there are probes, no call is a trial before one was answered. The first is believed at once; after a trial that
+failed all the same, only when the doubled time is over.
+
+What another gateway has found (`heard`) opens it as well, for as long as was told. It is then passed over where another
+target can be asked, and barred to nobody.
 
 A trial that never ends (its client hung up) gives its place back without a word about the target.
 """
@@ -33,28 +40,32 @@ class Breaker:
 
     Attributes:
         trials: under way while half open. opened: how often it has opened.
-        until: when it may be tried again.
+        until: when it may be tried again; probed_from: since when an answered probe may say so earlier.
+        options: those in force. heard: it is open, or being tried, only because another gateway said so.
     """
 
     __slots__ = (
         "_failed",
         "_good",
-        "_options",
         "_row",
         "_slice",
         "_succeeded",
         "_wait_s",
+        "heard",
         "opened",
+        "options",
+        "probed_from",
         "state",
         "trials",
         "until",
     )
 
     def __init__(self, options: Ejection) -> None:
-        self._options = options
+        self.options = options
         self.state: State = "closed"
-        self.until = 0.0
+        self.until = self.probed_from = 0.0
         self.trials = self.opened = 0
+        self.heard = False
         self._wait_s = options.open_s
         self._good = self._row = 0
         self._slice = 0
@@ -65,10 +76,21 @@ class Breaker:
         """Whether a call may go there: always while closed, one at a time while it is being tried."""
         if self.state == "closed":
             return True
-        if self.state == "open" and now >= self.until:
-            self._step("rested")
-            self._good = self.trials = 0
+        if self.state == "open" and now >= self.until and self.options.probe_s is None:
+            self._rest()
         return self.state == "half_open" and self.trials == 0
+
+    def bars(self, now: float) -> bool:
+        """Whether a call that may go nowhere else must not go there either."""
+        return not self.allows(now) and not self.heard
+
+    def wants_probe(self, now: float) -> bool:
+        return self.state == "open" and now >= self.probed_from
+
+    def probed(self, now: float) -> None:
+        """Its provider has answered a probe."""
+        if self.wants_probe(now):
+            self._rest()
 
     def succeeded(self, now: float) -> None:
         self._row = 0
@@ -77,30 +99,33 @@ class Breaker:
             self._succeeded[self._slice % SLICES] += 1
         elif self.state == "half_open":
             self._good += 1
-            if self._good >= self._options.trials:
+            if self._good >= self.options.trials:
                 self._step("recovered")
-                self._wait_s = self._options.open_s
+                self.heard = False
+                self._wait_s = self.options.open_s
                 self._failed, self._succeeded = [0] * SLICES, [0] * SLICES
 
     def failed(self, now: float, spread: float) -> None:
         """`spread`: 0 to 1, so that many workers do not try at the same moment."""
-        if not self._options.enabled:
+        if not self.options.enabled:
             return
         self._row += 1
         if self.state == "half_open":
-            self._wait_s = min(self._options.max_open_s, self._wait_s * 2)
+            self._wait_s = min(self.options.max_open_s, self._wait_s * 2)
             self._open("failed", now, spread)
         elif self.state == "closed":
             self._turn(now)
             self._failed[self._slice % SLICES] += 1
-            if self._row >= self._options.consecutive or self._is_bad():
+            if self._row >= self.options.consecutive or self._is_bad():
                 self._open("tripped", now, spread)
+        elif self.heard and self._row >= self.options.consecutive:
+            self._found(now, spread)  # those that could go nowhere else say so as well
 
     def heard_open(self, until: float) -> None:
         """Another gateway has found it broken: it is left alone here as well, and tried when that time is over."""
-        if self.state == "closed":
+        if self.state == "closed" and self.options.enabled:
             self._step("tripped")
-            self.until = until
+            self.until, self.probed_from, self.heard = until, 0.0, True
 
     def failure_rate(self, now: float) -> tuple[float, int]:
         """Of the last seconds, and of how many calls."""
@@ -110,13 +135,24 @@ class Breaker:
 
     def _is_bad(self) -> bool:
         failed, calls = sum(self._failed), sum(self._failed) + sum(self._succeeded)
-        return calls >= self._options.min_calls and failed >= self._options.failure_rate * calls
+        return calls >= self.options.min_calls and failed >= self.options.failure_rate * calls
 
     def _open(self, event: Event, now: float, spread: float) -> None:
         self._step(event)
+        self._found(now, spread)
+        if event == "failed":
+            self.probed_from = self.until
+
+    def _found(self, now: float, spread: float) -> None:
+        self.heard = False
         self.opened += 1
         self.until = now + self._wait_s * (0.8 + 0.4 * spread)
+        self.probed_from = now
         self._row = 0
+
+    def _rest(self) -> None:
+        self._step("rested")
+        self._good = self.trials = 0
 
     def _step(self, event: Event) -> None:
         self.state = TABLE[self.state, event]

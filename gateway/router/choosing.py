@@ -22,10 +22,14 @@ _PLAIN = RouteTarget(target="")
 
 class Asking(msgspec.Struct, frozen=True):
     """What choices ask of others. `cost_of`: what a call may cost at a target, in nano-units; None if not known.
-    `values_of`: what conditions look at of a call besides its caller, by the variables' names."""
+    `values_of`: what conditions look at of a call besides its caller, by the variables' names; `budget_used`: how full,
+    in percent, the fullest limit on money is that a call would count in at a target. `is_batch`: whether a call to a
+    model has the priority `batch`."""
 
     cost_of: Callable[[Call, Permit], int | None]
     values_of: Callable[[Call], Mapping[str, Any]]
+    budget_used: Callable[[Call, Permit], int] = lambda call, permit: 0  # noqa: ARG005
+    is_batch: Callable[[Call, Permit], bool] = lambda call, permit: False  # noqa: ARG005
 
 
 NOTHING_KNOWN = Asking(lambda call, permit: None, lambda call: {})  # noqa: ARG005
@@ -90,7 +94,10 @@ class Chooser:
             place,
             entry.weight,
             entry.priority,
-            not standing.draining and standing.resting_until <= now and standing.breaker.allows(now),
+            not standing.draining
+            and standing.resting_until <= now
+            and standing.breaker.allows(now)
+            and not standing.is_full(self._standings.overload, lambda: self._asking.is_batch(call, permit)),
             standing.in_flight,
             standing.expected_s(now),
             self._asking.cost_of(call, permit) if priced else None,
@@ -104,21 +111,22 @@ class Chooser:
         for permit in permits:
             condition = rule.conditions.get(permit.model.place)
             try:
-                if condition is None or condition.holds(values):
+                if condition is None:
+                    found.append(permit)
+                    continue
+                values["budget.used_percent"] = self._asking.budget_used(call, permit)
+                if condition.holds(values):
                     found.append(permit)
             except ConditionError:
                 continue
         return found
 
 
-def route_values(
-    call: Call, attributes: Attributes, data_level: int, input_tokens: int, budget_used: int
-) -> dict[str, Any]:
-    """What routes' conditions see of a call."""
+def route_values(call: Call, attributes: Attributes, data_level: int, input_tokens: int) -> dict[str, Any]:
+    """What routes' conditions see of a call, whatever the target."""
     return {
         **request_values(call.operation.name, attributes, data_level),
         "request.input_tokens": input_tokens,
         "request.images": call.fields.inline_data()[1] > 0,
         "request.prompt": call.record.prompt_id,
-        "budget.used_percent": budget_used,
     }

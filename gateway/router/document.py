@@ -193,6 +193,23 @@ class Ejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     probe_s: Seconds | None = None
 
 
+class Overload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many calls may be under way at a target, found out from its time to the first token. Attributes:
+
+    enabled: false: there is no such limit.
+    min, max: of the limit, in each worker. Until a target was too slow, `max` holds.
+    tolerance: too slow is a target when even the quickest of its last calls took so many times as long as calls usually
+        do, while more and more of them are there.
+    batch_share: calls of the priority `batch` get in only up to this part of the limit.
+    """
+
+    enabled: bool = True
+    min: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20
+    max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
+    tolerance: Annotated[float, msgspec.Meta(ge=1.1, le=1_000)] = 3.0
+    batch_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.7
+
+
 class RetryBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`share`: attempts besides the first, as a part of the calls, per worker; `at_least`: so many in ten seconds are
     always allowed, for gateways with few calls."""
@@ -210,4 +227,5 @@ class RoutesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     timeout_s: Seconds | None = None
     retry_budget: RetryBudget = RetryBudget()
     ejection: Ejection = Ejection()
+    overload: Overload = Overload()
     routes: Mapping[str, Route] = {}

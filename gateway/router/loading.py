@@ -63,6 +63,8 @@ def read_routes(source: Path | Text, wiring: Wiring = NO_WIRING) -> Routes:
     """
     document = load_document(source, RoutesFile)
     file = document.value
+    if file.overload.min > file.overload.max:
+        raise document.error(("overload", "min"), "overload.min is at most overload.max")
     compiler = Compiler(ROUTE_VARIABLES)
     rules: dict[str, RouteRule] = {}
     for name, route in file.routes.items():

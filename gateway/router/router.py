@@ -26,7 +26,8 @@ class Router:
     """`providers`: the configured ones; others are named by targets only. `die`: 0 to below 1.
 
     Attributes:
-        standings: what this worker knows of each target. rollouts: how far canaries have got.
+        standings: what this worker knows of each target. rollouts: how far canaries have got. asking: what its choices
+            ask of limits and prices.
         withheld: attempts that the retry budget did not allow.
     """
 
@@ -42,13 +43,14 @@ class Router:
         self.providers = providers
         self._clock = clock
         self._routes = Live(NO_ROUTES) if routes is None else routes
-        self.standings = Standings(lambda: self._routes.value.file.ejection)
+        self.standings = Standings(lambda: self._routes.value.file)
+        self.asking = asking
         self.rollouts = rollouts or Rollouts(self._routes, clock)
         self._chooser = Chooser(self.standings, clock, die, asking, self.rollouts)
         self._die = die
         self.withheld = 0
         self._patience = Patience()
-        self._sender = Sender(providers, self.standings, clock, die, self._patience)
+        self._sender = Sender(providers, self.standings, clock, die, self._patience, asking.is_batch)
         self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
 
     def output_field(self, permits: Sequence[Permit]) -> str:
@@ -137,7 +139,7 @@ class Router:
             now = self._clock.monotonic()
             while trying.rest:
                 permit = trying.rest.pop(0)
-                if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+                if self._sender.is_asked(call, permit, now) and await _admitted(call, permit):
                     return Next(permit, "hedge") if self._may_take() else None
             return None
 
@@ -160,12 +162,12 @@ class Router:
         if not trying.allowed(failure) or (deadline is not None and now >= deadline):
             return None
         while (permit := self._elsewhere(call, trying, last.permit, failure)) is not None:
-            if self._sender.is_asked(permit, now) and await _admitted(call, permit):
+            if self._sender.is_asked(call, permit, now) and await _admitted(call, permit):
                 return Next(permit, "fallback") if self._may_take() else None
         wait_s = trying.wait_s(failure, self._die())
         if wait_s is None or (deadline is not None and now + wait_s >= deadline):
             return None
-        if not self._sender.is_asked(last.permit, now + wait_s) or not self._may_take():
+        if not self._sender.is_asked(call, last.permit, now + wait_s) or not self._may_take():
             return None
         trying.again += 1
         return Next(last.permit, "retry", wait_s)

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.core.attempt import Attempt, Role
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import Fault, UpstreamResting, UpstreamTimeout
+from gateway.core.faults import Fault, Shed, UpstreamResting, UpstreamTimeout
 from gateway.core.model import Permit
 from gateway.core.usage import Usage
 from gateway.limits.estimate import input_tokens
@@ -20,6 +20,9 @@ from gateway.router.standing import Standing, Standings
 from gateway.router.troubles import REMEDIES, trouble_of_fault, trouble_of_reply
 from gateway.router.trying import Failure, Next, Tried
 
+# So many tokens take about as long as a call takes in any case.
+INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 50
+
 
 class Sender:
     """`providers`: the configured ones, by name. `die`: 0 to below 1."""
@@ -31,22 +34,30 @@ class Sender:
         clock: Clock,
         die: Callable[[], float],
         patience: Patience,
+        is_batch: Callable[[Call, Permit], bool],
     ) -> None:
         self.providers = providers
         self.standings = standings
         self._clock = clock
         self._die = die
         self._patience = patience
+        self._is_batch = is_batch
 
-    def is_asked(self, permit: Permit, now: float) -> bool:
+    def is_asked(self, call: Call, permit: Permit, now: float) -> bool:
         standing = self.standings.of(permit.model.place)
-        return not standing.draining and standing.breaker.allows(now)
+        return not (standing.draining or standing.breaker.bars(now) or self._is_full(call, permit, standing))
+
+    def _is_full(self, call: Call, permit: Permit, standing: Standing) -> bool:
+        return standing.is_full(self.standings.overload, lambda: self._is_batch(call, permit))
 
     async def attempt(self, call: Call, following: Next, rule: RouteRule) -> Tried:
         permit, clock = following.permit, self._clock
         standing, now = self.standings.of(permit.model.place), clock.monotonic()
-        if not self.is_asked(permit, now):
-            return Tried(fault=_resting(standing.breaker.until - now), failure=Failure("busy"))
+        if standing.draining or standing.breaker.bars(now):
+            return Tried(fault=_resting(standing, now), failure=Failure("busy"))
+        if self._is_full(call, permit, standing):
+            standing.passed_over += 1
+            return Tried(fault=_full(), failure=Failure("busy"))
         attempt = self._begin(call, permit, following.role)
         number = standing.begun(now)
         call.on_close(lambda: standing.ended(number))
@@ -62,12 +73,15 @@ class Sender:
             trouble = trouble_of_reply(reply)
             if trouble is None:
                 answered = clock.monotonic()
+                standing.measured(number, call.stream, _size(call), answered, self.standings.overload)
                 standing.answered(number, answered)
                 if rule.route.hedge is not None:
                     self._patience.took(rule.name, answered - now)
                 return Tried(attempt, reply)
             failure = Failure(trouble, reply.status, _after_s(reply.headers, clock.now()))
             tried = Tried(attempt, reply, None, failure)
+        if failure.trouble == "timeout":
+            standing.gave_up(number, call.stream, clock.monotonic(), self.standings.overload)
         self._note_failure(standing, failure)
         return tried
 
@@ -135,11 +149,24 @@ class Sender:
         closed(attempt, served, "cancelled", self._clock.now_ns(), error_code="hedge_lost")
 
 
-def _resting(seconds: float) -> UpstreamResting:
+def _resting(standing: Standing, now: float) -> UpstreamResting:
+    if standing.draining:
+        return UpstreamResting("the upstream was taken out by an operator", code="upstream_taken_out")
     return UpstreamResting(
         "the upstream failed lately and is not asked for a moment; try again",
-        headers={"retry-after": str(max(1, round(seconds)))},
+        headers={"retry-after": str(max(1, round(standing.breaker.until - now)))},
     )
+
+
+def _full() -> Shed:
+    return Shed("more calls than the upstream keeps up with are under way already; try again in a moment")
+
+
+def _size(call: Call) -> float:
+    """How much the first token waits for: the prompt, and of an answer that comes whole, all of it."""
+    size = 1 + input_tokens(call) / INPUT_TOKENS
+    usage = None if call.stream else call.served.usage
+    return size if usage is None else size + usage.total_output / OUTPUT_TOKENS
 
 
 def _status(fault: Fault) -> int:

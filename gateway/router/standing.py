@@ -2,12 +2,14 @@
 works. Plain figures, changed on the event loop only."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from gateway.router.breaker import Breaker
-from gateway.router.document import Ejection
+from gateway.router.document import Ejection, Overload, RoutesFile
+from gateway.router.draining import TakenOut
+from gateway.router.gradient import Gradient
 
 DECAY_S = 10.0
 # A 429 without `retry-after` rests a target so long at first, doubled while it goes on.
@@ -22,12 +24,18 @@ class Standing:
         resting_until: it said that it has too much to do. draining: taken out by an operator; it finishes what it has.
         latency_s: peak-sensitive moving average of the time to the first token (of a whole answer, to its end): it
             goes up at once and down slowly; 0 if nothing is known. Of Finagle's "peak EWMA".
+        gradient: how many calls may be under way there. passed_over: calls that found it full.
     """
 
-    __slots__ = ("_at", "_begun", "_next", "_rest_s", "breaker", "draining", "latency_s", "resting_until")
+    __slots__ = (
+        *("_at", "_begun", "_next", "_rest_s", "breaker", "draining"),
+        *("gradient", "latency_s", "passed_over", "resting_until"),
+    )
 
     def __init__(self, options: Ejection) -> None:
         self.breaker = Breaker(options)
+        self.gradient = Gradient()
+        self.passed_over = 0
         self.resting_until = 0.0
         self.draining = False
         self.latency_s = 0.0
@@ -39,6 +47,25 @@ class Standing:
     @property
     def in_flight(self) -> int:
         return len(self._begun)
+
+    def is_full(self, options: Overload, is_batch: Callable[[], bool]) -> bool:
+        """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
+        there, room = len(self._begun), self.gradient.room
+        if not options.enabled or there < room(options, batch=True):
+            return False
+        return there >= room(options, batch=False) or is_batch()
+
+    def measured(self, number: int, kind: object, size: float, now: float, options: Overload) -> None:
+        """How long it took to begin to answer, for a call of a kind and size."""
+        began = self._begun.get(number)
+        if began is not None and options.enabled:
+            self.gradient.answered(kind, now - began, size, len(self._begun), now, options)
+
+    def gave_up(self, number: int, kind: object, now: float, options: Overload) -> None:
+        """It did not begin to answer in its time."""
+        began = self._begun.get(number)
+        if began is not None and options.enabled:
+            self.gradient.gave_up(kind, now - began, len(self._begun), now, options)
 
     def begun(self, now: float) -> int:
         """A call is sent there; the number by which it ends."""
@@ -88,18 +115,38 @@ class Standing:
 
 
 class Standings:
-    """All targets' standings, by `provider/model`. `options`: of the routes in force."""
+    """All targets' standings, by `provider/model`. `file`: the routes in force."""
 
-    def __init__(self, options: Callable[[], Ejection]) -> None:
-        self._options = options
+    def __init__(self, file: Callable[[], RoutesFile]) -> None:
+        self._file = file
         self._of: dict[str, Standing] = {}
+        self._taken_out: Mapping[str, TakenOut] = {}
+
+    def take_out(self, places: Mapping[str, TakenOut]) -> None:
+        """These get no new calls, and no others are kept from any."""
+        self._taken_out = places
+        for place, standing in self._of.items():
+            standing.draining = place in places
+        for place in places:
+            self.of(place)
+
+    @property
+    def probe_s(self) -> float | None:
+        return self._file().ejection.probe_s
+
+    @property
+    def overload(self) -> Overload:
+        return self._file().overload
 
     def of(self, place: str) -> Standing:
         found = self._of.get(place)
         if found is None:
             if len(self._of) >= MAX_KEPT:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
-            found = self._of[place] = Standing(self._options())
+            found = self._of[place] = Standing(self._file().ejection)
+            found.draining = place in self._taken_out
+        elif found.breaker.options is not self._file().ejection:
+            found.breaker.options = self._file().ejection
         return found
 
     def all(self) -> list[tuple[str, Standing]]:
@@ -107,26 +154,31 @@ class Standings:
 
     def view(self, now: float) -> dict[str, "Shown"]:
         """What is known of each target, for operators."""
-        return {place: _shown(one, now) for place, one in sorted(self._of.items())}
+        return {place: _shown(one, now, self._taken_out.get(place)) for place, one in sorted(self._of.items())}
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A standing as operators see it."""
+    """A standing as operators see it. `heard`: it is left alone because another gateway said so. `limit`: on
+    calls under way, if one was found out."""
 
     state: str
+    heard: bool
     in_flight: int
     latency_ms: int
     failure_rate: float
     resting_s: float
-    draining: bool
+    taken_out: TakenOut | None
+    limit: int | None
 
 
-def _shown(one: Standing, now: float) -> Shown:
+def _shown(one: Standing, now: float, taken_out: TakenOut | None) -> Shown:
     return Shown(
         state=one.breaker.state,
+        heard=one.breaker.heard,
         in_flight=one.in_flight,
         latency_ms=round(one.latency_s * 1000),
         failure_rate=round(one.breaker.failure_rate(now)[0], 3),
         resting_s=round(max(0.0, one.resting_until - now), 1),
-        draining=one.draining,
+        taken_out=taken_out,
+        limit=None if one.gradient.limit is None else int(one.gradient.limit),
     )

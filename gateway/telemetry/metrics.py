@@ -1,4 +1,4 @@
-"""Every Prometheus metric, on one page (but for the cache's: `cache_metrics.py`).
+"""Every Prometheus metric, on one page; those of routes and of the cache are on two further ones.
 
 The gateway is several processes; each keeps its values in memory-mapped files below one folder
 (prometheus_client's multiprocess mode, switched on by PROMETHEUS_MULTIPROC_DIR before the library is first imported),
@@ -20,6 +20,7 @@ from gateway.telemetry.cache_metrics import CacheMetrics
 from gateway.telemetry.exposition import expose, forget, share_values
 from gateway.telemetry.exposition import fresh_folder as fresh_folder
 from gateway.telemetry.kinds import Following, Kinds
+from gateway.telemetry.routing_metrics import RoutingMetrics, TrialMetrics
 from gateway.telemetry.series import Observed, Series, status_label
 
 UNKNOWN, OTHER = "_unknown", "_other"
@@ -228,31 +229,6 @@ class PacingMetrics:
                     self.left.labels(*labels).set(limit["remaining"])
 
 
-class RoutingMetrics:
-    """Which attempts calls needed, and which targets are left alone. Targets are those of cards."""
-
-    def __init__(self, kinds: Kinds) -> None:
-        self._attempts = kinds.counter("upstream_attempts", "Upstream calls.", "provider", "role", "outcome")
-        self._open = kinds.gauge("target_left_alone", "1 while not asked.", "target", mode="livemax")
-        self.withheld = Following(kinds.counter("retries_withheld", "Attempts that the retry budget did not allow."))
-        self._counts: dict[tuple[str, str, str], int] = {}
-        self._seen: set[str] = set()
-
-    def attempted(self, provider: str, role: str, outcome: str) -> None:
-        key = (provider, role, outcome)
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    def standing(self, target: str, left_alone: bool) -> None:
-        if target in self._seen or (left_alone and len(self._seen) < MAX_SERIES):
-            self._seen.add(target)
-            self._open.labels(target).set(left_alone)
-
-    def flush(self) -> None:
-        for key, count in self._counts.items():
-            self._attempts.labels(*key).inc(count)
-        self._counts.clear()
-
-
 class LimitMetrics:
     """What limits do, by their ids and figures: a file has so many and no more."""
 
@@ -285,16 +261,3 @@ class AlertMetrics:
     def __init__(self, kinds: Kinds) -> None:
         self.told = kinds.counter("alerts", "What was told, once each.", "kind")
         self.deliveries = kinds.counter("alert_deliveries", "Attempts to tell a webhook.", "result")
-
-
-class TrialMetrics:
-    """What mirrors and canaries do. Routes and models are names of reviewed files, of which there are so many."""
-
-    def __init__(self, kinds: Kinds) -> None:
-        self.mirrored = kinds.counter("mirrored_calls", "Copies sent to mirrors.", "route", "model", "result")
-        self.cost = kinds.counter("mirrors_cost_usd", "Of copies; approximate.", "route", "model")
-        self.left_out = kinds.counter("mirrors_left_out", "Calls not mirrored.", "route", "model", "reason")
-        self.pairs = kinds.counter("mirror_pairs", "Pairs of answers to compare.", "result")
-        self.tried = kinds.counter("canary_attempts", "By side.", "route", "variant", "result")
-        self.share = kinds.gauge("canary_share", "Its part of the calls.", "route", mode="livemostrecent")
-        self.rolled_back = kinds.counter("canary_rollbacks", "Canaries that did worse.", "route")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
-from tests.conftest import Gateway, GatewayFactory
+from tests.conftest import ACCESS, Gateway, GatewayFactory
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHAT = "/v1/chat/completions"
@@ -148,3 +148,54 @@ async def test_a_route_changes_while_calls_come_in(make_gateway: GatewayFactory)
         assert "from one" in (await client.post("/chat/completions", json=body(model="picked", stream=True))).text
         records = await asyncio.to_thread(gateway.records, asked + 1)
     assert records[-1]["route"] == "picked"
+
+
+async def test_a_provider_is_asked_with_its_credential_before_a_call_is_tried(make_gateway: GatewayFactory) -> None:
+    routes = "ejection: {consecutive: 1, open_s: 0.1, max_open_s: 0.1, trials: 1, probe_s: 0.1}"
+    models = "/v1/models"
+    async with two_upstreams(make_gateway, routes) as (_, first, second, client):
+        first.set(CHAT, status(503))
+        first.set(models, status(500))
+        second.set(CHAT, json_answer(said("from two")))
+
+        def asked(path: str) -> int:
+            return sum(one.path == path for one in first.requests)
+
+        while asked(models) < 5:
+            assert "from two" in (await client.post("/chat/completions", json=body())).text
+            await asyncio.sleep(0.05)
+        assert asked(CHAT) == 1, "whatever time passed, no call was a trial"
+        first.set(CHAT, json_answer(said("from one")))
+        first.set(models, status(403))
+        while "from one" not in (await client.post("/chat/completions", json=body())).text:
+            await asyncio.sleep(0.02)
+        probe = next(one for one in first.requests if one.path == models)
+        assert (probe.method, probe.headers["authorization"]) == ("GET", "Bearer k")
+
+
+async def test_a_team_whose_budget_runs_low_is_served_by_the_cheaper_target(make_gateway: GatewayFactory) -> None:
+    async with two_upstreams(make_gateway, "routes: {}") as (gateway, first, second, client):
+        dear = {
+            **said("from one"),
+            "usage": {"prompt_tokens": 1_000, "completion_tokens": 2_000, "total_tokens": 3_000},
+        }
+        first.set(CHAT, json_answer(dear))  # half a cent
+        second.set(CHAT, json_answer(said("from two")))
+        folder = gateway.folder / "policies"
+        limit = "limits: [{id: budget, per: [team], cost_per_day: 0.01}]\ndefault_output_tokens: 1\n"
+        (folder / "limits.yaml").write_text(limit)
+        when = "budget.used_percent < 50"
+        targets = f'[{{target: one/m, when: "{when}"}}, {{target: two/m}}]'
+        (folder / "routes.yaml").write_text(f"routes: {{fast: {{}}, thrifty: {{targets: {targets}}}}}")
+        while (await client.post("/chat/completions", json=body(model="thrifty"))).status_code == 404:
+            await asyncio.sleep(0.02)
+        # One call at half a cent has been made; the next was counted when half was used, and those after it know.
+        served = [(await client.post("/chat/completions", json=body(model="thrifty"))).text for _ in range(3)]
+        assert ["from one" in text for text in served] == [True, False, False]
+        (folder / "access.yaml").write_text(ACCESS.replace("[team-a]", "[team-a, team-b]"))
+        headers = {"authorization": "Bearer " + await asyncio.to_thread(gateway.create_key, "team-b")}
+        answer = await client.post("/chat/completions", json=body(model="thrifty"), headers=headers)
+        while answer.status_code in (401, 403, 404):
+            await asyncio.sleep(0.02)
+            answer = await client.post("/chat/completions", json=body(model="thrifty"), headers=headers)
+        assert "from one" in answer.text, "another team has a budget of its own"

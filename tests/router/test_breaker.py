@@ -86,3 +86,37 @@ def test_every_state_can_be_left_and_the_page_says_how() -> None:
         if words and words[0] in set(TABLE.values())
     }
     assert told >= {(state, after) for (state, _), after in TABLE.items()}
+
+
+PROBED = Ejection(consecutive=1, open_s=1.0, max_open_s=4.0, trials=1, probe_s=0.2)
+
+
+def test_where_there_are_probes_no_call_is_a_trial_before_one_was_answered() -> None:
+    breaker = Breaker(PROBED)
+    assert not breaker.wants_probe(100.0)
+    breaker.failed(100.0, 0.5)
+    assert not breaker.allows(1_000.0)
+    assert breaker.wants_probe(100.0)
+    breaker.probed(100.1)
+    assert breaker.state == "half_open"
+    assert breaker.allows(100.1)
+    breaker.succeeded(100.2)
+    assert breaker.state == "closed"
+
+
+def test_a_probe_is_believed_less_soon_after_a_trial_failed_all_the_same() -> None:
+    breaker = Breaker(PROBED)
+    breaker.failed(100.0, 0.5)
+    breaker.probed(100.1)
+    breaker.failed(100.2, 0.5)
+    breaker.probed(101.0)
+    assert breaker.state == "open"
+    breaker.probed(102.3)
+    assert breaker.state == "half_open"
+
+
+def test_what_was_heard_elsewhere_is_probed_too() -> None:
+    breaker = Breaker(PROBED)
+    breaker.heard_open(200.0)
+    breaker.probed(100.0)
+    assert breaker.state == "half_open"

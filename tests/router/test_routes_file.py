@@ -32,6 +32,7 @@ def test_a_name_has_its_targets_its_conditions_and_what_the_file_says_for_all() 
 
 
 WRONG = [
+    ("overload:\n  min: 20\n  max: 10\n", 2, "at most overload.max"),
     ("routes: {a: {targets: [{target: opnai/x}]}}", 1, "unknown provider `opnai`; did you mean `openai`?"),
     ("routes: {a: {targets: [{target: x}]}}", 1, "a target is `provider/model`, not `x`"),
     ("routes:\n  a:\n    targets:\n    - {target: azure/x}\n    - {target: azure/x}", 5, "`azure/x` stands twice"),

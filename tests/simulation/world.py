@@ -207,6 +207,7 @@ class Worker:
             ),
             ended=lambda call: None,
             identify=identify,
+            turns_away=lambda call: False,
             output_field=router.output_field,
             access=Live(policies.access),
             catalogue=Live(policies.catalogue),
