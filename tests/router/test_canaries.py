@@ -3,11 +3,13 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.attempt import Attempt
 from gateway.core.call import Call
 from gateway.core.faults import Fault, UpstreamFault
 from gateway.core.live import Live
@@ -298,3 +300,17 @@ async def test_a_folder_that_takes_no_file_leaves_this_worker_right_and_is_tried
     folder.mkdir()
     await worker.rollouts.look()
     assert len(list(folder.iterdir())) == 1
+
+
+async def test_a_model_that_judges_the_call_is_on_neither_side(folder: Path) -> None:
+    worker = Worker(folder)
+    for _ in range(40):
+        call = call_of("chat", model="m")
+        call.model, call.permits, call.principal = "m", (A, B), PRINCIPAL
+        await worker.router(call)
+        call.attempts.append(Attempt(role="judge", target="b/m", outcome="failed"))
+        call.end("completed")
+    await worker.rollouts.look()
+    (shown,) = worker.rollouts.view()
+    assert (shown["state"], cast(Any, shown["canary"])["failed"]) == ("stepping", 0)
+    assert cast(Any, shown["canary"])["calls"] == worker.asked["b"]
