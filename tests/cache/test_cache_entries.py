@@ -102,6 +102,10 @@ def test_long_streams_take_less_room_than_they_are() -> None:
     assert stream_of(noise).whole() == noise
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc0", b"\x93123", b"{}", encode_entry(entry_of(b"x"))[:-3]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xc0", b"\x93123", b"{}", encode_entry(entry_of(b"x"))[:-3]],
+    ids=["nothing", "nil", "another list", "JSON", "one cut short"],
+)
 def test_what_is_no_entry_is_none(data: bytes) -> None:
     assert decode_entry(data) is None
