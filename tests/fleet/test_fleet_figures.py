@@ -115,5 +115,5 @@ async def test_with_everything_no_caller_notices_that_one_of_three_is_dead(tmp_p
     effort = Effort(seconds=1.0, rate_per_s=60.0)
     found = await Run(dead, SCENARIOS[dead], "everything", effort, tmp_path).outcome()
     assert (found.broken.wrong, found.control.wrong) == ({}, {})
-    assert found.most_asked <= 2
-    assert found.bill == pytest.approx(1.0)
+    assert found.most_asked <= 3, "no call may be attempted more often"
+    assert found.bill >= 1.0, "answers, and what rivals that lost had made by then"
