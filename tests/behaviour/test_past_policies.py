@@ -42,7 +42,7 @@ def test_the_history_tells_what_took_force(gateway: Gateway) -> None:
     newest, oldest = gateway.cli("policy", "history").stdout.splitlines()[1:]
     assert newest.split()[0] == "2"
     assert newest.endswith("access.yaml")
-    assert oldest.endswith("the first: 3 files")
+    assert oldest.endswith("the first: 5 files")
 
 
 def test_who_could_use_what_is_answered_for_then_and_now(gateway: Gateway) -> None:

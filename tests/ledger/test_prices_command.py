@@ -53,7 +53,13 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "config.yaml").write_text(json.dumps(CONFIG))
     policies = tmp_path / "policies"
     (policies / "models").mkdir(parents=True)
-    for name, text in (("tenants", TENANTS), ("access", ACCESS), ("limits", LIMITS), ("prices", PRICES)):
+    for name, text in (
+        ("tenants", TENANTS),
+        ("access", ACCESS),
+        ("limits", LIMITS),
+        ("prices", PRICES),
+        ("guardrails", "guards: []\n"),
+    ):
         (policies / f"{name}.yaml").write_text(text)
     for name, target in (("mini", "openai/gpt-4o-mini"), ("own", "box/anything"), ("odd", "openai/no-such-model")):
         (policies / "models" / f"{name}.yaml").write_text(CARD.replace("NAME", name).replace("TARGET", target))

@@ -1,6 +1,7 @@
 """Targets that an operator has taken out: a file that all workers follow."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +62,15 @@ def test_what_fails_on_the_way_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_broken_file_leaves_what_was_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_broken_file_leaves_what_was_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Heard at its source: what other tests did to logging does not matter.
+    logger = logging.getLogger("gateway.router")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    caplog.set_level(logging.INFO, "gateway.router")
     path = tmp_path / "targets.json"
     with changing(path) as out:
         out["p/m"] = OUT
