@@ -15,7 +15,9 @@ failed all the same, only when the doubled time is over.
 What another gateway has found (`heard`) opens it as well, for as long as was told. It is then passed over where another
 target can be asked, and barred to nobody.
 
-A trial that never ends (its client hung up) gives its place back without a word about the target.
+Calls that were under way when a target broke say nothing of how it is now: only what becomes of those begun since
+counts. A trial is over when it begins to answer. One that never does (its client hung up) gives its place back without
+a word about the target. An answer that the target cuts off is a failure, however well it began.
 """
 
 from collections.abc import Mapping
@@ -33,38 +35,29 @@ TABLE: Mapping[tuple[State, Event], State] = {
 }
 WINDOW_S = 10.0
 SLICES = 5
+_UNCOUNTED = -1
 
 
 class Breaker:
     """Of one target in one worker.
 
     Attributes:
-        trials: under way while half open. opened: how often it has opened.
+        opened: how often it has opened.
         until: when it may be tried again; probed_from: since when an answered probe may say so earlier.
         options: those in force. heard: it is open, or being tried, only because another gateway said so.
     """
 
     __slots__ = (
-        "_failed",
-        "_good",
-        "_row",
-        "_slice",
-        "_succeeded",
-        "_wait_s",
-        "heard",
-        "opened",
-        "options",
-        "probed_from",
-        "state",
-        "trials",
-        "until",
+        *("_failed", "_good", "_mark", "_row", "_since", "_slice", "_succeeded", "_trying", "_wait_s"),
+        *("heard", "opened", "options", "probed_from", "state", "until"),
     )
 
     def __init__(self, options: Ejection) -> None:
         self.options = options
         self.state: State = "closed"
         self.until = self.probed_from = 0.0
-        self.trials = self.opened = 0
+        self.opened = self._mark = self._since = 0
+        self._trying = False
         self.heard = False
         self._wait_s = options.open_s
         self._good = self._row = 0
@@ -78,7 +71,7 @@ class Breaker:
             return True
         if self.state == "open" and now >= self.until and self.options.probe_s is None:
             self._rest()
-        return self.state == "half_open" and self.trials == 0
+        return self.state == "half_open" and not self._trying
 
     def bars(self, now: float) -> bool:
         """Whether a call that may go nowhere else must not go there either."""
@@ -92,22 +85,37 @@ class Breaker:
         if self.wants_probe(now):
             self._rest()
 
-    def succeeded(self, now: float) -> None:
-        self._row = 0
-        if self.state == "closed":
-            self._turn(now)
-            self._succeeded[self._slice % SLICES] += 1
-        elif self.state == "half_open":
+    def begun(self) -> int:
+        """A call is sent there; the mark by which what becomes of it counts."""
+        if self.state == "half_open":
+            if self._trying:
+                return _UNCOUNTED
+            self._trying = True
+            self._mark += 1
+        return self._mark
+
+    def answered(self, mark: int) -> None:
+        """It has begun to answer."""
+        if mark == self._mark and self.state == "half_open":
+            self._trying = False
             self._good += 1
             if self._good >= self.options.trials:
                 self._step("recovered")
                 self.heard = False
                 self._wait_s = self.options.open_s
+                self._row = 0
                 self._failed, self._succeeded = [0] * SLICES, [0] * SLICES
 
-    def failed(self, now: float, spread: float) -> None:
+    def succeeded(self, mark: int, now: float) -> None:
+        """Its answer was whole."""
+        if mark >= self._since and self.state != "half_open":
+            self._row = 0
+            self._turn(now)
+            self._succeeded[self._slice % SLICES] += 1
+
+    def failed(self, mark: int, now: float, spread: float) -> None:
         """`spread`: 0 to 1, so that many workers do not try at the same moment."""
-        if not self.options.enabled:
+        if mark < self._since or not self.options.enabled:
             return
         self._row += 1
         if self.state == "half_open":
@@ -120,6 +128,11 @@ class Breaker:
                 self._open("tripped", now, spread)
         elif self.heard and self._row >= self.options.consecutive:
             self._found(now, spread)  # those that could go nowhere else say so as well
+
+    def ended(self, mark: int) -> None:
+        """It is over, whatever became of it."""
+        if mark == self._mark:
+            self._trying = False
 
     def heard_open(self, until: float) -> None:
         """Another gateway has found it broken: it is left alone here as well, and tried when that time is over."""
@@ -152,10 +165,14 @@ class Breaker:
 
     def _rest(self) -> None:
         self._step("rested")
-        self._good = self.trials = 0
+        self._good = 0
 
     def _step(self, event: Event) -> None:
         self.state = TABLE[self.state, event]
+        self._trying = False
+        if self.state != "closed":  # its trials, if it comes back, go on counting
+            self._mark += 1
+            self._since = self._mark
 
     def _turn(self, now: float) -> None:
         """Empty the slices of time that have passed."""

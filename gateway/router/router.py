@@ -13,8 +13,9 @@ from gateway.core.model import Permit
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
-from gateway.router.hedging import Patience, Race
+from gateway.router.hedging import Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
+from gateway.router.patience import Patience
 from gateway.router.rollouts import Rollouts
 from gateway.router.sending import Sender
 from gateway.router.standing import Shown, Standings
@@ -83,16 +84,13 @@ class Router:
         """Send the call to its targets, in turn, until one answers.
 
         Raises:
-            NotConfigured: no provider of the permitted targets has a credential here.
+            NotConfigured: no provider of the permitted targets has a credential here, or the route's conditions leave
+                all out.
             UpstreamFault, BadRequest: the last target's failure.
         """
         plan = self._plan(call)
         if not plan:
-            raise NotConfigured(
-                f"the model `{call.model}` is declared, but none of its providers has a credential here; "
-                "an operator can set one",
-                param="model",
-            )
+            raise self._nobody(call)
         rule = self._routes.value.of(call.model)
         self._budget().called(self._clock.monotonic())
         trying = Trying(plan, rule.retries, rule.route.fallbacks, repeatable=repeatable(call))
@@ -118,6 +116,15 @@ class Router:
                 await asyncio.sleep(coming.after_s)
             following = coming
 
+    def _nobody(self, call: Call) -> NotConfigured:
+        if any(permit.model.target.provider in self.providers for permit in call.permits):
+            said = (
+                f"no target of the route of `{call.model}` takes this request: their conditions leave all of them out"
+            )
+            return NotConfigured(said, code="no_target_fits", param="model")
+        said = f"the model `{call.model}` is declared, but none of its providers has a credential here"
+        return NotConfigured(f"{said}; an operator can set one", param="model")
+
     def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
         """How long to wait before a second target is asked beside the first; None: no second one is."""
         hedge = rule.route.hedge
@@ -141,13 +148,7 @@ class Router:
                     return Next(permit, "hedge") if self._may_take() else None
             return None
 
-        sender = self._sender
-        race = Race(
-            call,
-            lambda leg, following: sender.attempt(leg, following, rule),
-            sender.close_lost,
-            sender.close_failed,
-        )
+        race = Race(call, self._sender, rule)
         tried, following = await race.run(first, second, delay_s)
         trying.count += race.begun
         if tried.attempt is not None:
@@ -161,7 +162,8 @@ class Router:
             return None
         while (permit := self._elsewhere(call, trying, last.permit, failure)) is not None:
             if self._sender.is_asked(call, permit, now) and await _admitted(call, permit):
-                return Next(permit, "fallback") if self._may_take() else None
+                # Where nothing was sent there is nothing that it could multiply.
+                return Next(permit, "fallback") if not trying.count or self._may_take() else None
         wait_s = trying.wait_s(failure, self._die())
         if wait_s is None or (deadline is not None and now + wait_s >= deadline):
             return None
@@ -175,8 +177,13 @@ class Router:
         far as the caller may use them."""
         permit = trying.elsewhere(failed, failure)
         if permit is None and (names := trying.names(failure)):
+            asked = {attempt.target for attempt in call.attempts}
             for name in names:
-                trying.rest += [one for one in call.judge(call, name) if one.model.target.provider in self.providers]
+                trying.rest += [
+                    one
+                    for one in call.judge(call, name)
+                    if one.model.target.provider in self.providers and one.model.place not in asked
+                ]
             permit = trying.elsewhere(failed, failure)
         return permit
 

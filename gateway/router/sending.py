@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from gateway.core.attempt import Attempt, Role
+from gateway.core.attempt import Attempt
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, Shed, UpstreamResting, UpstreamTimeout
@@ -13,15 +13,18 @@ from gateway.core.usage import Usage
 from gateway.limits.estimate import input_tokens
 from gateway.providers.pacing.told import retry_after_s
 from gateway.router.attempts import begun, closed
-from gateway.router.hedging import Patience
 from gateway.router.lifecycle import lifecycle_headers
 from gateway.router.loading import RouteRule
-from gateway.router.standing import Standing, Standings
+from gateway.router.patience import Patience
+from gateway.router.standing import Run, Standing, Standings
 from gateway.router.troubles import REMEDIES, trouble_of_fault, trouble_of_reply
 from gateway.router.trying import Failure, Next, Tried
 
 # So many tokens take about as long as a call takes in any case.
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 50
+# A timer that fires so much too late tells of this process, not of an upstream.
+STALL_S = 0.25
+_LATE_OURSELVES = "gateway_late"
 
 
 class Sender:
@@ -44,68 +47,95 @@ class Sender:
         self._is_batch = is_batch
 
     def is_asked(self, call: Call, permit: Permit, now: float) -> bool:
-        standing = self.standings.of(permit.model.place)
-        return not (standing.draining or standing.breaker.bars(now) or self._is_full(call, permit, standing))
+        return self._kept_from(call, permit, self.standings.of(permit.model.place), now) is None
 
-    def _is_full(self, call: Call, permit: Permit, standing: Standing) -> bool:
-        return standing.is_full(self.standings.overload, lambda: self._is_batch(call, permit))
+    def _kept_from(self, call: Call, permit: Permit, standing: Standing, now: float) -> Fault | None:
+        """Why the target gets no call now; None: it does."""
+        if standing.draining or standing.breaker.bars(now):
+            return _resting(standing, now)
+        if standing.is_full(self.standings.overload, lambda: self._is_batch(call, permit)):
+            return _full()
+        return None
 
     async def attempt(self, call: Call, following: Next, rule: RouteRule) -> Tried:
-        permit, clock = following.permit, self._clock
-        standing, now = self.standings.of(permit.model.place), clock.monotonic()
-        if standing.draining or standing.breaker.bars(now):
-            return Tried(fault=_resting(standing, now), failure=Failure("busy"))
-        if self._is_full(call, permit, standing):
-            standing.passed_over += 1
-            return Tried(fault=_full(), failure=Failure("busy"))
-        attempt = self._begin(call, permit, following.role)
-        number = standing.begun(now)
-        call.on_close(lambda: standing.ended(number))
+        begun = self.begin(call, following, rule)
+        return begun if isinstance(begun, Tried) else await self.carry_out(begun)
+
+    def begin(self, call: Call, following: Next, rule: RouteRule) -> "Begun | Tried":
+        """An attempt, noted before anything is sent; what is told instead if the target is not asked."""
+        permit, now = following.permit, self._clock.monotonic()
+        standing = self.standings.of(permit.model.place)
+        if (fault := self._kept_from(call, permit, standing, now)) is not None:
+            standing.passed_over += isinstance(fault, Shed)
+            return Tried(fault=fault, failure=Failure("busy"))
+        call.target = permit.model.target
+        self.tell(call, permit)
+        attempt = begun(call, permit, following.role, self._clock.now_ns())
+        run = standing.begun(now)
+        call.on_close(lambda: standing.ended(run))
+        return Begun(call, rule, attempt, standing, run)
+
+    async def carry_out(self, begun: "Begun") -> Tried:
+        call, clock = begun.call, self._clock
         try:
-            reply = await self._sent(call, permit, rule, now)
+            reply = await self._sent(begun)
         except Fault as fault:
             trouble = trouble_of_fault(fault)
             if trouble is None:
                 raise
-            failure = Failure(trouble, _status(fault), _after_s(fault.headers.items(), clock.now()))
-            tried = Tried(attempt, None, fault, failure)
+            if trouble == "timeout" and not call.served.asked:
+                trouble = "busy"  # it waited for its turn here
+            after_s = _after_s(fault.headers.items(), clock.now())
+            failure = Failure(trouble, _status(fault), after_s, ours=fault.code == _LATE_OURSELVES)
+            tried = Tried(begun.attempt, None, fault, failure)
         else:
             trouble = trouble_of_reply(reply)
             if trouble is None:
-                answered = clock.monotonic()
-                standing.measured(number, call.stream, _size(call), answered, self.standings.overload)
-                standing.answered(number, answered)
-                if rule.route.hedge is not None:
-                    self._patience.took(rule.name, answered - now)
-                return Tried(attempt, reply)
+                self._answered(begun, reply)
+                return Tried(begun.attempt, reply)
             failure = Failure(trouble, reply.status, _after_s(reply.headers, clock.now()))
-            tried = Tried(attempt, reply, None, failure)
-        if failure.trouble == "timeout":
-            standing.gave_up(number, call.stream, clock.monotonic(), self.standings.overload)
-        self._note_failure(standing, failure)
+            tried = Tried(begun.attempt, reply, None, failure)
+        if not failure.ours:
+            self._note_failure(begun, failure)
         return tried
 
-    async def _sent(self, call: Call, permit: Permit, rule: RouteRule, now: float) -> Reply:
-        provider = self.providers[permit.model.target.provider]
+    def _answered(self, begun: "Begun", reply: Reply) -> None:
+        call, standing, run, now = begun.call, begun.standing, begun.run, self._clock.monotonic()
+        standing.answered(run, call.stream, _size(call), now, self.standings.overload)
+        if begun.rule.route.hedge is not None:
+            self._patience.took(begun.rule.name, now - run.began)
+        if reply.stream is None:
+            standing.succeeded(run, now)
+        else:
+            call.on_close(lambda: self._streamed(call, standing, run))
+
+    def _streamed(self, call: Call, standing: Standing, run: Run) -> None:
+        """A stream is over: only now it is known whether the target served it."""
+        record, now = call.record, self._clock.monotonic()
+        if record.outcome == "failed" and record.blame == "upstream":
+            standing.failed(run, now, self._die())
+        elif record.outcome in ("completed", "cancelled"):
+            standing.succeeded(run, now)
+
+    async def _sent(self, begun: "Begun") -> Reply:
+        call, now, timeout_s = begun.call, begun.run.began, begun.rule.timeout_s
+        assert call.target is not None, "it has begun"
+        provider = self.providers[call.target.provider]
         until = call.deadline
-        if rule.timeout_s is not None and (until is None or now + rule.timeout_s < until):
-            until = now + rule.timeout_s
+        if timeout_s is not None and (until is None or now + timeout_s < until):
+            until = now + timeout_s
         if until is None:
             return await provider(call)
         try:
             async with asyncio.timeout(until - now):
                 return await provider(call)
         except TimeoutError:
-            late = until == call.deadline
-            said = "the time that the request allows" if late else "the time that its route allows"
-            code = "deadline_exceeded" if late else "upstream_timeout_attempt"
+            if until == call.deadline:
+                said, code = "the time that the request allows", "deadline_exceeded"
+            else:
+                late = self._clock.monotonic() - until > STALL_S
+                said, code = "the time that its route allows", _LATE_OURSELVES if late else "upstream_timeout_attempt"
             raise UpstreamTimeout(f"the upstream did not begin to answer within {said}", code=code) from None
-
-    def _begin(self, call: Call, permit: Permit, role: Role) -> Attempt:
-        """Note what is about to be asked, on the record and for the caller."""
-        call.target = permit.model.target
-        self.tell(call, permit)
-        return begun(call, permit, role, self._clock.now_ns())
 
     def tell(self, call: Call, permit: Permit) -> None:
         model, record, headers = permit.model, call.record, call.reply_headers
@@ -127,26 +157,38 @@ class Sender:
         code = tried.fault.code if tried.fault is not None else f"upstream_status_{status}"
         closed(tried.attempt, call.served, "failed", self._clock.now_ns(), status=status, error_code=code)
 
-    def _note_failure(self, standing: Standing, failure: Failure) -> None:
-        now = self._clock.monotonic()
+    def _note_failure(self, begun: "Begun", failure: Failure) -> None:
+        standing, run, now = begun.standing, begun.run, self._clock.monotonic()
+        if failure.trouble == "timeout":
+            standing.gave_up(run, begun.call.stream, now, self.standings.overload)
         if failure.trouble == "rate_limited":
             standing.refused(now, failure.after_s)
         elif REMEDIES[failure.trouble].counts:
-            self._count_failure(standing)
-        elif failure.status:
-            standing.breaker.succeeded(now)  # it works, and says no
+            standing.failed(run, now, self._die())
+        elif failure.status:  # it works, and says no
+            standing.breaker.answered(run.mark)
+            standing.succeeded(run, now)
 
-    def _count_failure(self, standing: Standing) -> None:
-        standing.failed(self._clock.monotonic(), self._die())
-
-    def close_lost(self, leg: Call, attempt: Attempt) -> None:
+    def close_lost(self, begun: "Begun") -> None:
         """Of two that ran for the same call the slower, stopped: what it used nobody says, and yet it is billed."""
-        served = leg.served
+        call, standing, served = begun.call, begun.standing, begun.call.served
         if served.asked:
-            used = Usage(input_tokens=input_tokens(leg), output_tokens=served.estimated_output_tokens)
+            used = Usage(input_tokens=input_tokens(call), output_tokens=served.estimated_output_tokens)
             served.usage, served.usage_source = served.usage or used, "estimate"
-            self._count_failure(self.standings.of(attempt.target))
-        closed(attempt, served, "cancelled", self._clock.now_ns(), error_code="hedge_lost")
+            now = self._clock.monotonic()
+            standing.gave_up(begun.run, call.stream, now, self.standings.overload)
+            standing.failed(begun.run, now, self._die())
+        closed(begun.attempt, served, "cancelled", self._clock.now_ns(), error_code="hedge_lost")
+
+
+class Begun(NamedTuple):
+    """An attempt under way, on the call itself or on a leg of it."""
+
+    call: Call
+    rule: RouteRule
+    attempt: Attempt
+    standing: Standing
+    run: Run
 
 
 def _resting(standing: Standing, now: float) -> UpstreamResting:

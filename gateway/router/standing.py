@@ -17,6 +17,16 @@ REST_S, MAX_REST_S = 0.5, 60.0
 MAX_KEPT = 10_000
 
 
+class Run:
+    """A call under way at a target: since when, and the mark by which its breaker counts it."""
+
+    __slots__ = ("began", "mark")
+
+    def __init__(self, began: float, mark: int) -> None:
+        self.began = began
+        self.mark = mark
+
+
 class Standing:
     """Of one target.
 
@@ -28,7 +38,7 @@ class Standing:
     """
 
     __slots__ = (
-        *("_at", "_begun", "_next", "_rest_s", "breaker", "draining"),
+        *("_at", "_rest_s", "_runs", "breaker", "draining"),
         *("gradient", "latency_s", "passed_over", "resting_until"),
     )
 
@@ -41,52 +51,51 @@ class Standing:
         self.latency_s = 0.0
         self._at = 0.0
         self._rest_s = REST_S
-        self._begun: dict[int, float] = {}  # in the order of their beginnings
-        self._next = 0
+        self._runs: dict[Run, None] = {}  # in the order of their beginnings
 
     @property
     def in_flight(self) -> int:
-        return len(self._begun)
+        return len(self._runs)
 
     def is_full(self, options: Overload, is_batch: Callable[[], bool]) -> bool:
         """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
-        there, room = len(self._begun), self.gradient.room
+        there, room = len(self._runs), self.gradient.room
         if not options.enabled or there < room(options, batch=True):
             return False
         return there >= room(options, batch=False) or is_batch()
 
-    def measured(self, number: int, kind: object, size: float, now: float, options: Overload) -> None:
-        """How long it took to begin to answer, for a call of a kind and size."""
-        began = self._begun.get(number)
-        if began is not None and options.enabled:
-            self.gradient.answered(kind, now - began, size, len(self._begun), now, options)
+    def begun(self, now: float) -> Run:
+        """A call is sent there."""
+        run = Run(now, self.breaker.begun())
+        self._runs[run] = None
+        return run
 
-    def gave_up(self, number: int, kind: object, now: float, options: Overload) -> None:
-        """It did not begin to answer in its time."""
-        began = self._begun.get(number)
-        if began is not None and options.enabled:
-            self.gradient.gave_up(kind, now - began, len(self._begun), now, options)
+    def ended(self, run: Run) -> None:
+        """It is over, whatever became of it."""
+        self._runs.pop(run, None)
+        self.breaker.ended(run.mark)
 
-    def begun(self, now: float) -> int:
-        """A call is sent there; the number by which it ends."""
-        self._next += 1
-        self._begun[self._next] = now
-        if self.breaker.state == "half_open":
-            self.breaker.trials += 1
-        return self._next
-
-    def ended(self, number: int) -> None:
-        """It is over, whatever became of it. A second time changes nothing."""
-        if self._begun.pop(number, None) is not None and self.breaker.trials:
-            self.breaker.trials -= 1
-
-    def answered(self, number: int, now: float) -> None:
-        """It has begun to answer."""
+    def answered(self, run: Run, kind: object, size: float, now: float, options: Overload) -> None:
+        """It has begun to answer. `kind`, `size`: as `Gradient.answered` has them."""
         self._rest_s = REST_S
-        began = self._begun.get(number)
-        if began is not None:
-            self._observe(now - began, now)
-        self.breaker.succeeded(now)
+        if options.enabled:
+            self.gradient.answered(kind, now - run.began, size, len(self._runs), now, options)
+        self._observe(now - run.began, now)
+        self.breaker.answered(run.mark)
+
+    def gave_up(self, run: Run, kind: object, now: float, options: Overload) -> None:
+        """It did not begin to answer in its time, or nobody waited for it any longer."""
+        if options.enabled:
+            self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options)
+        self._observe(max(self.latency_s, now - run.began), now)
+
+    def succeeded(self, run: Run, now: float) -> None:
+        """Its answer was whole."""
+        self.breaker.succeeded(run.mark, now)
+
+    def failed(self, run: Run, now: float, spread: float) -> None:
+        """The target did not serve it; `spread`: 0 to 1, at random."""
+        self.breaker.failed(run.mark, now, spread)
 
     def refused(self, now: float, after_s: float | None) -> None:
         """It has too much to do: it rests for as long as it says, or longer each time."""
@@ -94,16 +103,13 @@ class Standing:
             after_s, self._rest_s = self._rest_s, min(MAX_REST_S, self._rest_s * 2)
         self.resting_until = max(self.resting_until, now + min(after_s, MAX_REST_S))
 
-    def failed(self, now: float, spread: float) -> None:
-        self.breaker.failed(now, spread)
-
     def expected_s(self, now: float) -> float:
         """How long a call would wait for its first token: the average, or how long the oldest under way has waited
         already, times those that are there."""
         average = self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
-        if self._begun:
-            average = max(average, now - next(iter(self._begun.values())))
-        return average * (len(self._begun) + 1)
+        if self._runs:
+            average = max(average, now - next(iter(self._runs)).began)
+        return average * (len(self._runs) + 1)
 
     def _observe(self, seconds: float, now: float) -> None:
         kept = math.exp((self._at - now) / DECAY_S)

@@ -13,11 +13,13 @@ from gateway.router.troubles import REMEDIES, undone
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """How an attempt failed. `status`: of the upstream's answer, 0 without one; `after_s`: its `retry-after`."""
+    """How an attempt failed. `status`: of the upstream's answer, 0 without one; `after_s`: its `retry-after`; `ours`:
+    this process was too late itself, which says nothing of the target."""
 
     trouble: Trouble
     status: int = 0
     after_s: float | None = None
+    ours: bool = False
 
 
 class Next(msgspec.Struct, frozen=True):

@@ -41,11 +41,11 @@ class Fleet:
         self.clock = HandClock(1_800_000_000.0)
         self.thrown = 0.0
         self._left = {name: list(script) for name, script in scripts.items()}
-        self.routes: Routes = read_routes(Text("routes.yaml", routes.encode())) if routes else NO_ROUTES
+        self.live: Live[Routes] = Live(read_routes(Text("routes.yaml", routes.encode())) if routes else NO_ROUTES)
         self.use(**dict.fromkeys(scripts, self._serve))
 
     def use(self, **providers: Service) -> None:
-        self.router = Router(providers, self.clock, Live(self.routes), die=lambda: self.thrown)
+        self.router = Router(providers, self.clock, self.live, die=lambda: self.thrown)
 
     async def _serve(self, call: Call) -> Reply:
         assert call.target is not None

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.attempt import RETRIES
 from gateway.core.call import Call, Reply, Service
 from gateway.core.faults import UpstreamUnreachable
-from gateway.router.hedging import AT_LEAST, Patience
+from gateway.router.patience import AT_LEAST, Patience
 from tests.pipeline.test_obliging import call_of
 from tests.router.test_attempts_made import Fleet, fine, permit
 

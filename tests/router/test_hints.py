@@ -10,7 +10,7 @@ import pytest
 from gateway.router.breaker import Breaker
 from gateway.router.document import Ejection, RoutesFile
 from gateway.router.hints import Findings, share
-from gateway.router.standing import Standings
+from gateway.router.standing import Standing, Standings
 from gateway.stores.redis import RedisOptions
 from gateway.testing import HandClock
 from tests.conftest import within
@@ -26,6 +26,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield server
 
 
+def fails(standing: Standing, clock: HandClock) -> None:
+    standing.failed(standing.begun(clock.monotonic()), clock.monotonic(), 0.5)
+
+
 class Replica:
     """One gateway's knowledge of its targets."""
 
@@ -36,7 +40,7 @@ class Replica:
 
     def breaks(self, place: str) -> None:
         for _ in range(EJECTION.consecutive):
-            self.standings.of(place).failed(self.clock.monotonic(), 0.5)
+            fails(self.standings.of(place), self.clock)
 
     def state(self, place: str) -> tuple[str, bool]:
         breaker = self.standings.of(place).breaker
@@ -104,7 +108,7 @@ def test_a_hint_counts_once_and_for_as_long_as_is_believed() -> None:
     breaker = replica.standings.of("one/m").breaker
     assert breaker.until == now + EJECTION.max_open_s
     breaker.probed(now)
-    breaker.succeeded(now)
+    breaker.answered(breaker.begun())
     replica.findings.heard([hint], now)
     assert breaker.state == "closed"
     replica.findings.heard([(b"one/m\x00other\x002", 1_000)], now)

@@ -12,6 +12,7 @@ from gateway.router.probing import Prober
 from gateway.router.standing import Standings
 from gateway.testing import HandClock
 from tests.conftest import within
+from tests.router.test_hints import fails
 
 FILE = RoutesFile(ejection=Ejection(consecutive=1, probe_s=0.2))
 
@@ -41,7 +42,7 @@ async def test_targets_of_one_provider_are_asked_about_once_and_come_back_togeth
 
     async with probing(probe) as (standings, clock), within(10):
         for place in ("one/a", "one/b", "two/a"):
-            standings.of(place).failed(clock.monotonic(), 0.5)
+            fails(standings.of(place), clock)
         while not asked:
             await asyncio.sleep(0.01)
         assert {standing.breaker.state for _, standing in standings.all()} == {"open"}
@@ -65,7 +66,7 @@ async def test_a_probe_that_fails_says_no_and_the_next_is_made(error: Exception)
         return True
 
     async with probing(probe) as (standings, clock), within(10):
-        standings.of("one/a").failed(clock.monotonic(), 0.5)
+        fails(standings.of("one/a"), clock)
         while standings.of("one/a").breaker.state == "open":
             clock.advance(0.1)
             await asyncio.sleep(0.01)
@@ -78,9 +79,10 @@ async def test_nobody_is_asked_where_all_work_or_where_there_are_no_probes() -> 
         raise AssertionError("asked")
 
     async with probing(probe) as (standings, clock):
-        standings.of("one/a").answered(standings.of("one/a").begun(clock.monotonic()), clock.monotonic())
+        standing, now = standings.of("one/a"), clock.monotonic()
+        standing.answered(standing.begun(now), False, 1.0, now, standings.overload)
         await asyncio.sleep(0.3)
     async with probing(probe, RoutesFile(ejection=Ejection(consecutive=1))) as (standings, clock):
-        standings.of("one/a").failed(clock.monotonic(), 0.5)
+        fails(standings.of("one/a"), clock)
         await asyncio.sleep(0.3)
         assert standings.of("one/a").breaker.state == "open"

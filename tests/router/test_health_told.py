@@ -1,0 +1,142 @@
+"""What of an attempt's end speaks for or against its target, and what does not."""
+
+import asyncio
+import time
+
+import pytest
+
+from gateway.core.call import Call, Reply
+from gateway.core.faults import NotConfigured, UpstreamResting, UpstreamTimeout
+from gateway.core.principal import Principal
+from gateway.core.record import Outcome
+from gateway.router.choosing import Asking
+from gateway.router.router import Router
+from gateway.testing import HandClock
+from tests.pipeline.test_obliging import call_of
+from tests.router.test_attempts_made import A, B, Fleet, down, fine, permit, refusal
+from tests.router.test_hedging import Slow, asked, quick
+
+
+class RunningClock(HandClock):
+    """Its monotonic time is the real one."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+async def nothing() -> bytes | None:
+    return None
+
+
+def stream() -> Reply:
+    return Reply(200, [], stream=nothing)
+
+
+async def streamed(fleet: Fleet, outcome: Outcome, blame: str = "") -> None:
+    """A stream served and come to its end."""
+    call = call_of("chat", model="m", stream=True)
+    call.stream = True
+    await fleet.ask(A, call=call)
+    call.record.outcome, call.record.blame = outcome, blame
+    call.close()
+
+
+async def test_a_target_that_cuts_its_streams_off_is_left_alone() -> None:
+    fleet = Fleet(a=[stream])
+    for _ in range(5):
+        await streamed(fleet, "failed", "upstream")
+    with pytest.raises(UpstreamResting):
+        await streamed(fleet, "failed", "upstream")
+
+
+@pytest.mark.parametrize(("outcome", "blame"), [("completed", ""), ("cancelled", "caller")])
+async def test_a_stream_that_came_to_its_end_or_was_hung_up_on_breaks_a_row_of_failures(
+    outcome: Outcome, blame: str
+) -> None:
+    fleet = Fleet(a=[stream])
+    for _ in range(2):
+        for _ in range(4):
+            await streamed(fleet, "failed", "upstream")
+        await streamed(fleet, outcome, blame)
+    assert fleet.router.standings.of("a/m").breaker.state == "closed"
+
+
+async def test_where_all_targets_rest_the_other_model_costs_nothing_of_the_retry_budget() -> None:
+    fleet = Fleet("retry_budget: {share: 0, at_least: 0}\nroutes: {m: {fallbacks: {any: [spare]}}}", a=[down], b=[fine])
+    for _ in range(5):
+        with pytest.raises(Exception, match="gone"):
+            await fleet.ask(A)
+    assert (withheld := fleet.router.withheld) > 0, "of what had been sent"
+    for _ in range(50):
+        call = call_of("chat", model="m")
+        call.judge = lambda call, name: [permit("b/spare", name)]
+        await fleet.ask(A, call=call)
+        assert [(attempt.target, attempt.role) for attempt in call.attempts] == [("b/spare", "fallback")]
+    assert fleet.router.withheld == withheld
+
+
+async def test_a_model_that_falls_back_to_itself_is_not_asked_twice_by_that() -> None:
+    fleet = Fleet("routes: {m: {fallbacks: {any: [m]}}}\nretries: {base_ms: 0}", a=[refusal(404)], b=[refusal(404)])
+    call = call_of("chat", model="m")
+    call.judge = lambda call, name: [A, B]
+    await fleet.ask(A, B, call=call)
+    assert fleet.asked == ["a/m", "b/m"]
+
+
+async def test_a_call_that_waited_for_its_turn_here_says_nothing_of_the_upstream() -> None:
+    async def in_our_own_queue(call: Call) -> Reply:
+        await asyncio.Event().wait()
+        raise AssertionError(call)
+
+    fleet = Fleet("timeout_s: 0.001\nretries: {max_attempts: 1}")
+    fleet.use(a=in_our_own_queue)
+    for _ in range(8):
+        with pytest.raises(UpstreamTimeout):
+            await fleet.ask(A)
+    assert fleet.router.standings.of("a/m").breaker.state == "closed"
+
+
+async def late(fleet: Fleet, stalls: bool) -> None:
+    async def silent(call: Call) -> Reply:
+        call.served.asked = True
+        if stalls:
+            asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+        await asyncio.Event().wait()
+        raise AssertionError(call)
+
+    fleet.clock = RunningClock()
+    fleet.use(a=silent, b=quick)
+
+
+async def test_a_process_that_was_late_itself_blames_nobody_and_repeats_no_more_than_after_any_timeout() -> None:
+    for stalls, counted in ((True, 0), (False, 1)):
+        fleet = Fleet("timeout_s: 0.02")
+        await late(fleet, stalls)
+        call = await fleet.ask(A, B)
+        code = "gateway_late" if stalls else "upstream_timeout_attempt"
+        assert (call.attempts[0].error_code, call.attempts[-1].target) == (code, "b/m")
+        breaker = fleet.router.standings.of("a/m").breaker
+        assert breaker.failure_rate(fleet.clock.monotonic())[1] == counted
+        with pytest.raises(UpstreamTimeout):
+            await fleet.ask(A, B, call=call_of("images", model="m", prompt="it may have been made"))
+
+
+async def test_the_slower_of_two_is_known_as_slow() -> None:
+    fleet = Fleet("routes: {m: {hedge: {after_ms: 20}}}")
+    fleet.clock = RunningClock()
+    fleet.use(a=Slow(), b=quick)
+    await fleet.ask(A, B, call=asked())
+    slow, fast = fleet.router.standings.of("a/m"), fleet.router.standings.of("b/m")
+    assert slow.latency_s >= 0.02 > fast.latency_s
+
+
+async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
+    fleet = Fleet("routes: {m: {targets: [{target: a/m, when: 'request.input_tokens > 1000'}]}}", a=[fine])
+    asking = Asking(lambda call, permit: None, lambda call: {"request.input_tokens": 5})
+    fleet.router = Router(fleet.router.providers, fleet.clock, fleet.live, asking=asking)
+    call = call_of("chat", model="m")
+    call.principal = Principal(key_id="k", tenant="t", team="a")
+    with pytest.raises(NotConfigured, match="conditions leave all of them out"):
+        await fleet.ask(A, call=call)
+    with pytest.raises(NotConfigured, match="none of its providers has a credential"):
+        await Fleet().ask(A)
