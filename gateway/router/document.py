@@ -59,7 +59,8 @@ class Sticky(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class Retries(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Attributes:
-    max_attempts: upstream calls that one call may cause in all, the first included; 1: no retries, no fallback.
+    max_attempts: upstream calls that one call may cause in all, the first included; 1: no retries, no fallback. The
+        last goes to a model that the route falls back to, where it names one for what went wrong.
     base_ms, max_ms: the wait before the same target is asked again: random, between 0 and `base_ms` doubled each
         time, at most `max_ms`. An upstream's `retry-after` counts instead; if it is longer than `max_ms`, the answer is
         passed on.

@@ -174,16 +174,15 @@ class Router:
 
     def _elsewhere(self, call: Call, trying: Trying, failed: Permit, failure: Failure) -> Permit | None:
         """The best target left that may do better: of the plan, and then of the models that the route falls back to, as
-        far as the caller may use them."""
-        permit = trying.elsewhere(failed, failure)
-        if permit is None and (names := trying.names(failure)):
+        far as the caller may use them. The last attempt is theirs: a plan with nothing but broken targets must not use
+        them all up."""
+        permit = None if trying.is_last else trying.elsewhere(failed, failure)
+        if permit is None:
             asked = {attempt.target for attempt in call.attempts}
-            for name in names:
-                trying.rest += [
-                    one
-                    for one in call.judge(call, name)
-                    if one.model.target.provider in self.providers and one.model.place not in asked
-                ]
+            found = (one for name in trying.names(failure) for one in call.judge(call, name))
+            trying.rest[:0] = [
+                one for one in found if one.model.target.provider in self.providers and one.model.place not in asked
+            ]
             permit = trying.elsewhere(failed, failure)
         return permit
 

@@ -69,6 +69,11 @@ class Trying:
         """Whether another may be asked while one is at work: asking twice does nothing twice, and is allowed."""
         return self._repeatable and self._retries.max_attempts > 1
 
+    @property
+    def is_last(self) -> bool:
+        """Whether only one more attempt may be made."""
+        return self.count == self._retries.max_attempts - 1
+
     def allowed(self, failure: Failure) -> bool:
         """Whether there may be another attempt at all."""
         return self.count < self._retries.max_attempts and (self._repeatable or undone(failure.trouble, failure.status))

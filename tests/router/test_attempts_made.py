@@ -140,6 +140,20 @@ async def test_a_prompt_that_is_too_long_goes_to_a_model_that_reads_more_and_spe
     assert fleet.asked == ["a/m", "c/large"] * 8
 
 
+async def test_the_last_attempt_is_for_a_model_to_fall_back_to_where_the_route_names_one() -> None:
+    for route, asked in (("any: [c]", ["a/m", "c/m"]), ("timeout: [c]", ["a/m", "b/m"])):
+        fleet = Fleet(
+            f"routes: {{m: {{retries: {{max_attempts: 2}}, fallbacks: {{{route}}}}}}}",
+            a=[refusal(500)],
+            b=[refusal(500)],
+            c=[fine],
+        )
+        call = call_of("chat", model="m")
+        call.judge = lambda call, name: [permit("c/m", name)]
+        await fleet.ask(A, B, call=call)
+        assert fleet.asked == asked
+
+
 async def test_a_fallback_that_the_caller_may_not_use_is_none() -> None:
     fleet = Fleet("retries: {max_attempts: 2, base_ms: 0}\nroutes: {m: {fallbacks: {any: [large]}}}", a=[refusal(500)])
     call = await fleet.ask(A)
