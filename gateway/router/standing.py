@@ -12,6 +12,9 @@ from gateway.router.draining import TakenOut
 from gateway.router.gradient import Gradient
 
 DECAY_S = 10.0
+# Nobody knows how long a call would have taken that was given up: each in a row is taken to be twice as slow as the one
+# before, up to so many times as long as it was waited for.
+MOST_LONGER = 8
 # A 429 without `retry-after` rests a target so long at first, doubled while it goes on.
 REST_S, MAX_REST_S = 0.5, 60.0
 MAX_KEPT = 10_000
@@ -87,7 +90,8 @@ class Standing:
         """It did not begin to answer in its time, or nobody waited for it any longer."""
         if options.enabled:
             self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options)
-        self._observe(max(self.latency_s, now - run.began), now)
+        waited = now - run.began
+        self._observe(max(waited, min(2 * self._average(now), MOST_LONGER * waited)), now)
 
     def succeeded(self, run: Run, now: float) -> None:
         """Its answer was whole."""
@@ -106,10 +110,14 @@ class Standing:
     def expected_s(self, now: float) -> float:
         """How long a call would wait for its first token: the average, or how long the oldest under way has waited
         already, times those that are there."""
-        average = self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
+        average = self._average(now)
         if self._runs:
             average = max(average, now - next(iter(self._runs)).began)
         return average * (len(self._runs) + 1)
+
+    def _average(self, now: float) -> float:
+        """Fading, so that a target that nobody asks is tried again."""
+        return self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
 
     def _observe(self, seconds: float, now: float) -> None:
         kept = math.exp((self._at - now) / DECAY_S)

@@ -10,7 +10,9 @@ from gateway.core.faults import NotConfigured, UpstreamResting, UpstreamTimeout
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome
 from gateway.router.choosing import Asking
+from gateway.router.document import RoutesFile
 from gateway.router.router import Router
+from gateway.router.standing import Standings
 from gateway.testing import HandClock
 from tests.pipeline.test_obliging import call_of
 from tests.router.test_attempts_made import A, B, Fleet, down, fine, permit, refusal
@@ -128,6 +130,19 @@ async def test_the_slower_of_two_is_known_as_slow() -> None:
     await fleet.ask(A, B, call=asked())
     slow, fast = fleet.router.standings.of("a/m"), fleet.router.standings.of("b/m")
     assert slow.latency_s >= 0.02 > fast.latency_s
+
+
+def test_who_is_given_up_again_and_again_is_taken_to_be_slower_each_time_within_bounds() -> None:
+    standings = Standings(RoutesFile)
+    standing, now, seen = standings.of("a/m"), 100.0, list[float]()
+    for _ in range(6):
+        run = standing.begun(now)
+        now += 0.1
+        standing.gave_up(run, False, now, standings.overload)
+        standing.ended(run)
+        seen.append(standing.expected_s(now))
+    assert seen == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.8, 0.8], rel=0.05)
+    assert standing.expected_s(now + 60) < 0.01, "and is tried again one day"
 
 
 async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
