@@ -101,6 +101,7 @@ class Recalled(msgspec.Struct, frozen=True):
 Pull = Callable[[], Awaitable[bytes | None]]
 Tap = Callable[[bytes], bytes]
 Ending = Callable[[], None]
+Mend = Callable[["Reply"], Fields | None]
 
 
 class Call:
@@ -120,6 +121,8 @@ class Call:
             the same rules; it is kept to what they ask for. Set by the step that judged its own.
         admit: counts the call against the limits of another target than the first, or raises what they say; set by the
             step that counted it against its own.
+        mend: reply → the request to make in place of this one, once, because policy does not take that answer; None: it
+            does. Set by the step that judges answers, where policy wants that.
         plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first; nothing else may be asked.
@@ -140,6 +143,7 @@ class Call:
         "headers",
         "judge",
         "keep_content",
+        "mend",
         "model",
         "open",
         "operation",
@@ -179,6 +183,7 @@ class Call:
         self.plan: Sequence[Permit] | None = None
         self.judge: Callable[[Call, str], Sequence[Permit]] = _nobody
         self.admit: Callable[[Permit], Awaitable[None]] = _welcome
+        self.mend: Mend | None = None
         self.deadline: float | None = None
         self.attempts: list[Attempt] = []
         self.keep_content = True

@@ -33,6 +33,16 @@ def look_at_answer(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
     return (changed(body, changes) if changes else body), texts
 
 
+def sole_answer(body: bytes) -> str | None:
+    """The text of an answer that says one thing, thoughts and calls of tools aside; None of any other."""
+    try:
+        said = read_object(body)
+    except UpstreamBroken:
+        return None
+    found = [] if said is None else [one for one in answer_places(cast(Mapping[str, Any], said)) if not one.aside]
+    return found[0].text if len(found) == 1 else None
+
+
 def _plain(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
     try:
         text = body.decode()

@@ -165,7 +165,8 @@ def _channel(parts: list[dict[str, Any]], path: Path) -> Hashable | None:
 def answer_places(answer: Json) -> Iterator[Place]:
     """The texts of a whole answer."""
     for name in ANSWERED:
-        if name in answer:
+        # The Responses API repeats its settings for text under that name.
+        if name in answer and not (name == "text" and isinstance(answer[name], dict)):
             yield from (_below((name,), place) for place in places(answer[name], name))
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
-from gateway.guard.detectors import LeakDetector
+from gateway.guard.detectors import JsonSchemaDetector, LeakDetector
 from gateway.guard.document import Guard, Match
 from gateway.guard.words import Detector, Side
 
@@ -73,6 +73,12 @@ class Applied(msgspec.Struct, frozen=True):
     input: tuple[Rule, ...] = ()
     output: tuple[Rule, ...] = ()
     ids: frozenset[str] = frozenset()
+
+    @property
+    def repairs(self) -> list[JsonSchemaDetector]:
+        """Those whose objections to an answer are told to the model, so that it answers once more."""
+        found = (one for rule in self.output if rule.enforced for one in rule.whole)
+        return [one for one in found if isinstance(one, JsonSchemaDetector) and one.repair]
 
     def on(self, side: Side) -> tuple[Rule, ...]:
         return self.input if side == "input" else self.output

@@ -1,12 +1,17 @@
 """What goes to a model and comes from it, looked at by the guards that policy sets for the call."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import ContentBlocked
+from gateway.core.fields import Fields
 from gateway.core.model import Permit
+from gateway.dialects.turns import exchanged
+from gateway.guard.answers import sole_answer
+from gateway.guard.detectors import JsonSchemaDetector
 from gateway.guard.requests import RequestTexts, instructions
 from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
@@ -20,6 +25,8 @@ from gateway.pipeline.parts import Parts
 
 HEADER = "x-gateway-guard"
 _RECALLED = "recalled"
+# Why a model stopped in the middle, in the words of all protocols.
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 _WHAT: dict[Side, str] = {"input": "request", "output": "answer"}
 _REMEDY: dict[Side, str] = {
     "input": "take it out of the request and send it again",
@@ -53,6 +60,8 @@ def guard(parts: Parts) -> Layer:
                 tell(call, tally)
                 await ask_judges(call, applied.input, "input", texts, tally, parts)
                 tell(call, tally)
+            if applied.output and not call.stream and (repairs := applied.repairs):
+                call.mend = partial(_asked_again, call, repairs)
             reply = await service(call)
             if not applied.output and not vault:
                 return reply
@@ -64,6 +73,16 @@ def guard(parts: Parts) -> Layer:
         return guarded
 
     return layer
+
+
+def _asked_again(call: Call, repairs: Sequence[JsonSchemaDetector], reply: Reply) -> Fields | None:
+    """The request with the answer and what is wrong with it below, for a model that is to answer better; None if
+    nothing is wrong, or if it was cut off where another would be as well."""
+    if call.served.finish_reason in _CUT_OFF or (text := sole_answer(reply.body)) is None:
+        return None
+    complaint = next((told for one in repairs if (told := one.complaint(text))), "")
+    changes = exchanged(call.operation.protocol, call.fields.get, text, complaint) if complaint else None
+    return None if changes is None else Overridden(call.fields, changes)
 
 
 def asked_of(call: Call, permits: Sequence[Permit]) -> Asked:

@@ -15,6 +15,7 @@ from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
 from gateway.router.hedging import Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
+from gateway.router.mending import Again, mended
 from gateway.router.patience import Patience
 from gateway.router.rollouts import Rollouts
 from gateway.router.sending import Sender
@@ -107,6 +108,9 @@ class Router:
                 tried, following = await self._race(call, trying, following, rule, delay_s)
             failure = tried.failure
             coming = None if failure is None else await self._next(call, trying, following, failure)
+            if failure is None and call.mend is not None:
+                again = Again(following.permit, rule, self._sender, self._may_take, closings)
+                tried = await mended(call, call.mend, tried, again)
             if failure is None or coming is None:
                 return _answer(call, tried)
             self._sender.close_failed(call, tried)

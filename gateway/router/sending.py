@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.core.attempt import Attempt
+from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, Shed, UpstreamResting, UpstreamTimeout
@@ -171,14 +171,20 @@ class Sender:
 
     def close_lost(self, begun: "Begun") -> None:
         """Of two that ran for the same call the slower, stopped: what it used nobody says, and yet it is billed."""
-        call, standing, served = begun.call, begun.standing, begun.call.served
-        if served.asked:
-            used = Usage(input_tokens=input_tokens(call), output_tokens=served.estimated_output_tokens)
-            served.usage, served.usage_source = served.usage or used, "estimate"
+        call, standing = begun.call, begun.standing
+        if call.served.asked:
             now = self._clock.monotonic()
             standing.gave_up(begun.run, call.stream, now, self.standings.overload)
             standing.failed(begun.run, now, self._die())
-        closed(begun.attempt, served, "cancelled", self._clock.now_ns(), error_code="hedge_lost")
+        self.close_unused(begun, "cancelled", "hedge_lost")
+
+    def close_unused(self, begun: "Begun", outcome: AttemptOutcome, code: str) -> None:
+        """Of one whose answer, if there was any, nobody gets."""
+        call, served = begun.call, begun.call.served
+        if served.asked and served.usage is None:
+            used = Usage(input_tokens=input_tokens(call), output_tokens=served.estimated_output_tokens)
+            served.usage, served.usage_source = used, "estimate"
+        closed(begun.attempt, served, outcome, self._clock.now_ns(), error_code=code)
 
 
 class Begun(NamedTuple):

@@ -13,6 +13,8 @@ import msgspec
 from gateway.guard.detectors.matching import MISSING, MissingExtra
 from gateway.guard.words import Span
 
+_NO_JSON = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)
+MAX_TOLD = 500  # characters of what is wrong
 _OPENED = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
 
 
@@ -20,10 +22,12 @@ class JsonSchemaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Attributes:
     schema: `{}` takes any JSON.
     fenced: JSON in a Markdown fence (```json) counts as JSON.
+    repair: a whole answer that is none of this form is asked for once more, and the model told why.
     """
 
     schema: Mapping[str, Any]
     fenced: bool = False
+    repair: bool = False
 
 
 class JsonSchemaDetector:
@@ -42,6 +46,8 @@ class JsonSchemaDetector:
         except ImportError:
             raise MissingExtra(MISSING) from None
         self._fenced = options.fenced
+        self.repair = options.repair
+        self._told = msgspec.json.encode(options.schema).decode()
         try:
             self._validator = jsonschema_rs.validator_for(
                 msgspec.to_builtins(options.schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True
@@ -54,10 +60,31 @@ class JsonSchemaDetector:
         if not text:
             return ()
         try:
-            value = msgspec.json.decode(_inside(text) if self._fenced else text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            value = self._value(text)
+        except _NO_JSON:
             return (Span(0, len(text), "not_json"),)
         return () if self._validator.is_valid(value) else (Span(0, len(text), "schema"),)
+
+    def complaint(self, text: str) -> str:
+        """What to tell a model that answered so, to answer better; empty if nothing is wrong."""
+        if not text:
+            return ""
+        try:
+            error = next(self._validator.iter_errors(self._value(text)), None)
+        except _NO_JSON:
+            why = "it is not JSON"
+        else:
+            if error is None:
+                return ""
+            at = "/".join(map(str, error.instance_path))
+            why = f"at /{at}: {error.message[:MAX_TOLD]}"
+        return (
+            f"Your answer is not valid; {why}. Answer again, with JSON only, that fits this JSON schema: {self._told}"
+        )
+
+    def _value(self, text: str) -> Any:
+        """Raises: _NO_JSON."""
+        return msgspec.json.decode(_inside(text) if self._fenced else text)
 
     def open_from(self, text: str) -> int:  # noqa: ARG002
         return 0
