@@ -4,7 +4,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from tests.speed.answers import Mode
 from tests.speed.child import free_port
 from tests.speed.dialects import CHAT, MESSAGES, Dialect
-from tests.speed.gateway_contestant import GatewayFiles
+from tests.speed.gateway_contestant import EVERY_STEP, GatewayFiles
 from tests.speed.http_reading import request_bytes
 
 
@@ -28,7 +28,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     argv: how it is started; empty for the mock itself, which is called directly to know what there is to add to.
     port: where it answers. key: what callers show it. dialect: what they speak.
-    verbatim: what an answer must be is known byte for byte, and each is checked to be.
+    headers: sent with every request, besides. verbatim: what an answer must be is known byte for byte, and each is checked to be.
     rival: the run goes on without it if it does not start, or does not stream.
     """
 
@@ -39,11 +39,12 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect = CHAT
     verbatim: bool = True
     rival: bool = False
+    headers: Mapping[str, str] = {}
     gateway: GatewayFiles | None = None
 
     def request(self, mode: Mode) -> bytes:
         """A call as an application would send it."""
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}", **self.headers}
         return request_bytes(self.port, "POST", self.dialect.path, self.dialect.request_body(mode), headers)
 
 
@@ -66,8 +67,17 @@ def translating(ground: Ground) -> Contestant:
     return _gateway(ground, "translating", MESSAGES)
 
 
-def _gateway(ground: Ground, name: str, dialect: Dialect) -> Contestant:
-    files = GatewayFiles.write(ground.folder / name, free_port(), ground.mock_port, ground.sink_port)
+def guarded(ground: Ground) -> Contestant | Absent:
+    """The same with routes, guards and an exact cache. Every request wants a new answer, which is kept: one that is
+    there already would measure little of a gateway."""
+    if importlib.util.find_spec("re2") is None:
+        return Absent("guarded", "the extra `guards` is not installed")
+    contestant = _gateway(ground, "guarded", CHAT, EVERY_STEP)
+    return msgspec.structs.replace(contestant, headers={"cache-control": "no-cache"})
+
+
+def _gateway(ground: Ground, name: str, dialect: Dialect, more: Mapping[str, object] | None = None) -> Contestant:
+    files = GatewayFiles.write(ground.folder / name, free_port(), ground.mock_port, ground.sink_port, more or {})
     return Contestant(
         name=name, argv=files.command("serve"), port=files.port, key=files.create_key(), dialect=dialect, gateway=files
     )
@@ -138,7 +148,15 @@ def litellm(ground: Ground) -> Contestant | Absent:
     return Contestant(name="litellm", argv=argv, port=port, key=key, verbatim=False, rival=True)
 
 
-BUILDERS: Sequence[Callable[[Ground], Contestant | Absent]] = (direct, gateway, bare, translating, nginx, litellm)
+BUILDERS: Sequence[Callable[[Ground], Contestant | Absent]] = (
+    direct,
+    gateway,
+    guarded,
+    bare,
+    translating,
+    nginx,
+    litellm,
+)
 
 
 def line_up(ground: Ground) -> tuple[list[Contestant], list[Absent]]:

@@ -6,7 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import msgspec
@@ -52,25 +54,51 @@ PRICES = {
     "currency": "USD",
     "prices": [
         {
-            "id": "bench",
-            "provider": "mock",
+            "id": f"bench-{provider}",
+            "provider": provider,
             "models": ["*"],
             "from": "2020-01-01",
             "per_million_tokens": {"input": 0.15, "cached_input": 0.075, "output": 0.6},
         }
+        for provider in ("mock", "second")
     ],
 }
 MODES: tuple[answers.Mode, ...] = ("plain", "delayed", "stream", "paced", "gated")
 
 
-def card(name: str) -> dict[str, object]:
+def card(name: str, *providers: str) -> dict[str, object]:
     """An approved model card."""
     return {
         "name": name,
-        "targets": [{"target": f"mock/{name}", "region": "eu-west-1"}],
+        "targets": [{"target": f"{provider}/{name}", "region": "eu-west-1"} for provider in providers],
         "licence": {"expression": "Apache-2.0"},
         "life": {"approved": {"by": "bench", "on": "2020-01-01"}},
     }
+
+
+# For calls that are routed, looked at both ways by the five deterministic detectors, and kept.
+EVERY_STEP: dict[str, dict[str, Any]] = {
+    "routes": {
+        "routes": {
+            answers.model(mode): {"strategy": "least_latency", "sticky": {"by": "session"}, "hedge": {"min_ms": 2000}}
+            for mode in MODES
+        }
+    },
+    "guardrails": {
+        "guards": [
+            {
+                "id": "data",
+                "on": ["input", "output"],
+                "detect": ["personal_data", "secrets", {"deny": {"words": ["nightjar", "blackbird"]}}],
+                "action": "redact",
+            },
+            {"id": "orders", "on": ["input"], "detect": ["prompt_injection"], "action": "block"},
+            {"id": "links", "on": ["output"], "detect": [{"urls": {"hosts": ["example.org"]}}], "action": "block"},
+        ]
+    },
+    "cache": {"rules": [{"id": "all", "ttl_s": 3600}]},
+    **{f"models/{answers.model(mode)}": card(answers.model(mode), "mock", "second") for mode in MODES},
+}
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -96,17 +124,17 @@ class GatewayFiles(msgspec.Struct, frozen=True):
     sink_port: int
 
     @classmethod
-    def write(cls, folder: Path, port: int, mock_port: int, sink_port: int) -> Self:
-        """JSON is YAML too, and needs no library."""
+    def write(
+        cls, folder: Path, port: int, mock_port: int, sink_port: int, more: Mapping[str, object] = MappingProxyType({})
+    ) -> Self:
+        """JSON is YAML too, and needs no library. `more`: policies besides the usual ones, or in their place."""
         policies = folder / "policies"
-        policies.mkdir(parents=True)
+        (policies / "models").mkdir(parents=True)
         files = {"tenants": TENANTS, "access": ACCESS, "guardrails": {"guards": []}, "limits": LIMITS, "prices": PRICES}
+        files |= {f"models/{answers.model(mode)}": card(answers.model(mode), "mock") for mode in MODES}
+        files |= more
         for name, value in files.items():
             (policies / f"{name}.yaml").write_text(json.dumps(value, indent=1))
-        (policies / "models").mkdir()
-        for mode in MODES:
-            name = answers.model(mode)
-            (policies / "models" / f"{name}.yaml").write_text(json.dumps(card(name), indent=1))
         (folder / "config.yaml").write_text(json.dumps(config(port, mock_port, sink_port), indent=1))
         return cls(folder, port, sink_port)
 
@@ -171,17 +199,13 @@ def sum_of_counter(text: str, name: str) -> int:
 
 
 def config(port: int, mock_port: int, sink_port: int) -> dict[str, Any]:
+    base_url = f"http://127.0.0.1:{mock_port}/v1"
+    mock = {"kind": "openai-compatible", "base_url": base_url, "api_key": "sk-upstream"}
     return {
         "server": {"host": "127.0.0.1", "port": port, "grace_s": 5},
         "state_dir": "state",
         "policies_dir": "policies",
-        "providers": {
-            "mock": {
-                "kind": "openai-compatible",
-                "base_url": f"http://127.0.0.1:{mock_port}/v1",
-                "api_key": "sk-upstream",
-            }
-        },
+        "providers": {"mock": mock, "second": mock},
         "telemetry": {
             "log": {"format": "json", "requests": True},
             "otlp": {"endpoint": f"http://127.0.0.1:{sink_port}", "sample_ratio": SAMPLE_RATIO},

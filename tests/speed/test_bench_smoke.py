@@ -28,8 +28,8 @@ def test_a_quick_run_compares_the_gateway_with_everything_on(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
 
     said = json.loads(figures.read_text())
-    assert {"direct", "gateway", "bare", "translating"} <= set(said["contestants"])
-    for name in ("gateway", "bare", "translating"):
+    assert {"direct", "gateway", "guarded", "bare", "translating"} <= set(said["contestants"])
+    for name in ("gateway", "guarded", "bare", "translating"):
         loads = said["contestants"][name]["loads"]
         assert set(loads) == {scenario.name for scenario in SCENARIOS}
         assert all(load["cpu_us_per_request"] > 0 for load in loads.values())

@@ -20,7 +20,7 @@ SCRIPT = """
 wrk.method = "POST"
 wrk.body = [==[%(body)s]==]
 wrk.headers["content-type"] = "application/json"
-wrk.headers["authorization"] = "Bearer %(key)s"
+%(headers)s
 done = function(summary, latency)
   local e = summary.errors
   print(string.format(
@@ -42,7 +42,9 @@ async def load_with_wrk(contestant: Contestant, scenario: Scenario, seconds: flo
     assert path is not None, "asked only where wrk is installed"
     script = folder / "wrk.lua"
     dialect = contestant.dialect
-    script.write_text(SCRIPT % {"body": dialect.request_body(scenario.mode).decode(), "key": contestant.key})
+    headers = {"authorization": f"Bearer {contestant.key}", **contestant.headers}
+    lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
+    script.write_text(SCRIPT % {"body": dialect.request_body(scenario.mode).decode(), "headers": lines})
     process = await asyncio.create_subprocess_exec(
         path,
         *("-t1", f"-c{scenario.connections}", f"-d{math.ceil(seconds)}s", "--timeout", "20s"),
