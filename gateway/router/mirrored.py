@@ -8,24 +8,12 @@ import msgspec
 from gateway.core.attempt import Attempt
 from gateway.core.call import Call, Reply
 from gateway.core.fields import Fields
-from gateway.core.model import Attributes, Permit
+from gateway.core.model import Permit
 from gateway.core.record import Record
 from gateway.pairs.store import Answered, Pair
 from gateway.router.loading import RouteRule
-from gateway.router.troubles import repeatable
 
 MIRROR = "mirror"
-# Tools that a provider runs itself and that only read.
-READING = frozenset({"web_search", "web_search_preview", "google_search", "google_search_retrieval", "file_search"})
-_attributes = msgspec.json.Decoder(Attributes).decode
-
-
-def may_be_mirrored(call: Call) -> bool:
-    """Whether a second answer does nothing but cost: no tool that the provider runs may act twice."""
-    if not repeatable(call):
-        return False
-    said = call.record.attributes
-    return "hosted_tools" not in said or READING.issuperset(_attributes(said).hosted_tools)
 
 
 async def nobody_asks(permit: Permit) -> None:

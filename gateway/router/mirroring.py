@@ -24,10 +24,11 @@ from gateway.router.attempts import begun
 from gateway.router.document import Mirror
 from gateway.router.loading import RouteRule, Routes
 from gateway.router.mirror_bounds import Bounds
-from gateway.router.mirrored import Halves, leg_of, may_be_mirrored, read_to_end, unkept
+from gateway.router.mirrored import Halves, leg_of, read_to_end, unkept
 from gateway.router.plans import Die
 from gateway.router.standing import Standings
 from gateway.router.telling import RouteReports
+from gateway.router.troubles import repeatable
 
 _log = logging.getLogger("gateway.router")
 CLOSE_S = 2.0
@@ -143,7 +144,7 @@ class Mirrors:
         deps = self._deps
         if deps.die() >= mirror.share:
             return None
-        if not may_be_mirrored(call):
+        if not repeatable(call):
             deps.told.left_out(rule.name, mirror.model, "not_repeatable")
             return None
         bounds = self._bounds.setdefault((rule.name, mirror.model), Bounds())

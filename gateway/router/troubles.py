@@ -34,6 +34,7 @@ from gateway.core.faults import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from gateway.core.model import Attributes
 from gateway.router.document import Trouble
 
 
@@ -76,15 +77,20 @@ _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "a
 _REPEATABLE = frozenset(
     {"chat", "completions", "messages", "generate", "embeddings", "moderations", "rerank", "count_tokens", "responses"}
 )
+# Tools that a provider runs itself and that only read: others may send, book, delete.
+_READING = frozenset({"web_search", "web_search_preview", "google_search", "google_search_retrieval", "file_search"})
 _LOOKED_AT = 16_384
+_attributes = msgspec.json.Decoder(Attributes).decode
 
 
 def repeatable(call: Call) -> bool:
     """Whether asking twice does nothing twice, apart from what it costs."""
     if call.operation.name not in _REPEATABLE:
         return False
-    get = call.fields.get
-    return call.operation.name != "responses" or not (get("background") or get("conversation"))
+    if call.operation.name == "responses" and (call.fields.get("background") or call.fields.get("conversation")):
+        return False
+    said = call.record.attributes
+    return "hosted_tools" not in said or _READING.issuperset(_attributes(said).hosted_tools)
 
 
 def trouble_of_fault(fault: Fault) -> Trouble | None:

@@ -1,5 +1,6 @@
 """What the router does when targets fail: whom it asks next, what it tells, and what the record keeps of it."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 
@@ -195,14 +196,15 @@ async def test_an_outage_is_not_multiplied() -> None:
 
 
 async def test_only_what_did_nothing_is_asked_elsewhere_where_asking_twice_would_do_something_twice() -> None:
-    for fault, asked in ((down, ["a/m"]), (refusal(429), ["a/m", "b/m"])):
-        fleet = Fleet(BRISK, a=[fault], b=[fine])
-        call = call_of("images", prompt="x")
-        try:
-            await fleet.ask(A, B, call=call)
-        except UpstreamUnreachable:
-            pass
-        assert fleet.asked == asked
+    acting, reading = (f'{{"hosted_tools":["{tool}"]}}' for tool in ("mcp", "web_search"))
+    for operation, tools in (("images", ""), ("responses", acting), ("responses", reading)):
+        for fault, asked in ((down, ["a/m"]), (refusal(429), ["a/m", "b/m"])):
+            fleet = Fleet(BRISK, a=[fault], b=[fine])
+            call = call_of(operation, prompt="x")
+            call.record.attributes = tools
+            with contextlib.suppress(UpstreamUnreachable):
+                await fleet.ask(A, B, call=call)
+            assert fleet.asked == (["a/m", "b/m"] if tools == reading else asked)
 
 
 async def test_a_request_that_one_target_cannot_be_told_goes_to_another_or_the_caller_hears_why() -> None:
