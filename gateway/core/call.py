@@ -61,9 +61,9 @@ class Served(msgspec.Struct, kw_only=True):
         terms: what its price depends on besides.
         reports_cost: how the provider tells what the call costs, if it is trusted with that: a word of
             `dialects/costs.py`. searches: web searches that the model makes and bills without counting them.
-        asked: the request has gone out to the upstream.
-        native: it went to the upstream in the client's own protocol.
+        asked: the request has gone out to the upstream. native: in the client's own protocol.
         complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
+        failed: an event of the stream told of an error, which was passed on: the answer is not whole.
     """
 
     usage: Usage | None = None
@@ -80,6 +80,7 @@ class Served(msgspec.Struct, kw_only=True):
     asked: bool = False
     native: bool = False
     complete: bool = False
+    failed: bool = False
 
 
 class Recalled(msgspec.Struct, frozen=True):

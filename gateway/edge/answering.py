@@ -99,16 +99,17 @@ class Answer:
             _log.exception("an ending of call %s failed", call.record.id)
 
     def _answered(self, status: int) -> None:
-        """The upstream has answered in full. Its refusal is an answer, but no success."""
+        """The upstream has answered in full. Its refusal is an answer, but no success; nor is an error event."""
         record = self._call.record
         if record.outcome != "open":
             return
         record.status = status
-        if status < 400:
+        failed = self._call.served.failed
+        if status < 400 and not failed:
             self.end("completed", None)
             return
-        record.error_code = f"upstream_status_{status}"
-        record.blame = "upstream" if status >= 500 or status == 429 else "caller"
+        record.error_code = "upstream_error" if failed else f"upstream_status_{status}"
+        record.blame = "upstream" if failed or status >= 500 or status == 429 else "caller"
         self.end("failed", None)
 
     def _note_first_byte(self) -> None:

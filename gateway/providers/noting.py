@@ -30,6 +30,8 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
                     note_terms(served, tier_terms(event.service_tier))
             case Ended():
                 served.complete = True
+            case Failed():
+                served.failed = True
             case _:
                 pass
 

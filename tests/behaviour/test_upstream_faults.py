@@ -1,7 +1,9 @@
 """An upstream that refuses, resets, stalls, lies or answers nonsense: an error with a code and the request id before
 the first byte, an error event after it, and a record either way."""
 
+import asyncio
 import json
+import time
 
 import pytest
 
@@ -83,11 +85,38 @@ async def test_after_the_first_byte(fresh: Site, name: str) -> None:
     assert record["cost_nano"] > 0
 
 
-async def test_an_error_event_of_the_upstream_passes(fresh: Site) -> None:
-    parts = [delta("a"), event({"error": {"message": "overloaded", "type": "server_error", "code": None}})]
-    fresh.upstream.set(CHAT, event_stream(*parts))
-    answer = await fresh.chat(stream=True)
-    assert answer.content == b"".join(parts)
+OVERLOADED = event({"type": "error", "error": {"message": "overloaded", "type": "overloaded_error", "code": None}})
+ERROR_EVENTS = {
+    "chat": [delta("a"), OVERLOADED],
+    "chat, with a terminator": [delta("a"), OVERLOADED, DONE],
+    "responses": [event({"type": "response.created"}), event({"type": "error", "code": "x", "message": "overloaded"})],
+    "responses, with its usage": [event({"type": "response.failed", "response": {"usage": {"output_tokens": 3}}})],
+    "messages": [event({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 1}}}), OVERLOADED],
+}
+
+
+async def test_an_error_event_of_the_upstream_passes_and_the_call_has_failed(
+    make_gateway: GatewayFactory, fresh: Site
+) -> None:
+    at = {"base_url": fresh.upstream.base_url, "api_key": "k"}
+    providers = {"mock": {"kind": "openai", **at}, "claude": {"kind": "anthropic", **at}}
+    models = {"gpt": {"targets": ["mock/gpt"]}, "claude": {"targets": ["claude/claude"]}}
+    gateway = make_gateway(providers=providers, models=models).start()
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    for name, parts in ERROR_EVENTS.items():
+        api = name.partition(",")[0]
+        path = {"chat": "chat/completions"}.get(api, api)
+        fresh.upstream.set(f"/v1/{path}", event_stream(*parts))
+        asked = {"input": "hello"} if api == "responses" else {"messages": [{"role": "user", "content": "hello"}]}
+        body = {"model": "claude" if api == "messages" else "gpt", "stream": True, "max_tokens": 9, **asked}
+        since_ns = time.time_ns()
+        answer = await fresh.client.post(f"{gateway.base_url}/{path}", headers=headers, json=body)
+        assert (answer.status_code, answer.content) == (200, b"".join(parts)), name
+        (record,) = await asyncio.to_thread(gateway.records, 1, since_ns=since_ns)
+        found = (record["outcome"], record["blame"], record["error_code"])
+        assert found == ("failed", "upstream", "upstream_error"), name
+        (attempt,) = gateway.ask_ledger("SELECT outcome FROM attempts WHERE call = ?", record["id"])
+        assert attempt["outcome"] == "failed", name
 
 
 async def test_timeouts_have_their_own_codes(make_gateway: GatewayFactory, fresh: Site) -> None:

@@ -38,12 +38,12 @@ class StreamReader:
 
     Attributes:
         ended: the answer is whole, or an error event came: the upstream may close now.
-        failed: it ended with an error. broken: what is wrong with the event after the last one passed on.
+        broken: what is wrong with the event after the last one passed on.
     """
 
     __slots__ = (
         *("_alias", "_data", "_images", "_items", "_now", "_raw", "_served", "_strip_usage", "_tier"),
-        *("broken", "ended", "failed"),
+        *("broken", "ended"),
     )
 
     def __init__(
@@ -65,7 +65,6 @@ class StreamReader:
         self._items: list[Json] = []
         self._tier: object = None
         self.ended = False
-        self.failed = False
         self.broken: Exception | None = None
 
     def __call__(self, batch: bytes) -> bytes:
@@ -116,7 +115,7 @@ class StreamReader:
         else:
             passed = event
         if said.get("error"):
-            self.failed = self.ended = True
+            self._served.failed = self.ended = True
         return self._renamed(passed, said)
 
     def _chunk(self, event: bytes, said: Json, choices: object) -> bytes | None:
@@ -166,14 +165,14 @@ class StreamReader:
                 note_usage(self._served, used, statement_of(response, raw, agrees, self._items))
             note_model(response, self._served)
             self._served.complete = self.ended = True
-            self.failed = kind == "response.failed"
+            self._served.failed = kind == "response.failed"
         elif kind in _MEDIA_ENDINGS:
             self._add_usage(kind, said)
             self.ended = True
         elif kind == "response.output_item.done" and part(said, "item").get("type") in BILLED_ITEMS:
             self._items.append(part(said, "item"))
         elif kind == "error":
-            self.failed = self.ended = True
+            self._served.failed = self.ended = True
 
     def _note_usage(self, usage: Json) -> None:
         """The last usage counts: some providers repeat a running total in every chunk."""
