@@ -32,5 +32,8 @@ def find_drift(
     found = [*rule_drift(policies, access, wiring.providers, now), *card_drift(policies, now)]
     found += limit_drift(policies, Text(str(folder / "limits.yaml"), policies.files["limits.yaml"]), now)
     if config is not None:
-        found += route_drift(policies, wiring, Page(config.name, config.data), now)
+        found += route_drift(policies, "models", wiring.routes, Page(config.name, config.data), now)
+    if (routes := policies.files.get("routes.yaml")) is not None:
+        page = Page(str(folder / "routes.yaml"), routes)
+        found += route_drift(policies, "routes", policies.routes.targets, page, now)
     return sorted(found, key=lambda one: (one.file, one.line, one.kind, one.reason))

@@ -1,13 +1,12 @@
 """Drift of cards, of the prices of their targets, and of routes to them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PriceBook, Priced
 from gateway.core.model import USABLE, Model
-from gateway.core.target import parse_target
+from gateway.core.target import Target, parse_target
 from gateway.core.usage import Usage
-from gateway.core.wiring import Wiring
 from gateway.drift.finding import DAY_S, Finding, Page, days_until
 from gateway.policyset import PolicySet
 
@@ -29,20 +28,22 @@ def card_drift(policies: PolicySet, now: float) -> Iterator[Finding]:
                 yield page.finding("target_without_price", ("targets", index, "target"), reason, remedy)
 
 
-def route_drift(policies: PolicySet, wiring: Wiring, config: Page, now: float) -> Iterator[Finding]:
-    """Of the names under `models:` in config.yaml."""
-    for name, targets in wiring.routes.items():
+def route_drift(
+    policies: PolicySet, under: str, routes: Mapping[str, Sequence[Target]], page: Page, now: float
+) -> Iterator[Finding]:
+    """Of the names under `models:` in config.yaml, or `routes:` in routes.yaml."""
+    for name, targets in routes.items():
         for index, target in enumerate(targets):
-            path = ("models", name, "targets", index)
+            path = (under, name, "targets", index)
             model = policies.catalogue.models.get(target)
             if model is None:
                 reason = f"the route `{name}` leads to `{target}`, which no card describes: calls are refused"
                 remedy = "write a card for it (policies/models), or take the target out"
-                yield config.finding("route_without_card", path, reason, remedy)
+                yield page.finding("route_without_card", path, reason, remedy)
             elif (status := model.life.status(now)) not in USABLE:
                 reason = f"the route `{name}` leads to `{target}`, whose card `{model.name}` is {_IN_STATE[status]}"
                 remedy = "calls of it are refused; take the target out, or see to its card"
-                yield config.finding("route_refused", path, reason, remedy)
+                yield page.finding("route_refused", path, reason, remedy)
 
 
 _IN_STATE = {"draft": "a draft", "expired": "past its approval", "retired": "past its sunset", "revoked": "revoked"}

@@ -295,6 +295,23 @@ def test_of_routes_and_the_command(
     assert all(one["reason"] and one["remedy"] for one in told)
 
 
+ROUTES = """routes:
+  small:
+    targets:
+      - {target: p/m}
+      - target: p/other
+    canary: {target: p/draft, since: 2026-11-02}
+"""
+
+
+def test_of_the_routes_of_routes_yaml(folder: Folder) -> None:
+    folder.write("routes.yaml", ROUTES)
+    folder.write("models/draft.yaml", CARD.replace("NAME", "draft").replace(LIFE, "  {}\n"))
+    draft, other = folder.told()
+    assert other.startswith("routes.yaml:5 route_without_card: the route `small` leads to `p/other`, which no card ")
+    assert draft.startswith("routes.yaml:3 route_refused: the route `small` leads to `p/draft`, whose card `draft` is ")
+
+
 def test_a_folder_is_checked_by_itself(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--policies", str(folder.path), "--strict"]) == 0
     assert capsys.readouterr().out == f"{folder.path} is valid\n"
