@@ -90,7 +90,7 @@ class _Rules:
                 reason = f"{_called(one)} names the model `{word}`, and no card is called so"
                 remedy = f"name a card or one of its aliases{nearest(word, sorted(self._cards))}"
                 if word in self._routes:
-                    remedy = "it is a route of config.yaml; name the cards of the targets that it leads to"
+                    remedy = "it is a route; name the cards of the targets that it leads to"
                 yield self._finding("rule_names_nothing", one, ("models", index), reason, remedy)
         for index, word in enumerate(one.source.providers or ()):
             if not is_glob(word) and word not in self._providers:

@@ -273,7 +273,7 @@ def test_of_routes_and_the_command(
     access, without, refused, summary = capsys.readouterr().out.splitlines()
     assert access == (
         f"{folder.path / 'access.yaml'}:3: warning: the rule `r` names the model `fast`, and no card is called so; "
-        "it is a route of config.yaml; name the cards of the targets that it leads to"
+        "it is a route; name the cards of the targets that it leads to"
     )
     assert without == (
         "config.yaml:10: warning: the route `fast` leads to `p/other`, which no card describes: calls are refused; "
