@@ -196,6 +196,5 @@ class DrainReports:
             self._metrics.quarantined.inc(drained.quarantined)
         self._metrics.drain_lag.set(drained.lag_bytes)
         state = LedgerState("behind" if drained.error else "ok", drained.error)
-        if state != self._told:
-            write_state(self._state_file, state)
+        if state != self._told and write_state(self._state_file, state):
             self._told = state

@@ -13,10 +13,16 @@ class LedgerState(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def write_state(path: Path, state: LedgerState) -> None:
+def write_state(path: Path, state: LedgerState) -> bool:
+    """Whether the disk took it; where not, what was said before holds no more."""
     temporary = path.with_suffix(".new")
-    temporary.write_bytes(msgspec.json.encode(state))
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(msgspec.json.encode(state))
+        temporary.replace(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def read_state(path: Path) -> LedgerState:
