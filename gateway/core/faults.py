@@ -27,6 +27,7 @@
         ├── Overloaded         503  a bounded queue is full
         │   ├── UpstreamBusy   429  an upstream's limits leave no room in time: it was not asked
         │   └── Shed           503  turned away at once, so that the calls under way are answered in time
+        ├── Unrecorded         503  the call cannot be written down, and is not made
         └── ShuttingDown       503
 
 An upstream's own 4xx/5xx *answer* to a client of its own dialect is not a fault: it is a `Reply`, passed on faithfully.
@@ -211,6 +212,11 @@ class Shed(Overloaded):
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message, headers={"retry-after": str(retry_after_s)})
+
+
+class Unrecorded(OwnFault):
+    status = 503
+    code = "metering_unavailable"
 
 
 class ShuttingDown(OwnFault):

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.faults import Internal
+from gateway.core.faults import Unrecorded
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import NotingOptions
 
@@ -32,9 +32,8 @@ def metering(parts: Parts) -> Layer:
             except OSError as error:
                 parts.journal_failed(error)
                 if parts.refuse_unrecorded:
-                    raise Internal(
-                        "the gateway cannot record calls at the moment and so makes none; an operator must see to it",
-                        code="metering_unavailable",
+                    raise Unrecorded(
+                        "the gateway cannot record calls at the moment and so makes none; an operator must see to it"
                     ) from error
             return await service(call)
 

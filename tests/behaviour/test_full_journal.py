@@ -33,8 +33,9 @@ async def test_a_full_journal_serves_or_refuses_as_it_is_told(
         if told == "serve":
             assert (statuses, asked) == ([200] * 4, 4)
         else:
-            assert (statuses, asked) == ([500] * 4, 0)
+            assert (statuses, asked) == ([503] * 4, 0)
             assert {answer.json()["error"]["code"] for answer in answers} == {"metering_unavailable"}
+            assert "Traceback" not in gateway.log(), "a full disk is no bug"
         assert failures == 8, "of each call the beginning and the end"
         assert await asyncio.to_thread(gateway.stop) == 0
         assert gateway.records() == [], "what had no room is lost, and said to be"
