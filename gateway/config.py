@@ -221,7 +221,7 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:
-    reason = f"{who} needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+    reason = f"{who} needs the extra `{extra}`: pip install -e '.[{extra}]' in the gateway's folder"
     return DocumentError(str(settings.file), 0, reason)
 
 

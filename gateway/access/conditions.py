@@ -102,7 +102,7 @@ class Compiler:
             from cel_expr_python import cel
         except ImportError:
             raise ConditionError(
-                "conditions need the extra `cel`: pip install '.[cel]' in the gateway's folder"
+                "conditions need the extra `cel`: pip install -e '.[cel]' in the gateway's folder"
             ) from None
         if self._env is None:
             self._env = cel.NewEnv(variables={name: _type(cel.Type, kind) for name, kind in self._variables.items()})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 BUNDLE = "bundle.sig"
-_MISSING_EXTRA = "signed policies need the extra `signing`: pip install '.[signing]' in the gateway's folder"
+_MISSING_EXTRA = "signed policies need the extra `signing`: pip install -e '.[signing]' in the gateway's folder"
 
 
 class SigningOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -43,7 +43,7 @@ def read_cache(source: Path | Text, known: Known | None = None, pairs: Mapping[s
 
 def _why_not(semantic: Semantic, pairs: Mapping[str, Text]) -> str:
     if importlib.util.find_spec("numpy") is None:
-        return "answers by likeness need the extra `semantic`: pip install '.[semantic]' in the gateway's folder"
+        return "answers by likeness need the extra `semantic`: pip install -e '.[semantic]' in the gateway's folder"
     if not semantic.evaluated or not semantic.model or any(letter in semantic.evaluated for letter in "/.\\"):
         return "`model` and `evaluated` are names, without `/` or `.` in the latter"
     return why_unproven(pairs, semantic.evaluated, semantic.model, semantic.threshold, semantic.max_false_hits)

@@ -64,7 +64,7 @@ def _library() -> Any:
         from cyclonedx.model import license as licences
         from cyclonedx.output.json import JsonV1Dot6
     except ImportError:
-        raise BomError("a bill of materials needs the extra `bom`: pip install '.[bom]'") from None
+        raise BomError("a bill of materials needs the extra `bom`: pip install -e '.[bom]'") from None
     return SimpleNamespace(
         model=model, bom=bom, component=component, contact=contact, license=licences, written=JsonV1Dot6
     )

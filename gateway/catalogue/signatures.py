@@ -99,7 +99,7 @@ def signature_problem(signature: Signature, folder: Path, trusted: Path, weights
     try:
         from model_signing import hashing, verifying
     except ImportError as error:
-        return f"cannot be verified without the extra `weights`: pip install '.[weights]' ({error})"
+        return f"cannot be verified without the extra `weights`: pip install -e '.[weights]' ({error})"
     bundle = folder / signature.bundle
     try:
         signed = read_bundle(bundle)

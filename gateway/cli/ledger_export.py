@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     out: Path | None = options.out
     parquet = out is not None and out.suffix == ".parquet"
     if parquet and parquet_missing():
-        return _wrong("Parquet needs the extra `parquet`: pip install '.[parquet]' in the gateway's folder")
+        return _wrong("Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder")
     maker = focus_maker(settings, read_tenants(settings.policies_dir / "tenants.yaml"), currency_of(settings))
     try:
         period = _period(options)

@@ -76,7 +76,9 @@ class Tokens:
 
     async def __aenter__(self) -> Self:
         if not oidc_installed():
-            raise MissingOidc("identity.issuers needs the extra `oidc`: pip install '.[oidc]' in the gateway's folder")
+            raise MissingOidc(
+                "identity.issuers need the extra `oidc`: pip install -e '.[oidc]' in the gateway's folder"
+            )
         self._following = [asyncio.create_task(one.follow()) for one in self._sets.values()]
         return self
 

@@ -28,7 +28,7 @@ def ledger_reader(
         raise LedgerUnavailable(why)
     if extra := missing_extra(place.options):
         raise LedgerUnavailable(
-            f"ledger.url needs the extra `{extra}`: pip install '.[{extra}]' in the gateway's folder"
+            f"ledger.url needs the extra `{extra}`: pip install -e '.[{extra}]' in the gateway's folder"
         )
     if place.options.url is None and not place.file.exists():
         yield None

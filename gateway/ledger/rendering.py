@@ -80,7 +80,7 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
         MissingParquet: pyarrow is not installed; the message says how to.
     """
     if find_spec("pyarrow") is None:
-        raise MissingParquet("Parquet needs the extra `parquet`: pip install '.[parquet]' in the gateway's folder")
+        raise MissingParquet("Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder")
     import pyarrow  # an extra: not everybody has it
     from pyarrow import parquet
 

@@ -102,7 +102,7 @@ class Engine:
             if self._refused():
                 continue
             if code == MISSING_EXTRA:
-                self._fail("the demo engine is not installed: pip install '.[demo]' in the gateway's folder")
+                self._fail("the demo engine is not installed: pip install -e '.[demo]' in the gateway's folder")
                 return
             if self._stop.is_set():
                 break

@@ -33,7 +33,7 @@ def main() -> int:
     try:
         import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
-        sys.stderr.write("the demo engine is not installed: pip install '.[demo]' in the gateway's folder\n")
+        sys.stderr.write("the demo engine is not installed: pip install -e '.[demo]' in the gateway's folder\n")
         return MISSING_EXTRA
     params = xllamacpp.CommonParams()  # pyright: ignore
     params.model.path = orders.model  # pyright: ignore

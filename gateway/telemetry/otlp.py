@@ -58,7 +58,7 @@ class Otlp:
         except ImportError as error:
             raise MissingExtra(
                 "telemetry.otlp is configured, but the OpenTelemetry SDK is missing: "
-                "pip install '.[otlp]' in the gateway's folder"
+                "pip install -e '.[otlp]' in the gateway's folder"
             ) from error
         self._options = options
         self._provider_name = provider_name
@@ -170,7 +170,7 @@ def instrument(app: Any, tracer_provider: "TracerProvider | None" = None) -> Non
     try:
         from opentelemetry.instrumentation.starlette import StarletteInstrumentor
     except ImportError as error:
-        raise MissingExtra("tracing the admin API needs: pip install '.[otlp]' in the gateway's folder") from error
+        raise MissingExtra("tracing the admin API needs: pip install -e '.[otlp]' in the gateway's folder") from error
     StarletteInstrumentor.instrument_app(app, tracer_provider=tracer_provider)
 
 

@@ -173,7 +173,7 @@ def test_the_missing_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "cryptography.py").write_text("raise ModuleNotFoundError('cryptography')\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gateway.access.signing import new_key; new_key()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "signed policies need the extra `signing`: pip install '.[signing]'" in done.stderr
+    assert "signed policies need the extra `signing`: pip install -e '.[signing]'" in done.stderr
 
 
 def run(*words: str) -> int:

@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from tests.conftest import ROOT, Gateway, fetch_weights, free_port
 
-pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install '.[demo]'")
+pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install -e '.[demo]'")
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 MESSAGES = [{"role": "user", "content": "Say hello."}]
 

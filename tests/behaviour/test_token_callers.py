@@ -147,4 +147,4 @@ async def test_an_issuer_without_what_verifies_its_tokens_keeps_the_gateway_from
             command = [sys.executable, "-m", "gateway.cli", verb, "--config", str(gateway.config_file)]
             done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
             assert done.returncode == 1
-            assert "identity needs the extra `oidc`: pip install '.[oidc]'" in done.stdout + done.stderr
+            assert "identity needs the extra `oidc`: pip install -e '.[oidc]'" in done.stdout + done.stderr

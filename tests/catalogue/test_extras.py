@@ -33,7 +33,7 @@ def test_a_missing_extra_is_told_by_its_name(extra: str) -> None:
     module, use = USES[extra]
     done = run(f"import sys; sys.modules[{module!r}] = None\n{use}")
     assert done.returncode == 1
-    assert f"pip install '.[{extra}]'" in done.stderr.strip().splitlines()[-1]
+    assert f"pip install -e '.[{extra}]'" in done.stderr.strip().splitlines()[-1]
 
 
 def test_the_command_line_loads_none_of_the_heavy_libraries() -> None:

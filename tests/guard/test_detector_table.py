@@ -77,7 +77,7 @@ def test_a_missing_package_is_named_with_its_extra(package: str, name: str, says
         "except MissingExtra as error: print(error)\n"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert f"pip install '.[{says}]'" in said.stdout
+    assert f"pip install -e '.[{says}]'" in said.stdout
 
 
 def test_names_need_presidio_and_say_so() -> None:

@@ -88,7 +88,7 @@ def test_what_is_not_installed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert missing_extras(settings) == []
     monkeypatch.setattr(tokens, "oidc_installed", lambda: False)
     (told,) = missing_extras(settings)
-    assert told.reason == "identity needs the extra `oidc`: pip install '.[oidc]' in the gateway's folder"
+    assert told.reason == "identity needs the extra `oidc`: pip install -e '.[oidc]' in the gateway's folder"
     assert missing_extras(read(tmp_path)) == []
 
 

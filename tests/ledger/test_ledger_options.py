@@ -57,4 +57,4 @@ def test_a_url_that_the_environment_does_not_hold_keeps_the_gateway_from_startin
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.ledger.options.find_spec", lambda name: None)
     (told,) = missing_extras(read(tmp_path, "ledger: {url: 'postgresql://h/d'}"))
-    assert "pip install '.[postgres]'" in told.reason
+    assert "pip install -e '.[postgres]'" in told.reason

@@ -25,7 +25,7 @@ def read_hub(facts: Facts, source: str, endpoint: str | None = None) -> str:
     try:
         import huggingface_hub
     except ImportError:
-        raise ImportingError("models of the Hub need the extra `hub`: pip install '.[hub]'") from None
+        raise ImportingError("models of the Hub need the extra `hub`: pip install -e '.[hub]'") from None
     library: Any = huggingface_hub
     repo = found["repo"]
     owner, _, name = repo.partition("/")

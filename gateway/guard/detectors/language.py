@@ -12,7 +12,7 @@ import msgspec
 from gateway.guard.detectors.matching import MissingExtra
 from gateway.guard.words import Span
 
-_MISSING = "the detector `language` needs the extra `language`: pip install '.[language]' in the gateway's folder"
+_MISSING = "the detector `language` needs the extra `language`: pip install -e '.[language]' in the gateway's folder"
 # Of a long text, so much of its beginning, its middle and its end.
 _PART = 1000
 

@@ -17,7 +17,7 @@ try:
 except ImportError:  # the extra `guards`
     _re2 = None
 
-MISSING = "guards need the extra `guards`: pip install '.[guards]' in the gateway's folder"
+MISSING = "guards need the extra `guards`: pip install -e '.[guards]' in the gateway's folder"
 _MAX_BYTES = 64 << 20
 
 

@@ -146,7 +146,7 @@ def _of_table(name: str, names: Sequence[str], rows: Sequence[tuple[int, Row]]) 
 def _parquet(name: str, data: bytes) -> tuple[list[str], list[tuple[int, Row]]]:
     if find_spec("pyarrow") is None:
         raise ExportError(
-            f"{name}: it is Parquet, which needs the extra `parquet`: pip install '.[parquet]' in the gateway's folder"
+            f"{name}: Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder"
         )
     arrow: Any = import_module("pyarrow")
     parquet: Any = import_module("pyarrow.parquet")
