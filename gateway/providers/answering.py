@@ -1,5 +1,6 @@
 """From an upstream's exchange to a Reply: whole answers, event streams, raw bytes, and errors passed on faithfully."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -7,6 +8,7 @@ import msgspec
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import UpstreamBroken, UpstreamFault
+from gateway.core.generation import Failed
 from gateway.core.usage import Usage
 from gateway.dialects.bedrock.invoke import InvokeStream
 from gateway.dialects.openai.answers import read_answer, rename_model
@@ -15,6 +17,7 @@ from gateway.dialects.openai.usage import used_units
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.refusals import error_object
 from gateway.dialects.sse import Framer
+from gateway.dialects.translation import StreamDecoder
 from gateway.providers.converting import note_native
 from gateway.providers.headers import returned
 from gateway.providers.noting import Watcher, note_answer
@@ -22,6 +25,8 @@ from gateway.transport.client import Exchange
 
 # What of a request images are priced by, where the answer does not say it.
 _IMAGE_FIELDS = ("size", "quality")
+# What an event that tells of an error holds, and few others.
+_ERROR = re.compile(rb'"error"(?!\s*:\s*null)')
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
@@ -84,9 +89,18 @@ class EventStream:
         self._framer = framer
         self._first: bytes | None = None
 
-    async def start(self) -> None:
-        """Wait for the first event: an upstream that fails before it can still be answered with a proper status."""
-        self._first = await self._next()
+    async def start(self, decoder: Callable[[], StreamDecoder]) -> None:
+        """Wait for the first event: an upstream that fails before or with it can still be answered with a proper
+        status, and another be asked.
+
+        Raises:
+            UpstreamFault: the first event tells of an error.
+        """
+        first = self._first = await self._next()
+        if first is not None and _ERROR.search(first) is not None:
+            for told in decoder().feed(first)[:1]:
+                if isinstance(told, Failed):
+                    raise told.fault
 
     async def pull(self) -> bytes | None:
         first, self._first = self._first, None
@@ -123,7 +137,7 @@ async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Call
         stream = EventStream(exchange, reader, InvokeFramer(call.record.id) if reading.framed else Framer())
         if reading.framed:
             headers = [("content-type", "text/event-stream"), *(pair for pair in headers if pair[0] != "content-type")]
-        await stream.start()
+        await stream.start(UPSTREAMS[call.operation.protocol or "chat"].decoder)
         reply = Reply(exchange.status, headers, stream=stream.pull)
         reply.taps.append(reader)
         return reply

@@ -79,6 +79,23 @@ async def test_a_client_hears_nothing_of_a_target_that_fails_before_its_first_by
     assert (rows[0]["status"], rows[0]["error_code"]) == (503, "upstream_status_503")
 
 
+async def test_a_stream_that_begins_with_an_error_has_failed_before_its_first_byte(
+    make_gateway: GatewayFactory,
+) -> None:
+    async with two_upstreams(make_gateway, "routes: {}") as (gateway, first, second, client):
+        first.set(CHAT, event_stream(event({"error": {"message": "busy", "code": 503}})))
+        second.set(CHAT, streamed("from two"))
+        answer = await client.post("/chat/completions", json=body(stream=True))
+        assert "from two" in answer.text
+        assert "busy" not in answer.text
+        (record,) = await asyncio.to_thread(gateway.records, 1)
+    rows = gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
+    assert [(row["target"], row["outcome"], row["error_code"]) for row in rows] == [
+        ("one/m", "failed", "upstream_overloaded"),
+        ("two/m", "completed", ""),
+    ]
+
+
 async def test_after_the_first_byte_nobody_else_is_asked(make_gateway: GatewayFactory) -> None:
     async with two_upstreams(make_gateway, "routes: {}") as (_, first, second, client):
         piece = event({"id": "c", "choices": [{"index": 0, "delta": {"content": "half"}}]})

@@ -38,6 +38,12 @@ BEFORE_THE_FIRST_BYTE = {
     "an HTML 503": (body_answer(b"<html>busy</html>", "text/html", 503), 503, ("upstream_status_503",)),
     "a bare 500": (status(500), 500, ("upstream_status_500",)),
     "a stream without events": (event_stream(), 502, ("upstream_cut_short",)),
+    "a stream that begins with an error": (
+        event_stream(event({"error": {"message": "busy", "type": "server_error", "code": 503}})), 503, ("upstream_overloaded",),
+    ),
+    "a stream that begins with our credentials refused": (
+        event_stream(event({"error": {"message": "Incorrect API key provided: sk-up", "code": 401}})), 502, ("upstream_credentials_refused",),
+    ),
     "a stream cut before its first event": (event_stream(b"data: {", Hangup()), 502, ("upstream_cut_short", "upstream_protocol_error")),
 }  # fmt: skip
 
@@ -90,7 +96,10 @@ ERROR_EVENTS = {
     "chat": [delta("a"), OVERLOADED],
     "chat, with a terminator": [delta("a"), OVERLOADED, DONE],
     "responses": [event({"type": "response.created"}), event({"type": "error", "code": "x", "message": "overloaded"})],
-    "responses, with its usage": [event({"type": "response.failed", "response": {"usage": {"output_tokens": 3}}})],
+    "responses, with its usage": [
+        event({"type": "response.created", "response": {"error": None}}),
+        event({"type": "response.failed", "response": {"error": {"message": "x"}, "usage": {"output_tokens": 3}}}),
+    ],
     "messages": [event({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 1}}}), OVERLOADED],
 }
 
