@@ -98,28 +98,25 @@ class StreamGuard:
         if said is None:
             return
         found = told(said)
-        self._others_end(found)
-        for piece in found.pieces:
-            key = (piece.group, piece.channel)
+        pieces = [((piece.group, piece.channel), piece.place) for piece in found.pieces]
+        going_on = dict.fromkeys([key for key, _ in pieces])
+        if pieces and not self._windows.keys() <= going_on.keys():
+            # A text ends where its group goes on with another.
+            groups = {group for group, _ in going_on}
+            self._settle_where(lambda key: key[0] in groups and key not in going_on)
+        for key, place in pieces:
             window = self._windows.get(key)
             if window is None:
-                window = self._windows[key] = Window(self._looking, piece.place)
-            window.add(held, piece.place)
-            self._keep(key, piece.place)
-        for key in {(piece.group, piece.channel) for piece in found.pieces}:
+                window = self._windows[key] = Window(self._looking, place)
+            window.add(held, place)
+            self._keep(key, place)
+        for key in going_on:
             self._windows[key].settle()
         self._look_at_wholes(found, held)
         if found.over:
             self._settle_all()
         elif found.ended:
             self._settle_where(lambda key: key[0] in found.ended)
-
-    def _others_end(self, found: Told) -> None:
-        """A text ends where its group goes on with another."""
-        if found.pieces and self._windows:
-            now = {(piece.group, piece.channel) for piece in found.pieces}
-            groups = {piece.group for piece in found.pieces}
-            self._settle_where(lambda key: key[0] in groups and key not in now)
 
     def _look_at_wholes(self, found: Told, held: Held) -> None:
         looking = self._looking
