@@ -33,6 +33,7 @@ def rules() -> tuple[Rule, ...]:
     return (
         rule(built("secrets"), built("personal_data", PersonalDataOptions(regions=("US", "DE")))),
         rule(built("deny", deny), id="words"),
+        rule(built("urls", DETECTORS["urls"].options(hosts=("example.com",), max_query=5)), id="urls"),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
+from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule
 from gateway.guard.detectors.prefixes import PatternError
 from gateway.guard.words import Span
 
@@ -48,18 +48,19 @@ class DenyDetector:
         # The longest first, so that of two words with one beginning the longer is found.
         words = sorted(options.words, key=len, reverse=True)
         rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
-        self._patterns = [Patterns(rules, wide=True)] if rules else []
+        members = [Patterns(rules, wide=True)] if rules else []
         for kind, pattern in options.patterns.items():
             patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
             if patterns.any_in(""):
                 raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
-            self._patterns.append(patterns)
+            members.append(patterns)
+        self._automata = Automata(members)
 
     def find(self, text: str) -> Sequence[Span]:
-        return first_of([patterns.find(text) for patterns in self._patterns])
+        return self._automata.find(text)
 
     def open_from(self, text: str) -> int:
-        return min(patterns.open_from(text) for patterns in self._patterns)
+        return self._automata.open_from(text)
 
 
 def _not_empty(found: Found) -> Span | None:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from gateway.guard.detectors.cards import CARD_RULE, IBAN_RULE
-from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
+from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule, first_of
 from gateway.guard.detectors.names import Names
 from gateway.guard.detectors.national import COUNTRIES, cues, national_rules
 from gateway.guard.detectors.phones import CUES, phone_rules
@@ -69,13 +69,17 @@ class PersonalDataDetector:
         words = _cues(options)
         # Few texts have such words in them, and fewer things look like numbers where they are missing.
         self._cues = Patterns([Rule("cue", words)], wide=True) if words else None
-        self._cued, self._uncued = _automata(options, cued=True), _automata(options, cued=False)
+        self._uncued = _automata(options, cued=False)
+        # Their patterns are among these.
+        self._cued = Automata(_automata(options, cued=True))
         self._names = Names(options.languages) if "name" in options.entities else None
         self.whole = self._names is not None
 
     def find(self, text: str) -> Sequence[Span]:
-        automata = self._cued if self._cues and self._cues.any_in(text) else self._uncued
-        spans = [patterns.find(text) for patterns in automata]
+        spans: list[Sequence[Span]] = []
+        if self._cued.any_in(text):
+            cued = self._cues and self._cues.any_in(text)
+            spans += [self._cued.find(text)] if cued else [patterns.find(text) for patterns in self._uncued]
         if self._names is not None:
             spans.append(self._names.find(text))
         return first_of(spans)
@@ -83,7 +87,7 @@ class PersonalDataDetector:
     def open_from(self, text: str) -> int:
         if self._names is not None:
             return 0
-        return min((patterns.open_from(text) for patterns in self._cued), default=len(text))
+        return self._cued.open_from(text)
 
 
 def _cues(options: PersonalDataOptions) -> str:

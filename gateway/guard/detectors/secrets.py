@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.guard.detectors.matching import Found, Patterns, Rule, first_of
+from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule
 from gateway.guard.detectors.secret_rules import TOKENS
 from gateway.guard.words import Span
 
@@ -59,16 +59,17 @@ class SecretsDetector:
     def __init__(self, options: SecretsOptions) -> None:
         rules = [Rule(kind, pattern, _JUDGES.get(kind)) for kind, pattern in TOKENS.items()]
         rules.append(Rule("basic_auth", _URL, _in_url))
-        self._patterns = [Patterns(rules)]
+        members = [Patterns(rules)]
         if options.assignments:
             named = [Rule("password", _HEAD + _VALUE, _assigned), Rule("authorization", _BEARER, _random_value)]
-            self._patterns.append(Patterns(named))
+            members.append(Patterns(named))
+        self._automata = Automata(members)
 
     def find(self, text: str) -> Sequence[Span]:
-        return first_of([patterns.find(text) for patterns in self._patterns])
+        return self._automata.find(text)
 
     def open_from(self, text: str) -> int:
-        return min(patterns.open_from(text) for patterns in self._patterns)
+        return self._automata.open_from(text)
 
 
 def entropy_bits(value: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.globs import compile_globs
-from gateway.guard.detectors.matching import Found, Patterns, Rule
+from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule
 from gateway.guard.words import Span
 
 # Brackets in pairs only: the first without its partner is the sentence's, or closes a link of Markdown.
@@ -48,13 +48,14 @@ class UrlsDetector:
     def __init__(self, options: UrlsOptions) -> None:
         self._allowed = compile_globs([host.lower().rstrip(".") for host in options.hosts])
         self._max_query = options.max_query
-        self._patterns = Patterns([Rule("url", pattern, self._judge) for pattern in (_URL, _LINKED, _BARE)])
+        rules = [Rule("url", pattern, self._judge) for pattern in (_URL, _LINKED, _BARE)]
+        self._automata = Automata([Patterns(rules)])
 
     def find(self, text: str) -> Sequence[Span]:
-        return self._patterns.find(text)
+        return self._automata.find(text)
 
     def open_from(self, text: str) -> int:
-        return self._patterns.open_from(text)
+        return self._automata.open_from(text)
 
     def _judge(self, found: Found) -> Span | None:
         written = found.text[found.start : found.end]
