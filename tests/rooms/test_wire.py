@@ -160,6 +160,11 @@ FORM = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\na\r\n--b'
                 b'content-disposition: form-data; name="model"\r\nx-a: b; filename=c',
                 b'content-type: text/plain; name="zz"\r\ncontent-disposition: form-data; name="zz"\r\ncontent-disposition: form-data; name="model"',
                 b'x: y\ncontent-disposition: form-data; name="model"',
+                b'content-disposition: form-data; name="prompt"; filename="x"',
+                b'content-disposition: form-data; name="Prompt"',
+                b'content-disposition: form-data; name="prompt"\r\ncontent-transfer-encoding: quoted-printable',
+                b'content-disposition: form-data; name="prompt"\r\ncontent-type: text/plain; charset=utf-16',
+                b'content-disposition: form-data; name="prompt"\r\n\r\none\r\n--b\r\ncontent-disposition: form-data; name="prompt"',
             )
         ],
     ],
@@ -167,6 +172,19 @@ FORM = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\na\r\n--b'
 def test_a_form_that_could_be_read_in_two_ways_is_refused(body: bytes, kind: bytes, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
         read_multipart(body, kind)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'content-disposition: form-data; name="prompt"',
+        b'Content-Type: text/plain; charset=ISO-8859-1\r\ncontent-disposition: form-data; name="prompt"\r\nContent-Transfer-Encoding: 8bit',
+        b'content-disposition: form-data; name="prompt"\r\ncontent-type: text/plain;charset="UTF-8"\r\ncontent-length: 1',
+    ],
+)
+def test_a_form_s_text_is_read_however_long(head: bytes) -> None:
+    body = FORM + b"\r\n" + head + b"\r\n\r\n" + b"x" * 100_000 + b"\r\n--b--"
+    assert read_multipart(body, b"multipart/form-data; boundary=b").get("prompt") == "x" * 100_000
 
 
 @pytest.mark.parametrize("body", [

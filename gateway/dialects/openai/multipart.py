@@ -1,4 +1,4 @@
-"""multipart/form-data bodies (RFC 7578), opened as far as the `model` and `stream` fields; files stay untouched bytes.
+"""multipart/form-data bodies (RFC 7578), opened as far as their plain fields; files stay untouched bytes.
 
 Strict on purpose: where two parsers could read a body differently, the one that judges and the one that serves could
 see different models. Such a body is refused.
@@ -26,8 +26,15 @@ _DISPOSITION = re.compile(
     + rb"(?:;[ \t]*filename\*=[^;\s\"]+)?|;[ \t]*filename\*=[^;\s\"]+)?[ \t]*",
     re.IGNORECASE,
 )
-_OTHER_HEADER = re.compile(rb"(?:content-type|content-length|content-transfer-encoding):[^\r\n]*", re.IGNORECASE)
-MAX_FIELD_BYTES = 64 * 1024
+# Some parsers decode what a part says is encoded (Go's quoted-printable) or in other characters than ASCII and more.
+_CHARSET = rb"[ \t]*charset=\"?(?:utf-8|us-ascii|iso-8859-\d{1,2}|windows-125\d)\"?[ \t]*"
+_OTHER_HEADER = re.compile(
+    rb"content-(?:type:(?:(?![^\r\n]*charset)[^\r\n]*|[^\r\n;]*;" + _CHARSET + rb")"
+    rb"|length:[^\r\n]*|transfer-encoding:[ \t]*(?:7bit|8bit|binary)[ \t]*)",
+    re.IGNORECASE,
+)
+# What a call is judged by stands once, as a plain field.
+_JUDGED = frozenset({"model", "stream", "prompt"})
 MAX_PARTS = 1_000
 
 
@@ -45,11 +52,8 @@ class MultipartFields:
         span = self._spans.get(name)
         if span is None:
             return None
-        value = self._body[span[0] : span[1]]
-        if len(value) > MAX_FIELD_BYTES:
-            return None
         try:
-            return value.decode()
+            return self._body[span[0] : span[1]].decode()
         except UnicodeDecodeError:
             raise BadRequest(f"`{name}` is not valid UTF-8", param=name) from None
 
@@ -108,7 +112,7 @@ def _note_field(head: bytes, span: tuple[int, int], spans: dict[str, tuple[int, 
     if len(found) != 1 or not all(_OTHER_HEADER.fullmatch(line) for line in others):
         raise BadRequest('every part of the form must begin with one `Content-Disposition: form-data; name="…"`')
     key = found[0].group(1).decode("utf-8", "replace")
-    if key.casefold() in ("model", "stream"):
+    if key.casefold() in _JUDGED:
         if key in spans:
             raise BadRequest(f"`{key}` stands twice in the form", param=key)
         if found[0].group(2) is not None or key != key.casefold():
