@@ -29,7 +29,7 @@ def look_at_answer(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
         if found := hits(looking.rules, seen.text, aside=place.aside):
             looking.note(found)
         if edits := edits_of(found, seen, tokens=looking.tokens, json=place.json):
-            changes[place.path] = edited(place.text, edits)
+            changes[place.path] = place.written(edited(place.text, edits))
     return (changed(body, changes) if changes else body), texts
 
 

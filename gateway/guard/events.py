@@ -171,4 +171,4 @@ def answer_places(answer: Json) -> Iterator[Place]:
 
 
 def _below(start: Path, place: Place) -> Place:
-    return Place((*start, *place.path), place.text, place.json, place.aside)
+    return Place((*start, *place.path), place.text, place.json, place.aside, place.coded)

@@ -63,5 +63,5 @@ class RequestTexts:
             edits = edits_of(got, Seen(place.text, json=place.json), vault=vault, json=place.json)
             if edits:
                 self.texts[number] = text = edited(place.text, edits)
-                changes.setdefault(name, []).append((place.path, text))
+                changes.setdefault(name, []).append((place.path, place.written(text)))
         return {name: put(self.fields[name], these) for name, these in changes.items()}

@@ -126,7 +126,7 @@ class StreamGuard:
             if got:
                 looking.note(got)
             if edits := edits_of(got, seen, tokens=looking.tokens, json=place.json):
-                held.changes[place.path] = edited(place.text, edits)
+                held.changes[place.path] = place.written(edited(place.text, edits))
 
     def _settle_all(self) -> None:
         self._settle_where(lambda _: True)

@@ -1,15 +1,16 @@
 """Where text stands in requests and answers, whatever protocol they are written in.
 
 One walk for all of them: every string is text, but for those whose name says that they are structure (`role`, `id`,
-`type`) and for inline data. A field that nobody here has heard of is looked at; a list of known places would let it
-pass. Inside of what programs say to each other (a tool's arguments and results) no name means structure.
+`type`) and for inline data that is no text. A field that nobody here has heard of is looked at; a list of known places
+would let it pass. Inside of what programs say to each other (a tool's arguments and results) no name means structure.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
+
+from gateway.guard.inline import NAMES, coded, inline_text, is_data
 
 Path = tuple[str | int, ...]
 # The top-level fields of requests that hold what is said.
@@ -40,19 +41,21 @@ _ASIDE = frozenset(
         *("arguments", "partial_json", "reasoning_text", "summary_text", "function_call", "tool_use"),
     }
 )
-_INLINE = frozenset({"data", "url", "image_url", "file_data", "b64_json", "bytes", "image", "audio", "video", "file"})
-_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\s-]")
-_DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
-MIN_INLINE = 256
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A text, and the way to it. `json`: it is JSON text itself. `aside`: thoughts, and what tools are told and say."""
+    """A text, and the way to it. `json`: it is JSON text itself. `aside`: thoughts, and what tools are told and say.
+    `coded`: it stands in base64, after these characters."""
 
     path: Path
     text: str
     json: bool = False
     aside: bool = False
+    coded: str | None = None
+
+    def written(self, text: str) -> str:
+        """Another text as it is to stand there."""
+        return text if self.coded is None else self.coded + coded(text)
 
 
 def request_places(name: str, value: object) -> list[Place]:
@@ -65,23 +68,29 @@ def request_places(name: str, value: object) -> list[Place]:
 def places(value: object, name: str = "") -> Iterator[Place]:
     """The texts in a value, in the order in which they stand. `name`: of the field that holds it."""
     # A stack and no recursion: a request may be nested as deeply as JSON allows.
-    stack: list[tuple[object, Path, str, bool, bool]] = [(value, (), name, False, False)]
+    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, (), name, False, False, {})]
     while stack:
-        one, path, key, free, aside = stack.pop()
+        one, path, key, free, aside, block = stack.pop()
         if isinstance(one, str):
-            if one and (free or not _is_structure(key)) and not _is_inline(key, one):
-                yield Place(path, one, key in _JSON and not free, aside or free or key in _ASIDE)
+            if not one or (not free and _is_structure(key)):
+                continue
+            aside = aside or free or key in _ASIDE
+            if key in NAMES and is_data(one, key, block):
+                if found := inline_text(one, block):
+                    yield Place(path, found[1], False, aside, found[0])
+            else:
+                yield Place(path, one, key in _JSON and not free, aside)
         elif isinstance(one, dict):
             block = cast(dict[str, Any], one)
             inner = free or _is_free(key, path)
             beside = aside or block.get("thought") is True or block.get("type") in _ASIDE
             for word, entry in reversed(block.items()):
                 if inner or word not in OPAQUE:
-                    stack.append((entry, (*path, word), word, inner, beside))
+                    stack.append((entry, (*path, word), word, inner, beside, block))
         elif isinstance(one, list | tuple):
             items, inner = cast(list[Any], one), free or _is_free(key, path)
             for number in range(len(items) - 1, -1, -1):
-                stack.append((items[number], (*path, number), key, inner, aside))
+                stack.append((items[number], (*path, number), key, inner, aside, block))
 
 
 def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
@@ -106,11 +115,3 @@ def _is_free(key: str, path: Path) -> bool:
 
 def _is_structure(key: str) -> bool:
     return key in _STRUCTURE or key.endswith(("_id", "Id"))
-
-
-def _is_inline(key: str, text: str) -> bool:
-    """Whether it is data in base64: what hides in there is no text for a model either."""
-    if key not in _INLINE or len(text) < MIN_INLINE:
-        return False
-    begun = _DATA_URL.match(text)
-    return _NO_BASE64.search(text, begun.end() if begun else 0) is None

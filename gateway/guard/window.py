@@ -107,7 +107,7 @@ class Window:
             held, place = self._pieces.popleft()
             end = at + len(place.text)
             if self._edits and (text := self._remains(at, end)) != place.text:
-                held.changes[place.path] = text
+                held.changes[place.path] = place.written(text)
             held.waiting -= 1
             at = end
         if at:
