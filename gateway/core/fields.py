@@ -18,6 +18,10 @@ class Fields(Protocol):
         """Those of the names under which the body has a field: cheaper than to ask for many that are not there."""
         ...
 
+    def besides(self, names: frozenset[str]) -> AbstractSet[str]:
+        """The names of the body's other fields."""
+        ...
+
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
         """The body with these fields set and those left out; every other field's bytes stay as the client sent them."""
         ...
@@ -40,6 +44,9 @@ class NoFields:
         return None
 
     def among(self, names: frozenset[str]) -> AbstractSet[str]:  # noqa: ARG002
+        return frozenset()
+
+    def besides(self, names: frozenset[str]) -> AbstractSet[str]:  # noqa: ARG002
         return frozenset()
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:  # noqa: ARG002

@@ -1,13 +1,14 @@
 """What a request says, looked at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from gateway.guard.escapes import Seen
 from gateway.guard.looking import Hit, edited, edits_of, hits
+from gateway.guard.request_fields import DESCRIBED, SAID, request_places
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
-from gateway.guard.walking import DESCRIBED, SAID, Place, places, put, request_places
+from gateway.guard.walking import Place, places, put
 
 _INSTRUCTIONS = ("system", "instructions", "systemInstruction", "system_instruction")
 _TURNS = ("messages", "input", "contents")
@@ -31,16 +32,16 @@ class RequestTexts:
         fields: those that hold any text, decoded. texts: as they are sent.
     """
 
-    def __init__(self, get: Callable[[str], object], *more: tuple[str, object]) -> None:
-        """`get`: a field's decoded value, or None. `more`: what was said before it, under names of its own."""
+    def __init__(self, get: Callable[[str], object], *more: tuple[str, object], unknown: Iterable[str] = ()) -> None:
+        """`get`: a field's decoded value, or None. `more`: what was said before it, under names of its own. `unknown`:
+        fields that are none of `request_fields.KNOWN`."""
         self.fields: dict[str, object] = {}
         self._places: list[tuple[str, Place]] = []
-        named = [(name, get(name)) for name in (*SAID, *DESCRIBED)]
+        named = [(name, get(name)) for name in (*SAID, *DESCRIBED, *sorted(unknown))]
         for name, value in (*more, *named):
             if value is not None:
                 self.fields[name] = value
                 self._places += [(name, place) for place in request_places(name, value)]
-
         self.texts = [place.text for _, place in self._places]
 
     def look(self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None]) -> list[list[Hit]]:

@@ -13,15 +13,7 @@ import msgspec
 from gateway.guard.inline import NAMES, coded, inline_text, is_data
 
 Path = tuple[str | int, ...]
-# The top-level fields of requests that hold what is said.
-SAID = (
-    *("messages", "input", "instructions", "prompt", "suffix", "system", "prediction"),
-    *("contents", "content", "systemInstruction", "system_instruction"),
-    *("requests", "generateContentRequest", "generate_content_request"),
-    *("query", "documents", "texts"),
-)
-DESCRIBED = ("tools", "functions")
-# The top-level fields of answers that do.
+# The top-level fields of answers that hold what is said.
 ANSWERED = ("choices", "content", "output", "candidates", "text", "segments", "words", "data", "results", "response")
 _STRUCTURE = frozenset(
     {
@@ -31,7 +23,9 @@ _STRUCTURE = frozenset(
         *("obfuscation", "service_tier", "stop_sequence", "fingerprint"),
     }
 )
-_FREE = frozenset({"args", "response", "json", "arguments", "input", "structuredContent", "structured_content"})
+_FREE = frozenset(
+    {"args", "response", "json", "arguments", "input", "structuredContent", "structured_content", "variables"}
+)
 _JSON = frozenset({"arguments", "partial_json"})
 # Numbers, and texts that stand elsewhere as well.
 OPAQUE = frozenset({"logprobs", "logprobsResult", "embedding", "embeddings", "usage", "usageMetadata"})
@@ -58,17 +52,11 @@ class Place(msgspec.Struct, frozen=True):
         return text if self.coded is None else self.coded + coded(text)
 
 
-def request_places(name: str, value: object) -> list[Place]:
-    """The texts of one of a request's fields, by the field's name."""
-    if name in DESCRIBED:
-        return [place for place in places(value) if place.path and place.path[-1] == "description"]
-    return list(places(value, name))
-
-
-def places(value: object, name: str = "") -> Iterator[Place]:
-    """The texts in a value, in the order in which they stand. `name`: of the field that holds it."""
+def places(value: object, name: str = "", *, free: bool = False) -> Iterator[Place]:
+    """The texts in a value, in the order in which they stand. `name`: of the field that holds it; `free`: no name in it
+    means structure."""
     # A stack and no recursion: a request may be nested as deeply as JSON allows.
-    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, (), name, False, False, {})]
+    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, (), name, free, False, {})]
     while stack:
         one, path, key, free, aside, block = stack.pop()
         if isinstance(one, str):

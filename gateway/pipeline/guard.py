@@ -12,6 +12,7 @@ from gateway.core.model import Permit
 from gateway.dialects.turns import exchanged
 from gateway.guard.answers import sole_answer
 from gateway.guard.detectors import JsonSchemaDetector
+from gateway.guard.request_fields import KNOWN
 from gateway.guard.requests import RequestTexts, instructions
 from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
@@ -121,7 +122,7 @@ def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -
     """Take out of the request what has to go; the texts that remain."""
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
-    said = RequestTexts(call.fields.get, *more)
+    said = RequestTexts(call.fields.get, *more, unknown=call.fields.besides(KNOWN))
     found = said.look(applied.input, lambda hits: tally.note(hits, "input"))
     if tally.blocked is not None:
         return []

@@ -38,6 +38,9 @@ class Overridden:
     def among(self, names: frozenset[str]) -> AbstractSet[str]:
         return (self._fields.among(names) - self._without) | (self._changes.keys() & names)
 
+    def besides(self, names: frozenset[str]) -> AbstractSet[str]:
+        return (self._fields.besides(names) - self._without) | (self._changes.keys() - names)
+
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
         return self._fields.encode({**self._changes, **changes}, {*without, *self._without})
 

@@ -196,6 +196,15 @@ async def test_a_secret_is_refused_before_anybody_is_asked(fresh: Site) -> None:
         ("/v1/chat/completions", {"messages": [{"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": json.dumps({"k": SECRET}).replace("_", "\\u005f")}}]}]}),
         ("/v1/chat/completions", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "description": SECRET}}]}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"https://x.org/?t={SECRET}"}}]}]}),
+        ("/v1/chat/completions", {"messages": [], "chat_template": SECRET}),
+        ("/v1/chat/completions", {"messages": [], "chat_template_kwargs": {"name": SECRET}}),
+        ("/v1/chat/completions", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"enum": [SECRET]}}}}}]}),
+        ("/v1/chat/completions", {"messages": [], "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"properties": {"a": {"description": SECRET}}}}}}),
+        ("/v1/responses", {"input": "x", "text": {"format": {"type": "json_schema", "name": "x", "schema": {"title": SECRET}}}}),
+        ("/v1/responses", {"input": "x", "prompt": {"id": "p", "variables": {"name": SECRET}}}),
+        ("/v1beta/models/test-model:generateContent", {"contents": [], "generationConfig": {"responseSchema": {"description": SECRET}}}),
+        ("/v1/rerank", {"query": "x", "documents": [{"name": SECRET}]}),
+        ("/v1/embeddings", {"input": "x", "title": SECRET}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -204,6 +213,17 @@ async def test_no_protocol_and_no_place_in_it_is_a_way_round(fresh: Site, path: 
     assert got.status_code == 400
     assert "credentials" in got.text, got.text
     assert fresh.upstream.requests == []
+
+
+async def test_words_for_the_server_are_nobody_s_text(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(answer("yes")))
+    settings = {"user": SECRET, "metadata": {"a": SECRET}, "stop": [SECRET], "tool_choice": "auto", "seed": 1}
+    form = {"type": "json_schema", "json_schema": {"name": SECRET, "schema": {"properties": {SECRET: {}}}}}
+    got = await fresh.chat(**said("hi"), **settings, response_format=form)
+    assert got.status_code == 200
+    sent = fresh.upstream.requests[-1].json()
+    assert {name: sent[name] for name in settings} == settings
+    assert sent["response_format"] == form
 
 
 async def test_a_name_in_other_letters_is_no_way_round(fresh: Site) -> None:

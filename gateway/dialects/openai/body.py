@@ -72,6 +72,9 @@ class JsonFields:
     def among(self, names: frozenset[str]) -> AbstractSet[str]:
         return self._raw.keys() & names
 
+    def besides(self, names: frozenset[str]) -> AbstractSet[str]:
+        return self._raw.keys() - names
+
     def size(self, name: str) -> int:
         """The bytes the field takes in the body; 0 if absent."""
         raw = self._raw.get(name)

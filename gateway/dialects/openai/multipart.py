@@ -60,6 +60,9 @@ class MultipartFields:
     def among(self, names: frozenset[str]) -> AbstractSet[str]:
         return self._spans.keys() & names
 
+    def besides(self, names: frozenset[str]) -> AbstractSet[str]:
+        return self._spans.keys() - names
+
     def inline_data(self) -> tuple[int, int]:
         return len(self._body), 1
 
