@@ -83,8 +83,10 @@ def _chunk(said: Json, found: Told) -> None:
 
 def _named(value: object, path: Path) -> Path:
     """The path with the numbers that things give themselves (`index`) for their places in this event."""
-    steps: list[str | int] = []
+    steps: list[str | int | tuple[str]] = []
     for step in path:
+        if isinstance(step, tuple):
+            return (*steps, step)
         value = cast(Any, value)[step]
         own = cast(Json, value).get("index") if isinstance(step, int) and isinstance(value, dict) else None
         steps.append(own if type(own) is int else step)

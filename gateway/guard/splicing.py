@@ -34,6 +34,9 @@ def spliced(data: bytes, changes: Mapping[Path, str]) -> bytes:
             named = False
         elif path and not isinstance(path[-1], int) and not named:
             path[-1], named = decoded(word, _decode), True
+            if (new := changes.get((*path[:-1], (path[-1],)))) is not None:
+                pieces += [data[at : mark.start()], _encode(new)]
+                at = mark.end()
         elif (new := changes.get(tuple(path))) is not None:
             pieces += [data[at : mark.start()], _encode(new)]
             at = mark.end()

@@ -164,7 +164,7 @@ def _tokens_beside(said: object, changes: dict[Path, str]) -> Iterator[Path]:
             if isinstance(value, dict):
                 beside = OPAQUE & cast(dict[str, Any], value).keys()
                 yield from ((*path[:depth], name) for name in beside if "logprobs" in name)
-            value = cast(Any, value)[step]
+            value = None if isinstance(step, tuple) else cast(Any, value)[step]
 
 
 def _elements(batch: bytes) -> Iterator[bytes]:

@@ -2,7 +2,8 @@
 
 One walk for all of them: every string is text, but for those whose name says that they are structure (`role`, `id`,
 `type`) and for inline data that is no text. A field that nobody here has heard of is looked at; a list of known places
-would let it pass. Inside of what programs say to each other (a tool's arguments and results) no name means structure.
+would let it pass. Inside of what programs say to each other (a tool's arguments and results) no name means structure,
+and names are texts themselves.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,8 @@ import msgspec
 
 from gateway.guard.inline import NAMES, coded, inline_text, is_data
 
-Path = tuple[str | int, ...]
+# The way to a value, or with a last `(name,)` to a name itself.
+Path = tuple[str | int | tuple[str], ...]
 # The top-level fields of answers that hold what is said.
 ANSWERED = ("choices", "content", "output", "candidates", "text", "segments", "words", "data", "results", "response")
 _STRUCTURE = frozenset(
@@ -74,7 +76,11 @@ def places(value: object, name: str = "", *, free: bool = False) -> Iterator[Pla
             beside = aside or block.get("thought") is True or block.get("type") in _ASIDE
             for word, entry in reversed(block.items()):
                 if inner or word not in OPAQUE:
-                    stack.append((entry, (*path, word), word, inner, beside, block))
+                    # Who speaks is told to the model too.
+                    own = inner or (word == "name" and "role" in block)
+                    stack.append((entry, (*path, word), word, own, beside, block))
+                if inner and word:
+                    stack.append((word, (*path, (word,)), "", True, True, {}))
         elif isinstance(one, list | tuple):
             items, inner = cast(list[Any], one), free or _is_free(key, path)
             for number in range(len(items) - 1, -1, -1):
@@ -83,7 +89,7 @@ def places(value: object, name: str = "", *, free: bool = False) -> Iterator[Pla
 
 def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
     """The value with others at some of its places; what lies on no way to them is shared, and nothing is changed."""
-    below: dict[str | int, list[tuple[Path, object]]] = {}
+    below: dict[str | int | tuple[str], list[tuple[Path, object]]] = {}
     for path, new in changes:
         if not path:
             return new
@@ -91,9 +97,13 @@ def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
     if not below:
         return value
     copy: Any = dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else list(cast(list[Any], value))
+    named: dict[str, Any] = {}
     for step, rest in below.items():
-        copy[step] = put(copy[step], rest)
-    return copy
+        if isinstance(step, tuple):
+            named[step[0]] = rest[0][1]
+        else:
+            copy[step] = put(copy[step], rest)
+    return {named.get(name, name): entry for name, entry in copy.items()} if named else copy
 
 
 def _is_free(key: str, path: Path) -> bool:
