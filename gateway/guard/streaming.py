@@ -13,9 +13,7 @@ import msgspec
 
 from gateway.core.faults import ContentBlocked, UpstreamBroken
 from gateway.dialects.sse import data_of, read_object, split
-from gateway.guard.escapes import Seen
 from gateway.guard.events import Told, told
-from gateway.guard.looking import edited, edits_of, hits
 from gateway.guard.splicing import in_event, spliced
 from gateway.guard.walking import OPAQUE, Path, Place, put
 from gateway.guard.window import Held, Looking, Window
@@ -91,13 +89,7 @@ class StreamGuard:
         if data.strip() == b"[DONE]":
             self._settle_all()
             return
-        try:
-            said = read_object(data)
-        except UpstreamBroken:  # it is the reader's to say what that means
-            said = None
-        if said is None:
-            return
-        found = told(said)
+        found = _told(data)
         pieces = [((piece.group, piece.channel), piece.place) for piece in found.pieces]
         going_on = dict.fromkeys([key for key, _ in pieces])
         if pieces and not self._windows.keys() <= going_on.keys():
@@ -112,21 +104,13 @@ class StreamGuard:
             self._keep(key, place)
         for key in going_on:
             self._windows[key].settle()
-        self._look_at_wholes(found, held)
+        for place in found.wholes:
+            if (new := self._looking.changed(place, whole=self._looking.hold)) is not None:
+                held.changes[place.path] = new
         if found.over:
             self._settle_all()
         elif found.ended:
             self._settle_where(lambda key: key[0] in found.ended)
-
-    def _look_at_wholes(self, found: Told, held: Held) -> None:
-        looking = self._looking
-        for place in found.wholes:
-            seen = Seen(place.text, json=place.json)
-            got = hits(looking.rules, seen.text, whole=looking.hold, aside=place.aside)
-            if got:
-                looking.note(got)
-            if edits := edits_of(got, seen, tokens=looking.tokens, json=place.json):
-                held.changes[place.path] = place.written(edited(place.text, edits))
 
     def _settle_all(self) -> None:
         self._settle_where(lambda _: True)
@@ -145,9 +129,21 @@ class StreamGuard:
         return in_event(held.event, data, changed(data, held.changes))
 
 
+def _told(data: bytes) -> Told:
+    try:
+        said = read_object(data)
+    except UpstreamBroken:  # it is the reader's to say what that means
+        said = None
+    if said is None:
+        return Told(wholes=[Place((), data.decode(errors="replace"), json=True)])
+    return told(said)
+
+
 def changed(data: bytes, changes: dict[Path, str]) -> bytes:
-    """JSON with other texts at some places. What tells the same text in another way (the probabilities of its tokens)
-    goes with it."""
+    """JSON with other texts at some places; at no place, all of it is one text. What tells the same text in another way
+    (the probabilities of its tokens) goes with it."""
+    if (whole := changes.get(())) is not None:
+        return whole.encode()
     if b"logprobs" not in data:
         return spliced(data, changes)
     said = read_object(data)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gateway.guard.escapes import Seen
-from gateway.guard.looking import Edit, Hit, edits_of, hits
+from gateway.guard.looking import Edit, Hit, edited, edits_of, hits
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
 from gateway.guard.walking import Path, Place
@@ -51,6 +51,14 @@ class Looking(msgspec.Struct, frozen=True):
             for detector in rule.quick:
                 least = min(least, detector.open_from(text))
         return least
+
+    def changed(self, place: Place, *, whole: bool = True) -> str | None:
+        """A text that does not go on, as it is to stand there; None if it may stay. `whole`: as `hits`."""
+        seen = Seen(place.text, json=place.json)
+        if found := hits(self.rules, seen.text, whole=whole, aside=place.aside):
+            self.note(found)
+        edits = edits_of(found, seen, tokens=self.tokens, json=place.json)
+        return place.written(edited(place.text, edits)) if edits else None
 
 
 class Window:

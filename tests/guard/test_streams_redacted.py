@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.sse import data_of, split
+from gateway.guard.answers import look_at_answer
 from gateway.guard.escapes import Seen
 from gateway.guard.looking import Hit, edited, edits_of, hits
 from gateway.guard.streaming import StreamGuard
@@ -178,3 +179,12 @@ def test_an_array_is_looked_at_like_events() -> None:
     assert out[:2] == [batches[0], b""]
     said = [chunk["candidates"][0]["content"]["parts"][0]["text"] for chunk in json.loads(b"".join(out))]
     assert said == ["a } b, ", "[EMAIL]", "", ' and Jo "J" O\\Neil']
+
+
+@pytest.mark.parametrize("data", [b'["ann\\u0040x.org"]', b'{"choices":[{"delta":{"content":"ann@x.org"}}],"n":1e999}'])
+def test_what_is_no_object_that_could_be_read_is_looked_at_as_one_text(data: bytes) -> None:
+    looking = Looking((rule(Addresses()),), tokens(), lambda _: None)
+    guard = StreamGuard(looking)
+    taken = data.replace(b"ann\\u0040x.org", b"[EMAIL]").replace(b"ann@x.org", b"[EMAIL]")
+    assert guard.feed(b"data: " + data + b"\n\n") + guard.end() == b"data: " + taken + b"\n\n"
+    assert look_at_answer(data, looking)[0] == taken
