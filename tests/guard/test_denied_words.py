@@ -20,6 +20,22 @@ def test_words_are_found_whole_in_any_case_with_any_blanks_between() -> None:
     assert found(options, "projects nightjar, Müllerin, xmüller, project nightjars, naïvety") == []
 
 
+def test_words_are_found_composed_or_not_and_whatever_stands_unseen_in_them() -> None:
+    options = {"words": ["müller", "\uac01\ud558", "Project \u200bNightjar"]}
+    for text in (
+        "mu\u0308ller",
+        "\u1100\u1161\u11a8\u1112\u1161",
+        "proj\u00adect\u00a0night\u200bjar",
+        "ｐｒｏｊｅｃｔ\u3000𝗻𝗶𝗴𝗵𝘁𝗷𝗮𝗿",
+    ):
+        assert found(options, f"({text})") == [("word", text)]
+
+
+def test_a_pattern_looks_for_the_very_characters_that_it_names() -> None:
+    options = {"patterns": {"hidden": r"[\x{200b}-\x{200f}]", "wide": r"[\x{ff10}-\x{ff19}]+"}}
+    assert found(options, "a\u200bb １２") == [("hidden", "\u200b"), ("wide", "１２")]
+
+
 def test_scripts_without_blanks_have_no_whole_words() -> None:
     assert found({"words": ["机密"]}, "这是机密文件") == [("word", "机密")]
     assert found({"words": ["дом"]}, "домой, дом") == [("word", "дом")]

@@ -34,6 +34,7 @@ PIECES = [
     "85.07.30-033.28", "AB 12 34 56 C", "12345678Z", "call ", "BSN: ", "111222333", "Project \n nightjar", "müller",
     "nightjars", "机密", "дом", "домой", "CASE-12", "CASE-1234/AB", "begin to end", "https://evil.com/a(b)c?d=1", "![x](https://example.com/?q=123456)", "www.bad.co.uk", "SSN ", "phone: ", "2127365000", "536904399", "beginning", "αβγx", "C++",
     "-", ".", "/", " ", "\n", "1", "12", "a", "A", "é", "字", "=", ": ", '"', "x", "@", "+", "\ud800", "\u200b",
+    "jo\u00ade@exa\u200bmple.org", "４１１１\u00a01111 1111 1111", "\u2060", "\u00a0", "４",
 ]  # fmt: skip
 TEXTS = st.lists(
     st.one_of(st.sampled_from(PIECES), st.sampled_from([" ", ", ", "\n"]), st.text(max_size=4)), max_size=8

@@ -44,6 +44,7 @@ def test_an_unknown_option_is_an_error(name: str) -> None:
         ("personal_data", {"entities": ["shoe_size"]}, "Invalid enum value"),
         ("deny", {}, "nothing would be found"),
         ("deny", {"words": [" "]}, "a word is empty"),
+        ("deny", {"words": ["\u200b"]}, "a word is empty"),
         ("urls", {"hosts": ["https://example.com/"]}, "is no host"),
         ("prompt_injection", {"threshold": 2}, "threshold"),
         ("leak", {"max_similarity": 2}, "max_similarity"),

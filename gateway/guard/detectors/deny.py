@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule
+from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule, first_of
+from gateway.guard.detectors.plain import found_in_plain, open_in_plain, plain
 from gateway.guard.detectors.prefixes import PatternError
 from gateway.guard.words import Span
 
@@ -31,7 +32,7 @@ class DenyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.words and not self.patterns:
             raise ValueError("neither words nor patterns: nothing would be found")
-        if not all(word.strip() for word in self.words):
+        if not all(plain(word).strip() for word in self.words):
             raise ValueError("a word is empty")
 
 
@@ -48,19 +49,21 @@ class DenyDetector:
         # The longest first, so that of two words with one beginning the longer is found.
         words = sorted(options.words, key=len, reverse=True)
         rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
-        members = [Patterns(rules, wide=True)] if rules else []
+        self._words = Automata([Patterns([one], wide=True) for one in rules])
+        members: list[Patterns] = []
         for kind, pattern in options.patterns.items():
             patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
             if patterns.any_in(""):
                 raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
             members.append(patterns)
-        self._automata = Automata(members)
+        self._patterns = Automata(members)
 
     def find(self, text: str) -> Sequence[Span]:
-        return self._automata.find(text)
+        # Patterns look for the characters that they name.
+        return first_of([found_in_plain(self._words.find, text), self._patterns.find(text)])
 
     def open_from(self, text: str) -> int:
-        return self._automata.open_from(text)
+        return min(open_in_plain(self._words.open_from, text), self._patterns.open_from(text))
 
 
 def _not_empty(found: Found) -> Span | None:
@@ -68,11 +71,17 @@ def _not_empty(found: Found) -> Span | None:
 
 
 def _phrase(word: str) -> str:
-    text = unicodedata.normalize("NFC", word.strip())
-    phrase = r"[\s\x{a0}]+".join(re.sub(r"([^\w\s])", r"\\\1", part) for part in text.split())
+    text = unicodedata.normalize("NFC", plain(word).strip())
+    phrase = r"\s+".join("".join(map(_letter, part)) for part in text.split())
     before = r"\b" if re.match(r"[A-Za-z0-9_]", text) else ""
     after = r"\b" if re.search(r"[A-Za-z0-9_]\Z", text) else ""
     return before + phrase + after
+
+
+def _letter(letter: str) -> str:
+    """Composed or not (`ü` may be `u` and two dots)."""
+    apart = unicodedata.normalize("NFD", letter)
+    return re.sub(r"([^\w\s])", r"\\\1", letter) if apart == letter else f"(?:{letter}|{apart})"
 
 
 def _whole_word(found: Found) -> Span | None:

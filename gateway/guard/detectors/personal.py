@@ -12,6 +12,7 @@ from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule, fi
 from gateway.guard.detectors.names import Names
 from gateway.guard.detectors.national import COUNTRIES, cues, national_rules
 from gateway.guard.detectors.phones import CUES, phone_rules
+from gateway.guard.detectors.plain import found_in_plain, open_in_plain
 from gateway.guard.words import Span
 
 Entity = Literal["card", "iban", "national_id", "email", "ip", "phone", "name"]
@@ -76,6 +77,9 @@ class PersonalDataDetector:
         self.whole = self._names is not None
 
     def find(self, text: str) -> Sequence[Span]:
+        return found_in_plain(self._find, text)
+
+    def _find(self, text: str) -> Sequence[Span]:
         spans: list[Sequence[Span]] = []
         if self._cued.any_in(text):
             cued = self._cues and self._cues.any_in(text)
@@ -87,7 +91,7 @@ class PersonalDataDetector:
     def open_from(self, text: str) -> int:
         if self._names is not None:
             return 0
-        return self._cued.open_from(text)
+        return open_in_plain(self._cued.open_from, text)
 
 
 def _cues(options: PersonalDataOptions) -> str:

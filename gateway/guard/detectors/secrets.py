@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule
+from gateway.guard.detectors.plain import found_in_plain, open_in_plain
 from gateway.guard.detectors.secret_rules import TOKENS
 from gateway.guard.words import Span
 
@@ -66,10 +67,10 @@ class SecretsDetector:
         self._automata = Automata(members)
 
     def find(self, text: str) -> Sequence[Span]:
-        return self._automata.find(text)
+        return found_in_plain(self._automata.find, text)
 
     def open_from(self, text: str) -> int:
-        return self._automata.open_from(text)
+        return open_in_plain(self._automata.open_from, text)
 
 
 def entropy_bits(value: str) -> float:
