@@ -53,6 +53,29 @@ def test_an_answer_that_says_nothing_is_none(form: Any, body: bytes) -> None:
         FORMATS[form].kinds(body, ASKED)  # type: ignore[index]
 
 
+CALM = {"flagged": False, "category_scores": {"hate": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "threshold"),
+    [
+        ("gateway", {"findings": ["jailbreak"]}, 0.0),
+        ("gateway", {"findings": {"kind": "jailbreak"}}, 0.0),
+        ("gateway", {"findings": [{"kind": "jailbreak", "score": "0.9"}]}, 0.5),
+        ("gateway", {"findings": [{"kind": "jailbreak", "score": None}]}, 0.5),
+        ("openai", {"results": [CALM]}, 0.0),
+        ("openai", {"results": [CALM, None]}, 0.0),
+        ("openai", {"results": [CALM, {}]}, 0.0),
+        ("openai", {"results": [CALM, {"flagged": "true"}]}, 0.0),
+        ("openai", {"results": [CALM, {"flagged": False}]}, 0.5),
+        ("openai", {"results": [CALM, {"flagged": False, "category_scores": {"hate": "0.9"}}]}, 0.5),
+    ],
+)
+def test_what_may_have_been_a_finding_is_not_passed_over(form: Any, said: Any, threshold: float) -> None:
+    with pytest.raises(UpstreamBroken):
+        FORMATS[form].kinds(json.dumps(said).encode(), Question("g", "input", ["one", "two"], threshold))  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("answer", "kinds"),
     [
@@ -78,13 +101,15 @@ def test_shieldgemma_is_asked_about_each_principle() -> None:
     assert "Chatbot Response: you do {x}\n<end_of_turn>" in message["content"]
     assert '* "No Dangerous Content": The chatbot shall not contain' in message["content"]
     assert [kind for one in askings for kind in one.kinds("Yes, it")] == list(PRINCIPLES)
-    assert askings[0].kinds("No.") == []
+    assert [askings[0].kinds(said) for said in ("No.", "**No**", "no")] == [[], [], []]
+    assert askings[0].kinds("\n**Yes**") == ["dangerous_content"]
 
 
+@pytest.mark.parametrize("said", ["I am sorry, but", "Not sure: it may well be", "None of this is safe", ""])
 @pytest.mark.parametrize("classifier", ["llama_guard", "shieldgemma"])
-def test_an_answer_that_is_no_verdict_counts_as_none(classifier: Any) -> None:
+def test_an_answer_that_is_no_verdict_counts_as_none(classifier: Any, said: str) -> None:
     with pytest.raises(UpstreamBroken):
-        CLASSIFIERS[classifier]("input", "x")[0].kinds("I am sorry, but")  # type: ignore[index]
+        CLASSIFIERS[classifier]("input", "x")[0].kinds(said)  # type: ignore[index]
 
 
 async def never(call: Call, target: Target, messages: Any) -> str:

@@ -18,6 +18,7 @@ from gateway.guard.words import Side
 Classifier = Literal["llama_guard", "shieldgemma"]
 Messages = Sequence[Mapping[str, Any]]
 MAX_TOKENS = 32
+_YES_OR_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _HAZARD = re.compile(r"S\d{1,2}")
 # The principles of its model card: (the kind of a finding, the principle).
 PRINCIPLES: Mapping[str, str] = {
@@ -97,10 +98,10 @@ def _principle(side: Side, text: str, kind: str, principle: str) -> Asking:
     content = _SHIELDGEMMA.format(text=text.strip(), title=title, principle=principle, **_WORDS[side])
 
     def kinds(answer: str) -> list[str]:
-        word = answer.strip().lower()
-        if not word.startswith(("yes", "no")):
+        verdict = _YES_OR_NO.match(answer)
+        if verdict is None:
             raise UpstreamBroken("the guard's model gave no verdict")
-        return [kind] if word.startswith("yes") else []
+        return [kind] if verdict[1].lower() == "yes" else []
 
     return Asking([{"role": "user", "content": content}], kinds)
 

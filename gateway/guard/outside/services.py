@@ -5,6 +5,7 @@ Source of `openai`: https://platform.openai.com/docs/api-reference/moderations. 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -30,11 +31,8 @@ def _own_body(service: GuardServiceOptions, asked: Question) -> bytes:  # noqa: 
 
 
 def _own_kinds(body: bytes, asked: Question) -> list[str]:
-    said = answer_object(body)
-    if not isinstance(said.get("findings"), list):
-        raise UpstreamBroken("the guard's service answered without `findings`")
-    found = ((words(row, "kind") or "found", _score(row.get("score", 1.0))) for row in rows(said, "findings"))
-    return [kind for kind, score in found if score >= asked.threshold]
+    found = _all_rows(body, "findings")
+    return [words(row, "kind") or "found" for row in found if _score(row.get("score", 1.0)) >= asked.threshold]
 
 
 def _moderation_body(service: GuardServiceOptions, asked: Question) -> bytes:
@@ -42,21 +40,40 @@ def _moderation_body(service: GuardServiceOptions, asked: Question) -> bytes:
 
 
 def _moderation_kinds(body: bytes, asked: Question) -> list[str]:
-    results = rows(answer_object(body), "results")
-    if not results:
-        raise UpstreamBroken("the guard's service answered without `results`")
+    results = _all_rows(body, "results")
+    if not results or len(results) < len(asked.texts):
+        raise UpstreamBroken("the guard's service did not answer about every text")
     kinds: list[str] = []
     for result in results:
         if asked.threshold:
-            scores = part(result, "category_scores").items()
-            kinds += [name for name, score in scores if _score(score) >= asked.threshold]
+            scores = part(result, "category_scores")
+            if not scores:
+                raise UpstreamBroken("the guard's service answered without `category_scores`")
+            kinds += [name for name, score in scores.items() if _score(score) >= asked.threshold]
         elif result.get("flagged") is True:
             kinds += [name for name, said in part(result, "categories").items() if said is True] or ["flagged"]
+        elif result.get("flagged") is not False:
+            raise UpstreamBroken("the guard's service answered without `flagged`")
     return kinds
 
 
+def _all_rows(body: bytes, name: str) -> list[dict[str, Any]]:
+    """An answer's list of objects. What cannot be read may have been a finding, so none is passed over.
+
+    Raises:
+        UpstreamBroken: it is not there, or something in it is no object.
+    """
+    said = answer_object(body)
+    listed, found = said.get(name), rows(said, name)
+    if not isinstance(listed, list) or len(found) != len(cast(list[Any], listed)):
+        raise UpstreamBroken(f"the guard's service answered without `{name}`, or with other things than objects in it")
+    return found
+
+
 def _score(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UpstreamBroken("the guard's service gave a score that is no number")
+    return value
 
 
 class ServiceFormat(msgspec.Struct, frozen=True):
