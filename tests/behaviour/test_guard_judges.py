@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw
+from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
 from tests.behaviour.test_guardrails import CHAT, END, MAIL, answer, chunk, said
 from tests.conftest import Site, gateways
 
@@ -23,9 +23,12 @@ guards:
   - {id: lenient, on: [input], ask: {service: own, timeout_ms: 300, on_failure: open}, action: block, match: {routes: [lenient]}}
   - {id: after, on: [output], ask: {service: moderation}, action: block, match: {routes: [after]}}
   - {id: held, on: [output], ask: {service: moderation}, action: block, hold: true, match: {routes: [held]}}
+  - {id: gone, on: [input, output], ask: {service: gone, timeout_ms: 300}, action: block, match: {routes: [gone]}}
+  - {id: broken, on: [input], ask: {service: broken, timeout_ms: 300}, action: block, match: {routes: [broken]}}
+  - {id: unheld, on: [output], ask: {service: broken-after, timeout_ms: 300}, action: block, match: {routes: [unheld]}}
   - {id: llama, on: [input], ask: {model: judge/llama-guard}, action: block, match: {routes: [classified]}}
 """
-ROUTES = ("hook", "lenient", "after", "held", "classified")
+ROUTES = ("hook", "lenient", "after", "held", "classified", "gone", "broken", "unheld")
 OWN, MODERATION, JUDGE = "/v1/own", "/v1/moderations", "/judge/chat/completions"
 FINE, FOUND = json_answer({"findings": []}), json_answer({"findings": [{"kind": "jailbreak", "score": 0.9}]})
 CALM = json_answer({"results": [{"flagged": False, "categories": {}}]})
@@ -43,7 +46,11 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
                 "mock": {**kind, "base_url": base},
                 "judge": {**kind, "base_url": base.replace("/v1", "/judge")},
             }
-            services = {"own": {"url": base + "/own"}, "moderation": {"url": base + "/moderations", "format": "openai"}}
+            services = {name: {"url": f"{base}/{name}"} for name in ("own", "broken", "broken-after")}
+            services |= {
+                "moderation": {"url": base + "/moderations", "format": "openai"},
+                "gone": {"url": "http://127.0.0.1:1/"},
+            }
             models = {name: {"targets": [f"mock/{name}"]} for name in ROUTES}
             gateway = make(providers=providers, models=models, guard_services=services, policies={"guardrails": GUARDRAILS})  # fmt: skip
             await asyncio.to_thread(gateway.start)
@@ -76,6 +83,20 @@ async def test_a_judge_that_says_nothing_closes_or_opens_as_its_guard_says(fresh
     (found,) = json.loads((await fresh.new_records(2))[-1]["guards"])
     assert (found["kind"], found["action"]) == ("unavailable", "annotate")
     assert await fresh.gateway.metrics("gateway_guard_failures_total") == 2
+
+
+async def test_no_call_passes_a_judge_that_is_away_or_does_not_answer_its_question(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(answer("yes")))
+    assert (await fresh.chat(model="gone")).json()["error"]["code"] == "guard_unavailable"
+    cut, endless = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"), raw(b"HTTP/1.1 200 OK\r\n\r\n{", 5.0)
+    fresh.upstream.set("/v1/broken", status(200), cut, endless, json_answer({"findings": ["bad"]}))
+    fresh.upstream.set("/v1/broken-after", status(200), cut, endless, json_answer({"findings": ["bad"]}))
+    for route in ("broken", "unheld"):
+        for _ in range(4):
+            got = await fresh.chat(model=route)
+            assert (got.status_code, got.json()["error"]["code"]) == (503, "guard_unavailable")
+            assert "yes" not in got.text
+    assert [one.path for one in fresh.upstream.requests].count(CHAT) == 4, "only where the answer was to be judged"
 
 
 async def test_a_whole_answer_is_judged_before_it_goes_out(fresh: Site) -> None:
