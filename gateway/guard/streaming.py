@@ -41,11 +41,16 @@ class StreamGuard:
         self._bytes = 0
         self._windows: dict[tuple[Hashable, Hashable], Window] = {}
         self._kept: dict[tuple[Hashable, Hashable], list[Place]] | None = {} if keep else None
+        self._wholes: dict[str, bool] = {}
         self._said = 0
 
     @property
     def texts(self) -> list[tuple[str, bool]]:
-        return [("".join(place.text for place in places), places[0].aside) for places in (self._kept or {}).values()]
+        parts = (self._kept or {}).values()
+        said = [("".join(place.text for place in places), places[0].aside) for places in parts]
+        # What was said in pieces is told again where it ends.
+        told_again = {text for text, _ in said}
+        return said + [(text, aside) for text, aside in self._wholes.items() if text not in told_again]
 
     def feed(self, batch: bytes) -> bytes:
         """What may go out once a batch of whole events has come; maybe nothing.
@@ -105,6 +110,9 @@ class StreamGuard:
         for key in going_on:
             self._windows[key].settle()
         for place in found.wholes:
+            if self._kept is not None and place.text not in self._wholes and self._said < MAX_SAID:
+                self._said += len(place.text)
+                self._wholes[place.text] = place.aside
             if (new := self._looking.changed(place, whole=self._looking.hold)) is not None:
                 held.changes[place.path] = new
         if found.over:

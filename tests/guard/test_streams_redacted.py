@@ -152,6 +152,16 @@ def test_a_text_that_is_told_again_is_told_the_same() -> None:
     assert said[3]["response"]["id"] == "r@x.org"
 
 
+def test_judges_hear_all_that_was_said_and_nothing_twice() -> None:
+    guard = StreamGuard(Looking((), tokens(), lambda _: None), keep=True)
+    done = {"type": "response.output_text.done", "output_index": 0, "text": "ab"}
+    call = {"functionCall": {"name": "f", "args": {"do": "harm"}}}
+    deltas = [{"type": "response.output_text.delta", "output_index": 0, "delta": text} for text in "ab"]
+    for said in (*deltas, done, {"candidates": [{"content": {"parts": [call]}}]}):
+        guard.feed(b"data: " + json.dumps(said).encode() + b"\n\n")
+    assert guard.texts == [("ab", False), ("do", True), ("harm", True)]
+
+
 def test_memory_is_bounded() -> None:
     guard = StreamGuard(Looking((rule(Addresses()),), Vault(), lambda _: None))
     longest, held = 0, 0
