@@ -1,6 +1,7 @@
 """Cases of detectors, and how many of them come out right."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,3 +75,19 @@ def score(name: str, held_out: bool) -> Mapping[str, Score]:
                 counted.extra += one in got - wanted
                 counted.missed += one in wanted - got
     return scores
+
+
+def grows_with_the_text(detector: Detector, unit: str, length: int) -> bool:
+    """Whether a look at ten times the text takes twenty times as long at most. Of looks in this process's own time, the
+    best of three."""
+
+    def cost(length: int) -> float:
+        text, best = unit * (length // len(unit)), float("inf")
+        for _ in range(3):
+            began = time.process_time()
+            detector.find(text)
+            detector.open_from(text)
+            best = min(best, time.process_time() - began)
+        return best
+
+    return cost(10 * length) < 20 * max(cost(length), 0.0005)

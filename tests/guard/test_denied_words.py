@@ -1,11 +1,9 @@
 """An organisation's own words and patterns, also those that were meant to hurt."""
 
-import time
-
 import pytest
 
 from gateway.guard.detectors import PatternError
-from tests.guard.scoring import build
+from tests.guard.scoring import build, grows_with_the_text
 
 
 def found(options: dict[str, object], text: str) -> list[tuple[str, str]]:
@@ -77,20 +75,7 @@ def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
     ],
 )
 def test_no_pattern_takes_time_that_grows_faster_than_the_text(pattern: str, text: str) -> None:
-    """The best of three, in this process's own time; ten times the text takes twenty times as long at most."""
-    detector = build("deny", {"patterns": {"it": pattern}})
-
-    def cost(length: int) -> float:
-        long, best = text * (length // len(text)), float("inf")
-        for _ in range(3):
-            began = time.process_time()
-            detector.find(long)
-            detector.open_from(long)
-            best = min(best, time.process_time() - began)
-        return best
-
-    small = max(cost(20_000), 0.0005)
-    assert cost(200_000) < 20 * small
+    assert grows_with_the_text(build("deny", {"patterns": {"it": pattern}}), text, 20_000)
 
 
 def test_past_a_thousand_findings_the_rest_is_one() -> None:

@@ -9,7 +9,7 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,14 @@ class Figure(NamedTuple):
     @property
     def kept(self) -> bool:
         return self.bar is None or self.measured <= self.bar
+
+
+def print_figures(figures: Sequence[Figure]) -> int:
+    """A line each; 1 if a bar is not kept."""
+    for figure in figures:
+        bar = "" if figure.bar is None else f"  (≤ {figure.bar:g}{'' if figure.kept else ': NOT KEPT'})"
+        print(f"{figure.says:60} {figure.measured:8.2f} {figure.unit}{bar}")
+    return int(not all(figure.kept for figure in figures))
 
 
 def write_policies(folder: Path, rules: int, models: int, *, condition: str = "") -> Path:

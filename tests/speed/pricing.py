@@ -14,7 +14,7 @@ from gateway.catalogue.prices.published import builtin, read_snapshot
 from gateway.core.attempt import Terms
 from gateway.core.usage import Usage
 from tests.conftest import ROOT
-from tests.speed.decisions import Figure
+from tests.speed.decisions import Figure, print_figures
 
 USAGE, USUAL = Usage(input_tokens=1_200, output_tokens=345), Terms()
 NOW = 1_795_000_000.0
@@ -83,11 +83,7 @@ def figures(times: int) -> Iterator[Figure]:
 
 
 def main() -> int:
-    found = list(figures(100_000))
-    for figure in found:
-        bar = "" if figure.bar is None else f"  (≤ {figure.bar:g}{'' if figure.kept else ': NOT KEPT'})"
-        print(f"{figure.says:60} {figure.measured:8.2f} {figure.unit}{bar}")
-    return int(not all(figure.kept for figure in found))
+    return print_figures(list(figures(100_000)))
 
 
 if __name__ == "__main__":
