@@ -40,6 +40,8 @@ class StreamGuard:
         self._waiting: deque[Held] = deque()
         self._bytes = 0
         self._windows: dict[tuple[Hashable, Hashable], Window] = {}
+        # Of this batch: each is asked about once, however many events it came in.
+        self._spoken: dict[tuple[Hashable, Hashable], None] = {}
         self._kept: dict[tuple[Hashable, Hashable], list[Place]] | None = {} if keep else None
         self._wholes: dict[str, bool] = {}
         self._said = 0
@@ -59,16 +61,18 @@ class StreamGuard:
             ContentBlocked: more would have to be held back than may be.
         """
         before = bool(self._waiting)
-        out: list[bytes] = []
         for event in self._split(batch):
             self._event(event)
             self._bytes += len(event)
-            if self._bytes > MAX_WAITING_BYTES and not self._looking.hold:
-                self._settle_all()
-            out += self._released()
+        for key in self._spoken:
+            if (window := self._windows.get(key)) is not None:
+                window.settle()
+        self._spoken.clear()
+        if self._bytes > MAX_WAITING_BYTES and not self._looking.hold:
+            self._settle_all()
+        written = b"".join(self._released())
         if self._bytes > MAX_HOLD_BYTES:
             raise ContentBlocked("the answer is too long to be held back until it has been looked at")
-        written = b"".join(out)
         return batch if not before and not self._waiting and written == batch else written
 
     def end(self) -> bytes:
@@ -107,8 +111,7 @@ class StreamGuard:
                 window = self._windows[key] = Window(self._looking, place)
             window.add(held, place)
             self._keep(key, place)
-        for key in going_on:
-            self._windows[key].settle()
+        self._spoken |= going_on
         for place in found.wholes:
             if self._kept is not None and place.text not in self._wholes and self._said < MAX_SAID:
                 self._said += len(place.text)
