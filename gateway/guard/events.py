@@ -2,8 +2,8 @@
 
     protocol            pieces that go on                              they end with
     chat, completions   choices[].delta, choices[].text                finish_reason
-    messages            content_block_start, content_block_delta       content_block_stop, message_delta
-    responses, media    `delta` of `….delta` events                    the `….done` of their item, the response's end
+    messages            content_block_start, content_block_delta       content_block_stop
+    responses, media    `delta` of `….delta` events                    the `….done` of their item
     generate            candidates[].content.parts[].text              finishReason
 
 A text also ends when what it belongs to goes on with another (an answer after its reasoning).
@@ -20,12 +20,6 @@ from gateway.guard.walking import ANSWERED, OPAQUE, Path, Place, places
 Json = Mapping[str, Any]
 _JSON_DELTAS = ("function_call_arguments", "mcp_call_arguments")
 _SKIPPED_DELTAS = ("audio", "image_generation_call.partial_image")
-_TERMINAL = frozenset(
-    {
-        *("response.completed", "response.incomplete", "response.failed", "response.cancelled", "error"),
-        *("message_delta", "message_stop", "transcript.text.done"),
-    }
-)
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -37,12 +31,11 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct):
-    """`ended`: the groups that say no more. over: nobody does."""
+    """`ended`: the groups that say no more."""
 
     pieces: list[Piece] = []
     wholes: list[Place] = []
     ended: list[Hashable] = []
-    over: bool = False
 
 
 def told(said: Json) -> Told:
@@ -54,7 +47,6 @@ def told(said: Json) -> Told:
     elif isinstance(said.get("candidates"), list):
         _candidates(said, found)
     elif isinstance(kind, str):
-        found.over = kind in _TERMINAL
         if kind.startswith("content_block"):
             _block(kind, said, found)
         else:

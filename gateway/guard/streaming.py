@@ -118,9 +118,7 @@ class StreamGuard:
                 self._wholes[place.text] = place.aside
             if (new := self._looking.changed(place, whole=self._looking.hold)) is not None:
                 held.changes[place.path] = new
-        if found.over:
-            self._settle_all()
-        elif found.ended:
+        if found.ended:
             self._settle_where(lambda key: key[0] in found.ended)
 
     def _settle_all(self) -> None:

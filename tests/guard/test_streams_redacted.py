@@ -1,6 +1,7 @@
 """A stream's text comes out redacted and restored the same, whatever pieces it comes in."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.guard.looking import Hit, edited, edits_of, hits
 from gateway.guard.streaming import StreamGuard
 from gateway.guard.vault import Vault
 from gateway.guard.window import Looking
+from gateway.guard.words import Span
 from tests.guard.doubles import Addresses, Secrets, rule
 
 WORDS = [
@@ -160,6 +162,23 @@ def test_judges_hear_all_that_was_said_and_nothing_twice() -> None:
     for said in (*deltas, done, {"candidates": [{"content": {"parts": [call]}}]}):
         guard.feed(b"data: " + json.dumps(said).encode() + b"\n\n")
     assert guard.texts == [("ab", False), ("do", True), ("harm", True)]
+
+
+class Spread(Secrets):
+    """Finds `x.org> and` and `n@x.org key`, whatever else is there."""
+
+    def find(self, text: str) -> list[Span]:
+        return [Span(*found.span(), "secret") for found in re.finditer(r"n@x\.org key|1> and", text)]
+
+
+def test_where_two_overlap_what_may_not_come_back_does_not() -> None:
+    vault, both = Vault(), (rule(Addresses()), rule(Spread()))
+    text = "to ann@x.org key"
+    assert edited(text, edits_of(hits(both, text), Seen(text, json=False), vault=vault)) == "to [EMAIL]"
+    assert not vault
+    said = "to <EMAIL_1> and more"
+    edits = edits_of(hits(both, said), Seen(said, json=False), tokens=tokens())
+    assert edited(said, edits) == "to [SECRET] more"
 
 
 def test_memory_is_bounded() -> None:
