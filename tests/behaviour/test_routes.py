@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx
@@ -18,8 +18,11 @@ USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 PRICES = """
 currency: USD
 prices:
-  - {id: both, provider: "*", models: ["*"], from: "2020-01-01", per_million_tokens: {input: 1, output: 2}}
+  - {id: one, provider: one, models: ["*"], from: "2020-01-01", per_million_tokens: {input: 1, output: 2}}
 """
+
+
+NO_CARDS: Mapping[str, str] = {}
 
 
 def said(text: str) -> dict[str, Any]:
@@ -37,18 +40,16 @@ def streamed(text: str) -> Any:
 
 @contextlib.asynccontextmanager
 async def two_upstreams(
-    make: GatewayFactory, routes: str
+    make: GatewayFactory, routes: str, prices: str = PRICES, cards: Mapping[str, str] = NO_CARDS, **config: Any
 ) -> AsyncGenerator[tuple[Gateway, ScriptedUpstream, ScriptedUpstream, httpx.AsyncClient]]:
     async with ScriptedUpstream({}) as first, ScriptedUpstream({}) as second:
         providers = {
             name: {"kind": "openai-compatible", "base_url": upstream.base_url, "api_key": "k", "protocols": ["chat"]}
             for name, upstream in (("one", first), ("two", second))
         }
-        gateway = make(
-            providers=providers,
-            models={"fast": {"targets": ["one/m", "two/m"]}},
-            policies={"routes": routes, "prices": PRICES.replace('"*", models', "one, models")},
-        )
+        models = {} if cards else {"fast": {"targets": ["one/m", "two/m"]}}
+        policies = {**cards, "routes": routes, "prices": prices}
+        gateway = make(providers=providers, models=models, policies=policies, **config)
         await asyncio.to_thread(gateway.start)
         headers = {"authorization": f"Bearer {gateway.key}"}
         async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
