@@ -61,13 +61,14 @@ from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider
 from gateway.remembering import memory_of, pairs_of, stored_responses
-from gateway.reporting import Reports, Status
+from gateway.reporting import Reports, Watched
 from gateway.responses.memory import Memory
 from gateway.router.draining import FILE, follow
 from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
 from gateway.routing import mirroring, routing, watching
 from gateway.shedding import turning_away
+from gateway.status import Status
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
 from gateway.telemetry.log import RequestLog, configure_logging, dropped_line
@@ -124,7 +125,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         )
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
-        status = Status(policies, keys, flights, journal, *files, tokens, store_problem(counters), router, mirrors)
+        watched = Watched(flights, keys, router, shedding, store_problem(counters))
+        status = Status(policies, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors)
         credentials = operator_credentials(settings, tokens)
         admin = admin_app(_admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
         if otlp is not None:
@@ -137,10 +139,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             organization=_organization(settings, policies, credentials),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
-            exposition=reports.exposition,
+            exposition=lambda: reports.exposition(watched),
         )
-        reporting = reports.watch(flights, keys, journal, router, shedding)
-        begin(stack, flights.look_after(shedding.late), reporting, seeding.watch())
+        begin(stack, flights.look_after(shedding.late), reports.watch(watched, journal), seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 

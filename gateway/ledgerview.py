@@ -13,7 +13,7 @@ from gateway.ledger.calls import call_with_attempts, calls_page
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_json
-from gateway.ledger.reports import usage_of_spans, usage_page
+from gateway.ledger.reports import usage, usage_of_spans
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.words import FILTERS, GROUPS
 
@@ -35,7 +35,7 @@ def usage_deps(place: LedgerPlace) -> UsageDeps:
     ) -> list[Object]:
         period = (_moment(since), _moment(until))
         with _readable():
-            return as_json(usage_page(place, groups, *period, filters, zone, after=after, limit=limit))
+            return as_json(usage(place, groups, *period, filters, zone, after=after, limit=limit))
 
     def page(
         since: str | None, until: str | None, filters: Words, before: tuple[int, str] | None, limit: int

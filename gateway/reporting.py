@@ -1,28 +1,22 @@
-"""What a worker tells about its calls and itself: metrics, spans, log lines, readiness."""
+"""What a worker tells about its calls and itself: metrics, spans, log lines."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
-from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.core.money import NANO
 from gateway.edge.inflight import InFlight
 from gateway.guard.tally import Finding
 from gateway.identity.feed import KeyFeed
-from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
-from gateway.ledger.state import LedgerState, read_state
 from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.limits.seen import SeenLevels
 from gateway.limits.shedding import Shedding
-from gateway.policyfeed import PolicyFeed
 from gateway.policyset import PolicySet
-from gateway.router.mirroring import Mirrors
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError
 from gateway.telemetry.log import RequestLog
@@ -33,6 +27,20 @@ _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
 # So long a provider that tells costs nobody believes is not complained about again; the metric counts on.
 DOUBT_AGAIN_S = 3600.0
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """What has figures that no call hands on: they are looked at.
+
+    Attributes:
+        store_problem: why what replicas share their limits in is away; empty: it is not. None: they share none.
+    """
+
+    flights: InFlight
+    keys: KeyFeed
+    router: Router
+    shedding: Shedding
+    store_problem: Callable[[], str] | None
 
 
 class Reports:
@@ -116,9 +124,6 @@ class Reports:
                 if ratio > self._budgets.get(key, 0.0):
                     self._budgets[key] = ratio
 
-    def limit_store_up(self, up: bool) -> None:
-        self._metrics.limits.store_up.set(up)
-
     def limit_store_failed(self, reason: str) -> None:
         self._metrics.limits.store_errors.labels(reason).inc()
 
@@ -151,39 +156,45 @@ class Reports:
         self._models = policies.catalogue.names
         self._metrics.policies_reloaded(problem is None, self._clock.now())
 
-    async def exposition(self) -> tuple[bytes, str]:
-        """A scrape. Adding up all processes' files takes a millisecond a series: not on the event loop."""
-        self._metrics.flush()
+    async def exposition(self, watched: Watched) -> tuple[bytes, str]:
+        """A scrape, with everything that has happened in this worker by now. Adding up all processes' files takes a
+        millisecond a series: not on the event loop."""
+        self._look(watched)
         return await asyncio.to_thread(self._metrics.read)
 
-    async def watch(
-        self, flights: InFlight, keys: KeyFeed, journal: Journal, router: Router, shedding: Shedding
-    ) -> None:
-        """Hand calls' figures on, set gauges that no call changes, measure how late the event loop runs."""
+    async def watch(self, watched: Watched, journal: Journal) -> None:
+        """Hand figures on, measure how late the event loop runs."""
         now = self._clock.monotonic
         while True:
             began = now()
             await asyncio.sleep(TICK_S)
             self._metrics.loop_lag.observe(max(0.0, now() - began - TICK_S))
-            self._metrics.in_flight.set(len(flights))
-            self._metrics.key_age.set(keys.age_s)
-            self._metrics.log_dropped.set(self._log.dropped)
-            for name, view in router.paced().items():
-                self._metrics.pacing.paced(name, view)
-            for place, standing in router.standings.all():
-                limit, passed_over = standing.gradient.limit, standing.passed_over
-                self._metrics.routing.standing(place, standing.breaker.state != "closed", limit, passed_over)
-            self._metrics.routing.withheld.set(router.withheld)
-            self._metrics.routing.overload.set(shedding.level)
-            self._metrics.routing.turned_away.set(shedding.turned_away)
-            for (rule, dimension), ratio in self._budgets.items():
-                self._metrics.limits.budget.labels(rule, dimension).set(ratio)
-            self._budgets.clear()
-            self._metrics.cache.held_bytes.set(self._cache_held[0])
-            self._metrics.cache.entries.set(self._cache_held[1])
-            self._metrics.flush()
+            self._look(watched)
             if journal.pending:
                 self._write_pending(journal)
+
+    def _look(self, watched: Watched) -> None:
+        """Bring everything up to date."""
+        metrics, routing = self._metrics, self._metrics.routing
+        metrics.in_flight.set(len(watched.flights))
+        metrics.key_age.set(watched.keys.age_s)
+        metrics.log_dropped.set(self._log.dropped)
+        for name, view in watched.router.paced().items():
+            metrics.pacing.paced(name, view)
+        for place, standing in watched.router.standings.all():
+            limit, passed_over = standing.gradient.limit, standing.passed_over
+            routing.standing(place, standing.breaker.state != "closed", limit, passed_over)
+        routing.withheld.set(watched.router.withheld)
+        routing.overload.set(watched.shedding.level)
+        routing.turned_away.set(watched.shedding.turned_away)
+        if watched.store_problem is not None:
+            metrics.limits.store_away.set(bool(watched.store_problem()))
+        for (rule, dimension), ratio in self._budgets.items():
+            metrics.limits.budget.labels(rule, dimension).set(ratio)
+        self._budgets.clear()
+        metrics.cache.held_bytes.set(self._cache_held[0])
+        metrics.cache.entries.set(self._cache_held[1])
+        metrics.flush()
 
     def _write_pending(self, journal: Journal) -> None:
         """Records that the disk did not take are written as soon as it does, in quiet times too."""
@@ -218,75 +229,3 @@ class TrialReports:
 
     def rolled_back(self, route: str) -> None:
         self._metrics.rolled_back.labels(route).inc()
-
-
-class Status:
-    """What `/health/ready`, to anybody, and `/admin/status`, to operators, say of this worker."""
-
-    def __init__(
-        self,
-        policies: PolicyFeed,
-        keys: KeyFeed,
-        flights: InFlight,
-        journal: Journal,
-        engines_file: Path,
-        ledger_state: Path,
-        tokens: Tokens | None = None,
-        store_problem: Callable[[], str] | None = None,
-        router: Router | None = None,
-        mirrors: Mirrors | None = None,
-    ) -> None:
-        """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
-        self._store_problem = store_problem
-        self._ledger_state = ledger_state
-        self._router = router
-        self._mirrors = mirrors
-        self._tokens = tokens
-        self._policies = policies
-        self._keys = keys
-        self._flights = flights
-        self._journal = journal
-        self._engines_file = engines_file
-
-    def ready(self) -> tuple[bool, Mapping[str, object]]:
-        """Ready unless draining: a broken policy file, an upstream or an engine that is away must not take a whole
-        fleet out of its load balancer. The details tell, in a word each: what a problem says is for operators."""
-        details: dict[str, object] = {
-            "draining": self._flights.draining,
-            "policies": "stale" if self._policies.problem else "ok",
-            "keys": "stale" if self._keys.last_error else "ok",
-            "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
-            "ledger": self._ledger().state,
-            "engines": {engine["name"]: engine["state"] for engine in self.engines()},
-        }
-        if self._store_problem is not None:
-            details["limits_store"] = "away" if self._store_problem() else "ok"
-        return not self._flights.draining, details
-
-    def _ledger(self) -> LedgerState:
-        return read_state(self._ledger_state)
-
-    def engines(self) -> list[dict[str, object]]:
-        try:
-            return msgspec.json.decode(self._engines_file.read_bytes(), type=list[dict[str, object]])
-        except (OSError, msgspec.MsgspecError):
-            return []
-
-    def full(self) -> Mapping[str, object]:
-        _, details = self.ready()
-        problems = (self._policies.problem, self._keys.last_error, self._ledger().problem)
-        return {
-            "version": __version__,
-            **details,
-            "problems": [str(problem) for problem in problems if problem]
-            + (self._tokens.problems if self._tokens is not None else [])
-            + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
-            "engines": self.engines(),
-            "policy_versions": self._policies.set.versions,
-            "policy_digest": self._policies.set.digest,
-            "calls_under_way": len(self._flights),
-            "upstreams": {} if self._router is None else self._router.paced(),
-            "targets": {} if self._router is None else self._router.targets(),
-            "canaries": [] if self._router is None else self._router.rollouts.view(),
-            "mirrors": [] if self._mirrors is None else self._mirrors.view(),
-        }

@@ -15,7 +15,7 @@ import fcntl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import IO, Protocol, Self, cast, runtime_checkable
 
@@ -128,23 +128,29 @@ class Encoder:
                     yield tail, answer
 
     def _send(self, message: Task | Known) -> None:
-        assert self._process.stdin is not None, "asked for"
-        try:
-            send(self._process.stdin, _encode(message))
-        except OSError as error:
-            raise EncoderLost(str(error)) from error
+        pipe = self._process.stdin
+        assert pipe is not None, "asked for"
+        with self._in_time():
+            send(pipe, _encode(message))
 
     def _receive(self) -> Encoded | Named | Consumed:
         pipe = self._process.stdout
         assert pipe is not None, "asked for"
-        # Should it hang, it is ended, and then so is the wait.
+        with self._in_time():
+            return _decode(receive(cast(Readable, pipe)))
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Generator[None]:
+        """Should it hang, it is ended, and then so is the wait."""
         timer = threading.Timer(PATIENCE_S, self._process.kill)
         timer.daemon = True
         timer.start()
         try:
-            return _decode(receive(cast(Readable, pipe)))
+            yield
         except (EOFError, OSError) as error:
             raise EncoderLost("it ended") from error
+        except msgspec.MsgspecError as error:
+            raise EncoderLost(f"what it says is no answer: {error}") from error
         finally:
             timer.cancel()
 

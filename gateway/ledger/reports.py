@@ -88,36 +88,21 @@ def usage(
     until: datetime | None = None,
     filters: Filters | None = None,
     zone: str = "UTC",
+    *,
+    after: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> list[UsageRow]:
     """Usage of calls that started at or after `since` and before `until`, by groups, in the groups' order. A ledger
     that does not exist yet has no rows.
 
-    `zone`: the IANA time zone that months, days and hours are of. The hour that happens twice in autumn is two hours.
+    Args:
+        zone: the IANA time zone that months, days and hours are of. The hour that happens twice in autumn is two hours.
+        after: the groups of the line to go on after. limit: how many lines; no more is read than they need.
 
     Raises:
         ValueError: an unknown word to group or filter by, an unknown zone, a moment without a time zone, a period
-            that ends before it begins.
+            that ends before it begins, or `after` is of another report.
         LedgerUnavailable: the ledger cannot be read.
-    """
-    return list(usage_lines(place, group_by, since, until, filters, zone, at_a_time=None))
-
-
-def usage_page(
-    place: LedgerPlace,
-    group_by: Sequence[str],
-    since: datetime | None = None,
-    until: datetime | None = None,
-    filters: Filters | None = None,
-    zone: str = "UTC",
-    *,
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[UsageRow]:
-    """The next lines after the one of the groups `after`, or the first ones: the same lines as `usage`'s, and no more
-    of the ledger is read than they need.
-
-    Raises:
-        ValueError, LedgerUnavailable: as `usage`; or `after` is of another report.
     """
     lines = usage_lines(place, group_by, since, until, filters, zone, after=after, at_a_time=limit)
     with closing(lines):

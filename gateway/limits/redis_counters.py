@@ -41,8 +41,6 @@ from gateway.stores.redis_store import RedisStore
 class StoreReports(Protocol):
     """What is told of the store. `reason`: a bounded word. An ending is dropped that Redis did not take in time."""
 
-    def limit_store_up(self, up: bool) -> None: ...
-
     def limit_store_failed(self, reason: str) -> None: ...
 
     def limit_store_answered(self, seconds: float) -> None: ...
@@ -196,7 +194,6 @@ class RedisCounters:
         """A server came or went."""
         if self.store.up != self._up:
             self._up = not self._up
-            self._reports.limit_store_up(self._up)
             if self._up:
                 self._tending.pay_back()
                 self._settling.flush()

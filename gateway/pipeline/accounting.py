@@ -49,8 +49,9 @@ def account(call: Call, parts: Parts) -> None:
 
 
 def _last(call: Call) -> Attempt | None:
-    """The attempt that the client heard of, if any did; what guards asked of judges is not it."""
-    return next((one for one in reversed(call.attempts) if one.role != "judge"), None)
+    """The attempt that the client heard of, if any did: neither what guards asked of judges, nor one that had failed
+    before the client gave up waiting for the next."""
+    return next((one for one in reversed(call.attempts) if one.role != "judge" and one.outcome == "open"), None)
 
 
 def price_so_far(call: Call, parts: Parts) -> int | None:

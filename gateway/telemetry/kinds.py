@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-Mode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
+# A gauge without labels is 0 in every process from its beginning, also in those that never set it: no least of all.
+Mode = Literal["livesum", "livemax", "livemostrecent"]
 
 
 class Kinds:

@@ -237,8 +237,7 @@ class LimitMetrics:
         self.refused = counter("limit_rejections", "Calls refused by a limit.", *labels)
         self.warned = counter("limit_warnings", "Calls over a limit that only warns.", *labels)
         self.waited = kinds.histogram("limit_queue_wait_seconds", "Kept waiting for room.", SECONDS, *labels)
-        # One worker that cannot reach it is enough to be looked at.
-        self.store_up = gauge("limit_store_up", "1 while Redis answers every worker.", mode="livemin")
+        self.store_away = gauge("limit_store_away", "1 while Redis answers some worker not.", mode="livemax")
         self.store_errors = counter("limit_store_errors", "Why Redis could not be asked.", "reason")
         self._store_seconds = kinds.histogram("limit_store_seconds", "From asking Redis to its answer.", STORE_SECONDS)
         self.store_seconds = Observed(STORE_SECONDS, lambda: self._store_seconds)

@@ -9,12 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
+from gateway.testing import ScriptedUpstream, json_answer, raw, status
+from tests.behaviour.test_routes import CHAT, said, streamed, two_upstreams
 from tests.conftest import CARD, Gateway, GatewayFactory
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-CHAT = "/v1/chat/completions"
-USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 PRICES = """
 currency: USD
 prices:
@@ -23,19 +22,6 @@ prices:
 """
 DAY = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400))
 FAST = "routes: {fast: {targets: [{target: one/m}], MORE}}\nretries: {max_attempts: 1}\nejection: {enabled: false}"
-
-
-def said(text: str) -> dict[str, Any]:
-    message = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    return {"id": "c", "model": "m", "choices": [message], "usage": USAGE}
-
-
-def streamed(text: str) -> Any:
-    return event_stream(
-        event({"id": "c", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}),
-        event({"id": "c", "choices": [], "usage": USAGE}),
-        DONE,
-    )
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -61,18 +47,9 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def site_of(make: GatewayFactory, more: str, **config: Any) -> AsyncGenerator[Site]:
-    async with ScriptedUpstream({}) as one, ScriptedUpstream({}) as two:
-        providers = {
-            name: {"kind": "openai-compatible", "base_url": upstream.base_url, "api_key": "k", "protocols": ["chat"]}
-            for name, upstream in (("one", one), ("two", two))
-        }
-        cards = {f"models/{name}": CARD.format(name=name, target=f"{provider}/m") for name, provider in MODELS.items()}
-        routes = FAST.replace("MORE", more)
-        gateway = make(providers=providers, models={}, policies={**cards, "routes": routes, "prices": PRICES}, **config)
-        await asyncio.to_thread(gateway.start)
-        headers = {"authorization": f"Bearer {gateway.key}"}
-        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
-            yield Site(gateway, one, two, client)
+    cards = {f"models/{name}": CARD.format(name=name, target=f"{provider}/m") for name, provider in MODELS.items()}
+    async with two_upstreams(make, FAST.replace("MORE", more), PRICES, cards, **config) as parts:
+        yield Site(*parts)
 
 
 MODELS = {"small": "one", "big": "two"}

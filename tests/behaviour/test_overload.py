@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 import httpx
 import pytest
 
-from gateway.testing import Received, ScriptedUpstream, Write
+from gateway.testing import Received, ScriptedUpstream, Write, raw
 from tests.behaviour.test_lifecycle import ANSWER, CHAT
 from tests.conftest import Gateway, GatewayFactory
 
@@ -118,7 +118,8 @@ async def test_an_upstream_that_is_asked_too_much_gets_what_it_keeps_up_with(mak
 @pytest.mark.asyncio
 async def test_a_gateway_with_too_much_to_do_turns_batch_away_first(make_gateway: GatewayFactory) -> None:
     engine = Engine(places=1_000, works_s=0.05)
-    policies = {"limits": SHARING, "access": BOTH_TEAMS}
+    # Of the two that turn calls away, the other is the upstream's: on a slow machine it would seem to be too slow.
+    policies = {"limits": SHARING, "access": BOTH_TEAMS, "routes": "overload: {enabled: false}\n"}
     async with ScriptedUpstream({CHAT: engine.answer}) as upstream:
         overload = {"max_in_flight": 40, "batch_share": 0.5}
         gateway = make_gateway(upstream.base_url, policies=policies, overload=overload)
@@ -136,6 +137,21 @@ async def test_a_gateway_with_too_much_to_do_turns_batch_away_first(make_gateway
         assert len(engine.waiting) - before == served(urgent) + served(patient)
         assert max(engine.waiting) <= 40
         assert await gateway.metrics("gateway_calls_turned_away_total") == len(turned_away)
+
+
+@pytest.mark.asyncio
+async def test_a_scrape_shows_every_call_that_was_answered_before_it(make_gateway: GatewayFactory) -> None:
+    async with ScriptedUpstream({CHAT: raw(60.0)}) as upstream:
+        gateway = make_gateway(upstream.base_url, overload={"max_in_flight": 1})
+        await asyncio.to_thread(gateway.start)
+        async with clients(gateway, gateway.key) as (client,):
+            hanging = asyncio.create_task(client.post("/chat/completions", json=BODY))
+            while not upstream.requests:
+                await asyncio.sleep(0.01)
+            for refused in range(1, 6):
+                assert (await client.post("/chat/completions", json=BODY)).status_code == 503
+                assert await gateway.metrics("gateway_calls_turned_away_total") == refused
+            hanging.cancel()
 
 
 @pytest.mark.asyncio

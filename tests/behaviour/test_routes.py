@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx
@@ -18,8 +18,11 @@ USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 PRICES = """
 currency: USD
 prices:
-  - {id: both, provider: "*", models: ["*"], from: "2020-01-01", per_million_tokens: {input: 1, output: 2}}
+  - {id: one, provider: one, models: ["*"], from: "2020-01-01", per_million_tokens: {input: 1, output: 2}}
 """
+
+
+NO_CARDS: Mapping[str, str] = {}
 
 
 def said(text: str) -> dict[str, Any]:
@@ -37,18 +40,16 @@ def streamed(text: str) -> Any:
 
 @contextlib.asynccontextmanager
 async def two_upstreams(
-    make: GatewayFactory, routes: str
+    make: GatewayFactory, routes: str, prices: str = PRICES, cards: Mapping[str, str] = NO_CARDS, **config: Any
 ) -> AsyncGenerator[tuple[Gateway, ScriptedUpstream, ScriptedUpstream, httpx.AsyncClient]]:
     async with ScriptedUpstream({}) as first, ScriptedUpstream({}) as second:
         providers = {
             name: {"kind": "openai-compatible", "base_url": upstream.base_url, "api_key": "k", "protocols": ["chat"]}
             for name, upstream in (("one", first), ("two", second))
         }
-        gateway = make(
-            providers=providers,
-            models={"fast": {"targets": ["one/m", "two/m"]}},
-            policies={"routes": routes, "prices": PRICES.replace('"*", models', "one, models")},
-        )
+        models = {} if cards else {"fast": {"targets": ["one/m", "two/m"]}}
+        policies = {**cards, "routes": routes, "prices": prices}
+        gateway = make(providers=providers, models=models, policies=policies, **config)
         await asyncio.to_thread(gateway.start)
         headers = {"authorization": f"Bearer {gateway.key}"}
         async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
@@ -124,8 +125,9 @@ async def test_a_black_hole_is_given_up_when_its_route_says_and_a_deadline_is_ca
         second.set(CHAT, raw(30.0))
         late = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "100ms"})
         assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
-        wrong = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "soon"})
-        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "x-request-timeout")
+        for figure in ("soon", "0", "0ms", "-1", "86401"):
+            wrong = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": figure})
+            assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "x-request-timeout")
 
 
 async def test_a_slow_target_is_hedged_and_stopped_and_every_token_is_told(make_gateway: GatewayFactory) -> None:

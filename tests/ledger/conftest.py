@@ -1,9 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from alert_bench import Bench
 from ledger_parts import Desk, Place, PostgresPlace, SqlitePlace
 
+from gateway.testing import ScriptedUpstream, json_answer
+from gateway.transport.client import HttpClient
+from gateway.transport.options import ClientOptions
 from tests.postgres import PostgresServer, postgres_server
 
 
@@ -30,3 +35,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def desk(tmp_path: Path, place: Place) -> Iterator[Desk]:
     with place.ledger() as store:
         yield Desk(tmp_path, store, place=place)
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with ScriptedUpstream({"*": json_answer({"ok": True})}) as receiver, HttpClient(ClientOptions()) as client:
+        made = Bench(tmp_path, receiver, client)
+        with made.outbox:
+            yield made

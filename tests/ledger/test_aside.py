@@ -24,6 +24,7 @@ from gateway.core.record import Record
 from gateway.ledger.encoding import Encoded
 from gateway.ledger.postgres import PostgresLedger
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS
+from gateway.ledger.tail import Tail
 from tests.postgres import PostgresServer
 
 SEGMENT_BYTES = 20_000
@@ -151,6 +152,39 @@ def test_one_that_says_nothing_is_ended(desk: Desk, store: Watched, monkeypatch:
     ids = written(desk, some_calls())
     desk.drain()
     assert (in_ledger(desk), desk.segments(), encoders()) == (ids, [], [])
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        pytest.param("exit 1", id="ends"),
+        pytest.param("exec sleep 60", id="hangs"),
+        pytest.param(r"printf '\0\0\0\3abc'; exec sleep 60", id="says what is no message"),
+        pytest.param(r"printf '\0\0\0\1\1'; exec sleep 60", id="says another message"),
+        pytest.param(r"printf '\0\0\0\3a'", id="ends in the middle of one"),
+    ],
+)
+def test_one_that_is_good_for_nothing_is_done_without(
+    does: str, desk: Desk, store: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "encoder"
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(aside.sys, "executable", str(program))
+    monkeypatch.setattr(aside, "PATIENCE_S", 0.5)
+    ids = written(desk, some_calls())
+    assert desk.drain().records == len(ids)
+    assert store.committed == 0
+    assert (in_ledger(desk), desk.segments(), findings(desk)) == (ids, [], [])
+
+
+def test_one_that_does_not_even_listen_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "PATIENCE_S", 0.5)
+    much = [Tail(tmp_path / ("x" * 200))] * 1_000
+    with aside.Encoder() as encoder:
+        encoder._process.send_signal(signal.SIGSTOP)
+        with pytest.raises(aside.EncoderLost):
+            next(encoder.batches(much, 1, lambda people: []))
 
 
 def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Watched) -> None:

@@ -8,6 +8,7 @@ from keeping import call
 
 from gateway.ledger.alerts.budgets import BudgetLevel, reached
 from gateway.ledger.alerts.outbox import Outbox
+from gateway.ledger.alerts.prices import Unpriced, missing
 from gateway.ledger.store import SqliteLedger
 from tests.conftest import Gateway, GatewayFactory
 
@@ -35,6 +36,9 @@ def gateway(make_gateway: GatewayFactory) -> Gateway:
             )
             event = reached(level, (50, 80), "USD", 1.0)
             assert event is not None
+            outbox.add(event, ["ops"])
+        # Not about anybody's budget.
+        for event in missing([Unpriced(20_000, JANE, 1)], 1.0):
             outbox.add(event, ["ops"])
     return made
 

@@ -17,7 +17,7 @@ from gateway.core.record import Record
 from gateway.core.usage import LARGEST, METERS, Usage
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.regions import Key, Pace, Place, Region, regions
-from gateway.ledger.reports import UsageRow, usage, usage_lines, usage_page
+from gateway.ledger.reports import UsageRow, usage, usage_lines
 from gateway.ledger.sums import HOUR_NS
 from gateway.stores.reading import SqliteReader
 
@@ -44,7 +44,7 @@ def calls(count: int, step_ns: int = 37 * HOUR_NS // 60) -> list[Record]:
 def pages(place: LedgerPlace, words: Sequence[str], limit: int, **asked: Any) -> list[UsageRow]:
     found: list[UsageRow] = []
     after: list[str] | None = None
-    while page := usage_page(place, words, after=after, limit=limit, **asked):
+    while page := usage(place, words, after=after, limit=limit, **asked):
         assert len(page) <= limit
         found += page
         after = list(page[-1].group.values())
@@ -89,10 +89,10 @@ def test_calls_that_come_meanwhile_move_no_line(desk: Desk) -> None:
     desk.store.commit(records[::2], "w-1.jnl", 1)
     place, words = place_of(desk), ["team", "hour"]
     before = [tuple(row.group.values()) for row in usage(place, words)]
-    first = usage_page(place, words, after=None, limit=8)
+    first = usage(place, words, after=None, limit=8)
     desk.store.commit(records[1::2], "w-1.jnl", 2)
     seen, after = [tuple(row.group.values()) for row in first], list(first[-1].group.values())
-    while page := usage_page(place, words, after=after, limit=8):
+    while page := usage(place, words, after=after, limit=8):
         seen += [tuple(row.group.values()) for row in page]
         after = list(page[-1].group.values())
     assert seen == sorted(set(seen))
@@ -101,7 +101,7 @@ def test_calls_that_come_meanwhile_move_no_line(desk: Desk) -> None:
 
 def test_a_cursor_of_another_report_is_refused(desk: Desk) -> None:
     with pytest.raises(ValueError, match="other groups"):
-        usage_page(place_of(desk), ["team", "hour"], after=["t1"], limit=1)
+        usage(place_of(desk), ["team", "hour"], after=["t1"], limit=1)
 
 
 def test_sums_that_64_bits_cannot_hold_are_the_same_on_every_page(desk: Desk) -> None:
@@ -169,7 +169,7 @@ def test_a_page_reads_about_as_many_rows_as_it_shows(tmp_path: Path, monkeypatch
         assert len(whole) == hours * teams
         for after in (None, list(whole[hours * teams // 2].group.values())):
             with counted(monkeypatch) as rows:
-                page = usage_page(place, words, after=after, limit=100)
+                page = usage(place, words, after=after, limit=100)
             begin = 0 if after is None else hours * teams // 2 + 1
             assert page == whole[begin : begin + 100]
             assert len(rows) < 5 * 100, words

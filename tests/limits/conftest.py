@@ -23,13 +23,9 @@ class Told:
     """What counters tell of their store."""
 
     def __init__(self) -> None:
-        self.up: list[bool] = []
         self.reasons: list[str] = []
         self.seconds: list[float] = []
         self.dropped = 0
-
-    def limit_store_up(self, up: bool) -> None:
-        self.up.append(up)
 
     def limit_store_failed(self, reason: str) -> None:
         self.reasons.append(reason)

@@ -9,8 +9,10 @@ from gateway.core.money import NANO
 from gateway.core.principal import Principal
 from gateway.limits.bounds import Bound, Span
 from gateway.limits.document import FIGURES
+from gateway.limits.loading import read_limits
 from gateway.limits.matching import NOTHING_ASKED, Asked, counter_key
-from gateway.stores.documents import DocumentError
+from gateway.pipeline.tagging import NotingOptions, unnoted_words
+from gateway.stores.documents import DocumentError, Text
 from tests.limits.making import START, WHO, policy_of
 
 
@@ -249,3 +251,16 @@ def test_bounds_are_remembered_by_what_limits_look_at_and_nothing_else() -> None
     first = policy.bounds(WHO, "m", START, Asked(user="ann", run="r1", agent="x", prompt="p"))
     assert policy.bounds(WHO, "m", START, Asked(user="ann", run="r2", agent="y", prompt="q")) is first
     assert policy.bounds(WHO, "m", START, Asked(user="bob", run="r1")) != first
+
+
+@pytest.mark.parametrize(
+    "limit", ["per: [user]", "match: {users: ['ann']}", "per: [agent]", "match: {agents: [a]}", "per: [run]"]
+)
+def test_nobody_is_limited_by_what_no_call_is_noted_with(limit: str) -> None:
+    text = Text("limits.yaml", f"{DAILY}    {limit}\n".encode())
+    everything = NotingOptions(users=True)
+    assert read_limits(text, unnoted=unnoted_words(everything)).queues is False
+    nothing = NotingOptions(users=False, run_header="", agent_header="")
+    with pytest.raises(DocumentError, match=r"metering: \{noted: \{(users: true|agent_header|run_header)") as raised:
+        read_limits(text, unnoted=unnoted_words(nothing))
+    assert raised.value.line == 4

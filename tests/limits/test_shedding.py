@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from gateway.limits.shedding import OverloadOptions, Shedding
+from gateway.limits.shedding import STEP_PER_S, OverloadOptions, Shedding
 
 OPTIONS = OverloadOptions(lag_ms=100, interval_s=1.0)
 TICK_S = 0.05
@@ -42,6 +42,15 @@ def test_a_delay_that_stays_is_an_overload_and_batch_goes_first() -> None:
     ticked(shedding, [0.4] * 20, now)
     assert refused(shedding, 100, batch=True) == 100
     assert 0 < refused(shedding, 1_000, batch=False) < 1_000, "somebody always gets in"
+
+
+@pytest.mark.parametrize(("lag", "times"), [(0.2, 2), (0.4, 4), (0.8, 4)])
+def test_the_part_rises_with_the_delay_and_only_so_fast(lag: float, times: int) -> None:
+    shedding = Shedding(OPTIONS)
+    now = ticked(shedding, [0.1] * 8)
+    before = shedding.level
+    shedding.late(lag, now + 0.1)
+    assert shedding.level - before == pytest.approx(0.1 * STEP_PER_S * times)
 
 
 def test_it_ends_when_the_loop_is_in_time_again_and_comes_back_without_waiting() -> None:

@@ -16,6 +16,13 @@ from gateway.dialects.openai.operations import OPERATIONS
 from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import read_usage
 from gateway.dialects.sse import Framer, data_of, split
+from gateway.edge.asgi import encode_headers
+
+
+def test_a_header_stays_on_its_line() -> None:
+    told = encode_headers([("x-gateway-warning", "old\r\nset-cookie: a=b"), ("x-name", "Łódź é")])
+    assert told == [(b"x-gateway-warning", b"old  set-cookie: a=b"), (b"x-name", "?ód? é".encode("latin-1"))]
+
 
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 LINES = st.sampled_from([b"data: x", b"data:y", b": ping", b"event: e", b"id: 1", b'data: {"a": 1}'])

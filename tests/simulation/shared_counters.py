@@ -41,9 +41,6 @@ class Quiet:
     def cache_held(self, held_bytes: int, entries: int) -> None:
         pass
 
-    def limit_store_up(self, up: bool) -> None:
-        pass
-
     def limit_store_failed(self, reason: str) -> None:
         pass
 

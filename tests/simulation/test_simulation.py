@@ -18,7 +18,8 @@ RUNS = 500
 def test_money_and_tokens_balance_whatever_fails(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.many(0, RUNS, every=2)
-    for what in ("completed", "refused", "failed", "cancelled", "interrupted", "estimates", "kills"):
+    outcomes = ("completed", "refused", "failed", "cancelled", "interrupted")
+    for what in (*outcomes, "estimates", "kills", "retry", "fallback", "hedge", "losers", "paid for nothing"):
         assert runs.seen[what] > 0, f"no run had anything {what}: the simulation has lost its teeth"
 
 

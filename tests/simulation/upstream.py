@@ -21,8 +21,9 @@ INPUT = 11  # tokens that every request is billed for
 
 
 class Bill(msgspec.Struct):
-    """What one request was billed. `trace_id` joins it to the gateway's record of it."""
+    """What one request was billed. `request_id` joins it to the gateway's attempt, `trace_id` to its call."""
 
+    request_id: str
     trace_id: str
     input_tokens: int = 0
     output_tokens: int = 0
@@ -44,7 +45,7 @@ class Upstream:
         await asyncio.sleep(dice.expovariate(2.0))
         if behaviour == "unreachable":
             raise UpstreamTimeout("the upstream did not answer in time")
-        bill = Bill(headers["traceparent"].split("-")[1])
+        bill = Bill(f"req_{len(self.bills)}", headers["traceparent"].split("-")[1])
         cached = dice.choice([0, 0, 4, INPUT])
         self.bills.append(bill)
         stream = b'"stream":true' in body
@@ -67,7 +68,7 @@ class Answering:
         self.status = {"errors": 500, "overloaded": 429}.get(behaviour, 200)
         self._stream = stream and self.status == 200
         kind = "text/event-stream" if self._stream else "application/json"
-        self.headers = [("content-type", kind), ("x-request-id", f"req_{bill.trace_id[:8]}")]
+        self.headers = [("content-type", kind), ("x-request-id", bill.request_id)]
         self.open = True
 
     def close(self) -> None:

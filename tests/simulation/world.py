@@ -71,19 +71,38 @@ limits:
 """
 START = 1_760_000_000.0
 KEYS = ("k1", "k2", "k3")
-MODELS = {"test-model": {"targets": ["mock/real"]}}
+MODELS = {"test-model": {"targets": ["mock/real", "other/real"]}}
+# A call may be sent several times, to both at once too: each time is billed.
+ROUTES = """
+retries: {max_attempts: 3}
+retry_budget: {share: 1}
+ejection: {enabled: false}
+routes: {test-model: {hedge: {after_ms: 1500}}}
+"""
+# A price of its own for each, so that none is billed for the other.
+PRICES_OF_BOTH = (
+    PRICES
+    + """\
+  - id: other
+    provider: other
+    models: ["*"]
+    from: "2020-01-01"
+    per_million_tokens: {input: 1.50, cached_input: 0.75, output: 3.00}
+"""
+)
 
 
 def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     """The policies of every run, read once."""
-    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": limits, "prices": PRICES}
+    files = {"tenants": TENANTS, "access": ACCESS, "guardrails": GUARDRAILS, "limits": limits, "prices": PRICES_OF_BOTH}
+    files["routes"] = ROUTES
     files |= cards_for(MODELS)
     for name, text in files.items():
         path = folder / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    routes = {"test-model": (Target("mock", "real"),)}
-    return read_policies(folder, Wiring(routes=routes, providers=frozenset({"mock"})))
+    routes = {"test-model": (Target("mock", "real"), Target("other", "real"))}
+    return read_policies(folder, Wiring(routes=routes, providers=frozenset({"mock", "other"})))
 
 
 class Disk(Journal):
@@ -166,8 +185,9 @@ class Worker:
             self.counters = SharedCounters(world.redis, clock, name, world.mode, world.seeds)
             self.entering = asyncio.create_task(self._enter(self.counters))
         options = ProviderOptions(base_url="http://mock/v1", api_key="k", protocols=("chat",))
-        provider = build_provider("mock", options, world.upstream.as_client(), clock.monotonic, 1, None)
-        router = Router({"mock": provider}, clock, die=world.dice.random)
+        client = world.upstream.as_client()
+        both = {name: build_provider(name, options, client, clock.monotonic, 1, None) for name in ("mock", "other")}
+        router = Router(both, clock, Live(world.policies.routes), die=world.dice.random)
         parts = self._parts(world, router)
         self.app = endpoint(CHAT, build_pipeline(parts, router), EndpointOptions(), self.flights, clock)
         self.tasks: dict[asyncio.Task[None], None] = {}

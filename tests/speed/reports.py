@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from gateway.ledger.options import LedgerOptions, LedgerPlace
-from gateway.ledger.reports import usage, usage_lines, usage_page
+from gateway.ledger.reports import usage, usage_lines
 from gateway.ledger.slices import part_queries
 from gateway.ledger.spending import spent
 from gateway.ledger.summing import SUMS, added
@@ -118,7 +118,7 @@ def measure(place: LedgerPlace, size: Size, clock: Clock) -> list[Figure]:
     team = {"team": "team-7", "tenant": "t7"}
 
     def page(words: Sequence[str], after: Sequence[str] | None) -> Taken:
-        return best(lambda: usage_page(place, words, after=after, limit=PAGE + 1))
+        return best(lambda: usage(place, words, after=after, limit=PAGE + 1))
 
     return [
         *(Figure(says, best(lambda g=groups, w=words: usage(place, g, **w))) for says, groups, words in reports),
