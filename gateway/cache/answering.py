@@ -19,6 +19,7 @@ from gateway.cache.meaning import Embed, Meaning, Meanings, unit
 from gateway.cache.question import Question, age_s, standing
 from gateway.cache.redis_entries import Lease
 from gateway.cache.sharing import SharedStream
+from gateway.cache.storing import of_its_targets
 from gateway.cache.tiers import Tiers
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
@@ -180,6 +181,9 @@ class Answering:
         self._tell(question, "miss", None)
         if reply.status != 200:
             landing.failed()
+            return reply
+        if not of_its_targets(call):
+            landing.dissolve()
             return reply
         landing.answered(call, reply, before)
         return reply if reply.stream is None else self._share(call, question, reply, landing)

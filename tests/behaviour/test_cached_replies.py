@@ -24,6 +24,13 @@ ACCESS = """
 rules:
   - {id: all, effect: allow, owner: tests, reason: tests, models: ["*"]}
   - {id: secret, effect: allow, owner: tests, reason: tests, models: [secret], obligations: {no_content: true}}
+  - {id: ours, effect: deny, owner: tests, reason: tests, models: [spare], teams: [team-b]}
+"""
+ROUTES = """
+routes:
+  frail: {fallbacks: {any: [spare]}, retries: {max_attempts: 2}}
+retries: {max_attempts: 1}
+ejection: {consecutive: 1000, min_calls: 1000}
 """
 CACHE = """
 rules:
@@ -31,7 +38,7 @@ rules:
   - {id: fixed, match: {models: [fixed]}, ttl_s: 600, only_deterministic: true}
   - {id: everybody, match: {models: [for-all]}, ttl_s: 600, shared: organisation}
   - {id: brief, match: {models: [brief]}, ttl_s: 0.000001, stale_s: 600}
-  - {id: plain, match: {models: [test-model, secret]}, ttl_s: 600}
+  - {id: plain, match: {models: [test-model, secret, frail]}, ttl_s: 600}
 """
 ANSWER = {
     "id": "chatcmpl-1",
@@ -79,9 +86,9 @@ class Desk:
 
 
 def made(make: GatewayFactory, upstream: ScriptedUpstream, **config: Any) -> Gateway:
-    names = ("test-model", "for-teams", "fixed", "for-all", "brief", "secret", "uncached")
+    names = ("test-model", "for-teams", "fixed", "for-all", "brief", "secret", "uncached", "frail", "spare")
     models = {name: {"targets": [f"mock/{name}"]} for name in names}
-    policies = {"tenants": TENANTS, "access": ACCESS, "cache": config.pop("cache_rules", CACHE)}
+    policies = {"tenants": TENANTS, "access": ACCESS, "cache": CACHE, "routes": ROUTES}
     return make(upstream.base_url, models=models, policies=policies, **config)
 
 
@@ -228,6 +235,32 @@ async def test_a_stream_that_broke_is_not_kept(desk: Desk, steps: Any, request: 
 async def test_content_that_may_not_be_kept_is_not(desk: Desk) -> None:
     answers = [await desk.ask("a secret", model="secret") for _ in range(2)]
     assert [one.headers["x-cache"] for one in answers] == ["bypass"] * 2
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_what_another_model_has_answered_is_for_its_caller_alone(desk: Desk, stream: bool) -> None:
+    gate, begun = asyncio.Event(), asyncio.Event()
+    streaming, whole = held_until(gate, *CHUNKS, END, DONE, before=1), json_answer(ANSWER)
+
+    async def script(received: Received, write: Write) -> None:
+        if received.json()["model"] == "frail":
+            await status(503)(received, write)
+            return
+        begun.set()
+        await (streaming if stream else whole)(received, write)
+
+    desk.upstream.set(CHAT, script)
+    asking = asyncio.create_task(desk.ask("another's", model="frail", stream=stream))
+    await begun.wait()
+    beside = asyncio.create_task(desk.ask("another's", "team-b", model="frail", stream=stream))
+    await asyncio.sleep(0.2)
+    gate.set()
+    first, second = await asyncio.gather(asking, beside)
+    assert (first.status_code, first.headers["x-gateway-target"]) == (200, "mock/spare")
+    assert second.status_code == 503, "that model is not for this team"
+    assert (await desk.ask("another's", "team-b", model="frail", stream=stream)).status_code == 503
+    again = await desk.ask("another's", model="frail", stream=stream)
+    assert (again.status_code, again.headers["x-cache"]) == (200, "miss"), "nor is it for when its own is back"
 
 
 async def test_a_rule_for_fixed_answers_leaves_others_alone(desk: Desk) -> None:
