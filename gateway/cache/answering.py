@@ -166,7 +166,6 @@ class Answering:
         landing = Landing(question, self._tiers, self._meanings, self._clock.now, flight, lease)
         # Before the steps inside add theirs, so that it runs after them: the call is priced by then.
         call.on_end(lambda: landing.ended(call))
-        before = frozenset(call.reply_headers)
         call.reply_headers[HEADER] = "miss"
         try:
             reply = await service(call)
@@ -185,7 +184,7 @@ class Answering:
         if not of_its_targets(call):
             landing.dissolve()
             return reply
-        landing.answered(call, reply, before)
+        landing.answered(call, reply)
         return reply if reply.stream is None else self._share(call, question, reply, landing)
 
     def _share(self, call: Call, question: Question, reply: Reply, landing: Landing) -> Reply:

@@ -43,10 +43,10 @@ class Landing:
         self._paid: Call | None = None
         self.stream: SharedStream | None = None
 
-    def answered(self, call: Call, reply: Reply, before: frozenset[str]) -> None:
-        """There is an answer, whole or about to come. `before`: the call's reply headers before it was asked for."""
+    def answered(self, call: Call, reply: Reply) -> None:
+        """There is an answer, whole or about to come."""
         self._reply = reply
-        self._told = kept_told(before, call)
+        self._told = kept_told(call)
 
     def begun(self, stream: SharedStream) -> None:
         """It comes in pieces: whoever waits may read along."""

@@ -21,10 +21,18 @@ tenants:
   - {id: other, name: Other, teams: [{id: theirs, name: Theirs}]}
 """
 ACCESS = """
+hide_models: true
 rules:
   - {id: all, effect: allow, owner: tests, reason: tests, models: ["*"]}
   - {id: secret, effect: allow, owner: tests, reason: tests, models: [secret], obligations: {no_content: true}}
   - {id: ours, effect: deny, owner: tests, reason: tests, models: [spare], teams: [team-b]}
+"""
+OLD = """
+name: old
+targets: [{target: mock/old}]
+life:
+  approved: {by: tests, on: 2020-01-01}
+  deprecated: {on: 2026-01-01, successor: spare, sunset: 2099-01-01}
 """
 ROUTES = """
 routes:
@@ -38,7 +46,7 @@ rules:
   - {id: fixed, match: {models: [fixed]}, ttl_s: 600, only_deterministic: true}
   - {id: everybody, match: {models: [for-all]}, ttl_s: 600, shared: organisation}
   - {id: brief, match: {models: [brief]}, ttl_s: 0.000001, stale_s: 600}
-  - {id: plain, match: {models: [test-model, secret, frail]}, ttl_s: 600}
+  - {id: plain, match: {models: [test-model, secret, frail, old]}, ttl_s: 600}
 """
 ANSWER = {
     "id": "chatcmpl-1",
@@ -88,7 +96,7 @@ class Desk:
 def made(make: GatewayFactory, upstream: ScriptedUpstream, **config: Any) -> Gateway:
     names = ("test-model", "for-teams", "fixed", "for-all", "brief", "secret", "uncached", "frail", "spare")
     models = {name: {"targets": [f"mock/{name}"]} for name in names}
-    policies = {"tenants": TENANTS, "access": ACCESS, "cache": CACHE, "routes": ROUTES}
+    policies = {"tenants": TENANTS, "access": ACCESS, "cache": CACHE, "routes": ROUTES, "models/old": OLD}
     return make(upstream.base_url, models=models, policies=policies, **config)
 
 
@@ -123,6 +131,24 @@ async def test_the_same_question_is_answered_without_the_upstream(desk: Desk) ->
     assert second.headers["content-type"] == first.headers["content-type"]
     assert second.headers["x-gateway-target"] == first.headers["x-gateway-target"] == "mock/test-model"
     assert second.headers["x-request-id"] != first.headers["x-request-id"]
+
+
+async def test_what_was_told_to_one_caller_alone_is_not_told_to_the_next(desk: Desk) -> None:
+    answer = json.dumps(ANSWER).encode()
+    headers = (
+        b"x-request-id: up-1\r\nset-cookie: a=b\r\nx-ratelimit-remaining-requests: 3\r\nopenai-processing-ms: 7\r\n"
+    )
+    desk.upstream.set(CHAT, raw(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n%b\r\n%b" % (len(answer), headers, answer)))
+    first, second = await desk.ask("its own", model="old"), await desk.ask("its own", "team-b", model="old")
+    assert (first.headers["x-cache"], second.headers["x-cache"]) == ("miss", "hit")
+    own = set(first.headers) - set(second.headers)
+    assert own == {
+        *("link", "x-gateway-warning"),  # a successor that the second may not hear of
+        *("x-upstream-request-id", "x-upstream-ratelimit-remaining-requests", "openai-processing-ms"),
+        "x-gateway-cost-usd",
+    }
+    assert set(second.headers) - set(first.headers) == {"age"}
+    assert second.headers["sunset"] == first.headers["sunset"]
 
 
 async def test_a_hit_costs_nothing_and_says_what_was_saved(desk: Desk) -> None:
