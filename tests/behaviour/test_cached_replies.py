@@ -200,6 +200,13 @@ async def test_what_may_change_the_answer_is_another_question(desk: Desk, fields
     assert (await desk.ask(said, **fields)).headers["x-cache"] == "miss"
 
 
+async def test_what_upstreams_may_read_in_two_ways_is_not_kept(desk: Desk) -> None:
+    twice = b'{"model":"test-model","messages":[{"role":"user","content":"the first","content":"the last"}]}'
+    sent = await desk.clients["ours"].post("/chat/completions", content=twice)
+    assert (sent.status_code, sent.headers["x-cache"]) == (200, "bypass")
+    assert (await desk.ask("the last", "team-b")).headers["x-cache"] == "miss"
+
+
 async def test_answers_stay_within_their_scope(desk: Desk) -> None:
     for model, hits in (("test-model", {"team-b"}), ("for-teams", set()), ("for-all", {"team-b", "theirs"})):
         assert (await desk.ask("whose", model=model)).headers["x-cache"] == "miss"
