@@ -128,6 +128,20 @@ async def test_without_vectors_the_upstream_is_asked(desk: Desk, broken: Any, re
     assert (answer.status_code, answer.headers["x-cache"]) == (200, "miss")
 
 
+async def test_vectors_of_another_length_fail_no_call(desk: Desk) -> None:
+    async def of_another_model(received: Received, write: Write) -> None:
+        await json_answer({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "model": "e"})(received, write)
+
+    await desk.ask("how long is a vector")
+    desk.upstream.set(EMBEDDINGS, of_another_model)
+    try:
+        answers = [await desk.ask(said) for said in ("is a vector how long", "long is how a vector")]
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    assert [one.status_code for one in answers] == [200, 200]
+    assert (await desk.ask("a vector is how long")).headers["x-cache"] == "hit", "what was known before is known yet"
+
+
 async def test_who_may_not_use_the_model_of_vectors_gets_no_like_answers(desk: Desk) -> None:
     await desk.ask("may they have it all")
     assert (await desk.ask("all it may they have", "team-b")).headers["x-cache"] == "miss"
