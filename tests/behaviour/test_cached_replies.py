@@ -359,6 +359,25 @@ async def test_many_at_once_are_one_call(desk: Desk) -> None:
     assert {one.content for one in answers} == {answers[0].content}
 
 
+async def test_nobody_waits_for_another_longer_than_his_own_caller_waits(desk: Desk) -> None:
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def script(received: Received, write: Write) -> None:
+        begun.set()
+        await gate.wait()
+        await json_answer(ANSWER)(received, write)
+
+    desk.upstream.set(CHAT, script)
+    first = asyncio.create_task(desk.ask("in a hurry"))
+    await begun.wait()
+    body = {"model": "test-model", "messages": [{"role": "user", "content": "in a hurry"}]}
+    hurried = await desk.clients["ours"].post("/chat/completions", json=body, headers={"x-request-timeout": "0.3"})
+    assert (hurried.status_code, hurried.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert not first.done()
+    gate.set()
+    assert (await first).status_code == 200
+
+
 async def test_a_stream_under_way_is_read_along(desk: Desk) -> None:
     gate = asyncio.Event()
     desk.upstream.set(CHAT, held_until(gate, *CHUNKS, END, DONE, before=1))
