@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -60,9 +61,9 @@ class Desk:
         self.gateway, self.upstream, self.keys = gateway, upstream, keys
         self.client = httpx.AsyncClient(base_url=gateway.base_url, timeout=20)
 
-    async def ask(self, said: str, who: str = "team-a", **fields: Any) -> httpx.Response:
+    async def ask(self, said: str, who: str = "team-a", timeout_s: str = "20", **fields: Any) -> httpx.Response:
         body = {"model": "test-model", "messages": [{"role": "user", "content": said}], **fields}
-        headers = {"authorization": f"Bearer {self.keys[who]}"}
+        headers = {"authorization": f"Bearer {self.keys[who]}", "x-request-timeout": timeout_s}
         return await self.client.post("/chat/completions", json=body, headers=headers)
 
 
@@ -126,6 +127,21 @@ async def test_without_vectors_the_upstream_is_asked(desk: Desk, broken: Any, re
     finally:
         desk.upstream.set(EMBEDDINGS, embedded)
     assert (answer.status_code, answer.headers["x-cache"]) == (200, "miss")
+
+
+async def test_vectors_are_waited_for_no_longer_than_the_caller_waits(desk: Desk) -> None:
+    async def never(_received: Received, _write: Write) -> None:
+        await asyncio.Event().wait()
+
+    started_ns = time.time_ns()
+    desk.upstream.set(EMBEDDINGS, never)
+    try:
+        await desk.ask("who has so much patience", timeout_s="0.3")
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    rows = await asyncio.to_thread(desk.gateway.records, 2, since_ns=started_ns)
+    (own,) = [row for row in rows if row["operation"] == "embeddings"]
+    assert (own["outcome"], own["error_code"]) == ("failed", "deadline_exceeded")
 
 
 async def test_vectors_of_another_length_fail_no_call(desk: Desk) -> None:
