@@ -3,13 +3,12 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.stores.sqlite import MOST, named_queries, open_migrated
+from gateway.stores.sqlite import MOST, SqliteStore
 
 _PACKAGE = "gateway.pairs"
 DAY_NS = 86_400 * 1_000_000_000
@@ -68,25 +67,13 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.request) + len(self.primary.answer) + len(self.mirror.answer)
 
 
-class PairStore:
+class PairStore(SqliteStore):
     """`with PairStore(path, options, clock) as store`. Synchronous; async callers use a thread, one at a time."""
 
     def __init__(self, path: Path, options: PairsOptions, clock: Clock) -> None:
-        self._path = path
+        super().__init__(path, _PACKAGE)
         self._options = options
         self._clock = clock
-        self._queries = named_queries(_PACKAGE)
-        self._opened: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        self._opened = open_migrated(self._path, _PACKAGE)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened is not None:
-            self._opened.close()
 
     def put(self, pairs: Sequence[Pair]) -> None:
         """Keep them all, and then no more than is to be kept.
@@ -94,18 +81,12 @@ class PairStore:
         Raises:
             sqlite3.Error: the disk does not take them; none is kept.
         """
-        connection, options = self._connection, self._options
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.executemany(self._queries["put"], [_row(pair) for pair in pairs])
-            before_ns = self._clock.now_ns() - options.keep_days * DAY_NS
-            connection.execute(self._queries["expire"], {"before_ns": before_ns})
-            bounds = {"max_pairs": options.max_pairs, "max_bytes": options.max_bytes}
-            connection.execute(self._queries["trim"], bounds)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        options = self._options
+        before_ns = self._clock.now_ns() - options.keep_days * DAY_NS
+        with self._transaction():
+            self._connection.executemany(self._queries["put"], [_row(pair) for pair in pairs])
+            self._execute("expire", before_ns=before_ns)
+            self._execute("trim", max_pairs=options.max_pairs, max_bytes=options.max_bytes)
 
     def page(
         self, filters: Mapping[str, str], before: tuple[int, str] | None = None, limit: int = 100
@@ -114,21 +95,13 @@ class PairStore:
         (at_ns, id) of the last one of the page before."""
         before_ns, before_id = (MOST, "") if before is None else before
         words = {name: filters.get(name, "") for name in ("route", "model", "tenant")}
-        rows = self._run("page", **words, before_ns=before_ns, before_id=before_id, limit=limit)
+        rows = self._rows("page", **words, before_ns=before_ns, before_id=before_id, limit=limit)
         return [_shown(row) for row in rows]
 
     def get(self, id: str) -> dict[str, Any] | None:
         """One, with what was said, as text."""
-        rows = self._run("get", id=id)
+        rows = self._rows("get", id=id)
         return _shown(rows[0]) if rows else None
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        assert self._opened is not None, "the store is used inside `with`"
-        return self._opened
-
-    def _run(self, query: str, **values: Any) -> list[sqlite3.Row]:
-        return self._connection.execute(self._queries[query], values).fetchall()
 
 
 def _row(pair: Pair) -> dict[str, Any]:
