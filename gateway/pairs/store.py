@@ -8,12 +8,16 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.stores.sqlite import MOST, SqliteStore
+from gateway.stores.sqlite import MOST, MigrationError, SqliteStore
 
 _PACKAGE = "gateway.pairs"
 DAY_NS = 86_400 * 1_000_000_000
 _BODIES = ("request", "primary_answer", "mirror_answer")
 _FLAGS = ("stream",)
+
+
+class PairsUnavailable(Exception):
+    """The store cannot be opened or changed now."""
 
 
 class PairsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +48,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     id, call: of the mirror's record and of the caller's. model: the name that the caller asked for; mirror_model: the
-        mirror's. request: the body as it was sent for the caller, before a target's dialect.
+        mirror's. request: the body as it was sent for the caller, before a target's dialect. user: who the call is for,
+        if it says so; kept so that he can be forgotten.
     """
 
     id: str
@@ -61,6 +66,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     primary: Answered
     mirror: Answered
     prompt_id: str = ""
+    user: str = ""
 
     @property
     def size(self) -> int:
@@ -102,6 +108,28 @@ class PairStore(SqliteStore):
         """One, with what was said, as text."""
         rows = self._rows("get", id=id)
         return _shown(rows[0]) if rows else None
+
+    def forget(self, user: str, tenant: str | None) -> int:
+        """Drop what was said by somebody, in one tenant or in all. → how many pairs."""
+        # What was taken out must not stay on the disk in pages that nothing uses any more.
+        self._connection.execute("PRAGMA secure_delete = ON")
+        with self._transaction():
+            count = self._execute("forget", user=user, tenant=tenant or "").rowcount
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
+
+
+def forget_pairs(closed: PairStore, user: str, tenant: str | None) -> int:
+    """As `PairStore.forget`, of a store that is not open.
+
+    Raises:
+        PairsUnavailable: it cannot be opened or changed.
+    """
+    try:
+        with closed as store:
+            return store.forget(user, tenant)
+    except (sqlite3.Error, MigrationError) as error:
+        raise PairsUnavailable(f"what mirrors keep cannot be changed: {error}") from error
 
 
 def _row(pair: Pair) -> dict[str, Any]:

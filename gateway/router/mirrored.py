@@ -17,6 +17,8 @@ from gateway.router.troubles import repeatable
 MIRROR = "mirror"
 # Tools that a provider runs itself and that only read.
 READING = frozenset({"web_search", "web_search_preview", "google_search", "google_search_retrieval", "file_search"})
+# What a pair says of its call.
+_ABOUT = ("tenant", "team", "user", "route", "operation", "stream", "prompt_id")
 _attributes = msgspec.json.Decoder(Attributes).decode
 
 
@@ -156,7 +158,7 @@ class Halves:
             "at_ns": record.started_ns,
             "model": leg.model,
             "mirror_model": record.model,
-            **{name: getattr(record, name) for name in ("tenant", "team", "route", "operation", "stream", "prompt_id")},
+            **{name: getattr(record, name) for name in _ABOUT},
         }
         self._mirror = (
             None if body is None else _answered(record, attempt.target, attempt.served_model, attempt.cost_nano, body)
