@@ -105,7 +105,6 @@ class Landing:
             body=kept,
             packed=small,
             cost_nano=call.record.cost_nano,
-            usage=served.usage,
             model=served.model,
             finish_reason=served.finish_reason,
         )
