@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from gateway.cache.pairs import Pair, digest_of
 from gateway.testing import Received, ScriptedUpstream, Write, json_answer, status
-from tests.behaviour.test_cached_replies import ANSWER, CHAT
+from tests.behaviour.cached_desk import ANSWER, CHAT
 from tests.conftest import Gateway, gateways
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.testing import DONE, Received, ScriptedUpstream, Write, event_stream, json_answer
-from tests.behaviour.test_cached_replies import ANSWER, CHAT, CHUNKS, END
+from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, END
 from tests.conftest import Gateway, gateways, within
 from tests.redis_servers import RedisServer
 
