@@ -68,14 +68,13 @@ def of_its_targets(call: Call) -> bool:
     return any(one.model.place == call.record.target for one in call.permits)
 
 
-def may_keep(call: Call, status: int, body: bytes) -> bool:
+def may_keep(call: Call, body: bytes) -> bool:
     """Whether the answer, as it has ended, may be given to others."""
     served = call.served
     usage = served.usage
     searched = usage is not None and bool(usage.web_searches or usage.file_searches or usage.code_sessions)
     return (
-        status == 200
-        and call.keep_content
+        call.keep_content
         and served.finish_reason.casefold() in _ENDED
         and not searched
         and not served.searches

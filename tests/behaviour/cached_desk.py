@@ -1,7 +1,9 @@
 """A gateway with rules for caching, its callers, and what its upstream says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.testing import DONE, Received, ScriptedUpstream, Write, event, json_answer
-from tests.conftest import Gateway, GatewayFactory, gateways
+from tests.conftest import Gateway, gateways
 
 CHAT = "/v1/chat/completions"
 TENANTS = """
@@ -90,18 +92,14 @@ class Desk:
         raise AssertionError("no record")
 
 
-def made(make: GatewayFactory, upstream: ScriptedUpstream, **config: Any) -> Gateway:
+@contextlib.asynccontextmanager
+async def desk_in(folder: Path, **policies: str) -> AsyncGenerator[Desk]:
     names = ("test-model", "for-teams", "fixed", "for-all", "brief", "secret", "uncached", "frail", "spare")
     models = {name: {"targets": [f"mock/{name}"]} for name in names}
-    policies = {"tenants": TENANTS, "access": ACCESS, "cache": CACHE, "routes": ROUTES, "models/old": OLD}
-    return make(upstream.base_url, models=models, policies=policies, **config)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    ours = {"tenants": TENANTS, "access": ACCESS, "cache": CACHE, "routes": ROUTES, "models/old": OLD}
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
-        with gateways(tmp_path_factory.mktemp("cached")) as make:
-            gateway = made(make, upstream)
+        with gateways(folder) as make:
+            gateway = make(upstream.base_url, models=models, policies={**ours, **policies})
             keys = {"ours": gateway.create_key(), "team-b": gateway.create_key("team-b")}
             said = gateway.cli("keys", "create", "--tenant", "other", "--team", "theirs", "--owner", "o")
             keys["theirs"] = said.stdout.split()[0]
@@ -110,6 +108,12 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
             yield desk
             for client in desk.clients.values():
                 await client.aclose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    async with desk_in(tmp_path_factory.mktemp("cached")) as desk:
+        yield desk
 
 
 @pytest.fixture(autouse=True)
