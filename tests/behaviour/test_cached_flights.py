@@ -8,6 +8,7 @@ import pytest
 from gateway.testing import DONE, Received, Write, json_answer, status
 from tests.behaviour import cached_desk
 from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, COST_NANO, END, Desk, held_until
+from tests.conftest import within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 desk, answers_again = cached_desk.desk, cached_desk.answers_again
@@ -58,6 +59,33 @@ async def test_many_at_once_are_one_call(desk: Desk) -> None:
     assert desk.reached == reached + 1
     assert sorted(one.headers["x-cache"] for one in answers) == ["hit"] * 19 + ["miss"]
     assert {one.content for one in answers} == {answers[0].content}
+
+
+async def test_who_hangs_up_before_his_answer_leaves_the_asking_to_the_next_in_line(desk: Desk) -> None:
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def script(received: Received, write: Write) -> None:
+        begun.set()
+        await gate.wait()
+        await json_answer(ANSWER)(received, write)
+
+    desk.upstream.set(CHAT, script)
+    reached = desk.reached
+    first = asyncio.create_task(desk.ask("gone before"))
+    await begun.wait()
+    others = [asyncio.create_task(desk.ask("gone before", "team-b")) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    assert desk.reached == reached + 1
+    first.cancel()
+    async with within(10):
+        while desk.reached == reached + 1:
+            await asyncio.sleep(0.02)
+    gate.set()
+    answers = await asyncio.gather(*others)
+    assert desk.reached == reached + 2
+    assert sorted(one.headers["x-cache"] for one in answers) == ["hit", "hit", "miss"]
+    costs = sorted([(await desk.record(one))["cost_nano"] or 0 for one in answers])
+    assert costs == [0, 0, COST_NANO]
 
 
 async def test_nobody_waits_for_another_longer_than_his_own_caller_waits(desk: Desk) -> None:
