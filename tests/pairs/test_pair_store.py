@@ -129,6 +129,17 @@ async def test_what_has_no_room_to_wait_is_left_out(store: PairStore) -> None:
     assert told.count("kept") == MAX_WAITING
 
 
+async def test_figures_that_do_not_fit_do_not_end_the_keeping(store: PairStore) -> None:
+    told: list[str] = []
+    async with Keeping(store, told.append) as keeping:
+        keeping.offer(msgspec.structs.replace(pair("p1"), at_ns=2**70))
+        async with asyncio.timeout(5):
+            while not told:
+                await asyncio.sleep(0.01)
+        keeping.offer(pair("p2"))
+    assert (told, ids(store)) == (["failed", "kept"], ["p2"])
+
+
 async def test_a_disk_that_takes_nothing_is_told_of_and_does_not_end_the_keeping(
     store: PairStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
