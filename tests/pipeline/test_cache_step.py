@@ -1,9 +1,11 @@
 """Which calls the cache has to do with, and what must not be kept."""
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from gateway.cache.document import Rule
@@ -73,6 +75,47 @@ def test_what_may_not_be_kept_or_goes_on_from_something_goes_past_it() -> None:
     call = call_for("responses", store=False)
     call.recalled = Recalled("p", False, ())
     assert question_of(call, RULE, PARTS) is None
+
+
+def _set(*, caller: dict[str, Any] | None = None, record: dict[str, Any] | None = None, **own: Any) -> Any:
+    """Changes attributes of a call, of its record and of its caller."""
+
+    def change(call: Call) -> None:
+        call.principal = msgspec.structs.replace(call.caller, **(caller or {}))
+        for of, changes in ((call.record, record or {}), (call, own)):
+            for name, value in changes.items():
+                setattr(of, name, value)
+
+    return change
+
+
+OTHER = Permit(Model(name="m", target=Target("p", "n"), place="p/n"), Decision(allowed=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set(record={"policy_version": "another"}), _set(record={"prompt_id": "p@1"}),
+        _set(record={"data_class": "secret"}), _set(caller={"strict": True}), _set(caller={"tenant": "another"}),
+        _set(model="another"), _set(permits=[OTHER]), _set(stream=True),
+        _set(operation=call_of("completions").operation), _set(operation=call_of("speech").operation),
+    ],
+)  # fmt: skip
+def test_what_a_call_is_apart_from_its_body_is_part_of_the_question(change: Callable[[Call], None]) -> None:
+    one, other = call_for("chat"), call_for("chat")
+    change(other)
+    questions = [question_of(call, RULE, PARTS) for call in (one, other, call_for("chat"))]
+    keys = [question.key for question in questions if question is not None]
+    assert len(keys) == 3
+    assert (keys[0] == keys[1], keys[0] == keys[2]) == (False, True)
+
+
+def test_the_route_that_chooses_is_part_of_the_question() -> None:
+    cache = SimpleNamespace(**{**vars(PARTS.cache), "route_of": lambda model: f"of {model}"})
+    questions = [
+        question_of(call_for("chat"), RULE, parts) for parts in (PARTS, cast(Any, SimpleNamespace(cache=cache)))
+    ]
+    assert len({question.key for question in questions if question is not None}) == 2
 
 
 def test_headers_that_reach_an_upstream_are_part_of_the_question() -> None:
