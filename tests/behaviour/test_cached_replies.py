@@ -10,7 +10,7 @@ import pytest
 from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
 from tests.behaviour import cached_desk
 from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, COST_NANO, END, STREAM, Desk
-from tests.conftest import GatewayFactory
+from tests.conftest import GatewayFactory, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 desk, answers_again = cached_desk.desk, cached_desk.answers_again
@@ -192,6 +192,23 @@ async def test_a_stale_answer_is_given_when_the_upstream_fails(desk: Desk) -> No
         assert (attempt["outcome"], attempt["served"]) == ("failed", 0)
     desk.upstream.set(CHAT, json_answer(ANSWER))
     assert (await desk.ask("old", model="brief")).headers["x-cache"] == "miss"
+
+
+async def test_a_change_of_policy_begins_anew(desk: Desk) -> None:
+    assert [(await desk.ask("of old")).headers["x-cache"] for _ in range(2)] == ["miss", "hit"]
+    access = desk.gateway.folder / "policies" / "access.yaml"
+    before = access.read_text()
+    reached = desk.reached
+    access.write_text(
+        before + "  - {id: no, effect: deny, owner: tests, reason: tests, models: [spare], teams: [theirs]}\n"
+    )
+    try:
+        async with within(20):
+            while (await desk.ask("of old")).headers["x-cache"] == "hit":
+                await asyncio.sleep(0.1)
+    finally:
+        access.write_text(before)
+    assert desk.reached == reached + 1
 
 
 async def test_metrics_tell_what_was_saved(desk: Desk) -> None:
