@@ -88,6 +88,24 @@ async def test_who_hangs_up_before_his_answer_leaves_the_asking_to_the_next_in_l
     assert costs == [0, 0, COST_NANO]
 
 
+async def test_while_one_fetches_anew_the_others_get_what_is_stale(desk: Desk) -> None:
+    first = await desk.ask("stale yet", model="brief")
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def script(received: Received, write: Write) -> None:
+        begun.set()
+        await gate.wait()
+        await json_answer({**ANSWER, "id": "chatcmpl-2"})(received, write)
+
+    desk.upstream.set(CHAT, script)
+    fetching = asyncio.create_task(desk.ask("stale yet", model="brief"))
+    await begun.wait()
+    meanwhile = await desk.ask("stale yet", "team-b", model="brief")
+    assert (meanwhile.headers["x-cache"], meanwhile.content) == ("stale", first.content)
+    gate.set()
+    assert (await fetching).json()["id"] == "chatcmpl-2"
+
+
 async def test_nobody_waits_for_another_longer_than_his_own_caller_waits(desk: Desk) -> None:
     gate, begun = asyncio.Event(), asyncio.Event()
 

@@ -144,6 +144,26 @@ async def test_vectors_are_waited_for_no_longer_than_the_caller_waits(desk: Desk
     assert (own["outcome"], own["error_code"]) == ("failed", "deadline_exceeded")
 
 
+async def test_who_hangs_up_while_he_looks_leaves_the_asking_to_the_next_in_line(desk: Desk) -> None:
+    begun = asyncio.Event()
+
+    async def never(_received: Received, _write: Write) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    desk.upstream.set(EMBEDDINGS, never)
+    try:
+        first = asyncio.create_task(desk.ask("gone while looking"))
+        await begun.wait()
+        second = asyncio.create_task(desk.ask("gone while looking"))
+        await asyncio.sleep(0.2)
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    first.cancel()
+    answer = await second
+    assert (answer.status_code, answer.headers["x-cache"]) == (200, "miss")
+
+
 async def test_vectors_of_another_length_fail_no_call(desk: Desk) -> None:
     async def of_another_model(received: Received, write: Write) -> None:
         await json_answer({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "model": "e"})(received, write)
