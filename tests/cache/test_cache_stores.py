@@ -106,6 +106,17 @@ async def test_a_lease_lasts_as_long_as_its_worker_is_at_it(fresh_redis: RedisSe
     second.release()
 
 
+async def test_who_finds_an_answer_instead_gives_the_right_back(
+    fresh_redis: RedisServer, make_tiers: MakeTiers
+) -> None:
+    one, two = [await make_tiers(fresh_redis.url) for _ in range(2)]
+    one.keep(KEY, ENTRIES[0], RULE)
+    assert await two.lead(KEY, RULE, lambda entry: True, 0) == ENTRIES[0]
+    lease = await one.lead(KEY, RULE, lambda entry: False, 5)
+    assert isinstance(lease, Lease)
+    lease.release()
+
+
 async def test_a_worker_that_died_leaves_its_lease_to_the_next(fresh_redis: RedisServer, make_tiers: MakeTiers) -> None:
     one, two = [await make_tiers(fresh_redis.url, lease_ms=200) for _ in range(2)]
     lease = await one.lead(KEY, RULE, lambda entry: True, 0)
