@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +123,17 @@ def answers_again(desk: Desk) -> None:
 
 def held_until(gate: asyncio.Event, *steps: bytes, before: int = 0) -> Any:
     """A stream that goes on past its first pieces when the gate is open."""
+    return held_at({before: gate}, *steps)
+
+
+def held_at(gates: Mapping[int, asyncio.Event], *steps: bytes) -> Any:
+    """A stream that gives each piece which has a gate only when that is open."""
 
     async def script(_received: Received, write: Write) -> None:
         await write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         for number, step in enumerate(steps):
-            if number == before:
-                await gate.wait()
+            if number in gates:
+                await gates[number].wait()
             await write(b"%x\r\n%s\r\n" % (len(step), step))
         await write(b"0\r\n\r\n")
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.testing import DONE, event, event_stream, json_answer
-from tests.behaviour.cached_desk import ANSWER, CHAT, COST_NANO, END, Desk, desk_in, held_until
+from tests.behaviour.cached_desk import ANSWER, CHAT, COST_NANO, END, Desk, desk_in, held_at
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,18 +65,19 @@ async def test_a_kept_answer_is_judged_again_for_whoever_gets_it(desk: Desk, str
 
 
 async def test_an_answer_that_is_blocked_for_its_caller_is_read_on_by_those_for_whom_it_is_not(desk: Desk) -> None:
-    gate = asyncio.Event()
+    joined, blocked_by_now = asyncio.Event(), asyncio.Event()
     pieces = chunks("a ", "nightjar. ", "Good night.")
-    desk.upstream.set(CHAT, held_until(gate, *pieces, END, DONE, before=1))
+    desk.upstream.set(CHAT, held_at({1: joined, 2: blocked_by_now}, *pieces, END, DONE))
     reached = desk.reached
     body = {"model": "test-model", "messages": [{"role": "user", "content": "name a bird"}], "stream": True}
     async with desk.clients["team-b"].stream("POST", "/chat/completions", json=body) as blocked:
-        begun = blocked.aiter_raw()
-        await anext(begun)
         async with desk.clients["ours"].stream("POST", "/chat/completions", json=body) as other:
-            gate.set()
-            rest = b"".join([piece async for piece in other.aiter_raw()])
-            left = b"".join([piece async for piece in begun])
+            begun = other.aiter_raw()
+            first = await anext(begun)
+            joined.set()
+            left = b"".join([piece async for piece in blocked.aiter_raw()])
+            blocked_by_now.set()
+            rest = first + b"".join([piece async for piece in begun])
     assert desk.reached == reached + 1
     assert b"nightjar" in rest
     assert rest.endswith(DONE)
