@@ -12,6 +12,7 @@ from gateway.pipeline.embedding import Embedding
 from gateway.pipeline.parts import CacheParts
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
+from gateway.providers.shaping import BETAS
 from gateway.reporting import Reports
 from gateway.router.router import Router
 
@@ -40,5 +41,9 @@ async def caching(
 
 
 def _varying(router: Router) -> Sequence[bytes]:
-    named = {name for one in router.providers.values() if isinstance(one, Provider) for name in one.forwarded}
+    """The request headers that an answer may depend on: those that go upstream, as they are or in the body."""
+    providers = [one for one in router.providers.values() if isinstance(one, Provider)]
+    named = {name for one in providers for name in one.forwarded}
+    if any(path.betas for one in providers for path in one.profile.protocols.values()):
+        named.add(BETAS)
     return sorted(named - _NAMING)

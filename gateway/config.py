@@ -180,7 +180,8 @@ def read_config(
 
 def child_environment(metrics_dir: Path) -> dict[str, str]:
     """The environment of a worker: ours, and where processes leave their metrics for each other."""
-    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}
+    # numpy's own threads wait for each other longer than a thousand vectors take, on cores that other workers need.
+    return {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}
 
 
 def use_metrics_dir(metrics_dir: Path) -> None:

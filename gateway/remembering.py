@@ -18,6 +18,7 @@ from gateway.router.router import Router
 from gateway.router.telling import RouteReports
 
 CLOCK = SystemClock()
+MIRRORS = "mirrors.db"
 
 
 def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | None:
@@ -30,8 +31,12 @@ def memory_of(settings: Settings, stack: contextlib.AsyncExitStack) -> Memory | 
 
 
 async def pairs_of(settings: Settings, told: RouteReports, stack: contextlib.AsyncExitStack) -> Keeping:
-    store = stack.enter_context(PairStore(settings.state_dir / "mirrors.db", settings.config.mirror_pairs, CLOCK))
+    store = stack.enter_context(pair_store_of(settings))
     return await stack.enter_async_context(Keeping(store, told.paired))
+
+
+def pair_store_of(settings: Settings) -> PairStore:
+    return PairStore(settings.state_dir / MIRRORS, settings.config.mirror_pairs, CLOCK)
 
 
 def stored_responses(memory: Memory | None, router: Router) -> StoredResponses:

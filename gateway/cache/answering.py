@@ -19,6 +19,7 @@ from gateway.cache.meaning import Embed, Meaning, Meanings, unit
 from gateway.cache.question import Question, age_s, standing
 from gateway.cache.redis_entries import Lease
 from gateway.cache.sharing import SharedStream
+from gateway.cache.storing import of_its_targets
 from gateway.cache.tiers import Tiers
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
@@ -85,7 +86,7 @@ class Answering:
             return await self._lead(call, service, question, self.flights.begin(key), stale)
         if stale is not None:
             return self._give(call, question, stale)
-        given = await flight.join(self._wait_s)
+        given = await flight.join(self._patience_s(call))
         if isinstance(given, Found):
             return self._give(call, question, given.entry, by_meaning=given.by_meaning)
         if isinstance(given, SharedStream):
@@ -125,13 +126,19 @@ class Answering:
         if question.meaning is not None and (entry := await self._alike(call, question, question.meaning)) is not None:
             return Found(entry, by_meaning=True), stale, None
         # The first piece of another worker's stream would come when its last is there: nobody waits for that.
-        wait_s = 0.0 if question.stream or stale is not None else self._wait_s
+        wait_s = 0.0 if question.stream or stale is not None else self._patience_s(call)
         lead = await tiers.lead(key, rule, good, wait_s)
         if isinstance(lead, Entry):
             return Found(lead), stale, None
         if lead == "held":
             return (None if stale is None else Found(stale)), stale, None
         return None, stale, (None if lead == "away" else lead)
+
+    def _patience_s(self, call: Call) -> float:
+        """How long it waits for another: no longer than its caller waits for it."""
+        if call.deadline is None:
+            return self._wait_s
+        return max(0.0, min(self._wait_s, call.deadline - self._clock.monotonic()))
 
     async def _alike(self, call: Call, question: Question, meaning: Meaning) -> Entry | None:
         """The answer to a question that means the same."""
@@ -165,7 +172,6 @@ class Answering:
         landing = Landing(question, self._tiers, self._meanings, self._clock.now, flight, lease)
         # Before the steps inside add theirs, so that it runs after them: the call is priced by then.
         call.on_end(lambda: landing.ended(call))
-        before = frozenset(call.reply_headers)
         call.reply_headers[HEADER] = "miss"
         try:
             reply = await service(call)
@@ -181,7 +187,10 @@ class Answering:
         if reply.status != 200:
             landing.failed()
             return reply
-        landing.answered(call, reply, before)
+        if not of_its_targets(call):
+            landing.dissolve()
+            return reply
+        landing.answered(call, reply)
         return reply if reply.stream is None else self._share(call, question, reply, landing)
 
     def _share(self, call: Call, question: Question, reply: Reply, landing: Landing) -> Reply:

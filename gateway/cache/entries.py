@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from gateway.cache.options import OVERHEAD_BYTES
-from gateway.core.usage import Usage
 
 # Measured on recorded traffic (zlib, level 1): streams of this size and more shrink to a seventh, for 5 to 8 µs a
 # kilobyte and 2 to 3 to read them again. Whole answers shrink to a half, for twice the time: they stay as they are.
 PACKED_FROM = 4_096
 BATCH_BYTES = 64 * 1024
 _LEVEL = 1
+# A number in each of two tuples.
+PIECE_BYTES = 2 * (32 + 8)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -21,7 +22,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     headers: of the upstream's answer, as the client got them. told: of those that steps add, the upstream's.
     cuts: of a stream, the length of each piece; at_ms: when it came, after the first.
     ended: the piece with which a stream said that it is whole; -1: none did.
-    body: all bytes; packed: compressed. size: of the body as it is sent.
+    body: all bytes; packed: compressed.
     cost_nano: what it cost to make; None: not known. model, finish_reason: as the upstream said.
     """
 
@@ -34,17 +35,15 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     ended: int = -1
     body: bytes = b""
     packed: bool = False
-    size: int = 0
     cost_nano: int | None = None
-    usage: Usage | None = None
     model: str = ""
     finish_reason: str = ""
 
     @property
     def held_bytes(self) -> int:
-        """What it takes in memory, roughly."""
+        """What it takes in memory, and rather too much than too little."""
         said = sum(len(name) + len(value) for name, value in (*self.headers, *self.told.items()))
-        return OVERHEAD_BYTES + len(self.body) + said + 24 * len(self.cuts)
+        return OVERHEAD_BYTES + len(self.body) + said + PIECE_BYTES * len(self.cuts)
 
     def whole(self) -> bytes:
         return zlib.decompress(self.body) if self.packed else self.body

@@ -10,8 +10,9 @@ from gateway.core.call import Call, Pull, Reply
 HEADER = "x-cache"
 # How alike the question is that the answer was made for, as a cosine.
 LIKENESS = "x-gateway-cache-likeness"
-# Of what steps inside the cache say on an answer, that which is the caller's own.
-_NOT_KEPT = frozenset({"x-gateway-warning", HEADER, "age"})
+# Of what the steps say on an answer, that which is true for everybody: a caller's quota, the attempts of his call and
+# the successors that he may hear of are his own.
+_TOLD = frozenset({"x-gateway-target", "x-gateway-dropped-params", "deprecation", "sunset"})
 # Of the upstream's headers those that say something of the answer, and not of the call that fetched it.
 _KEPT_HEADERS = frozenset({"content-type", "content-disposition", "openai-version", "x-gateway-estimated"})
 
@@ -20,10 +21,8 @@ def kept_headers(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in headers if pair[0] in _KEPT_HEADERS)
 
 
-def kept_told(before: frozenset[str], call: Call) -> dict[str, str]:
-    """What was added to the call's reply headers since then."""
-    told = call.reply_headers
-    return {name: value for name, value in told.items() if name not in before and name not in _NOT_KEPT}
+def kept_told(call: Call) -> dict[str, str]:
+    return {name: value for name, value in call.reply_headers.items() if name in _TOLD}
 
 
 def reply_of(entry: Entry, call: Call, replay: Replay, now: Callable[[], float]) -> Reply:

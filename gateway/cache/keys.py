@@ -5,6 +5,7 @@ whole answers have keys of their own: what is given again is what an upstream sa
 the other form.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from math import isfinite
@@ -50,6 +51,7 @@ def _number(text: str) -> float | int:
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
+_encode_in_order = msgspec.json.Encoder().encode
 _prelude = msgspec.msgpack.Encoder().encode
 
 
@@ -86,12 +88,26 @@ def scope_of(shared: Shared, caller: Principal) -> tuple[str, ...]:
 
 
 def asked_in(operation: str, stream: bool, fields: Fields) -> dict[str, Any] | None:
-    """What is asked. None: it is no JSON that can be read."""
+    """What is asked. None: it is no JSON that can be read, or that two upstreams could read in two ways, for a name
+    stands twice in an object: the answer to the one would be given to those who ask the other."""
     without = BESIDE.get(operation, frozenset())
+    raw = fields.encode({}, without if stream else without | _OF_STREAMS)
     try:
-        return _decode(fields.encode({}, without if stream else without | _OF_STREAMS))
+        asked = _decode(raw)
+        # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
+        if _encode_in_order(asked) != raw:
+            json.loads(raw, object_pairs_hook=_each_once)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+    return asked
+
+
+def _each_once(pairs: Sequence[tuple[str, object]]) -> None:
+    """Raises:
+    ValueError: a name stands twice.
+    """
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError(pairs)
 
 
 def canonical(asked: Mapping[str, Any]) -> bytes:

@@ -37,16 +37,19 @@ class Landing:
         self._now = now
         self._flight = flight
         self._lease = lease
-        self._reply: Reply | None = None
+        self._answered = False
+        self._body = b""
+        self._headers: tuple[tuple[str, str], ...] = ()
         self._told: dict[str, str] = {}
         self._done = False
         self._paid: Call | None = None
         self.stream: SharedStream | None = None
 
-    def answered(self, call: Call, reply: Reply, before: frozenset[str]) -> None:
-        """There is an answer, whole or about to come. `before`: the call's reply headers before it was asked for."""
-        self._reply = reply
-        self._told = kept_told(before, call)
+    def answered(self, call: Call, reply: Reply) -> None:
+        """There is an answer, whole or about to come. What it is now is kept: steps outside make it the caller's own,
+        with what guards had taken out of his request put back."""
+        self._answered, self._body, self._headers = True, reply.body, kept_headers(reply.headers)
+        self._told = kept_told(call)
 
     def begun(self, stream: SharedStream) -> None:
         """It comes in pieces: whoever waits may read along."""
@@ -60,12 +63,12 @@ class Landing:
         """The call has ended and is priced. Of a stream only its owner's end counts."""
         if self._done or (self.stream is not None and call is not self.stream.owner):
             return
-        if call.record.outcome != "completed" or self._reply is None:
+        if call.record.outcome != "completed" or not self._answered:
             self.failed()
             return
         self._paid = call
         if self.stream is None:
-            self._keep(call, self._reply.body, ())
+            self._keep(call, self._body, ())
         else:
             self._keep_stream()
 
@@ -87,16 +90,15 @@ class Landing:
     def _keep(self, call: Call, body: bytes, pieces: "list[Piece] | tuple[()]") -> None:
         if self._done:
             return
-        reply, served = self._reply, call.served
-        assert reply is not None, "answered before it ends"
-        if len(body) > self._question.max_bytes or not may_keep(call, reply.status, body):
+        served = call.served
+        if len(body) > self._question.max_bytes or not may_keep(call, body):
             self.dissolve()
             return
         kept, small = packed_stream(body) if self.stream is not None else (body, False)
         first = pieces[0].at if pieces else 0.0
         entry = Entry(
             stored_at=self._now(),
-            headers=kept_headers(reply.headers),
+            headers=self._headers,
             told=self._told,
             stream=self.stream is not None,
             cuts=tuple(len(piece.data) for piece in pieces),
@@ -105,7 +107,6 @@ class Landing:
             body=kept,
             packed=small,
             cost_nano=call.record.cost_nano,
-            usage=served.usage,
             model=served.model,
             finish_reason=served.finish_reason,
         )

@@ -51,67 +51,98 @@ def _is_setting(turn: object) -> bool:
 
 
 class Meanings:
-    """The questions whose answers are kept, in this process. `max_questions`: of all together; those around which the
-    longest nothing was asked go first. `max_around`: of those that have the same around them."""
+    """The questions whose answers are kept, in this process. `max_bytes`: of all vectors together; those around which
+    the longest nothing was asked go first. `max_around`: how many with the same around them.
 
-    def __init__(self, max_questions: int = 10_000, max_around: int = 1_000) -> None:
-        self._most = max_questions
+    Attributes:
+        held_bytes: of vectors, and of room for more.
+    """
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024, max_around: int = 1_000) -> None:
+        self._max_bytes = max_bytes
         self._most_around = max_around
-        self._known: OrderedDict[bytes, _Around] = OrderedDict()
-        self._count = 0
+        # By what is around them and the length of their vectors: a name may go to several models.
+        self._known: OrderedDict[tuple[bytes, int], _Around] = OrderedDict()
+        self.held_bytes = 0
 
     def __len__(self) -> int:
-        return self._count
+        return sum(len(known.rows) for known in self._known.values())
 
     def add(self, meaning: Meaning, key: bytes) -> None:
         """`key`: of its answer. A question that has no vector cannot be found again."""
         if meaning.vector is None:
             return
-        known = self._known.setdefault(meaning.around, _Around())
-        self._known.move_to_end(meaning.around)
-        if key in known.vectors:
+        place = _place(meaning)
+        known = self._known.setdefault(place, _Around())
+        self._known.move_to_end(place)
+        if key in known.rows:
             return
-        known.vectors[key] = meaning.vector
-        known.matrix = None
-        self._count += 1
-        if len(known.vectors) > self._most_around:
-            self.forget(meaning, next(iter(known.vectors)))
-        while self._count > self._most:
-            self._count -= len(self._known.popitem(last=False)[1].vectors)
+        self.held_bytes -= known.held_bytes
+        if len(known.rows) == self._most_around:
+            known.drop(next(iter(known.rows)))
+        known.add(key, meaning.vector)
+        self.held_bytes += known.held_bytes
+        while self.held_bytes > self._max_bytes:
+            self.held_bytes -= self._known.popitem(last=False)[1].held_bytes
 
     def nearest(self, meaning: Meaning, threshold: float) -> tuple[bytes, float] | None:
         """The key of the answer to the question most alike, and how alike it is, if that is enough."""
-        known = self._known.get(meaning.around)
-        if known is None or meaning.vector is None or not known.vectors:
+        known = None if meaning.vector is None else self._known.get(_place(meaning))
+        if known is None:
             return None
-        import numpy
-
-        self._known.move_to_end(meaning.around)
-        if known.matrix is None:
-            known.keys, known.matrix = list(known.vectors), numpy.stack(list(known.vectors.values()))
-        alike: Any = known.matrix @ meaning.vector
+        self._known.move_to_end(_place(meaning))
+        alike: Any = known.matrix[: len(known.keys)] @ meaning.vector
         best = int(alike.argmax())
         found = float(alike[best])
         return (known.keys[best], found) if found >= threshold else None
 
     def forget(self, meaning: Meaning, key: bytes) -> None:
         """Its answer is gone."""
-        known = self._known.get(meaning.around)
-        if known is not None and known.vectors.pop(key, None) is not None:
-            known.matrix = None
-            self._count -= 1
+        known = self._known.get(_place(meaning))
+        if known is None or key not in known.rows:
+            return
+        known.drop(key)
+        if not known.keys:
+            self.held_bytes -= self._known.pop(_place(meaning)).held_bytes
+
+
+def _place(meaning: Meaning) -> tuple[bytes, int]:
+    return meaning.around, len(meaning.vector)
 
 
 class _Around:
-    """Questions with the same around them. `matrix`: their vectors, a row each in the order of `keys`, until one comes
-    or goes."""
+    """Questions with the same around them. `matrix`: their vectors, a row each in the order of `keys`, and room for
+    more. `rows`: of each key, the oldest first."""
 
-    __slots__ = ("keys", "matrix", "vectors")
+    __slots__ = ("keys", "matrix", "rows")
 
     def __init__(self) -> None:
-        self.vectors: dict[bytes, Any] = {}
+        self.rows: dict[bytes, int] = {}
         self.keys: list[bytes] = []
         self.matrix: Any = None
+
+    @property
+    def held_bytes(self) -> int:
+        return 0 if self.matrix is None else self.matrix.nbytes
+
+    def add(self, key: bytes, vector: Any) -> None:
+        import numpy
+
+        row = self.rows[key] = len(self.keys)
+        self.keys.append(key)
+        if self.matrix is None:
+            self.matrix = numpy.empty((1, len(vector)), numpy.float32)
+        elif row == len(self.matrix):
+            # Half as much again: rows that come one by one are copied a few times only.
+            self.matrix = numpy.concatenate((self.matrix, numpy.empty_like(self.matrix[: row // 2 + 1])))
+        self.matrix[row] = vector
+
+    def drop(self, key: bytes) -> None:
+        """The last row takes its place."""
+        row, last = self.rows.pop(key), self.keys.pop()
+        if last != key:
+            self.rows[last], self.keys[row] = row, last
+            self.matrix[row] = self.matrix[len(self.keys)]
 
 
 def unit(vector: Sequence[float]) -> Any:

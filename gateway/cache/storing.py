@@ -62,14 +62,19 @@ def is_deterministic(call: Call) -> bool:
     return zero or any(one is not None for one in seeds)
 
 
-def may_keep(call: Call, status: int, body: bytes) -> bool:
+def of_its_targets(call: Call) -> bool:
+    """Whether one of the targets answers that stand in the call's key, and not one of another name that it fell back
+    to: that may be refused to those who have the key as well, and is no answer of the model they ask for."""
+    return any(one.model.place == call.record.target for one in call.permits)
+
+
+def may_keep(call: Call, body: bytes) -> bool:
     """Whether the answer, as it has ended, may be given to others."""
     served = call.served
     usage = served.usage
     searched = usage is not None and bool(usage.web_searches or usage.file_searches or usage.code_sessions)
     return (
-        status == 200
-        and call.keep_content
+        call.keep_content
         and served.finish_reason.casefold() in _ENDED
         and not searched
         and not served.searches

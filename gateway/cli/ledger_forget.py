@@ -20,6 +20,8 @@ from gateway.ledger.catching_up import NotCaughtUp, catch_up
 from gateway.ledger.forgetting import Forgotten, forget_person
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.writing import ledger_transaction
+from gateway.pairs.store import PairsUnavailable, forget_pairs
+from gateway.remembering import MIRRORS, pair_store_of
 
 
 def add_to(actions: Verbs) -> None:
@@ -42,19 +44,20 @@ def run(options: argparse.Namespace) -> int:
             user, tenant = options.user, options.tenant
             done = Forgotten() if ledger is None else forget_person(ledger, user, tenant, options.tags, clock.now_ns())
         alerts = _forget_alerts(settings, user, tenant, done.own_keys)
-    except (LedgerUnavailable, NotCaughtUp, OutboxUnavailable) as error:
+        pairs = _forget_pairs(settings, user, tenant)
+    except (LedgerUnavailable, NotCaughtUp, OutboxUnavailable, PairsUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not done.persons and not alerts:
+    if not (done.persons or alerts or pairs):
         where = "" if options.tenant is None else f" in tenant `{options.tenant}`"
         said = f"the ledger knows nobody of this name{where}; `gateway usage --by user` shows the names as they are"
         print(f"error: {said}", file=sys.stderr)
         return 1
-    _note(settings, done, clock)
+    _note(settings, done, pairs, clock)
     if options.json:
-        print_json({**_told(done), "persons": done.persons, "alerts": alerts})
+        print_json({**_told(done), "persons": done.persons, "alerts": alerts, "pairs": pairs})
     else:
-        _print(settings, done, alerts)
+        _print(settings, done, alerts, pairs)
     return 0
 
 
@@ -78,20 +81,29 @@ def _forget_alerts(settings: Settings, user: str, tenant: str | None, keys: Coll
         return outbox.forget(about)
 
 
-def _note(settings: Settings, done: Forgotten, clock: SystemClock) -> None:
+def _forget_pairs(settings: Settings, user: str, tenant: str | None) -> int:
+    """Drop what mirrors keep of this person's calls. → how many pairs."""
+    if not (settings.state_dir / MIRRORS).exists():
+        return 0
+    return forget_pairs(pair_store_of(settings), user, tenant)
+
+
+def _note(settings: Settings, done: Forgotten, pairs: int, clock: SystemClock) -> None:
     """The audit line says what was done, and not to whom."""
-    details = _told(done)
+    details = {**_told(done), "pairs": pairs}
     with KeyStore(settings.state_dir / "identity.db", clock) as store:
         for person in done.persons:
             store.note(actor(), "ledger.forget", f"person {person}", details)
 
 
-def _print(settings: Settings, done: Forgotten, alerts: int) -> None:
+def _print(settings: Settings, done: Forgotten, alerts: int, pairs: int) -> None:
     if done.persons:
         persons = ", ".join(f"forgotten:{person}" for person in done.persons)
         print(f"done; reports show {persons} from now on. Key ids were taken out of {done.calls} calls.")
     if alerts:
         print(f"{alerts} alerts about budgets of theirs were dropped; receivers of webhooks keep what they were sent")
+    if pairs:
+        print(f"{pairs} requests of theirs that mirrors keep were dropped, with their answers")
     if done.shared_keys:
         print(
             f"{done.shared_keys} personal key ids were used for others as well; calls for those others keep them: "

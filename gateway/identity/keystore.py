@@ -1,18 +1,17 @@
 """Keys in SQLite: made, listed, rotated with overlap, revoked; every change leaves an audit line in its transaction."""
 
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from gateway.core.clock import Clock, uuid7
 from gateway.core.faults import BadRequest, Conflict, NotFound
 from gateway.identity.keys import NewKey, make_key
-from gateway.stores.sqlite import named_queries, open_database, open_migrated
+from gateway.stores.sqlite import SqliteStore, named_queries, open_database
 
 MAX_OVERLAP_S = 90 * 86_400
 _PACKAGE = "gateway.identity"
@@ -55,29 +54,12 @@ class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     expires_in_s: float | None = None
 
 
-class KeyStore:
+class KeyStore(SqliteStore):
     """`with KeyStore(path, clock) as store`. Synchronous and short; async callers use a thread."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
+        super().__init__(path, _PACKAGE)
         self._clock = clock
-        self._queries = named_queries(_PACKAGE)
-        self._opened: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        self._opened = open_migrated(self._path, _PACKAGE)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened is not None:
-            self._opened.close()
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        assert self._opened is not None, "the store is used inside `with`"
-        return self._opened
 
     def create(self, request: KeyRequest, actor: str) -> tuple[KeyInfo, NewKey]:
         """A new key; its clear text is in the answer and nowhere else.
@@ -186,19 +168,6 @@ class KeyStore:
     def _audit(self, actor: str, action: str, object_: str, details: Mapping[str, object]) -> None:
         text = msgspec.json.encode(details).decode()
         self._execute("insert_audit", at=self._clock.now(), actor=actor, action=action, object=object_, details=text)
-
-    def _execute(self, query: str, **values: object) -> sqlite3.Cursor:
-        return self._connection.execute(self._queries[query], values)
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
 
 def known_keys(database: Path, ids: Iterable[str]) -> dict[str, KeyInfo]:

@@ -79,7 +79,7 @@ class Keeping:
         result = "kept"
         try:
             await self._run(lambda: self._store.put(pairs))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:  # the latter of figures that no upstream in its senses tells
             result = "failed"
             _log.error("%d pairs of answers were not kept: %s", len(pairs), error)
         for _ in pairs:

@@ -2,12 +2,12 @@
 INSERT INTO pairs (
     id, call, at_ns, tenant, team, route, operation, stream, model, prompt_id, primary_target, primary_served_model,
     primary_ttfb_us, primary_duration_us, primary_cost_nano, mirror_model, mirror_target, mirror_served_model,
-    mirror_ttfb_us, mirror_duration_us, mirror_cost_nano, size, request, primary_answer, mirror_answer
+    mirror_ttfb_us, mirror_duration_us, mirror_cost_nano, size, request, primary_answer, mirror_answer, user
 ) VALUES (
     :id, :call, :at_ns, :tenant, :team, :route, :operation, :stream, :model, :prompt_id, :primary_target,
     :primary_served_model, :primary_ttfb_us, :primary_duration_us, :primary_cost_nano, :mirror_model, :mirror_target,
     :mirror_served_model, :mirror_ttfb_us, :mirror_duration_us, :mirror_cost_nano, :size, :request, :primary_answer,
-    :mirror_answer
+    :mirror_answer, :user
 )
 ON CONFLICT (id) DO NOTHING;
 
@@ -39,3 +39,6 @@ ORDER BY at_ns DESC, id DESC LIMIT :limit;
 
 -- name: get
 SELECT * FROM pairs WHERE id = :id;
+
+-- name: forget
+DELETE FROM pairs WHERE user = :user AND (:tenant = '' OR tenant = :tenant);

@@ -3,18 +3,21 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.stores.sqlite import MOST, named_queries, open_migrated
+from gateway.stores.sqlite import MOST, MigrationError, SqliteStore
 
 _PACKAGE = "gateway.pairs"
 DAY_NS = 86_400 * 1_000_000_000
 _BODIES = ("request", "primary_answer", "mirror_answer")
 _FLAGS = ("stream",)
+
+
+class PairsUnavailable(Exception):
+    """The store cannot be opened or changed now."""
 
 
 class PairsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +48,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     id, call: of the mirror's record and of the caller's. model: the name that the caller asked for; mirror_model: the
-        mirror's. request: the body as it was sent for the caller, before a target's dialect.
+        mirror's. request: the body as it was sent for the caller, before a target's dialect. user: who the call is for,
+        if it says so; kept so that he can be forgotten.
     """
 
     id: str
@@ -62,31 +66,20 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     primary: Answered
     mirror: Answered
     prompt_id: str = ""
+    user: str = ""
 
     @property
     def size(self) -> int:
         return len(self.request) + len(self.primary.answer) + len(self.mirror.answer)
 
 
-class PairStore:
+class PairStore(SqliteStore):
     """`with PairStore(path, options, clock) as store`. Synchronous; async callers use a thread, one at a time."""
 
     def __init__(self, path: Path, options: PairsOptions, clock: Clock) -> None:
-        self._path = path
+        super().__init__(path, _PACKAGE)
         self._options = options
         self._clock = clock
-        self._queries = named_queries(_PACKAGE)
-        self._opened: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        self._opened = open_migrated(self._path, _PACKAGE)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened is not None:
-            self._opened.close()
 
     def put(self, pairs: Sequence[Pair]) -> None:
         """Keep them all, and then no more than is to be kept.
@@ -94,18 +87,12 @@ class PairStore:
         Raises:
             sqlite3.Error: the disk does not take them; none is kept.
         """
-        connection, options = self._connection, self._options
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.executemany(self._queries["put"], [_row(pair) for pair in pairs])
-            before_ns = self._clock.now_ns() - options.keep_days * DAY_NS
-            connection.execute(self._queries["expire"], {"before_ns": before_ns})
-            bounds = {"max_pairs": options.max_pairs, "max_bytes": options.max_bytes}
-            connection.execute(self._queries["trim"], bounds)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        options = self._options
+        before_ns = self._clock.now_ns() - options.keep_days * DAY_NS
+        with self._transaction():
+            self._connection.executemany(self._queries["put"], [_row(pair) for pair in pairs])
+            self._execute("expire", before_ns=before_ns)
+            self._execute("trim", max_pairs=options.max_pairs, max_bytes=options.max_bytes)
 
     def page(
         self, filters: Mapping[str, str], before: tuple[int, str] | None = None, limit: int = 100
@@ -114,21 +101,35 @@ class PairStore:
         (at_ns, id) of the last one of the page before."""
         before_ns, before_id = (MOST, "") if before is None else before
         words = {name: filters.get(name, "") for name in ("route", "model", "tenant")}
-        rows = self._run("page", **words, before_ns=before_ns, before_id=before_id, limit=limit)
+        rows = self._rows("page", **words, before_ns=before_ns, before_id=before_id, limit=limit)
         return [_shown(row) for row in rows]
 
     def get(self, id: str) -> dict[str, Any] | None:
         """One, with what was said, as text."""
-        rows = self._run("get", id=id)
+        rows = self._rows("get", id=id)
         return _shown(rows[0]) if rows else None
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        assert self._opened is not None, "the store is used inside `with`"
-        return self._opened
+    def forget(self, user: str, tenant: str | None) -> int:
+        """Drop what was said by somebody, in one tenant or in all. → how many pairs."""
+        # What was taken out must not stay on the disk in pages that nothing uses any more.
+        self._connection.execute("PRAGMA secure_delete = ON")
+        with self._transaction():
+            count = self._execute("forget", user=user, tenant=tenant or "").rowcount
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
 
-    def _run(self, query: str, **values: Any) -> list[sqlite3.Row]:
-        return self._connection.execute(self._queries[query], values).fetchall()
+
+def forget_pairs(closed: PairStore, user: str, tenant: str | None) -> int:
+    """As `PairStore.forget`, of a store that is not open.
+
+    Raises:
+        PairsUnavailable: it cannot be opened or changed.
+    """
+    try:
+        with closed as store:
+            return store.forget(user, tenant)
+    except (sqlite3.Error, MigrationError) as error:
+        raise PairsUnavailable(f"what mirrors keep cannot be changed: {error}") from error
 
 
 def _row(pair: Pair) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class Embedding:
             fields=NoFields(),
             arrived=self._clock.monotonic(),
         )
+        own.deadline = call.deadline
         return own
 
 

@@ -39,15 +39,15 @@ def _has_marks(value: Any, depth: int) -> bool:
 def _messages(body: Mapping[str, Any], ttl: Ttl) -> dict[str, Any]:
     mark = {"cache_control": {"type": "ephemeral", **({"ttl": "1h"} if ttl == "1h" else {})}}
     changes: dict[str, Any] = {}
-    system, tools = body.get("system"), body.get("tools")
+    system, tools = _blocks(body.get("system")), body.get("tools")
     if system:
-        changes["system"] = _last_marked(_blocks(system), mark)
+        changes["system"] = _last_marked(system, mark)
     elif isinstance(tools, list) and tools:
         changes["tools"] = _last_marked(cast(list[Any], tools), mark)
     turns = body.get("messages")
     if isinstance(turns, list) and turns and isinstance(turns[-1], Mapping):
         *earlier, last = cast(list[Any], turns)
-        if (content := last.get("content")) and _may_be_marked(blocks := _blocks(content)):
+        if _may_be_marked(blocks := _blocks(last.get("content"))):
             changes["messages"] = [*earlier, {**last, "content": _last_marked(blocks, mark)}]
     return changes
 
@@ -72,7 +72,10 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], Ttl], dict[str, Any]]] = {
 
 
 def _blocks(content: Any) -> list[Any]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    """None of what is neither: the upstream says what is wrong with it."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return cast(list[Any], content) if isinstance(content, list) else []
 
 
 def _may_be_marked(blocks: list[Any]) -> bool:

@@ -12,6 +12,7 @@ from gateway.dialects.responses.history import input_items, own_items
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import Path, Profile
 
+BETAS = b"anthropic-beta"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -20,7 +21,7 @@ def passed_body(call: Call, path: Path, changes: Mapping[str, object], without: 
     if not path.without and not path.adds:
         return call.fields.encode(changes, without)
     changed: dict[str, object] = {**changes, **path.adds}
-    if path.betas and (names := beta_names([call.headers.get(b"anthropic-beta", b"").decode("latin-1")])):
+    if path.betas and (names := beta_names([call.headers.get(BETAS, b"").decode("latin-1")])):
         changed["anthropic_beta"] = names
     return call.fields.encode(changed, (*without, *path.without))
 

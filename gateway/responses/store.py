@@ -2,13 +2,11 @@
 
 import sqlite3
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.stores.sqlite import named_queries, open_migrated
+from gateway.stores.sqlite import SqliteStore
 
 _PACKAGE = "gateway.responses"
 MAX_TURNS = 1_000
@@ -43,65 +41,45 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     response: bytes
 
 
-class ResponseStore:
+class ResponseStore(SqliteStore):
     """`with ResponseStore(path, options, clock) as store`. Synchronous and short; async callers use a thread, one at a
     time."""
 
     def __init__(self, path: Path, options: ResponsesOptions, clock: Clock) -> None:
-        self._path = path
+        super().__init__(path, _PACKAGE)
         self._keep_s = options.keep_days * DAY_S
         self._clock = clock
-        self._queries = named_queries(_PACKAGE)
-        self._opened: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        self._opened = open_migrated(self._path, _PACKAGE)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened is not None:
-            self._opened.close()
 
     def put(self, stored: Stored) -> None:
         """Keep a response; one with its id that is there already stays."""
         row = msgspec.structs.asdict(stored)
-        self._run("put", **row, expires_at=self._now() + self._keep_s)
+        self._execute("put", **row, expires_at=self._now() + self._keep_s)
 
     def get(self, tenant: str, id: str) -> Stored | None:
-        rows = self._run("get", tenant=tenant, id=id, now=self._now())
+        rows = self._rows("get", tenant=tenant, id=id, now=self._now())
         return _stored(rows[0]) if rows else None
 
     def chain(self, tenant: str, id: str) -> list[Stored]:
         """The response and all it goes back to, oldest first, each kept alive anew; empty if it is not there, or if a
         part of the chain is gone."""
-        if not self._run("get", tenant=tenant, id=id, now=self._now()):
+        if not self._rows("get", tenant=tenant, id=id, now=self._now()):
             return []
-        chain = [_stored(row) for row in self._run("chain", tenant=tenant, id=id, limit=MAX_TURNS)]
+        chain = [_stored(row) for row in self._rows("chain", tenant=tenant, id=id, limit=MAX_TURNS)]
         if chain[0].previous:
             return []
         for stored in chain:
-            self._run("keep", tenant=tenant, id=stored.id, expires_at=self._now() + self._keep_s)
+            self._execute("keep", tenant=tenant, id=stored.id, expires_at=self._now() + self._keep_s)
         return chain
 
     def delete(self, tenant: str, id: str) -> bool:
         """Whether it was there."""
         found = self.get(tenant, id) is not None
-        self._run("delete", tenant=tenant, id=id, now=self._now())
+        self._execute("delete", tenant=tenant, id=id, now=self._now())
         return found
 
     def sweep(self) -> None:
         """Forget what has expired."""
-        self._run("sweep", now=self._now())
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        assert self._opened is not None, "the store is used inside `with`"
-        return self._opened
-
-    def _run(self, query: str, **values: Any) -> list[sqlite3.Row]:
-        return self._connection.execute(self._queries[query], values).fetchall()
+        self._execute("sweep", now=self._now())
 
     def _now(self) -> int:
         return int(self._clock.now())

@@ -14,6 +14,8 @@ from gateway.pairs.store import Answered, Pair
 from gateway.router.loading import RouteRule
 
 MIRROR = "mirror"
+# What a pair says of its call.
+_ABOUT = ("tenant", "team", "user", "route", "operation", "stream", "prompt_id")
 
 
 async def nobody_asks(permit: Permit) -> None:
@@ -144,7 +146,7 @@ class Halves:
             "at_ns": record.started_ns,
             "model": leg.model,
             "mirror_model": record.model,
-            **{name: getattr(record, name) for name in ("tenant", "team", "route", "operation", "stream", "prompt_id")},
+            **{name: getattr(record, name) for name in _ABOUT},
         }
         self._mirror = (
             None if body is None else _answered(record, attempt.target, attempt.served_model, attempt.cost_nano, body)

@@ -7,11 +7,13 @@ code. An applied migration is never edited: its digest is kept, and a changed on
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 BUSY_TIMEOUT_S = 5.0
 MOST = 2**63 - 1
@@ -65,6 +67,52 @@ def open_migrated(
         connection.close()
         raise
     return connection
+
+
+class SqliteStore:
+    """`with SqliteStore(path, package) as store`: a room's own database and its queries, from one thread at a time."""
+
+    def __init__(self, path: Path, package: str) -> None:
+        self._path = path
+        self._package = package
+        self._queries = named_queries(package)
+        self._opened: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Raises:
+        sqlite3.Error, MigrationError: as `open_migrated`.
+        """
+        self._opened = open_migrated(self._path, self._package)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        assert self._opened is not None, "the store is used inside `with`"
+        return self._opened
+
+    def _execute(self, query: str, **values: object) -> sqlite3.Cursor:
+        return self._connection.execute(self._queries[query], values)
+
+    def _rows(self, query: str, **values: object) -> list[sqlite3.Row]:
+        return self._execute(query, **values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """What is done inside is done as a whole, or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # of some errors SQLite rolls back by itself
+                self._connection.execute("ROLLBACK")
+            raise
 
 
 @cache

@@ -2,107 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from gateway.testing import DONE, Received, ScriptedUpstream, Write, event, event_stream, json_answer, raw, status
-from tests.conftest import Gateway, GatewayFactory, gateways
+from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
+from tests.behaviour import cached_desk
+from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, COST_NANO, END, STREAM, Desk
+from tests.conftest import GatewayFactory, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-CHAT = "/v1/chat/completions"
-TENANTS = """
-tenants:
-  - {id: acme, name: Acme, teams: [{id: team-a, name: A}, {id: team-b, name: B}]}
-  - {id: other, name: Other, teams: [{id: theirs, name: Theirs}]}
-"""
-ACCESS = """
-rules:
-  - {id: all, effect: allow, owner: tests, reason: tests, models: ["*"]}
-  - {id: secret, effect: allow, owner: tests, reason: tests, models: [secret], obligations: {no_content: true}}
-"""
-CACHE = """
-rules:
-  - {id: teams-own, match: {models: [for-teams]}, ttl_s: 600, shared: team}
-  - {id: fixed, match: {models: [fixed]}, ttl_s: 600, only_deterministic: true}
-  - {id: everybody, match: {models: [for-all]}, ttl_s: 600, shared: organisation}
-  - {id: brief, match: {models: [brief]}, ttl_s: 0.000001, stale_s: 600}
-  - {id: plain, match: {models: [test-model, secret]}, ttl_s: 600}
-"""
-ANSWER = {
-    "id": "chatcmpl-1",
-    "model": "real-model",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "I am well."}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
-}
-COST_NANO = 7 * 1_000 + 3 * 2_000
-CHUNKS = [
-    event({"id": "c", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
-    for text in ("I am ", "well.")
-]
-END = event({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": ANSWER["usage"]})
-STREAM = b"".join((*CHUNKS, END, DONE))
-
-
-class Desk:
-    """A gateway with rules for caching, and callers of several teams and tenants."""
-
-    def __init__(self, gateway: Gateway, upstream: ScriptedUpstream, keys: dict[str, str]) -> None:
-        self.gateway, self.upstream = gateway, upstream
-        self.clients = {
-            name: httpx.AsyncClient(base_url=gateway.base_url, headers={"authorization": f"Bearer {key}"}, timeout=20)
-            for name, key in keys.items()
-        }
-
-    async def ask(self, said: str, who: str = "ours", control: str = "", **fields: Any) -> httpx.Response:
-        body = {"model": "test-model", "messages": [{"role": "user", "content": said}], **fields}
-        headers = {"cache-control": control} if control else {}
-        return await self.clients[who].post("/chat/completions", json=body, headers=headers)
-
-    @property
-    def reached(self) -> int:
-        return len(self.upstream.requests)
-
-    async def record(self, answer: httpx.Response) -> dict[str, Any]:
-        """The ledger's row of a call."""
-        wanted = answer.headers["x-request-id"]
-        for _ in range(100):
-            rows = await asyncio.to_thread(self.gateway.records)
-            if found := [row for row in rows if row["id"] == wanted]:
-                return found[0]
-            await asyncio.sleep(0.05)
-        raise AssertionError("no record")
-
-
-def made(make: GatewayFactory, upstream: ScriptedUpstream, **config: Any) -> Gateway:
-    names = ("test-model", "for-teams", "fixed", "for-all", "brief", "secret", "uncached")
-    models = {name: {"targets": [f"mock/{name}"]} for name in names}
-    policies = {"tenants": TENANTS, "access": ACCESS, "cache": config.pop("cache_rules", CACHE)}
-    return make(upstream.base_url, models=models, policies=policies, **config)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
-        with gateways(tmp_path_factory.mktemp("cached")) as make:
-            gateway = made(make, upstream)
-            keys = {"ours": gateway.create_key(), "team-b": gateway.create_key("team-b")}
-            said = gateway.cli("keys", "create", "--tenant", "other", "--team", "theirs", "--owner", "o")
-            keys["theirs"] = said.stdout.split()[0]
-            await asyncio.to_thread(gateway.start)
-            desk = Desk(gateway, upstream, keys)
-            yield desk
-            for client in desk.clients.values():
-                await client.aclose()
-
-
-@pytest.fixture(autouse=True)
-def answers_again(desk: Desk) -> None:
-    desk.upstream.set(CHAT, json_answer(ANSWER))
+desk, answers_again = cached_desk.desk, cached_desk.answers_again
 
 
 async def test_the_same_question_is_answered_without_the_upstream(desk: Desk) -> None:
@@ -116,6 +27,24 @@ async def test_the_same_question_is_answered_without_the_upstream(desk: Desk) ->
     assert second.headers["content-type"] == first.headers["content-type"]
     assert second.headers["x-gateway-target"] == first.headers["x-gateway-target"] == "mock/test-model"
     assert second.headers["x-request-id"] != first.headers["x-request-id"]
+
+
+async def test_what_was_told_to_one_caller_alone_is_not_told_to_the_next(desk: Desk) -> None:
+    answer = json.dumps(ANSWER).encode()
+    headers = (
+        b"x-request-id: up-1\r\nset-cookie: a=b\r\nx-ratelimit-remaining-requests: 3\r\nopenai-processing-ms: 7\r\n"
+    )
+    desk.upstream.set(CHAT, raw(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n%b\r\n%b" % (len(answer), headers, answer)))
+    first, second = await desk.ask("its own", model="old"), await desk.ask("its own", "team-b", model="old")
+    assert (first.headers["x-cache"], second.headers["x-cache"]) == ("miss", "hit")
+    own = set(first.headers) - set(second.headers)
+    assert own == {
+        *("link", "x-gateway-warning"),  # a successor that the second may not hear of
+        *("x-upstream-request-id", "x-upstream-ratelimit-remaining-requests", "openai-processing-ms"),
+        "x-gateway-cost-usd",
+    }
+    assert set(second.headers) - set(first.headers) == {"age"}
+    assert second.headers["sunset"] == first.headers["sunset"]
 
 
 async def test_a_hit_costs_nothing_and_says_what_was_saved(desk: Desk) -> None:
@@ -165,6 +94,13 @@ async def test_what_may_change_the_answer_is_another_question(desk: Desk, fields
     said = f"different {fields}"
     await desk.ask(said)
     assert (await desk.ask(said, **fields)).headers["x-cache"] == "miss"
+
+
+async def test_what_upstreams_may_read_in_two_ways_is_not_kept(desk: Desk) -> None:
+    twice = b'{"model":"test-model","messages":[{"role":"user","content":"the first","content":"the last"}]}'
+    sent = await desk.clients["ours"].post("/chat/completions", content=twice)
+    assert (sent.status_code, sent.headers["x-cache"]) == (200, "bypass")
+    assert (await desk.ask("the last", "team-b")).headers["x-cache"] == "miss"
 
 
 async def test_answers_stay_within_their_scope(desk: Desk) -> None:
@@ -258,96 +194,21 @@ async def test_a_stale_answer_is_given_when_the_upstream_fails(desk: Desk) -> No
     assert (await desk.ask("old", model="brief")).headers["x-cache"] == "miss"
 
 
-def held_until(gate: asyncio.Event, *steps: bytes, before: int = 0) -> Any:
-    """A stream that goes on past its first pieces when the gate is open."""
-
-    async def script(_received: Received, write: Write) -> None:
-        await write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        for number, step in enumerate(steps):
-            if number == before:
-                await gate.wait()
-            await write(b"%x\r\n%s\r\n" % (len(step), step))
-        await write(b"0\r\n\r\n")
-
-    return script
-
-
-async def test_many_at_once_are_one_call(desk: Desk) -> None:
-    gate = asyncio.Event()
-
-    async def script(_received: Received, write: Write) -> None:
-        await gate.wait()
-        body = json.dumps(ANSWER).encode()
-        await write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
-        )
-
-    desk.upstream.set(CHAT, script)
+async def test_a_change_of_policy_begins_anew(desk: Desk) -> None:
+    assert [(await desk.ask("of old")).headers["x-cache"] for _ in range(2)] == ["miss", "hit"]
+    access = desk.gateway.folder / "policies" / "access.yaml"
+    before = access.read_text()
     reached = desk.reached
-    asking = [asyncio.create_task(desk.ask("all at once")) for _ in range(20)]
-    await asyncio.sleep(0.3)
-    gate.set()
-    answers = await asyncio.gather(*asking)
-    assert desk.reached == reached + 1
-    assert sorted(one.headers["x-cache"] for one in answers) == ["hit"] * 19 + ["miss"]
-    assert {one.content for one in answers} == {answers[0].content}
-
-
-async def test_a_stream_under_way_is_read_along(desk: Desk) -> None:
-    gate = asyncio.Event()
-    desk.upstream.set(CHAT, held_until(gate, *CHUNKS, END, DONE, before=1))
-    reached = desk.reached
-    body = {"model": "test-model", "messages": [{"role": "user", "content": "along"}], "stream": True}
-    async with (
-        desk.clients["ours"].stream("POST", "/chat/completions", json=body) as first,
-        desk.clients["team-b"].stream("POST", "/chat/completions", json=body) as second,
-    ):
-        ones, twos = first.aiter_raw(), second.aiter_raw()
-        assert await anext(ones) == await anext(twos) == CHUNKS[0], "as it comes, not when it is over"
-        gate.set()
-        rest = [b"".join([piece async for piece in pieces]) for pieces in (ones, twos)]
-    assert rest == [b"".join((CHUNKS[1], DONE))] * 2 or rest[0] == rest[1]
-    assert desk.reached == reached + 1
-    paid, shared = await desk.record(first), await desk.record(second)
-    assert (paid["cache"], paid["cost_nano"]) == ("", COST_NANO)
-    assert (shared["cache"], shared["cost_nano"], shared["saved_nano"]) == ("exact", None, COST_NANO)
-
-
-async def test_who_hangs_up_leaves_the_stream_to_those_who_read_along(desk: Desk) -> None:
-    gate = asyncio.Event()
-    desk.upstream.set(CHAT, held_until(gate, *CHUNKS, END, DONE, before=1))
-    reached = desk.reached
-    body = {"model": "test-model", "messages": [{"role": "user", "content": "left"}], "stream": True}
-    async with desk.clients["team-b"].stream("POST", "/chat/completions", json=body) as first:
-        begun = first.aiter_raw()
-        await anext(begun)
-        async with desk.clients["ours"].stream("POST", "/chat/completions", json=body) as second:
-            pieces = second.aiter_raw()
-            assert await anext(pieces) == CHUNKS[0]
-            await begun.aclose()
-            left = await desk.record(first)
-            assert (left["outcome"], left["cost_nano"]) == ("cancelled", None)
-            gate.set()
-            rest = b"".join([piece async for piece in pieces])
-    assert rest.endswith(DONE)
-    assert desk.reached == reached + 1
-    heir = await desk.record(second)
-    assert (heir["outcome"], heir["cache"], heir["cost_nano"], heir["target"]) == (
-        *("completed", "", COST_NANO, "mock/test-model"),
+    access.write_text(
+        before + "  - {id: no, effect: deny, owner: tests, reason: tests, models: [spare], teams: [theirs]}\n"
     )
-    assert (await desk.ask("left", stream=True)).headers["x-cache"] == "hit"
-
-
-async def test_who_hangs_up_alone_stops_the_upstream(desk: Desk) -> None:
-    desk.upstream.set(CHAT, held_until(asyncio.Event(), *CHUNKS, before=1))
-    body = {"model": "test-model", "messages": [{"role": "user", "content": "alone"}], "stream": True}
-    async with desk.clients["ours"].stream("POST", "/chat/completions", json=body) as answer:
-        await anext(answer.aiter_raw())
-    for _ in range(100):
-        if desk.upstream.requests[-1].closed_at is not None:
-            break
-        await asyncio.sleep(0.02)
-    assert desk.upstream.requests[-1].closed_at is not None
+    try:
+        async with within(20):
+            while (await desk.ask("of old")).headers["x-cache"] == "hit":
+                await asyncio.sleep(0.1)
+    finally:
+        access.write_text(before)
+    assert desk.reached == reached + 1
 
 
 async def test_metrics_tell_what_was_saved(desk: Desk) -> None:
@@ -359,3 +220,33 @@ async def test_metrics_tell_what_was_saved(desk: Desk) -> None:
     )
     assert await desk.gateway.metrics('gateway_cache_answers_total{result="hit",rule="plain"') > 0
     assert await desk.gateway.metrics("gateway_cache_bytes") > 1_000
+
+
+async def test_a_header_that_reaches_the_model_in_the_body_counts(make_gateway: GatewayFactory) -> None:
+    said = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-x",
+        "content": [{"type": "text", "text": "well"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 7, "output_tokens": 3},
+    }
+    async with ScriptedUpstream({"/model/anthropic.claude-x/invoke": json_answer(said)}) as upstream:
+        keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "not-a-secret"}
+        url = upstream.base_url.removesuffix("/v1")
+        bedrock = {"kind": "bedrock", "base_url": url, "region": "us-east-1", "aws": keys}
+        gateway = make_gateway(
+            providers={"bedrock": bedrock},
+            models={"claude": {"targets": ["bedrock/anthropic.claude-x"]}},
+            policies={"cache": "rules: [{id: all, ttl_s: 600}]"},
+        )
+        await asyncio.to_thread(gateway.start)
+        body = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "how are you"}]}
+        told: list[str] = []
+        async with httpx.AsyncClient(headers={"x-api-key": gateway.key}, timeout=20) as client:
+            for betas in ({}, {"anthropic-beta": "interleaved-thinking-2025-05-14"}, {}):
+                answer = await client.post(f"{gateway.base_url}/messages", json=body, headers=betas)
+                assert answer.status_code == 200, answer.text
+                told.append(answer.headers["x-cache"])
+        assert told == ["miss", "miss", "hit"]

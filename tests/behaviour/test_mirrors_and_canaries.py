@@ -63,7 +63,7 @@ async def test_every_token_of_a_mirror_is_in_the_ledger_and_none_on_the_teams_bi
         gateway = site.gateway
         site.one.set(CHAT, streamed("from one") if stream else json_answer(said("from one")))
         site.two.set(CHAT, streamed("from two") if stream else json_answer(said("from two")))
-        answer = await site.client.post("/chat/completions", json=body(stream=stream))
+        answer = await site.client.post("/chat/completions", json=body(stream=stream, user="jane"))
         assert "from one" in answer.text
         assert answer.headers["x-gateway-target"] == "one/m"
         own, mirror = sorted(await asyncio.to_thread(gateway.records, 2), key=lambda row: row["variant"])
@@ -87,6 +87,12 @@ async def test_every_token_of_a_mirror_is_in_the_ledger_and_none_on_the_teams_bi
         assert "what is said" in pair["request"]
         assert "from one" in pair["primary_answer"]
         assert "from two" in pair["mirror_answer"]
+        audit = (await site.admin("/audit"))["data"]
+        (line,) = [one for one in audit if one["action"] == "mirror.read"]
+        assert (line["object"], line["details"]["call"]) == (mirror["id"], own["id"])
+        forgotten = await asyncio.to_thread(gateway.cli, "ledger", "forget", "--user", "jane")
+        assert "1 requests of theirs that mirrors keep were dropped" in forgotten.stdout
+        assert (await site.admin("/mirrors"))["data"] == []
         assert await gateway.metrics('gateway_mirrored_calls_total{model="big",result="completed"') == 1
         assert await gateway.metrics("gateway_requests_total") == 1
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from gateway.cache.pairs import Pair, digest_of
 from gateway.testing import Received, ScriptedUpstream, Write, json_answer, status
-from tests.behaviour.test_cached_replies import ANSWER, CHAT
+from tests.behaviour.cached_desk import ANSWER, CHAT
 from tests.conftest import Gateway, gateways
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,9 +61,9 @@ class Desk:
         self.gateway, self.upstream, self.keys = gateway, upstream, keys
         self.client = httpx.AsyncClient(base_url=gateway.base_url, timeout=20)
 
-    async def ask(self, said: str, who: str = "team-a", **fields: Any) -> httpx.Response:
+    async def ask(self, said: str, who: str = "team-a", timeout_s: str = "20", **fields: Any) -> httpx.Response:
         body = {"model": "test-model", "messages": [{"role": "user", "content": said}], **fields}
-        headers = {"authorization": f"Bearer {self.keys[who]}"}
+        headers = {"authorization": f"Bearer {self.keys[who]}", "x-request-timeout": timeout_s}
         return await self.client.post("/chat/completions", json=body, headers=headers)
 
 
@@ -126,6 +127,55 @@ async def test_without_vectors_the_upstream_is_asked(desk: Desk, broken: Any, re
     finally:
         desk.upstream.set(EMBEDDINGS, embedded)
     assert (answer.status_code, answer.headers["x-cache"]) == (200, "miss")
+
+
+async def test_vectors_are_waited_for_no_longer_than_the_caller_waits(desk: Desk) -> None:
+    async def never(_received: Received, _write: Write) -> None:
+        await asyncio.Event().wait()
+
+    started_ns = time.time_ns()
+    desk.upstream.set(EMBEDDINGS, never)
+    try:
+        await desk.ask("who has so much patience", timeout_s="0.3")
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    rows = await asyncio.to_thread(desk.gateway.records, 2, since_ns=started_ns)
+    (own,) = [row for row in rows if row["operation"] == "embeddings"]
+    assert (own["outcome"], own["error_code"]) == ("failed", "deadline_exceeded")
+
+
+async def test_who_hangs_up_while_he_looks_leaves_the_asking_to_the_next_in_line(desk: Desk) -> None:
+    begun = asyncio.Event()
+
+    async def never(_received: Received, _write: Write) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    desk.upstream.set(EMBEDDINGS, never)
+    try:
+        first = asyncio.create_task(desk.ask("gone while looking"))
+        await begun.wait()
+        second = asyncio.create_task(desk.ask("gone while looking"))
+        await asyncio.sleep(0.2)
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    first.cancel()
+    answer = await second
+    assert (answer.status_code, answer.headers["x-cache"]) == (200, "miss")
+
+
+async def test_vectors_of_another_length_fail_no_call(desk: Desk) -> None:
+    async def of_another_model(received: Received, write: Write) -> None:
+        await json_answer({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "model": "e"})(received, write)
+
+    await desk.ask("how long is a vector")
+    desk.upstream.set(EMBEDDINGS, of_another_model)
+    try:
+        answers = [await desk.ask(said) for said in ("is a vector how long", "long is how a vector")]
+    finally:
+        desk.upstream.set(EMBEDDINGS, embedded)
+    assert [one.status_code for one in answers] == [200, 200]
+    assert (await desk.ask("a vector is how long")).headers["x-cache"] == "hit", "what was known before is known yet"
 
 
 async def test_who_may_not_use_the_model_of_vectors_gets_no_like_answers(desk: Desk) -> None:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.testing import DONE, Received, ScriptedUpstream, Write, event_stream, json_answer
-from tests.behaviour.test_cached_replies import ANSWER, CHAT, CHUNKS, END
+from gateway.testing import DONE, Received, ScriptedUpstream, Write, event_stream, json_answer, status
+from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, END
 from tests.conftest import Gateway, gateways, within
 from tests.redis_servers import RedisServer
 
@@ -76,6 +76,13 @@ async def test_at_once_only_one_of_them_asks(pair: Pair) -> None:
     answers = await asyncio.gather(*asking)
     assert sorted(one.headers["x-cache"] for one in answers) == ["hit"] * 9 + ["miss"]
     assert len(pair.upstream.requests) == 1
+
+
+async def test_what_failed_for_one_the_other_may_ask_at_once(pair: Pair) -> None:
+    pair.upstream.set(CHAT, status(400))
+    assert (await pair.ask(0, "fails")).status_code == 400
+    pair.upstream.set(CHAT, json_answer(ANSWER))
+    assert (await pair.ask(1, "fails")).headers["x-cache"] == "miss"
 
 
 @pytest.mark.parametrize("gone", ["stopped", "killed"])

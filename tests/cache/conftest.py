@@ -1,10 +1,9 @@
 """Stores of replies of each kind; what is asked of one is asked of all."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from gateway.cache.memory import MemoryEntries
@@ -13,7 +12,9 @@ from gateway.cache.redis_entries import RedisEntries
 from gateway.cache.tiers import Tiers
 from gateway.core.clock import SystemClock
 from gateway.stores.redis import RedisOptions
-from tests.redis_servers import RedisServer, running
+from tests.redis_servers import fresh_redis, redis_server
+
+__all__ = ["fresh_redis", "redis_server"]
 
 CLOCK = SystemClock()
 # What is not about patience is patient.
@@ -32,18 +33,6 @@ class Told:
 
     def cache_store_failed(self, reason: str) -> None:
         self.reasons.append(reason)
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def fresh_redis(redis_server: RedisServer) -> RedisServer:
-    redis_server.client.flushall()
-    return redis_server
 
 
 MakeTiers = Callable[..., Awaitable[Tiers]]

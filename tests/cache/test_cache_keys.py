@@ -76,8 +76,17 @@ def test_what_is_left_out_is_left_out_of_operations_that_are_cached() -> None:
     assert BESIDE.keys() <= OPERATIONS <= {one.name for one in ENDPOINTS}
 
 
-def test_what_cannot_be_read_has_no_key() -> None:
-    assert asked('{"a": 1e999}') is None
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1e999}',
+        '{"messages":[{"content":"A","content":"B"}]}',
+        '{"messages": [{"content" : "A", "\\u0063ontent": "\\u0022:"}]}',
+        '{"messages":[{"content":"A","content":"A"}]}',
+    ],
+)
+def test_what_can_be_read_in_no_way_or_in_two_has_no_key(text: str) -> None:
+    assert asked(text) is None
 
 
 @given(st.dictionaries(st.sampled_from(["x", "y", "messages"]), st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8)))  # fmt: skip

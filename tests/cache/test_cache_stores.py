@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ async def test_a_lease_lasts_as_long_as_its_worker_is_at_it(fresh_redis: RedisSe
     second.release()
 
 
+async def test_who_finds_an_answer_instead_gives_the_right_back(
+    fresh_redis: RedisServer, make_tiers: MakeTiers
+) -> None:
+    one, two = [await make_tiers(fresh_redis.url) for _ in range(2)]
+    one.keep(KEY, ENTRIES[0], RULE)
+    assert await two.lead(KEY, RULE, lambda entry: True, 0) == ENTRIES[0]
+    lease = await one.lead(KEY, RULE, lambda entry: False, 5)
+    assert isinstance(lease, Lease)
+    lease.release()
+
+
 async def test_a_worker_that_died_leaves_its_lease_to_the_next(fresh_redis: RedisServer, make_tiers: MakeTiers) -> None:
     one, two = [await make_tiers(fresh_redis.url, lease_ms=200) for _ in range(2)]
     lease = await one.lead(KEY, RULE, lambda entry: True, 0)
@@ -175,6 +187,23 @@ def test_memory_is_bounded_in_bytes_and_keeps_what_was_used_last(puts: list[tupl
     clock.advance(1_000.0)
     assert all(memory.get(key) is None for key, _ in model)
     assert (memory.held_bytes, len(memory)) == (0, 0)
+
+
+@pytest.mark.parametrize(("pieces", "size"), [(1, 20_000), (50, 250), (5_000, 300), (20_000, 40)])
+def test_what_is_held_takes_no_more_memory_than_it_counts_for(pieces: int, size: int) -> None:
+    memory, rounds = MemoryEntries(10**9, HandClock(0.0).now), max(2, 200 // pieces)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(rounds):
+            at_ms = tuple(range(300, 300 + pieces))
+            entry = stream_of(*[b"%0*d" % (size, number) for _ in range(pieces)], at_ms=at_ms)
+            memory.put(b"%032d" % number, entry, 9.0)
+            del at_ms, entry
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken <= memory.held_bytes
 
 
 def test_what_was_asked_for_last_goes_last() -> None:

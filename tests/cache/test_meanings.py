@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.cache.meaning import Meaning, Meanings, cosine, single_question, unit
 from gateway.cache.pairs import Judged, Pair, judge
@@ -71,16 +73,67 @@ def test_without_a_direction_nothing_is_alike() -> None:
     assert (cosine([0, 0], [1, 1]), cosine([2, 0], [3, 0])) == (0.0, 1.0)
 
 
-def test_as_many_are_known_as_there_is_room_for() -> None:
-    known = Meanings(max_questions=5, max_around=2)
-    for around in (b"a", b"b", b"c"):
-        for number in range(3):
-            known.add(meaning(1, number, around=around), b"%b%d" % (around, number))
-    assert len(known) == 4
-    assert known.nearest(meaning(1, 0, around=b"a"), 0.5) is None
-    found = known.nearest(meaning(1, 0, around=b"c"), 0.5)
+def test_vectors_of_several_models_never_meet() -> None:
+    known = Meanings()
+    known.add(meaning(1, 0, 0), b"x")
+    known.add(meaning(1, 0), b"y")
+    for asked, key in ((meaning(1, 0, 0), b"x"), (meaning(1, 0), b"y")):
+        assert known.nearest(asked, 0.9) == (key, 1.0)
+    assert known.nearest(meaning(1, 0, 0, 0), 0.5) is None
+
+
+def test_as_many_are_known_with_the_same_around_them_as_may_be() -> None:
+    known = Meanings(max_around=2)
+    for number in range(3):
+        known.add(meaning(1, number), b"%d" % number)
+    assert len(known) == 2
+    found = known.nearest(meaning(1, 0), 0.5)
     assert found is not None
-    assert found[0] == b"c1", "the first around it has gone"
+    assert found[0] == b"1", "the first has gone"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "forget"]), st.integers(0, 3), st.integers(0, 6)), max_size=60))
+def test_what_is_known_has_bounds_and_is_found(steps: list[tuple[str, int, int]]) -> None:
+    known, width, room = Meanings(max_bytes=40 * 4 * 8, max_around=5), 8, 40 * 4 * 8
+    added: dict[int, dict[int, None]] = {}
+
+    def made(around: int, number: int) -> Meaning:
+        return meaning(*(float(number == place) for place in range(width)), around=b"%d" % around)
+
+    for what, around, number in steps:
+        numbers = added.setdefault(around, {})
+        if what == "forget":
+            known.forget(made(around, number), b"%d" % number)
+            numbers.pop(number, None)
+            continue
+        known.add(made(around, number), b"%d" % number)
+        if number not in numbers and len(numbers) == 5:
+            numbers.pop(next(iter(numbers)))
+        numbers[number] = None
+    for around, numbers in added.items():
+        for number in range(7):
+            found = known.nearest(made(around, number), 0.9)
+            assert found == ((b"%d" % number, 1.0) if number in numbers else None)
+    assert len(known) == sum(map(len, added.values()))
+    assert known.held_bytes <= room
+    for around in range(4):
+        for number in range(7):
+            known.forget(made(around, number), b"%d" % number)
+    assert (len(known), known.held_bytes) == (0, 0)
+
+
+def test_those_around_which_the_longest_nothing_was_asked_go_first() -> None:
+    row = 3 * 4
+    known = Meanings(max_bytes=2 * row)
+    for around in (b"a", b"b"):
+        known.add(meaning(1, 0, 0, around=around), b"k")
+    assert known.nearest(meaning(1, 0, 0, around=b"a"), 0.9) is not None
+    known.add(meaning(1, 0, 0, around=b"c"), b"k")
+    assert [known.nearest(meaning(1, 0, 0, around=around), 0.9) is not None for around in (b"a", b"b", b"c")] == [
+        *(True, False, True),
+    ]
+    known.add(meaning(*[1.0] * 100), b"k")
+    assert (len(known), known.held_bytes) == (0, 0), "no vector is larger than all the room"
 
 
 def test_what_a_threshold_does_to_pairs() -> None:

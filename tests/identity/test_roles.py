@@ -76,7 +76,7 @@ def deps(store: KeyStore) -> AdminDeps:
         return []
 
     async def no_pair(id: str) -> dict[str, Any]:
-        return {"id": id}
+        return {"id": id, "call": "c", "tenant": "acme", "team": "a"}
 
     return AdminDeps(
         keys=store,
@@ -132,8 +132,8 @@ async def test_every_row_answers_every_role_as_the_table_says(
         assert allowed == (row.id in MAY.get(role, {row.id})), (role, row.id)
         assert answer.status_code == (row.status if allowed else 403), (role, row.id, answer.text)
         after = store.audit(limit=1000)[before:]
-        changes = row.id in ("create_key", "rotate_key", "revoke_key") and allowed
-        assert [line.actor for line in after] == ([f"{role}@example.com"] if changes else []), row.id
+        noted = row.id in ("create_key", "rotate_key", "revoke_key", "get_mirror") and allowed
+        assert [line.actor for line in after] == ([f"{role}@example.com"] if noted else []), row.id
         if not allowed:
             problem = answer.json()
             assert answer.headers["content-type"] == "application/problem+json"

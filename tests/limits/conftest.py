@@ -1,6 +1,6 @@
 """Counters of both kinds, and the bounds that tests put on calls."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,7 +13,9 @@ from gateway.limits.local import LocalCounters
 from gateway.limits.redis_counters import RedisCounters
 from gateway.limits.store_options import LimitsStoreOptions
 from gateway.stores.redis import RedisOptions
-from tests.redis_servers import RedisServer, running
+from tests.redis_servers import RedisServer, fresh_redis, redis_server
+
+__all__ = ["fresh_redis", "redis_server"]
 
 # Tests run beside others on a few cores: what is not about patience is patient.
 PATIENT_MS = 5_000
@@ -35,19 +37,6 @@ class Told:
 
     def limit_ending_dropped(self) -> None:
         self.dropped += 1
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One server for all tests that do not stop it."""
-    with running(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def fresh_redis(redis_server: RedisServer) -> RedisServer:
-    redis_server.client.flushall()
-    return redis_server
 
 
 MakeCounters = Callable[..., Awaitable[RedisCounters]]

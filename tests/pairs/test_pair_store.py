@@ -5,22 +5,24 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.pairs.keeping import MAX_WAITING, Keeping
-from gateway.pairs.store import DAY_NS, Answered, Pair, PairsOptions, PairStore
+from gateway.pairs.store import DAY_NS, Answered, Pair, PairsOptions, PairStore, PairsUnavailable, forget_pairs
 from gateway.testing import HandClock
 
 CLOCK = HandClock(1_800_000_000.0)
 
 
-def pair(id: str, at_s: float = 0.0, size: int = 0, route: str = "m", model: str = "big") -> Pair:
+def pair(id: str, at_s: float = 0.0, size: int = 0, route: str = "m", model: str = "big", **about: str) -> Pair:
     side = Answered(target="a/m", served_model="m-1", ttfb_us=5, duration_us=9, cost_nano=None, answer=b"hello")
     return Pair(
         id=id,
         call=f"call-{id}",
         at_ns=CLOCK.now_ns() + int(at_s * 1e9),
-        tenant="acme",
+        tenant=about.get("tenant", "acme"),
+        user=about.get("user", ""),
         team="x",
         route=route,
         operation="chat",
@@ -73,6 +75,33 @@ def test_pages_go_on_where_the_last_one_ended_and_filters_hold(store: PairStore)
     assert (ids(store, model="small"), ids(store, route="other"), ids(store, tenant="no")) == (["p3"], ["p4"], [])
 
 
+def test_of_somebody_who_is_forgotten_nothing_is_left_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "mirrors.db"
+    with PairStore(path, PairsOptions(), CLOCK) as store, PairStore(path, PairsOptions(), CLOCK) as other:
+        pairs = [pair(f"p{user}{tenant}", size=9_000, user=user, tenant=tenant) for user in "jk" for tenant in "ab"]
+        store.put([*(msgspec.structs.replace(one, request=one.id.encode() * 3_000) for one in pairs), pair("nobody's")])
+        assert (other.forget("j", "a"), ids(store)) == (1, ["pkb", "pka", "pjb", "nobody's"])
+        assert (other.forget("j", None), ids(store)) == (1, ["pkb", "pka", "nobody's"])
+        assert other.forget("j", None) == 0
+        left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        assert (b"pja" in left, b"pjb" in left, b"pka" in left) == (False, False, True)
+
+
+def test_a_store_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "mirrors.db"
+    path.write_bytes(b"no database" * 1_000)
+    with pytest.raises(PairsUnavailable, match="not a database"):
+        forget_pairs(PairStore(path, PairsOptions(), CLOCK), "j", None)
+
+
+def test_a_batch_is_kept_as_a_whole_or_not_at_all(store: PairStore) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        store.put([pair("p1"), msgspec.structs.replace(pair("p2"), tenant=None)])  # pyright: ignore[reportArgumentType]
+    assert ids(store) == []
+    store.put([pair("p3")])
+    assert ids(store) == ["p3"]
+
+
 async def test_what_is_offered_is_there_after_the_end_and_told_of(store: PairStore) -> None:
     told: list[str] = []
     async with Keeping(store, told.append) as keeping:
@@ -98,6 +127,17 @@ async def test_what_has_no_room_to_wait_is_left_out(store: PairStore) -> None:
             keeping.offer(pair(f"p{number:03}"))
         assert told == ["full"] * 5
     assert told.count("kept") == MAX_WAITING
+
+
+async def test_figures_that_do_not_fit_do_not_end_the_keeping(store: PairStore) -> None:
+    told: list[str] = []
+    async with Keeping(store, told.append) as keeping:
+        keeping.offer(msgspec.structs.replace(pair("p1"), at_ns=2**70))
+        async with asyncio.timeout(5):
+            while not told:
+                await asyncio.sleep(0.01)
+        keeping.offer(pair("p2"))
+    assert (told, ids(store)) == (["failed", "kept"], ["p2"])
 
 
 async def test_a_disk_that_takes_nothing_is_told_of_and_does_not_end_the_keeping(

@@ -1,9 +1,11 @@
 """Which calls the cache has to do with, and what must not be kept."""
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from gateway.cache.document import Rule
@@ -75,6 +77,47 @@ def test_what_may_not_be_kept_or_goes_on_from_something_goes_past_it() -> None:
     assert question_of(call, RULE, PARTS) is None
 
 
+def _set(*, caller: dict[str, Any] | None = None, record: dict[str, Any] | None = None, **own: Any) -> Any:
+    """Changes attributes of a call, of its record and of its caller."""
+
+    def change(call: Call) -> None:
+        call.principal = msgspec.structs.replace(call.caller, **(caller or {}))
+        for of, changes in ((call.record, record or {}), (call, own)):
+            for name, value in changes.items():
+                setattr(of, name, value)
+
+    return change
+
+
+OTHER = Permit(Model(name="m", target=Target("p", "n"), place="p/n"), Decision(allowed=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set(record={"policy_version": "another"}), _set(record={"prompt_id": "p@1"}),
+        _set(record={"data_class": "secret"}), _set(caller={"strict": True}), _set(caller={"tenant": "another"}),
+        _set(model="another"), _set(permits=[OTHER]), _set(stream=True),
+        _set(operation=call_of("completions").operation), _set(operation=call_of("speech").operation),
+    ],
+)  # fmt: skip
+def test_what_a_call_is_apart_from_its_body_is_part_of_the_question(change: Callable[[Call], None]) -> None:
+    one, other = call_for("chat"), call_for("chat")
+    change(other)
+    questions = [question_of(call, RULE, PARTS) for call in (one, other, call_for("chat"))]
+    keys = [question.key for question in questions if question is not None]
+    assert len(keys) == 3
+    assert (keys[0] == keys[1], keys[0] == keys[2]) == (False, True)
+
+
+def test_the_route_that_chooses_is_part_of_the_question() -> None:
+    cache = SimpleNamespace(**{**vars(PARTS.cache), "route_of": lambda model: f"of {model}"})
+    questions = [
+        question_of(call_for("chat"), RULE, parts) for parts in (PARTS, cast(Any, SimpleNamespace(cache=cache)))
+    ]
+    assert len({question.key for question in questions if question is not None}) == 2
+
+
 def test_headers_that_reach_an_upstream_are_part_of_the_question() -> None:
     keys: set[bytes] = set()
     for headers in ({}, {b"openai-beta": b"a"}, {b"openai-beta": b"b"}, {b"x-other": b"c"}):
@@ -113,10 +156,9 @@ def test_which_answers_are_kept(said: dict[str, Any], kept: bool) -> None:
     call = call_for("chat")
     for name, value in said.items():
         setattr(call.served, name, value)
-    assert may_keep(call, 200, b"{}") is kept
-    assert not may_keep(call, 201, b"{}")
+    assert may_keep(call, b"{}") is kept
     call.keep_content = False
-    assert not may_keep(call, 200, b"{}")
+    assert not may_keep(call, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +171,7 @@ def test_which_answers_are_kept(said: dict[str, Any], kept: bool) -> None:
 def test_an_error_is_no_answer_whatever_its_status(body: dict[str, Any], kept: bool) -> None:
     call = call_for("chat")
     for text in (json.dumps(body), json.dumps(body, indent=1), f"data: {json.dumps(body)}\n\ndata: [DONE]\n\n"):
-        assert may_keep(call, 200, text.encode()) is kept
+        assert may_keep(call, text.encode()) is kept
 
 
 def test_hosted_tools_are_told_by_the_record() -> None:

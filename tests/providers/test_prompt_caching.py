@@ -52,6 +52,9 @@ LEFT_ALONE: list[tuple[str, dict[str, Any]]] = [
     ("messages", {"messages": []}),
     ("messages", {"messages": "no list", "system": ""}),
     ("converse", {"messages": [{"role": "user", "content": []}]}),
+    ("messages", {"system": 5, "messages": [{"role": "user", "content": 5}]}),
+    ("messages", {"system": {"type": "text"}, "messages": [{"role": "user", "content": {"type": "text"}}]}),
+    ("messages", {"messages": [{"role": "user", "content": ""}]}),
 ]
 
 

@@ -73,7 +73,7 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         return [{"id": "p-1", "at_ns": 5, **filters}][: limit if before is None else 0]
 
     async def one(id: str) -> dict[str, Any] | None:
-        return {"id": id, "request": "{}"} if id == "p-1" else None
+        return {"id": id, "call": "c-1", "tenant": "acme", "team": "a", "request": "{}"} if id == "p-1" else None
 
     deps = AdminDeps(
         keys=store,

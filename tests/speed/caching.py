@@ -21,7 +21,7 @@ from tests.speed.answers import Mode, expected
 from tests.speed.child import BenchError, Child
 from tests.speed.contestants import Contestant
 from tests.speed.cores import placement
-from tests.speed.decisions import Figure
+from tests.speed.decisions import Figure, shown
 from tests.speed.http_reading import AnswerReader, request_bytes
 from tests.speed.limits import CONNECTIONS, RATES, Stage
 from tests.speed.load import load
@@ -96,11 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.speed.caching", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn of each gateway")
-    figures = run(parser.parse_args())
-    for one in figures:
-        bar = "" if one.bar is None else f"   {'kept' if one.kept else 'MISSED'} (≤ {one.bar:g} {one.unit})"
-        print(f"{one.says:76} {one.measured:9.2f} {one.unit}{bar}")
-    return 0 if all(one.kept for one in figures) else 1
+    return shown(run(parser.parse_args()))
 
 
 if __name__ == "__main__":

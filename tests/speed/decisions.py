@@ -34,12 +34,12 @@ class Figure(NamedTuple):
         return self.bar is None or self.measured <= self.bar
 
 
-def print_figures(figures: Sequence[Figure]) -> int:
-    """A line each; 1 if a bar is not kept."""
-    for figure in figures:
-        bar = "" if figure.bar is None else f"  (≤ {figure.bar:g}{'' if figure.kept else ': NOT KEPT'})"
-        print(f"{figure.says:60} {figure.measured:8.2f} {figure.unit}{bar}")
-    return int(not all(figure.kept for figure in figures))
+def shown(figures: Sequence[Figure]) -> int:
+    """Print them. → 1 if a bar is not kept, else 0."""
+    for one in figures:
+        bar = "" if one.bar is None else f"   {'kept' if one.kept else 'MISSED'} (≤ {one.bar:g} {one.unit})"
+        print(f"{one.says:76} {one.measured:9.2f} {one.unit}{bar}")
+    return 0 if all(one.kept for one in figures) else 1
 
 
 def write_policies(folder: Path, rules: int, models: int, *, condition: str = "") -> Path:
@@ -156,11 +156,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=1_000)
     parser.add_argument("--times", type=int, default=2_000, help="decisions a figure is the mean of")
     options = parser.parse_args()
-    figures = measure(options.rules, options.models, options.times)
-    for one in figures:
-        bar = "" if one.bar is None else f"   {'kept' if one.kept else 'MISSED'} (≤ {one.bar:g} {one.unit})"
-        print(f"{one.says:58} {one.measured:9.2f} {one.unit}{bar}")
-    return 0 if all(one.kept for one in figures) else 1
+    return shown(measure(options.rules, options.models, options.times))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from gateway.guard.words import Detector
 from tests.conftest import ROOT
 from tests.guard.samples import PROSE
 from tests.guard.scoring import OPTIONS, SCORED, build, cases, score
-from tests.speed.decisions import Figure, print_figures
+from tests.speed.decisions import Figure, shown
 from tests.speed.pricing import each
 
 SIZE = 4096
@@ -110,7 +110,7 @@ def print_scores() -> None:
 
 def main() -> int:
     print_scores()
-    return print_figures(list(figures(500)))
+    return shown(list(figures(500)))
 
 
 if __name__ == "__main__":

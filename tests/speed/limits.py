@@ -26,7 +26,7 @@ from tests.speed.answers import WHOLE
 from tests.speed.child import BenchError, Child, free_port
 from tests.speed.contestants import Contestant, Ground
 from tests.speed.cores import Placement, placement
-from tests.speed.decisions import Figure
+from tests.speed.decisions import Figure, shown
 from tests.speed.gateway_contestant import METRICS_KEY, PLENTY, GatewayFiles, sum_of_counter
 from tests.speed.http_reading import AnswerReader, request_bytes
 from tests.speed.load import Loaded, load
@@ -193,11 +193,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn of each gateway")
     parser.add_argument("--overload-s", type=float, default=30.0, help="how long two gateways are overloaded")
-    figures = run(parser.parse_args())
-    for one in figures:
-        bar = "" if one.bar is None else f"   {'kept' if one.kept else 'MISSED'} (≤ {one.bar:g} {one.unit})"
-        print(f"{one.says:76} {one.measured:9.2f} {one.unit}{bar}")
-    return 0 if all(one.kept for one in figures) else 1
+    return shown(run(parser.parse_args()))
 
 
 if __name__ == "__main__":

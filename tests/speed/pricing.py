@@ -14,7 +14,7 @@ from gateway.catalogue.prices.published import builtin, read_snapshot
 from gateway.core.attempt import Terms
 from gateway.core.usage import Usage
 from tests.conftest import ROOT
-from tests.speed.decisions import Figure, print_figures
+from tests.speed.decisions import Figure, shown
 
 USAGE, USUAL = Usage(input_tokens=1_200, output_tokens=345), Terms()
 NOW = 1_795_000_000.0
@@ -83,7 +83,7 @@ def figures(times: int) -> Iterator[Figure]:
 
 
 def main() -> int:
-    return print_figures(list(figures(100_000)))
+    return shown(list(figures(100_000)))
 
 
 if __name__ == "__main__":

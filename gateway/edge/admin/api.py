@@ -112,7 +112,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
         *focus_rows(deps.focus),
         *past_rows(deps.past, page),
         *limit_rows(deps.limits),
-        *mirror_rows(deps.pairs, page),
+        *mirror_rows(deps.pairs, page, api.note),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip
@@ -128,6 +128,9 @@ class _Handlers:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         async with self._lock:
             return await asyncio.to_thread(function, *arguments)
+
+    async def note(self, asked: Asked, action: str, object: str, details: Mapping[str, object]) -> None:
+        await self._in_thread(self._deps.keys.note, asked.operator.name, action, object, details)
 
     async def list_keys(self, asked: Asked) -> KeyPage:
         limit: int = asked.query["limit"]

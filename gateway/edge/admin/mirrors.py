@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.core.faults import NotFound
-from gateway.edge.admin.table import Asked, Param, Row, cursor_of, key_of_cursor
+from gateway.edge.admin.table import Asked, Note, Param, Row, cursor_of, key_of_cursor
 
 Object = dict[str, Any]
 _Place = tuple[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)], Annotated[str, msgspec.Meta(max_length=64)]]
@@ -31,7 +31,7 @@ class PairPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-def mirror_rows(deps: PairsDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
+def mirror_rows(deps: PairsDeps, page: tuple[Param, ...], note: Note) -> tuple[Row, ...]:
     """The rows; `page`: the parameters that all lists have."""
 
     async def listed(asked: Asked) -> PairPage:
@@ -46,6 +46,8 @@ def mirror_rows(deps: PairsDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
         found = await deps.get(wanted)
         if found is None:
             raise NotFound(f"no pair of answers `{wanted[:100]}` is kept here", code="pair_not_found")
+        # Before it is shown: who has read what somebody said is known, or nobody has.
+        await note(asked, "mirror.read", wanted, {name: found[name] for name in ("call", "tenant", "team")})
         return found
 
     filters = tuple(Param(name=name, summary=summary, type=_TEXT) for name, summary in _FILTERS.items())

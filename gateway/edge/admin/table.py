@@ -34,6 +34,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Asked], Awaitable[Any]]
+# Appends a line to the audit log: (asked, action, object, details).
+Note = Callable[[Asked, str, str, Mapping[str, object]], Awaitable[None]]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
