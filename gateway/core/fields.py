@@ -1,6 +1,7 @@
 """A request's body as steps read it and as an upstream is sent it."""
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
@@ -30,6 +31,11 @@ class Fields(Protocol):
         """Every field, decoded; for calls that are translated."""
         ...
 
+    def unclear(self, values: Mapping[str, object]) -> str:
+        """The first of these fields, told with what they were decoded to, in which an object has a name twice; empty:
+        none has. Upstreams differ in which of the two they read, so whoever judges such a field judges half of it."""
+        ...
+
     def inline_data(self) -> tuple[int, int]:
         """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
         ...
@@ -55,5 +61,24 @@ class NoFields:
     def decoded(self) -> dict[str, Any]:
         return {}
 
+    def unclear(self, values: Mapping[str, object]) -> str:  # noqa: ARG002
+        return ""
+
     def inline_data(self) -> tuple[int, int]:
         return 0, 0
+
+
+def has_name_twice(text: bytes) -> bool:
+    """Whether an object in this JSON text, at any depth, has a name twice.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON that can be read.
+    """
+    found = False
+
+    def look(pairs: Sequence[tuple[str, object]]) -> None:
+        nonlocal found
+        found = found or len(dict(pairs)) != len(pairs)
+
+    json.loads(text, object_pairs_hook=look)
+    return found

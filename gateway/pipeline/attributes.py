@@ -73,6 +73,8 @@ def _hosted(fields: Fields, *, google: bool) -> set[str]:
     found = {kind for name, kind in LISTED.items() if fields.get(name)}
     found |= {kind for name, kind in SWITCHES.items() if fields.get(name) not in (None, False)}
     tools = fields.get("tools")
+    if fields.unclear({"tools": tools}):
+        raise BadRequest("a tool has a name twice; upstreams differ in which of the two they read", param="tools")
     for tool in cast(list[Any], tools) if isinstance(tools, list) else ():
         if isinstance(tool, Mapping):
             words = cast(Mapping[str, Any], tool)

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.faults import ContentBlocked
+from gateway.core.faults import BadRequest, ContentBlocked
 from gateway.core.fields import Fields
 from gateway.core.model import Permit
 from gateway.dialects.turns import exchanged
@@ -123,6 +123,9 @@ def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
     said = RequestTexts(call.fields.get, *more, unknown=call.fields.besides(KNOWN))
+    if any(rule.enforced for rule in applied.input) and (name := call.fields.unclear(said.fields)):
+        said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
+        raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
     found = said.look(applied.input, lambda hits: tally.note(hits, "input"))
     if tally.blocked is not None:
         return []

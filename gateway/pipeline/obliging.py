@@ -48,6 +48,9 @@ class Overridden:
         found = {**self._fields.decoded(), **self._changes}
         return {name: value for name, value in found.items() if name not in self._without}
 
+    def unclear(self, values: Mapping[str, object]) -> str:
+        return self._fields.unclear({name: value for name, value in values.items() if name not in self._changes})
+
     def inline_data(self) -> tuple[int, int]:
         return self._fields.inline_data()
 

@@ -362,3 +362,15 @@ async def test_an_answer_that_repeats_its_instructions_is_a_leak(make_gateway: G
             body = {"model": "test-model", "messages": [{"role": role, "content": system}]}
             got = await client.post("/chat/completions", json=body)
             assert got.status_code == status, got.text
+
+
+@pytest.mark.parametrize("field", ["messages", "tools"])
+async def test_what_two_upstreams_could_read_in_two_ways_is_refused(fresh: Site, field: str) -> None:
+    tool = '{"type": "web_search", "type": "function", "function": {"name": "f"}}'
+    turn = f'{{"role": "user", "content": "{SECRET}", "content": "hello"}}'
+    said = {"messages": "[]", "tools": "[]", field: f"[{turn if field == 'messages' else tool}]"}
+    body = f'{{"model": "test-model", "messages": {said["messages"]}, "tools": {said["tools"]}}}'
+    got = await fresh.client.post("/chat/completions", content=body, headers={"content-type": "application/json"})
+    assert (got.status_code, got.json()["error"]["param"]) == (400, field)
+    assert "a name twice" in got.text
+    assert fresh.upstream.requests == []

@@ -122,6 +122,21 @@ def test_a_name_that_stands_twice_is_sent_as_it_was_judged() -> None:
     assert body.encode({}) == b'{"model":"judged"}'
 
 
+@pytest.mark.parametrize(
+    ("said", "unclear"),
+    [
+        ('[{"content":"x","content":"y"}]', True),
+        ('[ {"a": {"b": [{"c": 1, "\\u0063": 2}]}} ]', True),
+        ('[{"content":"x"},{"content":"y"}]', False),
+        ('[ {"content": "\\u0041", "n": 1.0} ]', False),
+    ],
+)
+def test_an_object_with_a_name_twice_is_seen_at_any_depth(said: str, unclear: bool) -> None:
+    body = read_json(b'{"model":"a","messages":' + said.encode() + b"}")
+    found = body.unclear({"model": "a", "absent": 1, "messages": body.get("messages")})
+    assert found == ("messages" if unclear else "")
+
+
 @given(st.binary(max_size=300), st.text(alphabet="abc-.", min_size=1, max_size=10))
 def test_a_form_goes_up_with_only_its_model_changed(sound: bytes, model: str) -> None:
     def form(name: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.faults import BadRequest
+from gateway.core.fields import has_name_twice
 
 MAX_NAME = 256
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -79,6 +80,14 @@ class JsonFields:
         """The bytes the field takes in the body; 0 if absent."""
         raw = self._raw.get(name)
         return 0 if raw is None else len(memoryview(raw))
+
+    def unclear(self, values: Mapping[str, object]) -> str:
+        for name, value in values.items():
+            raw = self._raw.get(name)
+            # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
+            if raw is not None and _encode(value) != bytes(raw) and has_name_twice(bytes(raw)):
+                return name
+        return ""
 
     def inline_data(self) -> tuple[int, int]:
         size = pieces = 0

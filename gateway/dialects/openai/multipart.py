@@ -63,6 +63,9 @@ class MultipartFields:
     def besides(self, names: frozenset[str]) -> AbstractSet[str]:
         return self._spans.keys() - names
 
+    def unclear(self, values: Mapping[str, object]) -> str:  # noqa: ARG002
+        return ""
+
     def inline_data(self) -> tuple[int, int]:
         return len(self._body), 1
 
