@@ -19,7 +19,8 @@ class CacheOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         max_entry_bytes: larger answers are not kept.
         timeout_ms: the longest that a call waits for Redis to say whether it has a reply.
         wait_s: the longest that a call waits for another one that asks the same; then it asks by itself.
-        lease_ms: for so long one worker alone fetches an answer, unless it says that it is still at it.
+        lease_ms: for so long one worker alone fetches an answer that takes its time, unless it says that it is still at
+            it.
         prefix: of all keys in Redis; gateways with the same prefix share their replies.
     """
 

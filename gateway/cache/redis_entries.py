@@ -20,6 +20,9 @@ from gateway.stores.redis_wire import LOST, pack
 
 # After so long without an answer the connection counts as dead; a call has long gone on by then.
 PATIENCE_S = 1.0
+# A server that was away takes commands that nobody waits for any longer: a lease lasts so long before its worker has
+# said for the first time that it is at it.
+CLAIM_MS = 500
 _LATE: Final = object()
 
 
@@ -34,11 +37,11 @@ class RedisReports(Protocol):
 class Lease:
     """This worker fetches the answer; it holds until `release`."""
 
-    def __init__(self, extend: Callable[[], None], drop: Callable[[], None], every_s: float) -> None:
+    def __init__(self, extend: Callable[[], None], drop: Callable[[], None], first_s: float, every_s: float) -> None:
         self._extend = extend
         self._drop = drop
         self._every_s = every_s
-        self._timer = asyncio.get_running_loop().call_later(every_s, self._again)
+        self._timer = asyncio.get_running_loop().call_later(first_s, self._again)
 
     def release(self) -> None:
         """A second time changes nothing."""
@@ -60,7 +63,7 @@ class RedisEntries:
         self._options = options
         self._reports = reports
         self._prefix = options.prefix.encode()
-        self._lease_ms = b"%d" % options.lease_ms
+        self._claim_ms = min(CLAIM_MS, options.lease_ms)
         self._stack = contextlib.AsyncExitStack()
         self._up: bool | None = None
         self.store = RedisStore(redis, {}, PATIENCE_S, self, self._connected, now)
@@ -89,14 +92,15 @@ class RedisEntries:
     async def lease(self, key: bytes) -> Lease | Literal["held", "away"]:
         """The right to fetch the answer. `held`: another worker has it. `away`: nobody could be asked."""
         name = self._name(key, b"lease")
-        answer = await self._ask(key, pack(b"SET", name, b"1", b"NX", b"PX", self._lease_ms))
+        answer = await self._ask(key, pack(b"SET", name, b"1", b"NX", b"PX", b"%d" % self._claim_ms))
         if answer is None:
             return "held"
         if answer != b"OK":
             return "away"
         return Lease(
-            lambda: self._tell(key, pack(b"PEXPIRE", name, self._lease_ms)),
+            lambda: self._tell(key, pack(b"PEXPIRE", name, b"%d" % self._options.lease_ms)),
             lambda: self._tell(key, pack(b"DEL", name)),
+            self._claim_ms / 3000,
             self._options.lease_ms / 3000,
         )
 

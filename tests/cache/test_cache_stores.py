@@ -127,6 +127,20 @@ async def test_a_worker_that_died_leaves_its_lease_to_the_next(fresh_redis: Redi
     second.release()
 
 
+async def test_a_right_that_is_given_when_nobody_waits_for_it_any_longer_is_soon_free(
+    fresh_redis: RedisServer, make_tiers: MakeTiers
+) -> None:
+    one, two = [await make_tiers(fresh_redis.url, lease_ms=60_000, timeout_ms=20) for _ in range(2)]
+    fresh_redis.signal(signal.SIGSTOP)
+    assert await one.lead(KEY, RULE, lambda entry: True, 0) == "away"
+    fresh_redis.signal(signal.SIGCONT)
+    await eventually(lambda: bool(fresh_redis.key_names()))
+    async with asyncio.timeout(10):
+        while not isinstance(lease := await two.lead(KEY, RULE, lambda entry: True, 1), Lease):
+            await asyncio.sleep(0.05)
+    lease.release()
+
+
 @pytest.mark.parametrize("gone", ["stopped", "killed"])
 async def test_a_redis_that_is_away_has_nothing(gone: str, tmp_path: Path, make_tiers: MakeTiers) -> None:
     server, told = RedisServer(tmp_path / "redis").start(), Told()
