@@ -6,7 +6,7 @@ whose text changes is changed in that text alone. While nothing is open, nothing
 
 import re
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from gateway.core.faults import ContentBlocked, UpstreamBroken
 from gateway.dialects.sse import data_of, read_object, split
 from gateway.guard.events import Told, told
+from gateway.guard.likeness import Key, Likeness, likeness_of
 from gateway.guard.splicing import in_event, spliced
 from gateway.guard.walking import OPAQUE, Path, Place, put
 from gateway.guard.window import Held, Looking, Window
@@ -39,12 +40,13 @@ class StreamGuard:
         self._data_of: Callable[[bytes], bytes | None] = _element if array else data_of
         self._waiting: deque[Held] = deque()
         self._bytes = 0
-        self._windows: dict[tuple[Hashable, Hashable], Window] = {}
+        self._windows: dict[Key, Window] = {}
         # Of this batch: each is asked about once, however many events it came in.
-        self._spoken: dict[tuple[Hashable, Hashable], None] = {}
-        self._kept: dict[tuple[Hashable, Hashable], list[Place]] | None = {} if keep else None
+        self._spoken: dict[Key, None] = {}
+        self._kept: dict[Key, list[Place]] | None = {} if keep else None
         self._wholes: dict[str, bool] = {}
         self._said = 0
+        self._like: Likeness | None = None
 
     @property
     def texts(self) -> list[tuple[str, bool]]:
@@ -92,6 +94,10 @@ class StreamGuard:
     def _event(self, event: bytes) -> None:
         held = Held(event, changes={})
         self._waiting.append(held)
+        like = self._like
+        if like is not None and (place := like.read(event)) is not None:
+            self._go_on(held, [(like.key, place)])
+            return
         data = self._data_of(event)
         if not data:
             return
@@ -99,7 +105,19 @@ class StreamGuard:
             self._settle_all()
             return
         found = _told(data)
-        pieces = [((piece.group, piece.channel), piece.place) for piece in found.pieces]
+        self._like = likeness_of(event, found)
+        self._go_on(held, [((piece.group, piece.channel), piece.place) for piece in found.pieces])
+        for place in found.wholes:
+            if self._kept is not None and place.text not in self._wholes and self._said < MAX_SAID:
+                self._said += len(place.text)
+                self._wholes[place.text] = place.aside
+            if (new := self._looking.changed(place, whole=self._looking.hold)) is not None:
+                held.changes[place.path] = new
+        if found.ended:
+            self._settle_where(lambda key: key[0] in found.ended)
+
+    def _go_on(self, held: Held, pieces: Sequence[tuple[Key, Place]]) -> None:
+        """Texts go on with these pieces of an event."""
         going_on = dict.fromkeys([key for key, _ in pieces])
         if pieces and not self._windows.keys() <= going_on.keys():
             # A text ends where its group goes on with another.
@@ -112,23 +130,15 @@ class StreamGuard:
             window.add(held, place)
             self._keep(key, place)
         self._spoken |= going_on
-        for place in found.wholes:
-            if self._kept is not None and place.text not in self._wholes and self._said < MAX_SAID:
-                self._said += len(place.text)
-                self._wholes[place.text] = place.aside
-            if (new := self._looking.changed(place, whole=self._looking.hold)) is not None:
-                held.changes[place.path] = new
-        if found.ended:
-            self._settle_where(lambda key: key[0] in found.ended)
 
     def _settle_all(self) -> None:
         self._settle_where(lambda _: True)
 
-    def _settle_where(self, test: Callable[[tuple[Hashable, Hashable]], bool]) -> None:
+    def _settle_where(self, test: Callable[[Key], bool]) -> None:
         for key in [key for key in self._windows if test(key)]:
             self._windows.pop(key).settle(final=True)
 
-    def _keep(self, key: tuple[Hashable, Hashable], place: Place) -> None:
+    def _keep(self, key: Key, place: Place) -> None:
         if self._kept is not None and self._said < MAX_SAID:
             self._said += len(place.text)
             self._kept.setdefault(key, []).append(place)
