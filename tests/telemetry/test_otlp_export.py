@@ -228,7 +228,7 @@ def test_a_collector_that_accepts_and_says_nothing_slows_no_call(
 )
 def test_what_is_not_installed_is_missed_at_start_and_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(MissingExtra, match=r"pip install '\.\[otlp\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install -e '\.\[otlp\]'"):
         Otlp(OtlpOptions(endpoint="http://127.0.0.1:4318"), lambda name: name)
 
 
