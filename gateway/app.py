@@ -67,7 +67,7 @@ from gateway.router.draining import FILE, follow
 from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
 from gateway.routing import mirroring, routing, watching
-from gateway.shedding import turning_away
+from gateway.shedding import telling, turning_away
 from gateway.status import Status
 from gateway.stores.files import read_or_create_secret
 from gateway.telemetry.lines import LineWriter
@@ -141,7 +141,13 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),
         )
-        begin(stack, flights.look_after(shedding.late), reports.watch(watched, journal), seeding.watch())
+
+        begin(
+            stack,
+            flights.look_after(telling(shedding, router.standings)),
+            reports.watch(watched, journal),
+            seeding.watch(),
+        )
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 

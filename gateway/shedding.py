@@ -1,4 +1,4 @@
-"""Which calls a worker turns away when it has too much to do, out of its policies."""
+"""What a worker does that has too much to do: which calls it turns away, out of its policies."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from gateway.limits.matching import NOTHING_ASKED
 from gateway.limits.shedding import Shedding
 from gateway.pipeline.rate_limit import asked_of
 from gateway.policyfeed import PolicyFeed
+from gateway.router.standing import Standings
 
 
 def is_batch(call: Call, model: str, policies: PolicyFeed) -> bool:
@@ -27,6 +28,16 @@ def turning_away(shedding: Shedding, policies: PolicyFeed) -> Callable[[Call], b
         return False
 
     return turns_away
+
+
+def telling(shedding: Shedding, standings: Standings) -> Callable[[float, float], None]:
+    """What hears how late the event loop was, and when."""
+
+    def late(seconds: float, now: float) -> None:
+        shedding.late(seconds, now)
+        standings.late(seconds)
+
+    return late
 
 
 def _card_name(name: str, policies: PolicyFeed) -> str:

@@ -8,6 +8,8 @@ take. What is different here, because models are not web services:
 * A long prompt takes longer, and so does a long answer that comes whole. Each call is measured by the second and by the
   second per size, each beside its own long average, and the better figure counts: a change in what is asked looks
   slow by one of them, a queue by both.
+* A process with too much to do reads answers late, and all of them: what its own lateness may explain is not held
+  against a target.
 * Nothing is cut that is not pressed: a target is slow under load only if more calls are there than usually, or as many
   as the limit lets in.
 
@@ -93,21 +95,23 @@ class Gradient:
         return most * options.batch_share if batch else most
 
     def answered(
-        self, kind: object, seconds: float, size: float, in_flight: int, now: float, options: Overload
+        self, kind: object, seconds: float, size: float, in_flight: int, now: float, options: Overload, own_s: float = 0
     ) -> None:
         """A call has begun to answer. `kind`: calls of one kind are measured by each other. `size`: 1 or more, in any
-        unit. `in_flight`: calls under way, itself included."""
+        unit. `in_flight`: calls under way, itself included. `own_s`: so much of it may have been this process's."""
         usual = self._usual.get(kind)
         if usual is None:
             usual = self._usual[kind] = _Usual()
-        self._note(usual.ratio(seconds, size), in_flight, now, options)
+        self._note(usual.ratio(max(0.0, seconds - own_s), size), in_flight, now, options)
         usual.learn(seconds, size)
 
-    def gave_up(self, kind: object, seconds: float, in_flight: int, now: float, options: Overload) -> None:
+    def gave_up(
+        self, kind: object, seconds: float, in_flight: int, now: float, options: Overload, own_s: float = 0
+    ) -> None:
         """A call was not answered in the time that it had: it took at least so long, and teaches nothing."""
         usual = self._usual.get(kind)
         if usual is not None:
-            self._note(usual.ratio(seconds, 1.0), in_flight, now, options)
+            self._note(usual.ratio(max(0.0, seconds - own_s), 1.0), in_flight, now, options)
 
     def _note(self, ratio: float, in_flight: int, now: float, options: Overload) -> None:
         if not self._count:

@@ -101,7 +101,7 @@ class Sender:
 
     def _answered(self, begun: "Begun", reply: Reply) -> None:
         call, standing, run, now = begun.call, begun.standing, begun.run, self._clock.monotonic()
-        standing.answered(run, call.stream, _size(call), now, self.standings.overload)
+        standing.answered(run, call.stream, _size(call), now, self.standings.overload, self.standings.own_s)
         if begun.rule.route.hedge is not None:
             self._patience.took(begun.rule.name, now - run.began)
         if reply.stream is None:
@@ -160,7 +160,7 @@ class Sender:
     def _note_failure(self, begun: "Begun", failure: Failure) -> None:
         standing, run, now = begun.standing, begun.run, self._clock.monotonic()
         if failure.trouble == "timeout":
-            standing.gave_up(run, begun.call.stream, now, self.standings.overload)
+            standing.gave_up(run, begun.call.stream, now, self.standings.overload, self.standings.own_s)
         if failure.trouble == "rate_limited":
             standing.refused(now, failure.after_s)
         elif REMEDIES[failure.trouble].counts:
@@ -174,7 +174,7 @@ class Sender:
         call, standing = begun.call, begun.standing
         if call.served.asked:
             now = self._clock.monotonic()
-            standing.gave_up(begun.run, call.stream, now, self.standings.overload)
+            standing.gave_up(begun.run, call.stream, now, self.standings.overload, self.standings.own_s)
             standing.failed(begun.run, now, self._die())
         self.close_unused(begun, "cancelled", "hedge_lost")
 

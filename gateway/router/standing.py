@@ -18,6 +18,8 @@ MOST_LONGER = 8
 # A 429 without `retry-after` rests a target so long at first, doubled while it goes on.
 REST_S, MAX_REST_S = 0.5, 60.0
 MAX_KEPT = 10_000
+# A call waits for several turns of the event loop before its answer is read. A turn is remembered for about a second.
+OWN_TURNS, OWN_KEPT = 4, 0.9
 
 
 class Run:
@@ -78,18 +80,18 @@ class Standing:
         self._runs.pop(run, None)
         self.breaker.ended(run.mark)
 
-    def answered(self, run: Run, kind: object, size: float, now: float, options: Overload) -> None:
-        """It has begun to answer. `kind`, `size`: as `Gradient.answered` has them."""
+    def answered(self, run: Run, kind: object, size: float, now: float, options: Overload, own_s: float = 0) -> None:
+        """It has begun to answer. `kind`, `size`, `own_s`: as `Gradient.answered` has them."""
         self._rest_s = REST_S
         if options.enabled:
-            self.gradient.answered(kind, now - run.began, size, len(self._runs), now, options)
+            self.gradient.answered(kind, now - run.began, size, len(self._runs), now, options, own_s)
         self._observe(now - run.began, now)
         self.breaker.answered(run.mark)
 
-    def gave_up(self, run: Run, kind: object, now: float, options: Overload) -> None:
+    def gave_up(self, run: Run, kind: object, now: float, options: Overload, own_s: float = 0) -> None:
         """It did not begin to answer in its time, or nobody waited for it any longer."""
         if options.enabled:
-            self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options)
+            self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options, own_s)
         waited = now - run.began
         self._observe(max(waited, min(2 * self._average(now), MOST_LONGER * waited)), now)
 
@@ -129,12 +131,21 @@ class Standing:
 
 
 class Standings:
-    """All targets' standings, by `provider/model`. `file`: the routes in force."""
+    """All targets' standings, by `provider/model`. `file`: the routes in force.
+
+    Attributes:
+        own_s: so much of a call's waiting may be this process's own, lately.
+    """
 
     def __init__(self, file: Callable[[], RoutesFile]) -> None:
         self._file = file
+        self.own_s = 0.0
         self._of: dict[str, Standing] = {}
         self._taken_out: Mapping[str, TakenOut] = {}
+
+    def late(self, seconds: float) -> None:
+        """The event loop was so late; told many times a second."""
+        self.own_s = max(OWN_TURNS * seconds, self.own_s * OWN_KEPT)
 
     def take_out(self, places: Mapping[str, TakenOut]) -> None:
         """These get no new calls, and no others are kept from any."""

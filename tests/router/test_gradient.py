@@ -88,6 +88,16 @@ def test_calls_that_are_never_answered_count_as_slow_ones() -> None:
     assert gradient.limit < 100
 
 
+def test_what_this_process_may_have_been_late_itself_is_held_against_nobody() -> None:
+    for own_s, limited in ((0.0, True), (0.5, True), (1.6, False)):
+        gradient, now = Gradient(), 1_000.0
+        for number in range(300):
+            there, seconds = (5, 0.1) if number < 100 else (100, 1.7)
+            now += 0.1
+            gradient.answered(True, seconds, 1.0, there, now, OPTIONS, own_s if there == 100 else 0.0)
+        assert (gradient.limit is not None) is limited
+
+
 def test_batch_has_a_smaller_part() -> None:
     gradient = Gradient()
     gradient.limit = 10.0

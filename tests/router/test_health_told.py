@@ -155,3 +155,12 @@ async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
         await fleet.ask(A, call=call)
     with pytest.raises(NotConfigured, match="none of its providers has a credential"):
         await Fleet().ask(A)
+
+
+def test_how_late_this_process_was_is_known_for_about_a_second() -> None:
+    standings = Standings(RoutesFile)
+    standings.late(0.1)
+    assert standings.own_s == pytest.approx(0.4)
+    for _ in range(25):  # a second's ticks
+        standings.late(0.0)
+    assert standings.own_s < 0.04
