@@ -141,13 +141,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),
         )
-
-        begin(
-            stack,
-            flights.look_after(telling(shedding, router.standings)),
-            reports.watch(watched, journal),
-            seeding.watch(),
-        )
+        late = telling(shedding, router.standings)
+        begin(stack, flights.look_after(late), reports.watch(watched, journal), seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)
         yield Application(behind_proxy(asgi, config.identity.client_certificates), flights)
 
