@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import Fault, Shed, UpstreamResting, UpstreamTimeout
+from gateway.core.faults import Fault, Shed, UpstreamBusy, UpstreamResting, UpstreamTimeout
 from gateway.core.model import Permit
 from gateway.core.usage import Usage
 from gateway.limits.estimate import input_tokens
@@ -130,6 +130,9 @@ class Sender:
             async with asyncio.timeout(until - now):
                 return await provider(call)
         except TimeoutError:
+            if until != call.deadline and not call.served.asked:
+                said = "the upstream's turn for this call did not come within the time that its route allows"
+                raise UpstreamBusy(f"{said}; try again in a moment", headers={"retry-after": "1"}) from None
             if until == call.deadline:
                 said, code = "the time that the request allows", "deadline_exceeded"
             else:

@@ -252,6 +252,7 @@ async def test_an_attempt_that_takes_too_long_is_given_up_and_the_callers_deadli
     import asyncio
 
     async def never(call: Call) -> Reply:
+        call.served.asked = True
         await asyncio.Event().wait()
         raise AssertionError(call)
 

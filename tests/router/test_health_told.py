@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.core.call import Call, Reply
-from gateway.core.faults import NotConfigured, UpstreamResting, UpstreamTimeout
+from gateway.core.faults import NotConfigured, UpstreamBusy, UpstreamResting, UpstreamTimeout
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome
 from gateway.router.choosing import Asking
@@ -93,8 +93,13 @@ async def test_a_call_that_waited_for_its_turn_here_says_nothing_of_the_upstream
     fleet = Fleet("timeout_s: 0.001\nretries: {max_attempts: 1}")
     fleet.use(a=in_our_own_queue)
     for _ in range(8):
-        with pytest.raises(UpstreamTimeout):
+        with pytest.raises(UpstreamBusy) as caught:
             await fleet.ask(A)
+        assert (caught.value.status, caught.value.headers["retry-after"]) == (429, "1")
+    late = call_of("chat", model="m")
+    late.deadline = fleet.clock.monotonic() + 0.0005
+    with pytest.raises(UpstreamTimeout):
+        await fleet.ask(A, call=late)
     assert fleet.router.standings.of("a/m").breaker.state == "closed"
 
 
