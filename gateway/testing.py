@@ -183,6 +183,23 @@ def json_answer(value: object, code: int = 200, headers: dict[str, str] | None =
     return body_answer(json.dumps(value).encode(), "application/json", code, headers)
 
 
+class Gated:
+    """A script that answers only when it is told to.
+
+    Attributes:
+        begun: set when a request has come. gate: to be set for the answer to go out.
+    """
+
+    def __init__(self, answer: Script) -> None:
+        self._answer = answer
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, received: Received, write: Write) -> None:
+        self.begun.set()
+        await self.gate.wait()
+        await self._answer(received, write)
+
+
 def status(code: int, body: bytes = b"") -> Script:
     return body_answer(body, "text/plain", code)
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gateway.testing import DONE, Received, Write, json_answer, status
+from gateway.testing import DONE, Gated, Received, Write, json_answer, status
 from tests.behaviour import cached_desk
 from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, COST_NANO, END, Desk, held_until
 from tests.conftest import within
@@ -62,17 +62,11 @@ async def test_many_at_once_are_one_call(desk: Desk) -> None:
 
 
 async def test_who_hangs_up_before_his_answer_leaves_the_asking_to_the_next_in_line(desk: Desk) -> None:
-    gate, begun = asyncio.Event(), asyncio.Event()
-
-    async def script(received: Received, write: Write) -> None:
-        begun.set()
-        await gate.wait()
-        await json_answer(ANSWER)(received, write)
-
+    script = Gated(json_answer(ANSWER))
     desk.upstream.set(CHAT, script)
     reached = desk.reached
     first = asyncio.create_task(desk.ask("gone before"))
-    await begun.wait()
+    await script.begun.wait()
     others = [asyncio.create_task(desk.ask("gone before", "team-b")) for _ in range(3)]
     await asyncio.sleep(0.2)
     assert desk.reached == reached + 1
@@ -80,7 +74,7 @@ async def test_who_hangs_up_before_his_answer_leaves_the_asking_to_the_next_in_l
     async with within(10):
         while desk.reached == reached + 1:
             await asyncio.sleep(0.02)
-    gate.set()
+    script.gate.set()
     answers = await asyncio.gather(*others)
     assert desk.reached == reached + 2
     assert sorted(one.headers["x-cache"] for one in answers) == ["hit", "hit", "miss"]
@@ -90,38 +84,26 @@ async def test_who_hangs_up_before_his_answer_leaves_the_asking_to_the_next_in_l
 
 async def test_while_one_fetches_anew_the_others_get_what_is_stale(desk: Desk) -> None:
     first = await desk.ask("stale yet", model="brief")
-    gate, begun = asyncio.Event(), asyncio.Event()
-
-    async def script(received: Received, write: Write) -> None:
-        begun.set()
-        await gate.wait()
-        await json_answer({**ANSWER, "id": "chatcmpl-2"})(received, write)
-
+    script = Gated(json_answer({**ANSWER, "id": "chatcmpl-2"}))
     desk.upstream.set(CHAT, script)
     fetching = asyncio.create_task(desk.ask("stale yet", model="brief"))
-    await begun.wait()
+    await script.begun.wait()
     meanwhile = await desk.ask("stale yet", "team-b", model="brief")
     assert (meanwhile.headers["x-cache"], meanwhile.content) == ("stale", first.content)
-    gate.set()
+    script.gate.set()
     assert (await fetching).json()["id"] == "chatcmpl-2"
 
 
 async def test_nobody_waits_for_another_longer_than_his_own_caller_waits(desk: Desk) -> None:
-    gate, begun = asyncio.Event(), asyncio.Event()
-
-    async def script(received: Received, write: Write) -> None:
-        begun.set()
-        await gate.wait()
-        await json_answer(ANSWER)(received, write)
-
+    script = Gated(json_answer(ANSWER))
     desk.upstream.set(CHAT, script)
     first = asyncio.create_task(desk.ask("in a hurry"))
-    await begun.wait()
+    await script.begun.wait()
     body = {"model": "test-model", "messages": [{"role": "user", "content": "in a hurry"}]}
     hurried = await desk.clients["ours"].post("/chat/completions", json=body, headers={"x-request-timeout": "0.3"})
     assert (hurried.status_code, hurried.json()["error"]["code"]) == (504, "deadline_exceeded")
     assert not first.done()
-    gate.set()
+    script.gate.set()
     assert (await first).status_code == 200
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.testing import DONE, Received, ScriptedUpstream, Write, event_stream, json_answer, status
+from gateway.testing import DONE, Gated, ScriptedUpstream, event_stream, json_answer, status
 from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, END
 from tests.conftest import Gateway, gateways, within
 from tests.redis_servers import RedisServer
@@ -61,18 +61,12 @@ async def test_one_answers_what_the_other_has_asked(pair: Pair) -> None:
 
 
 async def test_at_once_only_one_of_them_asks(pair: Pair) -> None:
-    gate, began = asyncio.Event(), asyncio.Event()
-
-    async def script(received: Received, write: Write) -> None:
-        began.set()
-        await gate.wait()
-        await json_answer(ANSWER)(received, write)
-
+    script = Gated(json_answer(ANSWER))
     pair.upstream.set(CHAT, script)
     asking = [asyncio.create_task(pair.ask(number % 2, "at once")) for number in range(10)]
-    await began.wait()
+    await script.begun.wait()
     await asyncio.sleep(0.3)
-    gate.set()
+    script.gate.set()
     answers = await asyncio.gather(*asking)
     assert sorted(one.headers["x-cache"] for one in answers) == ["hit"] * 9 + ["miss"]
     assert len(pair.upstream.requests) == 1
