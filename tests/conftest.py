@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.testing import ScriptedUpstream
+from tests.ports import free_port
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -79,12 +79,6 @@ def cards_for(models: Mapping[str, Any]) -> dict[str, str]:
             named.setdefault(target, f"{route}@{number}" if number else route)
     cards = [CARD.format(name=json.dumps(name), target=target) for target, name in named.items()]
     return {f"models/{number}": card for number, card in enumerate(cards)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Gateway:

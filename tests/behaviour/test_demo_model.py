@@ -18,7 +18,8 @@ import openai
 import pytest
 import pytest_asyncio
 
-from tests.conftest import ROOT, Gateway, fetch_weights, free_port
+from tests.conftest import ROOT, Gateway, fetch_weights
+from tests.ports import free_port
 
 pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install -e '.[demo]'")
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]

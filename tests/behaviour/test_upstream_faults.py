@@ -8,7 +8,8 @@ import time
 import pytest
 
 from gateway.testing import DONE, Hangup, body_answer, event, event_stream, json_answer, raw, status
-from tests.conftest import GatewayFactory, Site, free_port
+from tests.conftest import GatewayFactory, Site
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

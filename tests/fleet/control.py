@@ -11,7 +11,8 @@ import msgspec
 
 from tests.fleet.counts import Report
 from tests.fleet.modes import Behaviour
-from tests.speed.child import BenchError, Child, free_port
+from tests.ports import free_port
+from tests.speed.child import BenchError, Child
 from tests.speed.cores import placement
 from tests.speed.http_reading import request_bytes
 from tests.speed.probing import answers_with, ask

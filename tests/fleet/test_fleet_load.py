@@ -7,7 +7,7 @@ import pytest
 from tests.fleet import answers
 from tests.fleet.control import Fleet
 from tests.fleet.load import Aim, OpenLoop, Shot
-from tests.speed.child import free_port
+from tests.ports import free_port
 
 AIMS = [Aim("m", "subject"), Aim("m", "control", stream=True)]
 

@@ -15,9 +15,9 @@ from gateway.limits.redis_counters import RedisCounters
 from gateway.reporting import Reports
 from gateway.telemetry.log import LogOptions, RequestLog
 from gateway.telemetry.metrics import Metrics
-from tests.conftest import free_port
 from tests.limits.bounding import HOUR, MINUTE, MONTH, NOW, ONE, bound, tokens
 from tests.limits.conftest import MakeCounters, Told
+from tests.ports import free_port
 from tests.redis_servers import RedisServer, Road, eventually
 
 TIMEOUT_MS = 100

@@ -10,9 +10,9 @@ from gateway.limits.bounds import NOTHING, Need, Refusal
 from gateway.limits.redis_counters import RedisCounters
 from gateway.stores.redis import ClusterOptions, RedisOptions, SentinelOptions
 from gateway.stores.redis_store import slot_of
-from tests.conftest import free_port
 from tests.limits.bounding import MINUTE, MONTH, NOW, ONE, bound
 from tests.limits.conftest import MakeCounters, Told
+from tests.ports import free_port
 from tests.redis_servers import RedisServer, cluster, eventually, running
 
 SENTINEL_PASSWORD = "of-the-sentinel"

@@ -8,7 +8,8 @@ from gateway.core.clock import SystemClock
 from gateway.modelhost.engine import Engine
 from gateway.modelhost.options import EngineOptions, WeightsOptions
 from gateway.modelhost.weights import digest_of
-from tests.conftest import free_port, within
+from tests.conftest import within
+from tests.ports import free_port
 
 
 async def test_weights_that_were_replaced_while_waiting_are_looked_at_again(tmp_path: Path) -> None:

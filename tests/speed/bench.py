@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from tests.ports import free_port
 from tests.speed.bars import bars
-from tests.speed.child import ROOT, Child, free_port
+from tests.speed.child import ROOT, Child
 from tests.speed.contestants import Contestant, Ground, gateway, line_up
 from tests.speed.cores import Placement, placement
 from tests.speed.http_reading import request_bytes

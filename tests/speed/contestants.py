@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from tests.ports import free_port
 from tests.speed.answers import Mode
-from tests.speed.child import free_port
 from tests.speed.dialects import CHAT, MESSAGES, Dialect
 from tests.speed.gateway_contestant import EVERY_STEP, GatewayFiles
 from tests.speed.http_reading import request_bytes

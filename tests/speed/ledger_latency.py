@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.ports import free_port
 from tests.postgres import PostgresServer
-from tests.speed.child import Child, free_port
+from tests.speed.child import Child
 from tests.speed.contestants import Contestant, Ground, gateway
 from tests.speed.driving import check_for
 from tests.speed.ledger import write_journal

