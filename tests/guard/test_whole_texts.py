@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from gateway.guard.detectors import LeakDetector
+from gateway.guard.detectors import JsonSchemaDetector, LeakDetector
 from tests.guard.samples import PROSE
 from tests.guard.scoring import build
 
@@ -66,12 +66,16 @@ def test_letters_count_where_words_have_no_blanks_between() -> None:
         ('```json\n{"a": 1}\n```', ["not_json"]),
         ('"\ud800"', ["not_json"]),
         ("[" * 5000, ["not_json"]),
+        ("[" * 400 + "]" * 400, ["schema"]),
     ],
 )
 def test_an_answer_is_json_of_the_form_or_it_is_found_whole(text: str, kinds: list[str]) -> None:
     schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
-    spans = build("json_schema", {"schema": schema}).find(text)
+    detector = build("json_schema", {"schema": schema})
+    assert isinstance(detector, JsonSchemaDetector)
+    spans = detector.find(text)
     assert [span.kind for span in spans] == kinds
+    assert bool(detector.complaint(text)) is bool(kinds), "a model is told whenever something is wrong, and only then"
     assert all((span.start, span.end) == (0, len(text)) for span in spans)
 
 

@@ -83,9 +83,12 @@ class JsonFields:
 
     def unclear(self, values: Mapping[str, object]) -> str:
         for name, value in values.items():
-            raw = self._raw.get(name)
-            # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
-            if raw is not None and _encode(value) != bytes(raw) and has_name_twice(bytes(raw)):
+            text = bytes(self._raw.get(name, b""))
+            try:
+                # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
+                if text and _encode(value) != text and has_name_twice(text):
+                    return name
+            except (ValueError, RecursionError):
                 return name
         return ""
 

@@ -60,10 +60,12 @@ class JsonSchemaDetector:
         if not text:
             return ()
         try:
-            value = self._value(text)
+            fits = self._validator.is_valid(self._value(text))
         except _NO_JSON:
             return (Span(0, len(text), "not_json"),)
-        return () if self._validator.is_valid(value) else (Span(0, len(text), "schema"),)
+        except ValueError:  # deeper than the validator looks
+            fits = False
+        return () if fits else (Span(0, len(text), "schema"),)
 
     def complaint(self, text: str) -> str:
         """What to tell a model that answered so, to answer better; empty if nothing is wrong."""
@@ -73,6 +75,8 @@ class JsonSchemaDetector:
             error = next(self._validator.iter_errors(self._value(text)), None)
         except _NO_JSON:
             why = "it is not JSON"
+        except ValueError:
+            why = "it is nested too deeply"
         else:
             if error is None:
                 return ""
