@@ -131,7 +131,7 @@ class _Pico:
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(schema.get("type"), str):
+    if isinstance(schema.get("type"), str) and schema["type"] != "null":
         schema["type"] = [schema["type"], "null"]
     return schema
 

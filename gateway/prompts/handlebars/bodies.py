@@ -6,7 +6,7 @@ A body of `n` statements costs `n + 1` steps each time, a loop's all at once bef
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from gateway.prompts.handlebars.running import Loop, RenderError, Run, Scope
+from gateway.prompts.handlebars.running import Loop, Run, Scope
 from gateway.prompts.handlebars.values import UNDEFINED
 
 Op = Callable[[Run, Scope], None]
@@ -142,11 +142,11 @@ def section(value: Value, inner: Body, otherwise: Body) -> Op:
 
 def held(body: Body, scope: Scope, around: Any, context: object, run: Run, caller: Scope) -> None:
     """Runs a block that was handed to a partial, or is one: in the scope that it stands in, about `context`."""
-    run.depth -= body.depth
+    run.depth -= 1
     if run.depth < 0:
-        raise RenderError(f"partials go deeper into one another than {run.limits.depth} levels; one may go in circles")
+        raise run.too_deep()
     parent = scope if context is not scope.context else scope.parent
     block, run.block = run.block, around
     body.run(run, Scope(context, parent, scope, caller.loop))
     run.block = block
-    run.depth += body.depth
+    run.depth += 1

@@ -89,7 +89,10 @@ class Template:
         body = self._body or self._compile()
         scope = Scope(variables, None, None, None)
         run = Run(scope, data, limits)
-        body.run(run, scope)
+        try:
+            body.run(run, scope)
+        except RecursionError:  # what blocks of many levels hand on may be deeper than `depth` counts
+            raise run.too_deep() from None
         return run.finish()
 
     def place(self, variable: str) -> int:

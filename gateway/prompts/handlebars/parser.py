@@ -115,9 +115,4 @@ class _Parser:
 
 def _written(tag: Tag) -> str:
     """How a block is called at its end."""
-    if tag.call is None:
-        return ""
-    path = tag.call.path
-    if tag.kind == "inline":
-        return "inline"
-    return path.written
+    return tag.call.path.written if tag.call is not None else ""

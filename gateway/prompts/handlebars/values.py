@@ -1,6 +1,7 @@
 """What a template sees of variables: mappings, lists, texts, numbers, true, false, null, and nothing of the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, cast
 
 import msgspec
@@ -21,7 +22,7 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 # As `type`, but that it leaves a type checker with what it knew.
 kind_of: Callable[[object], object] = type
-MAX_WHOLE = 1e21  # JavaScript writes whole numbers below it without an exponent
+_LEAST, _MOST = 1e-6, 1e21  # what JavaScript writes without an exponent
 
 
 def member(value: object, key: str) -> object:
@@ -107,13 +108,10 @@ def _number(value: float) -> str:
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
-    if value == int(value) and abs(value) < MAX_WHOLE:
-        return str(int(value))
     written = repr(value)
-    digits, exponent, power = written.partition("e")
-    if not exponent:
-        return written
-    places = int(power)
-    if -7 < places < 0:
-        return f"{value:.{len(digits.lstrip('-').replace('.', '')) - 1 - places}f}"
-    return f"{digits}e{'+' if places > 0 else '-'}{abs(places)}"
+    if value == 0:
+        return "0"
+    if _LEAST <= abs(value) < _MOST:
+        return format(Decimal(written), "f").removesuffix(".0")
+    digits, _, power = written.partition("e")
+    return f"{digits}e{int(power):+d}"
