@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from gateway.prompts.dotprompt import RenderError
 from tests.prompts.rendering import NO_PARTIALS, render
 
 PEOPLE = {"people": [{"name": "Ann", "tags": ["a", "b"]}, {"name": "Bob", "tags": []}], "name": "root", "n": 7}
@@ -137,6 +138,11 @@ BEYOND = [
 @pytest.mark.parametrize("row", BEYOND, ids=lambda row: row.says)
 def test_where_it_is_kinder_than_handlebars_js(row: Row) -> None:
     assert render(row.template, row.variables, row.partials) == row.expected
+
+
+def test_an_inline_partial_that_is_defined_elsewhere_only() -> None:
+    with pytest.raises(RenderError, match="the inline partial `p` is not defined where it is called"):
+        render('{{#if a}}{{#*inline "p"}}{{/inline}}{{/if}}{{> p}}')
 
 
 def test_values_are_data_and_nothing_else() -> None:

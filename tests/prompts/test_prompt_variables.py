@@ -155,5 +155,5 @@ def test_a_schema_that_is_none_is_told_when_the_file_is_read(change: tuple[str, 
 def test_without_the_extra_it_is_told_when_the_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     with pytest.raises(Exception, match=r"dir/t.prompt:3: this is more of JSON Schema .* pip install -e '.\[guards\]'"):
-        prompt(FULL)
+        prompt(FULL.replace("  schema:", "  schema: # of another file"))
     assert check(TRIAGE, GOOD), "Picoschema needs no extra"

@@ -7,7 +7,7 @@ What it cannot judge (`Beyond`: references, patterns, combinations) is for jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from gateway.prompts.handlebars.values import kind_of
+from gateway.prompts.handlebars.values import LISTS, NUMBERS, kind_of
 from gateway.stores.wording import nearest
 
 Fits = Callable[[Any], bool]
@@ -47,11 +47,11 @@ def type_of(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    if isinstance(value, int | float):
+    if isinstance(value, NUMBERS):
         return "number"
     if isinstance(value, str):
         return "string"
-    return "object" if isinstance(value, Mapping) else "array" if isinstance(value, list | tuple) else "unknown"
+    return "object" if isinstance(value, Mapping) else "array" if isinstance(value, LISTS) else "unknown"
 
 
 _TYPES: Mapping[str, Fits] = {
@@ -207,7 +207,7 @@ def why(schema: Schema, value: Any, path: str) -> Iterator[Problem]:
             yield Problem(path, message.format(schema[key]))
     if isinstance(value, Mapping):
         yield from _why_fields(schema, cast("Mapping[str, Any]", value), path)
-    elif isinstance(value, list | tuple) and "items" in schema:
+    elif isinstance(value, LISTS) and "items" in schema:
         for number, one in enumerate(cast("Sequence[Any]", value)):
             yield from why(schema["items"], one, f"{path}[{number}]")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from gateway.prompts.handlebars.running import Loop, Run, Scope
-from gateway.prompts.handlebars.values import UNDEFINED
+from gateway.prompts.handlebars.values import LISTS, UNDEFINED
 
 Op = Callable[[Run, Scope], None]
 Value = Callable[[Run, Scope], object]
@@ -98,7 +98,7 @@ def looping(value: Value, inner: Body, otherwise: Body) -> Op:
 
     def op(run: Run, scope: Scope) -> None:
         found = value(run, scope)
-        if isinstance(found, list | tuple):
+        if isinstance(found, LISTS):
             loop_over(None, cast("Sequence[object]", found), inner, otherwise, run, scope)
         elif isinstance(found, Mapping):
             entries = cast("Mapping[object, object]", found)
@@ -130,7 +130,7 @@ def section(value: Value, inner: Body, otherwise: Body) -> Op:
 
     def op(run: Run, scope: Scope) -> None:
         found: Any = value(run, scope)
-        if isinstance(found, list | tuple):
+        if isinstance(found, LISTS):
             loop_over(None, cast("Sequence[object]", found), inner, otherwise, run, scope)
         elif found is None or found is False or found is UNDEFINED:
             otherwise.run(run, scope)
