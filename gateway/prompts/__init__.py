@@ -7,7 +7,8 @@ Must never: run code that a template or a variable holds, look at an attribute o
 or end a message, or let a template take more time or memory than its caller allows.
 
 Invariants:
-* A file that can be read can be rendered: unknown helpers, missing partials and cycles are found when it is read.
+* What can be wrong with a file is found when it is read: unknown helpers, missing partials, circles, variables that no
+  schema has. What is left to rendering are variables that a helper cannot do with, and bounds.
 * A message begins where the template says so, and nowhere else: boundaries are objects and never pass through text.
 * Rendering depends on the file, its partials and the variables alone: no clock, no randomness, no files.
 """
