@@ -1,7 +1,12 @@
 """What is wrong with a template is said when it is read: where, and what to do."""
 
-import pytest
+import re
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.prompts.dotprompt import RenderError
 from gateway.prompts.dotprompt.reading import LANGUAGE
 from gateway.prompts.handlebars import Source, TemplateError
 from gateway.stores.yamltree import DocumentError
@@ -112,6 +117,38 @@ def test_depth_is_bounded() -> None:
                 "d": nested(32),
             },
         )
+
+
+PIECES = [
+    "{{", "}}", "{{{", "}}}", "{{{{", "}}}}", "{{~", "~}}", "{{#if a}}", "{{#each a}}", "{{/if}}", "{{/each}}", "{{else}}", "{{else if b}}",
+    "{{^}}", "{{> p}}", "{{#> p}}", "{{/p}}", "{{> @partial-block}}", '{{#*inline "i"}}', "{{/inline}}", "{{> i}}", "{{! ", "{{!--", "--}}",
+    "{{a}}", "{{a.b.[c]}}", "{{../a}}", "{{@index}}", "json", "lookup", "(", ")", "a", "b=", "=", "|", " as |x|", "'", '"', "[", "]", "\\",
+    "1", "-2.5", "null", ".", "/", "@", "this", "role", '{{role "user"}}', "{{history}}", "\n", " ", "\r\n", "é", "{{{{raw}}}}", "{{{{/raw}}}}",
+    "{{#a}}", "{{/a}}", "{{^a}}", "{{quote a}}", "{{json this indent=2}}", "{{#ifEquals a b}}", "{{/ifEquals}}",
+]  # fmt: skip
+VALUES = st.recursive(st.sampled_from([None, True, 0, 1.5, "x", "a\nb", ""]), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner), max_leaves=6)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=5).map("".join),
+    VALUES,
+)
+def test_a_source_is_read_or_told_what_is_wrong_and_what_is_read_is_rendered(
+    source: str, partial: str, value: object
+) -> None:
+    try:
+        made = LANGUAGE.template(Source(source, "t"), {"p": partial}.get)
+    except TemplateError:
+        return
+    trouble = ""
+    try:
+        made.render({"a": value, "b": value})
+    except RenderError as error:
+        trouble = str(error)
+    # No other is left to rendering.
+    assert re.fullmatch(r"|the inline partial .*|.* deeper than .*|.*: role: .*", trouble, re.DOTALL)
 
 
 @pytest.mark.parametrize("size", [20_000])
