@@ -1,0 +1,253 @@
+"""All prompts as they are at one moment, and the one function that finds the version that is asked for."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.globs import compile_globs
+from gateway.prompts.naming import DRAFT, LATEST, Wanted, parse_wanted
+from gateway.prompts.positions import Position
+from gateway.prompts.refusing import UnknownPrompt, UnknownVersion, UnusablePrompt
+from gateway.prompts.versions import Prompt, Version
+
+NEAREST = 3
+NAMED = 8
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with a file. `line` counts from 1; 0: the file as a whole. `prompt`: whose it is; empty: nobody's
+    or everybody's. `version`: which of its versions is refused for it, or 0."""
+
+    file: str
+    line: int
+    reason: str
+    prompt: str = ""
+    version: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
+
+
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a label's moves need.
+
+    Attributes:
+        suite: the file of tests beside the prompt. margin: how much worse it may be than what it replaces.
+        approver: `other`: who moves the label is not who published the version.
+    """
+
+    suite: str
+    margin: float = 0.0
+    approver: str = ""
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """What prompt.yaml says about a prompt. `tenants`, `teams`: patterns; None: all."""
+
+    name: str
+    owner: str = ""
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    tenants: tuple[str, ...] | None = None
+    teams: tuple[str, ...] | None = None
+    pinned: Mapping[str, Position] = {}
+    gates: Mapping[str, Gate] = {}
+
+
+Visible = Callable[[Meta], bool]
+
+
+def anybody(meta: Meta) -> bool:  # noqa: ARG001
+    """Every prompt may be used: for operators."""
+    return True
+
+
+def visible_to(tenant: str, team: str) -> Visible:
+    """Prompts that a team of a tenant may use."""
+
+    def visible(meta: Meta) -> bool:
+        return _matches(meta.tenants, tenant) and _matches(meta.teams, team)
+
+    return visible
+
+
+def _matches(globs: tuple[str, ...] | None, word: str) -> bool:
+    return globs is None or compile_globs(globs)(word)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt. `versions`: the published ones, by number, rising."""
+
+    meta: Meta
+    versions: Mapping[int, Version] = {}
+    draft: Version | None = None
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that answers a call.
+
+    Attributes:
+        version: its number; 0 for a draft. digest: `sha256:` and 64 hex digits.
+        label: by which it was found; empty if it was asked for by number or digest.
+        variant: `a`, `b` …: which version of a label that stands on several; empty otherwise.
+    """
+
+    name: str
+    version: int
+    digest: str
+    label: str
+    variant: str
+    prompt: Prompt
+    meta: Meta
+
+
+class Library:
+    """Attributes:
+    prompts: by name. problems: what is wrong with files, found so far; see `Version.problem` too.
+    labels: positions of the labels that the database keeps, by (prompt, label).
+    """
+
+    __slots__ = ("_aliases", "labels", "problems", "prompts", "tree")
+
+    def __init__(
+        self,
+        prompts: Mapping[str, Entry],
+        problems: Sequence[Problem] = (),
+        labels: Mapping[tuple[str, str], Position] | None = None,
+        tree: Any = None,
+    ) -> None:
+        """`tree`: what `read_library` wants to see again when it reads what has changed."""
+        self.prompts = prompts
+        self.problems = problems
+        self.labels: Mapping[tuple[str, str], Position] = {} if labels is None else labels
+        self.tree = tree
+        self._aliases = {alias: name for name, entry in prompts.items() for alias in entry.meta.aliases}
+
+    def with_labels(self, labels: Mapping[tuple[str, str], Position]) -> "Library":
+        """The same prompts, with other positions from the database."""
+        return Library(self.prompts, self.problems, labels, self.tree)
+
+    def resolve(
+        self, name: str, wanted: str = "", unit: str = "", *, visible: Visible = anybody, drafts: bool = False
+    ) -> Resolved:
+        """The version of a prompt that a caller asks for.
+
+        Args:
+            name: or an alias. wanted: see `naming.parse_wanted`; empty: the label `production`.
+            unit: whom a label on several versions divides: a user, a session, a request's id.
+            visible: which prompts the caller may use; of others nothing is told. drafts: whether `draft` is served.
+
+        Raises:
+            UnknownPrompt, UnknownVersion: with the nearest names. UnusablePrompt: it is there, and broken.
+        """
+        entry = self.entry(name, visible)
+        try:
+            asked = parse_wanted(wanted)
+        except ValueError as error:
+            raise _unknown_version(entry.meta.name, wanted, str(error)) from None
+        label = asked.word if asked.kind == "label" else asked.kind if asked.kind in (LATEST, DRAFT) else ""
+        version, variant = self._version(entry, asked, unit, drafts)
+        return Resolved(
+            name=entry.meta.name,
+            version=version.number,
+            digest=version.digest,
+            label=label,
+            variant=variant,
+            prompt=version.prompt(),
+            meta=entry.meta,
+        )
+
+    def entry(self, name: str, visible: Visible = anybody) -> Entry:
+        """A prompt by its name or an alias.
+
+        Raises:
+            UnknownPrompt: there is none, or none for this caller; both look alike.
+        """
+        entry = self.prompts.get(name) or self.prompts.get(self._aliases.get(name, ""))
+        if entry is not None and visible(entry.meta):
+            return entry
+        known = [one.meta.name for one in self.prompts.values() if visible(one.meta)]
+        raise UnknownPrompt(
+            f"there is no prompt `{name[:80]}` for this caller{_nearest(name, known)}", param="prompt.id"
+        )
+
+    def position(self, entry: Entry, label: str) -> Position | None:
+        """Where a label stands: as prompt.yaml says, else as the database does."""
+        return entry.meta.pinned.get(label) or self.labels.get((entry.meta.name, label))
+
+    def positions(self, entry: Entry) -> dict[str, Position]:
+        """All labels of a prompt, by name."""
+        name = entry.meta.name
+        kept = {label: position for (prompt, label), position in self.labels.items() if prompt == name}
+        return dict(sorted({**kept, **entry.meta.pinned}.items()))
+
+    def _version(self, entry: Entry, asked: Wanted, unit: str, drafts: bool) -> tuple[Version, str]:
+        name = entry.meta.name
+        if asked.kind == "label":
+            return self._labelled(entry, asked.word, unit)
+        if asked.kind == "draft":
+            if not drafts:
+                reason = "a draft is served to nobody; publish it: `gateway prompts publish`"
+                raise _unknown_version(name, DRAFT, reason)
+            if entry.draft is None:
+                raise _unknown_version(name, DRAFT, "there is no draft.prompt")
+            return entry.draft, ""
+        if asked.kind == "latest":
+            if not entry.versions:
+                raise _unknown_version(name, LATEST, "nothing of it is published")
+            return entry.versions[max(entry.versions)], ""
+        if asked.kind == "digest":
+            return _of_digest(entry, asked.word), ""
+        version = entry.versions.get(asked.number)
+        if version is None:
+            raise _unknown_version(name, str(asked.number), _published(entry))
+        return version, ""
+
+    def _labelled(self, entry: Entry, label: str, unit: str) -> tuple[Version, str]:
+        position = self.position(entry, label)
+        name = entry.meta.name
+        if position is None:
+            known = [*self.positions(entry), LATEST]
+            raise _unknown_version(name, label, f"it has no such label{_nearest(label, known)}")
+        number = position.pick(f"{name}\0{label}", unit)
+        version = entry.versions.get(number)
+        if version is None:
+            reason = f"the label `{label}` of the prompt `{name}` stands on version {number}, which is not there"
+            raise UnusablePrompt(reason, param="prompt.version")
+        return version, position.variant(number)
+
+
+def _of_digest(entry: Entry, prefix: str) -> Version:
+    found = [one for one in entry.versions.values() if one.digest.startswith(f"sha256:{prefix}")]
+    if len(found) == 1:
+        return found[0]
+    why = "several versions begin so; give more digits" if found else "no version has this digest"
+    raise _unknown_version(entry.meta.name, f"sha256:{prefix}", why)
+
+
+def _unknown_version(name: str, wanted: str, reason: str) -> UnknownVersion:
+    return UnknownVersion(f"the prompt `{name}` has no `{wanted[:80]}`: {reason}", param="prompt.version")
+
+
+def _published(entry: Entry) -> str:
+    if not entry.versions:
+        return "nothing of it is published"
+    return f"published: {_few([str(one) for one in entry.versions])}"
+
+
+def _few(words: Sequence[str]) -> str:
+    if len(words) <= NAMED:
+        return ", ".join(words)
+    return f"{', '.join(words[:2])}, … {words[-1]}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?`, or all names if they are few."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word[:80], names, n=NEAREST, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(f'`{one}`' for one in close)}?"
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= NAMED else ""
