@@ -6,55 +6,15 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.globs import compile_globs
+from gateway.prompts.building import Entry
+from gateway.prompts.metadata import Meta
 from gateway.prompts.naming import DRAFT, LATEST, Wanted, parse_wanted
 from gateway.prompts.positions import Position
 from gateway.prompts.refusing import UnknownPrompt, UnknownVersion, UnusablePrompt
-from gateway.prompts.versions import Prompt, Version
+from gateway.prompts.versions import Problem, Prompt, Version
 
 NEAREST = 3
 NAMED = 8
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong with a file. `line` counts from 1; 0: the file as a whole. `prompt`: whose it is; empty: nobody's
-    or everybody's. `version`: which of its versions is refused for it, or 0."""
-
-    file: str
-    line: int
-    reason: str
-    prompt: str = ""
-    version: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
-
-
-class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a label's moves need.
-
-    Attributes:
-        suite: the file of tests beside the prompt. margin: how much worse it may be than what it replaces.
-        approver: `other`: who moves the label is not who published the version.
-    """
-
-    suite: str
-    margin: float = 0.0
-    approver: str = ""
-
-
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What prompt.yaml says about a prompt. `tenants`, `teams`: patterns; None: all."""
-
-    name: str
-    owner: str = ""
-    description: str = ""
-    aliases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    tenants: tuple[str, ...] | None = None
-    teams: tuple[str, ...] | None = None
-    pinned: Mapping[str, Position] = {}
-    gates: Mapping[str, Gate] = {}
 
 
 Visible = Callable[[Meta], bool]
@@ -67,23 +27,7 @@ def anybody(meta: Meta) -> bool:  # noqa: ARG001
 
 def visible_to(tenant: str, team: str) -> Visible:
     """Prompts that a team of a tenant may use."""
-
-    def visible(meta: Meta) -> bool:
-        return _matches(meta.tenants, tenant) and _matches(meta.teams, team)
-
-    return visible
-
-
-def _matches(globs: tuple[str, ...] | None, word: str) -> bool:
-    return globs is None or compile_globs(globs)(word)
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt. `versions`: the published ones, by number, rising."""
-
-    meta: Meta
-    versions: Mapping[int, Version] = {}
-    draft: Version | None = None
+    return lambda meta: meta.open_to(tenant, team)
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +68,10 @@ class Library:
         self.problems = problems
         self.labels: Mapping[tuple[str, str], Position] = {} if labels is None else labels
         self.tree = tree
-        self._aliases = {alias: name for name, entry in prompts.items() for alias in entry.meta.aliases}
+        self._aliases: dict[str, str] = {}
+        for prompt, entry in prompts.items():
+            for alias in entry.meta.aliases:
+                self._aliases.setdefault(alias, prompt)
 
     def with_labels(self, labels: Mapping[tuple[str, str], Position]) -> "Library":
         """The same prompts, with other positions from the database."""
