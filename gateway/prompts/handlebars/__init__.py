@@ -1,0 +1,29 @@
+"""Handlebars, as its language guide tells it (handlebarsjs.com/guide), logic-less, without HTML's escapes.
+
+A source is cut into texts and tags (`lexer`), white space around tags goes where the language says so (`whitespace`),
+the rest is a tree (`parser` → `nodes`), which together with its partials (`linking`) becomes closures, once
+(`compiling`). Running them (`running`) makes pieces of text and, between them, marks: objects that helpers put there.
+
+Left out, because their meaning could not be known from the file: decorators but `inline`, partials whose name is
+computed, and helpers beyond those that the caller hands in. What a template may look at are entries of mappings, items
+of lists and their `length`.
+"""
+
+from gateway.prompts.handlebars.linking import Source, Template, link
+from gateway.prompts.handlebars.running import Limits, Output, RenderError, Run
+from gateway.prompts.handlebars.sources import TemplateError
+from gateway.prompts.handlebars.words import Condition, Function, Writer
+
+__all__ = [
+    "Condition",
+    "Function",
+    "Limits",
+    "Output",
+    "RenderError",
+    "Run",
+    "Source",
+    "Template",
+    "TemplateError",
+    "Writer",
+    "link",
+]

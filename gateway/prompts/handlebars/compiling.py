@@ -1,0 +1,133 @@
+"""Trees → bodies. Everything that can be wrong with a template besides its form is found here, before it runs."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from gateway.prompts.handlebars.bodies import Body, Op, choosing, entering, looping, section
+from gateway.prompts.handlebars.calling import Calls, name_of
+from gateway.prompts.handlebars.expressions import Expressions, Names, Value
+from gateway.prompts.handlebars.nodes import Block, Call, Constant, Path, Program, Tag
+from gateway.prompts.handlebars.running import RenderError, Run, Scope
+from gateway.prompts.handlebars.sources import Source
+from gateway.prompts.handlebars.values import text_of
+from gateway.prompts.handlebars.words import Condition, Entering, Function, Words, Writer
+
+NO_OPTIONS: Mapping[str, object] = {}
+
+
+class Compiler:
+    """Of one source.
+
+    Args:
+        partials: the bodies of those that it calls, by name.
+        inlines: names of partials that some template around may define within itself.
+    """
+
+    def __init__(self, source: Source, words: Words, partials: Mapping[str, Body], inlines: frozenset[str]) -> None:
+        self._source = source
+        self._expressions = Expressions(source, words)
+        self._calls = Calls(source, self._expressions, partials, inlines, self.body)
+
+    def body(self, program: Program, names: Names) -> Body:
+        """Raises: TemplateError."""
+        ops: list[tuple[str, Op]] = []
+        depth = 0
+        for text, statement in program.steps:
+            if isinstance(statement, Tag):
+                op, inside = self._tag(statement, names)
+            else:
+                op, inside = self._block(statement, names)
+            ops.append((text, op))
+            depth = max(depth, inside)
+        body = Body(ops, program.tail, depth + 1)
+        if program.inlines:
+            body.inlines = self._calls.inlines(program, names)
+        return body
+
+    def _tag(self, tag: Tag, names: Names) -> tuple[Op, int]:
+        if tag.kind == "partial":
+            return self._calls.partial(tag, names)
+        call = cast(Call, tag.call)
+        if call.bare and not self._expressions.is_word(call.path):
+            return _written(self._expressions.path(_variable(call.path), names)), 0
+        word = self._expressions.word(call)
+        if isinstance(word, Writer):
+            return self._writer(word, call, names), 0
+        if isinstance(word, Function):
+            return _written(self._expressions.called(word, call, names)), 0
+        raise self._source.error(tag.at, f"`{call.path.written}` is a block; write {word.example}")
+
+    def _writer(self, word: Writer, call: Call, names: Names) -> Op:
+        self._expressions.check(word, call)
+        params, options = self._expressions.params(call, names), self._expressions.options(call, names)
+        literal = bool(call.params) and isinstance(call.params[0], Constant)
+        write, place = word.call, self._expressions.place(call)
+
+        def op(run: Run, scope: Scope) -> None:
+            try:
+                write(run, [one(run, scope) for one in params], {k: one(run, scope) for k, one in options}, literal)
+            except RenderError:
+                raise
+            except ValueError as error:
+                raise RenderError(f"{place}: {error}") from None
+
+        return op
+
+    def _block(self, block: Block, names: Names) -> tuple[Op, int]:
+        tag = block.tag
+        if tag.kind == "partial_block":
+            return self._calls.partial_block(block, names)
+        call = cast(Call, tag.call)
+        otherwise = self.body(block.otherwise, names)
+        if call.bare and not self._expressions.is_word(call.path):
+            inner = self.body(block.inner, (tag.names, *names))
+            value = self._expressions.path(_variable(call.path), names)
+            return section(value, inner, otherwise), max(inner.depth, otherwise.depth)
+        word = self._expressions.word(call)
+        if isinstance(word, Condition):
+            if tag.names:
+                raise self._source.error(tag.at, f"`{call.path.written}` has no parameters `as |…|`")
+            inner = self.body(block.inner, names)
+            return choosing(self._test(word, call, names), inner, otherwise), max(inner.depth, otherwise.depth)
+        if not isinstance(word, Entering):
+            raise self._source.error(tag.at, f"`{call.path.written}` is no block; write {word.example}")
+        self._expressions.check(word, call)
+        inner = self.body(block.inner, (tag.names, *names))
+        enter = looping if word.loops else entering
+        return enter(self._expressions.value(call.params[0], names), inner, otherwise), max(
+            inner.depth, otherwise.depth
+        )
+
+    def _test(self, word: Condition, call: Call, names: Names) -> Callable[[Run, Scope], bool]:
+        self._expressions.check(word, call)
+        params, options = self._expressions.params(call, names), self._expressions.options(call, names)
+        test = word.test
+        if not options:
+            if len(params) == 1:
+                (only,) = params
+                return lambda run, scope: test(run, (only(run, scope),), NO_OPTIONS)
+            return lambda run, scope: test(run, [one(run, scope) for one in params], NO_OPTIONS)
+        return lambda run, scope: test(
+            run, [one(run, scope) for one in params], {key: one(run, scope) for key, one in options}
+        )
+
+
+def _variable(path: Path | Constant) -> Path:
+    """`{{"a b"}}` and `{{12}}` are names."""
+    return path if isinstance(path, Path) else Path((name_of(path),), 0, False, False, path.written, path.at)
+
+
+def _written(value: Value) -> Op:
+    def op(run: Run, scope: Scope) -> None:
+        found = value(run, scope)
+        if type(found) is str:
+            run.put(found)
+            return
+        try:
+            text = text_of(found)
+        except ValueError as error:
+            raise RenderError(f"a variable {error}") from None
+        run.make(len(text))
+        run.put(text)
+
+    return op
