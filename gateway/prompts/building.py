@@ -49,7 +49,7 @@ def is_prompt(files: Files) -> bool:
 def build(
     name: str, folder: str, files: Files, partials: Partials, before: Entry | None
 ) -> tuple[Entry | None, list[Problem]]:
-    """The prompt `name`; None, if nothing of it can be used. `before`: what it was, which stands in for what is wrong."""
+    """The prompt `name`; None, if nothing of it can be used. `before`: what stands in for what is wrong."""
     builder = _Builder(name, folder, files, partials, before)
     return builder.build(), builder.problems
 
@@ -69,9 +69,7 @@ class _Builder:
         meta = self._meta(versions)
         if meta is None:
             return None
-        return Entry(
-            meta=meta, versions=versions, draft=self._draft(), lock=lock.entries, stands_in=self._stands_in
-        )
+        return Entry(meta=meta, versions=versions, draft=self._draft(), lock=lock.entries, stands_in=self._stands_in)
 
     def _told(self, file: str, line: int, reason: str, version: int = 0) -> Problem:
         found = Problem(file=file, line=line, reason=reason, prompt=self._name, version=version)

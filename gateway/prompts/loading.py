@@ -70,8 +70,7 @@ def read_library(
     folders = {**kept, **folders}
     partials = _partials(root, folders, old)
     problems = [
-        Problem(file=str(root / path), line=0, reason=f"cannot be read: {why}")
-        for path, why in seen.unreadable.items()
+        Problem(file=str(root / path), line=0, reason=f"cannot be read: {why}") for path, why in seen.unreadable.items()
     ]
     built: dict[str, Built] = {}
     for path in sorted(folders):

@@ -85,9 +85,7 @@ def placed(place: Place) -> Position:
     Raises:
         ValueError: it is none.
     """
-    return position_of(
-        place if isinstance(place, int) else {int(version): weight for version, weight in place.items()}
-    )
+    return position_of(place if isinstance(place, int) else {int(version): weight for version, weight in place.items()})
 
 
 def _position(document: Document[PromptFile], label: str, place: Place) -> Position:

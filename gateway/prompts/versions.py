@@ -29,8 +29,12 @@ Partials = Mapping[str, Partial]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong with a file. `line` counts from 1; 0: the file as a whole. `prompt`: whose it is; empty: nobody's.
-    `version`: which of its versions it is about, or 0."""
+    """Something wrong with a file.
+
+    Attributes:
+        line: counts from 1; 0: the file as a whole.
+        prompt: whose it is; empty: nobody's. version: which of its versions it is about, or 0.
+    """
 
     file: str
     line: int
@@ -87,7 +91,7 @@ class Version:
             return False
         if self.partials is before.partials:
             return True
-        needs = before._needs  # noqa: SLF001  of its own kind
+        needs = before._needs
         return needs is not None and all(self.partials.get(name) == before.partials.get(name) for name in needs)
 
     def refuse(self, problem: Problem) -> None:

@@ -88,7 +88,9 @@ def place_of(text: str) -> Position | None:
         return None
     if ":" not in text:
         return position_of(int(text))
-    return position_of({int(version): int(weight) for version, _, weight in (one.partition(":") for one in text.split())})
+    return position_of(
+        {int(version): int(weight) for version, _, weight in (one.partition(":") for one in text.split())}
+    )
 
 
 def before_last(moves: Iterable[tuple[Position | None, bool]]) -> list[Position | None]:
