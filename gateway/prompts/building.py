@@ -40,6 +40,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         """The highest published number; 0 if nothing is published."""
         return max(self.versions, default=0)
 
+    def all_versions(self) -> Iterator[Version]:
+        """With the draft."""
+        yield from self.versions.values()
+        if self.draft is not None:
+            yield self.draft
+
 
 def is_prompt(files: Files) -> bool:
     """Whether these files are a prompt's folder."""

@@ -50,11 +50,10 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 class Library:
     """Attributes:
-    prompts: by name. problems: what is wrong with files, found so far; see `Version.problem` too.
-    labels: positions of the labels that the database keeps, by (prompt, label).
+    prompts: by name. labels: positions of the labels that the database keeps, by (prompt, label).
     """
 
-    __slots__ = ("_aliases", "labels", "problems", "prompts", "tree")
+    __slots__ = ("_aliases", "_by_prompt", "_told", "labels", "prompts", "tree")
 
     def __init__(
         self,
@@ -65,9 +64,12 @@ class Library:
     ) -> None:
         """`tree`: what `read_library` wants to see again when it reads what has changed."""
         self.prompts = prompts
-        self.problems = problems
+        self._told = problems
         self.labels: Mapping[tuple[str, str], Position] = {} if labels is None else labels
         self.tree = tree
+        self._by_prompt: dict[str, dict[str, Position]] = {}
+        for (prompt, label), position in self.labels.items():
+            self._by_prompt.setdefault(prompt, {})[label] = position
         self._aliases: dict[str, str] = {}
         for prompt, entry in prompts.items():
             for alias in entry.meta.aliases:
@@ -75,7 +77,27 @@ class Library:
 
     def with_labels(self, labels: Mapping[tuple[str, str], Position]) -> "Library":
         """The same prompts, with other positions from the database."""
-        return Library(self.prompts, self.problems, labels, self.tree)
+        return Library(self.prompts, self._told, labels, self.tree)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with files, as far as it has been found: of versions that nobody has compiled yet, only what
+        loading has seen. By file and line."""
+        later = (one.problem for entry in self.prompts.values() for one in entry.all_versions())
+        found = dict.fromkeys((*self._told, *(problem for problem in later if problem is not None)))
+        return sorted(found, key=lambda one: (one.file, one.line, one.reason))
+
+    def unverified(self) -> list[Version]:
+        """Versions that nobody has compiled yet; first those that labels stand on and the newest."""
+        first: list[Version] = []
+        rest: list[Version] = []
+        for entry in self.prompts.values():
+            wanted = {number for position in self.positions(entry).values() for number in position.versions}
+            wanted.add(entry.newest)
+            for version in entry.all_versions():
+                if not version.verified:
+                    (first if version.number in wanted else rest).append(version)
+        return [*first, *rest]
 
     def resolve(
         self, name: str, wanted: str = "", unit: str = "", *, visible: Visible = anybody, drafts: bool = False
@@ -127,8 +149,7 @@ class Library:
 
     def positions(self, entry: Entry) -> dict[str, Position]:
         """All labels of a prompt, by name."""
-        name = entry.meta.name
-        kept = {label: position for (prompt, label), position in self.labels.items() if prompt == name}
+        kept = self._by_prompt.get(entry.meta.name, {})
         return dict(sorted({**kept, **entry.meta.pinned}.items()))
 
     def _version(self, entry: Entry, asked: Wanted, unit: str, drafts: bool) -> tuple[Version, str]:

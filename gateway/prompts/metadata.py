@@ -24,7 +24,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pinned: where labels stand that the file keeps. gates: by label, what its moves need.
-        history: moves of those labels, oldest first. file: its path, for errors.
+        history: moves of those labels, oldest first. file: its path, for errors. data: its bytes.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     gates: Mapping[str, Gate] = {}
     history: tuple[FileMove, ...] = ()
     file: str = ""
+    data: bytes = b""
     of_tenant: Test = _any
     of_team: Test = _any
 
@@ -73,6 +74,7 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
         gates=file.gates,
         history=file.history,
         file=text.name,
+        data=text.data,
         of_tenant=_any if file.tenants is None else compile_globs(file.tenants),
         of_team=_any if file.teams is None else compile_globs(file.teams),
     )

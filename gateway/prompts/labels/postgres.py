@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from gateway.prompts.labels.moves import Positions
 from gateway.prompts.labels.sqlite import PACKAGE
+from gateway.prompts.labels.store import positions_in
 from gateway.stores.postgres import (
     Connection,
     PostgresOptions,
@@ -82,3 +84,33 @@ class PostgresDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class PostgresSource:
+    """Followed by the number of the last move: one writer at a time makes them in order."""
+
+    poll_s = 1.0
+
+    def __init__(self, url: str, options: PostgresOptions) -> None:
+        self._database = PostgresDatabase(url, options)
+        self._newest: int | None = None
+
+    def is_there(self) -> bool:
+        return True
+
+    def look(self) -> Positions | None:
+        try:
+            # Asked first: what is written in between is seen again by the next look.
+            newest = self._database.rows("newest_move")[0]["id"]
+            if newest == self._newest:
+                return None
+            found = positions_in(self._database.rows("positions"))
+        except StoreUnavailable:
+            self._newest = None
+            raise
+        self._newest = newest
+        return found
+
+    def close(self) -> None:
+        self._newest = None
+        self._database.__exit__(None, None, None)
