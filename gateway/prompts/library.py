@@ -6,55 +6,15 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.globs import compile_globs
+from gateway.prompts.building import Entry
+from gateway.prompts.metadata import Meta
 from gateway.prompts.naming import DRAFT, LATEST, Wanted, parse_wanted
 from gateway.prompts.positions import Position
 from gateway.prompts.refusing import UnknownPrompt, UnknownVersion, UnusablePrompt
-from gateway.prompts.versions import Prompt, Version
+from gateway.prompts.versions import Problem, Prompt, Version
 
 NEAREST = 3
 NAMED = 8
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong with a file. `line` counts from 1; 0: the file as a whole. `prompt`: whose it is; empty: nobody's
-    or everybody's. `version`: which of its versions is refused for it, or 0."""
-
-    file: str
-    line: int
-    reason: str
-    prompt: str = ""
-    version: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
-
-
-class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a label's moves need.
-
-    Attributes:
-        suite: the file of tests beside the prompt. margin: how much worse it may be than what it replaces.
-        approver: `other`: who moves the label is not who published the version.
-    """
-
-    suite: str
-    margin: float = 0.0
-    approver: str = ""
-
-
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What prompt.yaml says about a prompt. `tenants`, `teams`: patterns; None: all."""
-
-    name: str
-    owner: str = ""
-    description: str = ""
-    aliases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    tenants: tuple[str, ...] | None = None
-    teams: tuple[str, ...] | None = None
-    pinned: Mapping[str, Position] = {}
-    gates: Mapping[str, Gate] = {}
 
 
 Visible = Callable[[Meta], bool]
@@ -67,23 +27,7 @@ def anybody(meta: Meta) -> bool:  # noqa: ARG001
 
 def visible_to(tenant: str, team: str) -> Visible:
     """Prompts that a team of a tenant may use."""
-
-    def visible(meta: Meta) -> bool:
-        return _matches(meta.tenants, tenant) and _matches(meta.teams, team)
-
-    return visible
-
-
-def _matches(globs: tuple[str, ...] | None, word: str) -> bool:
-    return globs is None or compile_globs(globs)(word)
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt. `versions`: the published ones, by number, rising."""
-
-    meta: Meta
-    versions: Mapping[int, Version] = {}
-    draft: Version | None = None
+    return lambda meta: meta.open_to(tenant, team)
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,11 +50,10 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 class Library:
     """Attributes:
-    prompts: by name. problems: what is wrong with files, found so far; see `Version.problem` too.
-    labels: positions of the labels that the database keeps, by (prompt, label).
+    prompts: by name. labels: positions of the labels that the database keeps, by (prompt, label).
     """
 
-    __slots__ = ("_aliases", "labels", "problems", "prompts", "tree")
+    __slots__ = ("_aliases", "_by_prompt", "_told", "labels", "prompts", "tree")
 
     def __init__(
         self,
@@ -121,14 +64,40 @@ class Library:
     ) -> None:
         """`tree`: what `read_library` wants to see again when it reads what has changed."""
         self.prompts = prompts
-        self.problems = problems
+        self._told = problems
         self.labels: Mapping[tuple[str, str], Position] = {} if labels is None else labels
         self.tree = tree
-        self._aliases = {alias: name for name, entry in prompts.items() for alias in entry.meta.aliases}
+        self._by_prompt: dict[str, dict[str, Position]] = {}
+        for (prompt, label), position in self.labels.items():
+            self._by_prompt.setdefault(prompt, {})[label] = position
+        self._aliases: dict[str, str] = {}
+        for prompt, entry in prompts.items():
+            for alias in entry.meta.aliases:
+                self._aliases.setdefault(alias, prompt)
 
     def with_labels(self, labels: Mapping[tuple[str, str], Position]) -> "Library":
         """The same prompts, with other positions from the database."""
-        return Library(self.prompts, self.problems, labels, self.tree)
+        return Library(self.prompts, self._told, labels, self.tree)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with files, as far as it has been found: of versions that nobody has compiled yet, only what
+        loading has seen. By file and line."""
+        later = (one.problem for entry in self.prompts.values() for one in entry.all_versions())
+        found = dict.fromkeys((*self._told, *(problem for problem in later if problem is not None)))
+        return sorted(found, key=lambda one: (one.file, one.line, one.reason))
+
+    def unverified(self) -> list[Version]:
+        """Versions that nobody has compiled yet; first those that labels stand on and the newest."""
+        first: list[Version] = []
+        rest: list[Version] = []
+        for entry in self.prompts.values():
+            wanted = {number for position in self.positions(entry).values() for number in position.versions}
+            wanted.add(entry.newest)
+            for version in entry.all_versions():
+                if not version.verified:
+                    (first if version.number in wanted else rest).append(version)
+        return [*first, *rest]
 
     def resolve(
         self, name: str, wanted: str = "", unit: str = "", *, visible: Visible = anybody, drafts: bool = False
@@ -180,8 +149,7 @@ class Library:
 
     def positions(self, entry: Entry) -> dict[str, Position]:
         """All labels of a prompt, by name."""
-        name = entry.meta.name
-        kept = {label: position for (prompt, label), position in self.labels.items() if prompt == name}
+        kept = self._by_prompt.get(entry.meta.name, {})
         return dict(sorted({**kept, **entry.meta.pinned}.items()))
 
     def _version(self, entry: Entry, asked: Wanted, unit: str, drafts: bool) -> tuple[Version, str]:

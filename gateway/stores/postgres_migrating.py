@@ -9,11 +9,13 @@ from gateway.stores.sqlite import missing_migrations, read_migrations
 # Any number will do, as long as no other program locks the same one in this database.
 LOCK = 0x6C65_6467_6572
 TIMEOUT_S = 3_600
-_TABLE = 'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, digest text NOT NULL)'
+TABLE = "migrations"
+_MADE = 'CREATE TABLE IF NOT EXISTS {} (name text COLLATE "C" PRIMARY KEY, digest text NOT NULL)'
 
 
-def connect_migrated(url: str, options: PostgresOptions, package: str) -> Connection:
-    """A connection to a database with `package`'s migrations_postgres applied.
+def connect_migrated(url: str, options: PostgresOptions, package: str, table: str = TABLE) -> Connection:
+    """A connection to a database with `package`'s migrations_postgres applied. `table`: where it is written down which
+    are; packages that may share a database have one each.
 
     Raises:
         StoreUnavailable: it cannot be opened. MigrationError: it does not belong to this version.
@@ -21,28 +23,28 @@ def connect_migrated(url: str, options: PostgresOptions, package: str) -> Connec
     connection = connect(url, options)
     try:
         with errors_named(url):
-            _migrate(connection, package)
+            _migrate(connection, package, table)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _migrate(connection: Connection, package: str) -> None:
+def _migrate(connection: Connection, package: str, table: str) -> None:
     migrations = read_migrations(package, "migrations_postgres")
     # Usually there is nothing to do, and then no lock is needed to see it.
-    there = run(connection, "SELECT to_regclass('migrations')").fetchone() != (None,)
-    if there and not missing_migrations(migrations, _applied(connection)):
+    there = run(connection, "SELECT to_regclass(%s)", [table]).fetchone() != (None,)
+    if there and not missing_migrations(migrations, _applied(connection, table)):
         return
     with connection.transaction():
         run(connection, f"SET LOCAL statement_timeout = {TIMEOUT_S * 1000}")
         run(connection, "SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        run(connection, _TABLE)
-        for name, script, digest in missing_migrations(migrations, _applied(connection)):
+        run(connection, _MADE.format(table))
+        for name, script, digest in missing_migrations(migrations, _applied(connection, table)):
             with connection.transaction():
                 run(connection, script)
-                run(connection, "INSERT INTO migrations VALUES (%s, %s)", [name, digest])
+                run(connection, f"INSERT INTO {table} VALUES (%s, %s)", [name, digest])  # noqa: S608  our own name
 
 
-def _applied(connection: Connection) -> dict[str, str]:
-    return dict(run(connection, "SELECT name, digest FROM migrations").fetchall())
+def _applied(connection: Connection, table: str) -> dict[str, str]:
+    return dict(run(connection, f"SELECT name, digest FROM {table}").fetchall())  # noqa: S608

@@ -61,6 +61,7 @@ def read(
         ext=_ext(front.raw),
         raw=front.raw,
         checker=checker,
+        body=front.body,
         template=template,
     )
 

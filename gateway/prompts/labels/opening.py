@@ -1,0 +1,43 @@
+"""Which database labels are in: one line of config.yaml decides."""
+
+from typing import TYPE_CHECKING
+
+from gateway.core.clock import Clock, SystemClock
+from gateway.prompts.labels.following import LabelFollower, SqliteSource
+from gateway.prompts.labels.options import LabelPlace
+from gateway.prompts.labels.sqlite import SqliteDatabase
+from gateway.prompts.labels.store import LabelStore
+
+if TYPE_CHECKING:
+    from gateway.stores.postgres import PostgresOptions
+
+
+def open_labels(place: LabelPlace, clock: Clock | None = None) -> LabelStore:
+    """The store, to be entered."""
+    clock = clock or SystemClock()
+    if place.options.url is None:
+        return LabelStore(SqliteDatabase(place.file), clock)
+    from gateway.prompts.labels.postgres import PostgresDatabase  # an extra: not everybody has it
+
+    return LabelStore(PostgresDatabase(place.options.url, _bounds(place)), clock)
+
+
+def follow_labels(place: LabelPlace, clock: Clock | None = None) -> LabelFollower:
+    """Who knows where labels stand, and hears when they move."""
+    clock = clock or SystemClock()
+    if place.options.url is None:
+        return LabelFollower(SqliteSource(place.file), place.snapshot, clock)
+    from gateway.prompts.labels.postgres import PostgresSource
+
+    return LabelFollower(PostgresSource(place.options.url, _bounds(place)), place.snapshot, clock)
+
+
+def _bounds(place: LabelPlace) -> "PostgresOptions":
+    from gateway.stores.postgres import PostgresOptions
+
+    options = place.options
+    return PostgresOptions(
+        connect_timeout_s=options.connect_timeout_s,
+        statement_timeout_s=options.statement_timeout_s,
+        silence_timeout_s=options.silence_timeout_s,
+    )

@@ -1,0 +1,60 @@
+"""versions.yaml: what was published, one line a version, in order. Lines are only ever appended, by publishing."""
+
+import msgspec
+
+from gateway.prompts.document import Lock, Published
+from gateway.stores.documents import Document, Text, load_document
+
+FILE = "versions.yaml"
+
+
+class ReadLock(msgspec.Struct, frozen=True):
+    """`entries`: by number, in the order of the file."""
+
+    entries: dict[int, Published]
+    document: Document[Lock] | None = None
+
+    def line(self, number: int) -> int:
+        """Where a version's line is."""
+        return 0 if self.document is None else self.document.line((str(number),))
+
+
+NO_LOCK = ReadLock({})
+
+
+def read_lock(text: Text) -> ReadLock:
+    """Raises:
+    DocumentError: it cannot be read, or a version stands twice.
+    """
+    document: Document[Lock] = load_document(text, Lock)  # type: ignore[arg-type]
+    return ReadLock({int(number): entry for number, entry in document.value.items()}, document)
+
+
+def lock_line(number: int, entry: Published) -> str:
+    """A version's line."""
+    written = f"digest: {entry.digest}, at: {entry.at}, by: {_quoted(entry.by)}, message: {_quoted(entry.message)}"
+    if entry.source is not None:
+        written += f", source: {entry.source}"
+    if entry.partials:
+        partials = ", ".join(f"{_quoted(name)}: {digest}" for name, digest in sorted(entry.partials.items()))
+        written += f", partials: {{{partials}}}"
+    return f"{number}: {{{written}}}\n"
+
+
+def order_problems(lock: ReadLock) -> list[tuple[int, str]]:
+    """(line, what is wrong with the order of the versions)."""
+    found: list[tuple[int, str]] = []
+    due = 1
+    for number in lock.entries:
+        if number < due:
+            found.append((lock.line(number), f"version {number} stands behind a later one; lines are only appended"))
+        elif number > due:
+            missing = f"version {due} is" if number == due + 1 else f"versions {due} to {number - 1} are"
+            found.append((lock.line(number), f"{missing} missing before it; no line is ever taken out"))
+        due = max(due, number + 1)
+    return found
+
+
+def _quoted(text: str) -> str:
+    """A text of YAML and of JSON alike."""
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,103 @@
+"""prompt.yaml: what there is to say about a prompt, whatever its version. It may be left out."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from gateway.core.globs import compile_globs
+from gateway.prompts.document import FileMove, Gate, Place, PromptFile
+from gateway.prompts.naming import why_no_label, why_no_name
+from gateway.prompts.positions import Position, position_of
+from gateway.stores.documents import Document, Text, load_document
+from gateway.stores.yamltree import Path_
+
+FILE = "prompt.yaml"
+Test = Callable[[str], bool]
+
+
+def _any(_: str) -> bool:
+    return True
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """What prompt.yaml says.
+
+    Attributes:
+        pinned: where labels stand that the file keeps. gates: by label, what its moves need.
+        history: moves of those labels, oldest first. file: its path, for errors. data: its bytes.
+    """
+
+    name: str
+    owner: str = ""
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    pinned: Mapping[str, Position] = {}
+    gates: Mapping[str, Gate] = {}
+    history: tuple[FileMove, ...] = ()
+    file: str = ""
+    data: bytes = b""
+    of_tenant: Test = _any
+    of_team: Test = _any
+
+    def open_to(self, tenant: str, team: str) -> bool:
+        """Whether this team of this tenant may use the prompt."""
+        return self.of_tenant(tenant) and self.of_team(team)
+
+
+def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
+    """What the file says about the prompt `name`.
+
+    Raises:
+        DocumentError: as every document, and for names, labels and weights that are none.
+    """
+    document: Document[PromptFile] = load_document(text, PromptFile)
+    file = document.value
+    for key in ("tenants", "teams"):
+        if getattr(file, key) == ():
+            raise document.error((key,), f"an empty `{key}` leaves nobody who may use the prompt; leave it out for all")
+    for index, alias in enumerate(file.aliases):
+        if why := why_no_name(alias):
+            raise document.error(("aliases", index), f"{why} (an alias is a name)")
+    for label, gate in file.gates.items():
+        _check_label(document, ("gates", label), label)
+        if "/" in gate.suite or not gate.suite.endswith(".yaml"):
+            reason = "the suite is a .yaml file beside the prompt, such as cases.yaml"
+            raise document.error(("gates", label, "suite"), reason)
+    meta = Meta(
+        name=name,
+        owner=file.owner,
+        description=file.description,
+        aliases=file.aliases,
+        tags=file.tags,
+        pinned={label: _position(document, label, place) for label, place in file.labels.items()},
+        gates=file.gates,
+        history=file.history,
+        file=text.name,
+        data=text.data,
+        of_tenant=_any if file.tenants is None else compile_globs(file.tenants),
+        of_team=_any if file.teams is None else compile_globs(file.teams),
+    )
+    return meta, document
+
+
+def placed(place: Place) -> Position:
+    """A place as files write it, as a position.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return position_of(place if isinstance(place, int) else {int(version): weight for version, weight in place.items()})
+
+
+def _position(document: Document[PromptFile], label: str, place: Place) -> Position:
+    _check_label(document, ("labels", label), label)
+    try:
+        return placed(place)
+    except ValueError as error:
+        raise document.error(("labels", label), str(error)) from None
+
+
+def _check_label(document: Document[PromptFile], where: Path_, label: str) -> None:
+    if why := why_no_label(label):
+        raise document.error(where, why)
