@@ -35,6 +35,8 @@ from gateway.modelhost.options import EngineOptions
 from gateway.pairs.store import PairsOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.pipeline.tagging import unnoted_words
+from gateway.prompts.labels.options import LabelPlace, PromptOptions, check_prompts, why_no_labels
+from gateway.prompts.labels.options import missing_extra as prompts_extra
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -76,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
+    prompts: PromptOptions = PromptOptions()
     mirror_pairs: PairsOptions = PairsOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
@@ -113,6 +116,15 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def ledger(self) -> LedgerPlace:
         return LedgerPlace(self.state_dir / "ledger.db", self.config.ledger)
+
+    @property
+    def prompts_dir(self) -> Path:
+        return self.policies_dir / "prompts"
+
+    @property
+    def labels(self) -> LabelPlace:
+        """Where labels of prompts are kept that no file holds."""
+        return LabelPlace(self.state_dir / "prompts.db", self.state_dir / "labels.snapshot", self.config.prompts)
 
     @property
     def ledger_state(self) -> Path:
@@ -157,6 +169,7 @@ def read_config(
     check_identity(document, config.identity)
     check_operators(document, config.operators)
     check_ledger(document, config.ledger)
+    check_prompts(document, config.prompts)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -215,9 +228,10 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
         "identity": identity_extra(config.identity),
         "ledger.url": ledger_extra(config.ledger),
         "redis": redis_extra(config.redis),
+        "prompts.url": prompts_extra(config.prompts),
     }
     missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
-    why = why_no_ledger(config.ledger)
+    why = why_no_ledger(config.ledger) or why_no_labels(config.prompts)
     return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
 
 

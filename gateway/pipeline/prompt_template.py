@@ -16,7 +16,7 @@ from gateway.dialects.merging import CONVERSATIONS, Owned, merged
 from gateway.dialects.openai.body import model_missing
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
-from gateway.prompts.dotprompt.checking import check
+from gateway.prompts.dotprompt.checking import VariablesError, check
 from gateway.prompts.handlebars import RenderError
 from gateway.prompts.library import Resolved, visible_to
 from gateway.prompts.requests import Frame, frame_of, turns_of
@@ -61,10 +61,10 @@ def named_by(call: Call) -> Named | None:
     """
     header = call.headers.get(HEADER)
     by_model = call.model.removeprefix(MODEL) if call.model.startswith(MODEL) else ""
-    in_body = bool(call.fields.among(_PROMPT)) and (value := call.fields.get(_FIELD)) is not None
-    if not (header or by_model or in_body):
+    value = call.fields.get(_FIELD) if call.fields.among(_PROMPT) else None
+    if not (header or by_model) and value is None:
         return None
-    name, version, variables = _from_field(value) if in_body else ("", "", {})  # pyright: ignore[reportPossiblyUnboundVariable]
+    name, version, variables = _from_field(value)
     found = [Named(name, version, variables, "prompt.id")] if name else []
     for text, where in ((by_model, "model"), ((header or b"").decode("latin-1").strip(), HEADER.decode())):
         if text:
@@ -86,15 +86,21 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
         NotFound: there is no such prompt or version for this caller. UnusablePrompt: it is broken. BadRequest: its
         variables are not what it takes, or the request says what the prompt keeps to itself.
     """
-    caller, record = call.caller, call.record
+    record = call.record
     found = _resolved(call, named, parts)
     frame = frame_of(found.prompt)
-    values = check(found.prompt, plain_values(named.variables))
     try:
+        values = check(found.prompt, plain_values(named.variables))
         before, after = turns_of(found.prompt, values, parts.prompt_limits)
+    except VariablesError as error:
+        raise BadRequest(
+            f"the prompt `{found.name}` cannot be made of these variables: {error}",
+            code="invalid_prompt_variables",
+            param=error.problems[0].path,
+        ) from None
     except RenderError as error:
-        raise BadRequest(f"the prompt `{found.name}` cannot be made of these variables: {error}", param=_FIELD) from None
-    model = _model(call, named, found, frame)
+        raise BadRequest(f"the prompt `{found.name}` cannot be rendered: {error}", param=_FIELD) from None
+    model = _model(call, found, frame)
     request = msgspec.structs.replace(frame.request, messages=before)
     owned = Owned(request, after, frame.overridable, found.name)
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
@@ -117,7 +123,7 @@ def _resolved(call: Call, named: Named, parts: Parts) -> Resolved:
         raise
 
 
-def _model(call: Call, named: Named, found: Resolved, frame: Frame) -> str:
+def _model(call: Call, found: Resolved, frame: Frame) -> str:
     """The prompt's model; the caller's own, where the prompt has none or leaves the choice to callers."""
     own = "" if call.model.startswith(MODEL) else call.model
     theirs = frame.request.model
@@ -141,6 +147,8 @@ def in_header(found: Resolved) -> str:
 
 
 def _from_field(value: object) -> tuple[str, str, Mapping[str, Any]]:
+    if value is None:
+        return "", "", {}
     if not isinstance(value, dict):
         raise BadRequest("`prompt` must be an object: {id, version?, variables?}", param=_FIELD)
     said = cast(dict[str, Any], value)

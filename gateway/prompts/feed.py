@@ -2,7 +2,8 @@
 
 A thread looks at the files as often as that takes no more than `SHARE` of a core: a hundred prompts twice a second, ten
 thousand files every three seconds. What has changed is read in the thread too, and takes force in one assignment.
-Afterwards versions that nobody has compiled yet are, a few at a time: a problem with one is told before a call finds it.
+Afterwards versions that nobody has compiled yet are, a few at a time: a problem with one is told before a call finds
+it.
 """
 
 import asyncio

@@ -46,12 +46,15 @@ class Frame(msgspec.Struct, frozen=True):
     overridable: frozenset[str]
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)
 def frame_of(prompt: Prompt) -> Frame:
-    """The frame, made once for a prompt.
+    """The frame of a prompt that is served, made once."""
+    return make_frame(prompt)
 
-    Raises:
-        ValueError: an option, a tool or a word of `gateway.overridable` that is none; says which.
+
+def make_frame(prompt: Prompt) -> Frame:
+    """Raises:
+    ValueError: an option, a tool or a word of `gateway.overridable` that is none; says which.
     """
     said = prompt.ext.get(NAMESPACE, {}).get("overridable", ())
     words = cast(list[object], [said] if isinstance(said, str) else said)
@@ -70,9 +73,7 @@ def frame_of(prompt: Prompt) -> Frame:
     return Frame(request, frozenset(cast(list[str], words)))
 
 
-def turns_of(
-    prompt: Prompt, variables: Mapping[str, Any], limits: Limits
-) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+def turns_of(prompt: Prompt, variables: Mapping[str, Any], limits: Limits) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
     """The messages before those of the caller, and after them.
 
     Raises:
@@ -125,7 +126,7 @@ def _tools(prompt: Prompt) -> tuple[Tool, ...]:
         described = definition.get("description", "")
         schema = definition.get("inputSchema", definition.get("input_schema", definition.get("parameters")))
         try:
-            parameters = None if schema is None else to_json_schema(schema, {})
+            parameters = None if schema is None else to_json_schema(schema, {})[0]
         except PicoschemaError as error:
             raise ValueError(f"the tool `{name}`: {error}") from None
         defined[name] = Tool(name=name, description=str(described), parameters=parameters)

@@ -23,10 +23,12 @@ def plain_values(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, where: str) -> Any:
-    part = cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        return value
+    part = cast(Mapping[str, Any], value)
     kind = part.get("type")
     if not isinstance(kind, str) or not kind.startswith("input_"):
-        return cast(Any, value)
+        return part
     if kind not in _PARTS:
         raise BadRequest(f"`{where}.type` is one of {', '.join(_PARTS)}", param=f"{where}.type")
     for field in _PARTS[kind]:

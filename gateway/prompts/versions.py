@@ -13,6 +13,7 @@ from gateway.prompts.digests import digest_of, source_digest
 from gateway.prompts.document import Published
 from gateway.prompts.dotprompt import Prompt, read
 from gateway.prompts.refusing import UnusablePrompt
+from gateway.prompts.requests import make_frame
 from gateway.stores.documents import DocumentError
 
 
@@ -151,6 +152,10 @@ def compile_prompt(file: str, data: bytes, partials: Partials) -> tuple[Prompt, 
     except UnicodeDecodeError as error:
         raise DocumentError(file, data.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
     prompt = read(text, path=file, partials=lambda name: partials[name].text if name in partials else None)
+    try:
+        make_frame(prompt)
+    except ValueError as error:
+        raise DocumentError(file, 0, str(error)) from None
     try:
         return prompt, digest_of(prompt.raw, prompt.body, prompt.partials)
     except ValueError as error:

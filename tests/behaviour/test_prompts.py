@@ -35,7 +35,7 @@ config: {temperature: 0.5}
 ---
 {{role "system"}}You are {{who}}.{{history}}
 """
-SECRETIVE = "---\nmodel: test-model\n---\n{{role \"system\"}}Only for team B."
+SECRETIVE = '---\nmodel: test-model\n---\n{{role "system"}}Only for team B.'
 ACCESS = """
 rules:
   - {id: all, effect: allow, owner: tests, reason: the tests' own team, teams: [team-a], models: [test-model, other-model]}
@@ -60,7 +60,9 @@ def prepare(gateway: Gateway) -> None:
     prompts.mkdir(parents=True)
     (prompts / "_style.prompt").write_text(STYLE)
     second = TRIAGE.replace("You route", "Now you route")
-    publish(gateway, "support/triage", TRIAGE, second, meta="aliases: [pmpt_abc123]\nlabels: {production: 1, staging: 2}\n")
+    publish(
+        gateway, "support/triage", TRIAGE, second, meta="aliases: [pmpt_abc123]\nlabels: {production: 1, staging: 2}\n"
+    )
     publish(gateway, "open", OPEN, meta="labels: {production: 1}\n")
     publish(gateway, "halves", OPEN, OPEN.replace("You are", "Be"), meta="labels: {production: {1: 50, 2: 50}}\n")
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
@@ -70,7 +72,12 @@ def prepare(gateway: Gateway) -> None:
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with ScriptedUpstream({"*": json_answer(answer("Fine."))}) as upstream:
         with gateways(tmp_path_factory.mktemp("prompts")) as make:
-            provider = {"kind": "openai-compatible", "base_url": upstream.base_url, "api_key": "k", "protocols": ["chat"]}
+            provider = {
+                "kind": "openai-compatible",
+                "base_url": upstream.base_url,
+                "api_key": "k",
+                "protocols": ["chat"],
+            }
             models = {name: {"targets": [f"mock/{name}"]} for name in ("test-model", "other-model")}
             gateway = make(providers={"mock": provider}, models=models, policies={"access": ACCESS})
             await asyncio.to_thread(prepare, gateway)
@@ -113,7 +120,11 @@ async def test_a_prompt_is_named_in_three_ways(fresh: Site, headers: dict[str, s
     reply = await chat(fresh, headers=headers, **body)
     assert reply.status_code == 200, reply.text
     assert messages(fresh) == RENDERED
-    assert (sent(fresh)["model"], sent(fresh)["temperature"], sent(fresh)["max_completion_tokens"]) == ("test-model", 0, 20)
+    assert (sent(fresh)["model"], sent(fresh)["temperature"], sent(fresh)["max_completion_tokens"]) == (
+        "test-model",
+        0,
+        20,
+    )
     assert "prompt" not in sent(fresh)
     assert "x-prompt" not in fresh.upstream.requests[-1].headers
     name, digest, *_ = reply.headers["x-gateway-prompt"].split(";")

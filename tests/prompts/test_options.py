@@ -21,7 +21,10 @@ from gateway.prompts.options import options_of
         ({"reasoning": {"budget_tokens": 512}}, {"reasoning": Reasoning(budget_tokens=512)}),
         ({"toolChoice": "required"}, {"tool_choice": ToolChoice("required")}),
         ({"tool_choice": {"name": "look"}}, {"tool_choice": ToolChoice("required", ("look",))}),
-        ({"seed": 1, "verbosity": "low", "parallelToolCalls": False}, {"seed": 1, "verbosity": "low", "parallel_tool_calls": False}),
+        (
+            {"seed": 1, "verbosity": "low", "parallelToolCalls": False},
+            {"seed": 1, "verbosity": "low", "parallel_tool_calls": False},
+        ),
         ({"temperature": None}, {}),
     ],
 )
@@ -49,6 +52,6 @@ def test_names_are_dotprompts_or_openais(config: dict[str, Any], fields: dict[st
     ],
 )
 def test_what_is_wrong_is_told_by_name(config: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=".*") as refused:
+    with pytest.raises(ValueError) as refused:
         options_of(config)
     assert told in str(refused.value)

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.conversation import Audio, File, Format, Image, Inline, Message, Text, Tool, Url
 from gateway.prompts.dotprompt import Limits, Prompt, read
-from gateway.prompts.requests import frame_of, turns_of
+from gateway.prompts.requests import make_frame, turns_of
 
 LIMITS = Limits()
 
@@ -28,7 +28,9 @@ def said(messages: tuple[Message, ...]) -> list[tuple[str, str]]:
         ("", [], []),
     ],
 )
-def test_the_callers_messages_are_the_history(body: str, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
+def test_the_callers_messages_are_the_history(
+    body: str, before: list[tuple[str, str]], after: list[tuple[str, str]]
+) -> None:
     """As dotprompt has it: where the template says, else before a last message of the user's, else at the end."""
     first, last = turns_of(prompt(body), {}, LIMITS)
     assert (said(first), said(last)) == (before, after)
@@ -57,14 +59,18 @@ tools: [look]
 toolDefs: [{name: look, description: looks, inputSchema: {what: string}}, {name: other}]
 output: {format: json, schema: {total: number}}
 gateway.overridable: [temperature]"""
-    frame = frame_of(prompt("x", front))
+    frame = make_frame(prompt("x", front))
     (tool,) = frame.request.tools
     assert (frame.request.model, frame.request.temperature, frame.overridable) == ("m", 0, {"temperature"})
     assert (tool.name, tool.description) == ("look", "looks")
     assert (tool.parameters or {})["properties"] == {"what": {"type": "string"}}
     wanted = frame.request.format
     assert wanted is not None
-    assert (wanted.kind, wanted.name, (wanted.schema or {})["properties"]) == ("json_schema", "answer", {"total": {"type": "number"}})
+    assert (wanted.kind, wanted.name, (wanted.schema or {})["properties"]) == (
+        "json_schema",
+        "answer",
+        {"total": {"type": "number"}},
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,11 +78,11 @@ gateway.overridable: [temperature]"""
     [("{format: json}", Format(kind="json_object")), ("{format: text}", None), ("{}", None)],
 )
 def test_the_form_of_the_answer(output: str, wanted: Format | None) -> None:
-    assert frame_of(prompt("x", f"output: {output}")).request.format == wanted
+    assert make_frame(prompt("x", f"output: {output}")).request.format == wanted
 
 
 def test_tools_that_are_only_defined_are_offered() -> None:
-    frame = frame_of(prompt("x", "toolDefs: [{name: look}]"))
+    frame = make_frame(prompt("x", "toolDefs: [{name: look}]"))
     assert frame.request.tools == (Tool(name="look"),)
 
 
@@ -84,7 +90,10 @@ def test_tools_that_are_only_defined_are_offered() -> None:
     ("front", "told"),
     [
         ("config: {temprature: 1}", "did you mean `temperature`?"),
-        ("tools: [lok]\ntoolDefs: [{name: look}]", "the tool `lok` is not defined under toolDefs; did you mean `look`?"),
+        (
+            "tools: [lok]\ntoolDefs: [{name: look}]",
+            "the tool `lok` is not defined under toolDefs; did you mean `look`?",
+        ),
         ("toolDefs: [{description: x}]", "a definition in toolDefs has no name"),
         ("toolDefs: [{name: look, inputSchema: {a: strng}}]", "the tool `look`"),
         ("output: {format: yaml}", "output.format is text or json"),
@@ -94,6 +103,6 @@ def test_tools_that_are_only_defined_are_offered() -> None:
     ],
 )
 def test_what_is_wrong_with_it_is_told(front: str, told: str) -> None:
-    with pytest.raises(ValueError, match=".*") as refused:
-        frame_of(prompt("x", front))
+    with pytest.raises(ValueError) as refused:
+        make_frame(prompt("x", front))
     assert told in str(refused.value)
