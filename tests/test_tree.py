@@ -49,7 +49,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "phonenumbers": ("gateway/guard/detectors/numbering.py",),
     "stdnum": ("gateway/guard/detectors/national.py",),
     "presidio_analyzer": ("gateway/guard/detectors/names.py",),
-    "jsonschema_rs": ("gateway/guard/detectors/json_schema.py",),
+    "jsonschema_rs": ("gateway/guard/detectors/json_schema.py", "gateway/prompts/dotprompt/checking.py"),
     "py3langid": ("gateway/guard/detectors/language.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
 }

@@ -9,6 +9,8 @@ output, and that is looked for when it is done: a variable that holds it makes a
 stands between pieces of text, so that no text means anything.
 """
 
+from gateway.prompts.dotprompt.checking import VariablesError, check
+from gateway.prompts.dotprompt.judging import Problem
 from gateway.prompts.dotprompt.messages import (
     DataPart,
     Media,
@@ -33,6 +35,7 @@ __all__ = [
     "Message",
     "Part",
     "PendingPart",
+    "Problem",
     "Prompt",
     "RenderError",
     "Role",
@@ -40,5 +43,7 @@ __all__ = [
     "TextPart",
     "ToolRequestPart",
     "ToolResponsePart",
+    "VariablesError",
+    "check",
     "read",
 ]

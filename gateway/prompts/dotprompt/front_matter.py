@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -82,19 +83,30 @@ def cut(source: str, path: str) -> FrontMatter:
 _EMPTY = Shape()
 
 
-def _values(text: str, before: str, path: str) -> tuple[dict[str, Any], Shape]:
+def _values(text: str, before: str, path: str) -> tuple[Mapping[str, Any], Shape]:
     try:
-        raw = build_plain(text.encode())
-        if raw is None:
-            return {}, _EMPTY
-        if type(raw) is dict:
-            _floats(cast("dict[str, Any]", raw))
-            return cast("dict[str, Any]", raw), msgspec.convert(raw, Shape, strict=True)
+        return _quickly(text)
     except (Unusual, msgspec.ValidationError, UnicodeEncodeError):
         pass  # read again, slowly, by what can tell what is wrong and where
     # Lines that stand before it are left blank, so that those which are told are the file's.
     open_document((before + text).encode("utf-8", "replace"), path, Shape)
     raise DocumentError(path, before.count("\n"), "the front matter is no mapping (lines of `key: value`)")
+
+
+@lru_cache(maxsize=1024)
+def _quickly(text: str) -> tuple[Mapping[str, Any], Shape]:
+    """Versions of a prompt differ in the body mostly. What is returned is shared, and not to be changed.
+
+    Raises:
+        Unusual, ValidationError: something is wrong with it.
+    """
+    raw: Any = build_plain(text.encode())
+    if raw is None:
+        return {}, _EMPTY
+    if not isinstance(raw, dict):
+        raise Unusual
+    _floats(raw)
+    return cast("dict[str, Any]", raw), msgspec.convert(raw, Shape, strict=True)
 
 
 def _floats(value: Any) -> None:

@@ -26,15 +26,20 @@ class PicoschemaError(ValueError):
         self.where = where
 
 
-def to_json_schema(schema: Any, schemas: Mapping[str, Mapping[str, Any]] = NO_SCHEMAS) -> dict[str, Any]:
-    """Raises: PicoschemaError: neither Picoschema nor JSON Schema, or a name that is not in `schemas`."""
+def to_json_schema(schema: Any, schemas: Mapping[str, Mapping[str, Any]] = NO_SCHEMAS) -> tuple[dict[str, Any], bool]:
+    """JSON Schema, and whether all of it was made here, so that nothing can be wrong with it.
+
+    Raises:
+        PicoschemaError: neither Picoschema nor JSON Schema, or a name that is not in `schemas`.
+    """
     if isinstance(schema, Mapping):
         given = cast("Mapping[str, Any]", schema)
         if _is_json_schema(given):
-            return dict(given)
+            return dict(given), False
         if isinstance(given.get("properties"), Mapping):
-            return {**given, "type": "object"}
-    return _Pico(schemas).value(schema, ())
+            return {**given, "type": "object"}, False
+    pico = _Pico(schemas)
+    return pico.value(schema, ()), not pico.named
 
 
 def _is_json_schema(schema: Mapping[str, Any]) -> bool:
@@ -49,6 +54,7 @@ def _is_json_schema(schema: Mapping[str, Any]) -> bool:
 class _Pico:
     def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
         self._schemas = schemas
+        self.named = False  # whether one of them is used
 
     def value(self, value: Any, where: Path_) -> dict[str, Any]:
         if isinstance(value, str):
@@ -66,7 +72,7 @@ class _Pico:
         if kind in SCALARS:
             schema: dict[str, Any] = {} if kind == "any" else {"type": kind}
         elif kind in self._schemas:
-            schema = dict(self._schemas[kind])
+            schema, self.named = dict(self._schemas[kind]), True
         else:
             known = nearest(kind, sorted({*SCALARS, *self._schemas}))
             raise PicoschemaError(where, f"`{kind}` is neither a type nor a schema that is known here{known}")

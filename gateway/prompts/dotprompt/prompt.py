@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.prompts.dotprompt.checking import Checker
 from gateway.prompts.dotprompt.messages import Message, as_json, split
-from gateway.prompts.handlebars.linking import LIMITS, Template
+from gateway.prompts.handlebars.language import LIMITS, Template
 from gateway.prompts.handlebars.running import Limits
 
 JsonSchema = Mapping[str, Any]
@@ -22,9 +23,9 @@ class Prompt(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         input_schema, output_schema: JSON Schema, whatever the file has. defaults: of variables.
         output_format: such as `json`. metadata: the key of that name.
         ext: dotted keys, by what is before the last dot: `gateway.margin: 1` is `{"gateway": {"margin": 1}}`.
-        raw: the whole front matter; {} if there is none. body: the template's text.
+        raw: the whole front matter; {} if there is none.
         partials: the sources of all partials it needs, through others too, by name. With `source`, all that is said.
-        template: the body, compiled with its partials.
+        checker: of variables, by the input schema. template: the body, with its partials.
     """
 
     path: str
@@ -44,7 +45,7 @@ class Prompt(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     metadata: Mapping[str, Any]
     ext: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
-    body: str
+    checker: Checker | None
     template: Template
 
     @property
@@ -69,7 +70,7 @@ class Prompt(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         Raises:
             RenderError: too long or too many steps, or a helper that cannot do with a variable.
         """
-        data: dict[str, Any] = {"history": tuple(history)} if history else {}
+        data: dict[str, Any] = {}
         if self.template.asks_metadata:
             front = {key: value for key, value in self.raw.items() if key != "input"}
             data["metadata"] = {"prompt": front, "docs": docs, "messages": as_json(history)}

@@ -23,23 +23,26 @@ class Body:
 
     __slots__ = ("cost", "depth", "empty", "inlines", "ops", "tail")
 
-    def __init__(self, ops: Sequence[tuple[str, Op]], tail: str, depth: int) -> None:
+    def __init__(
+        self, ops: Sequence[tuple[str, Op]], tail: str, depth: int, inlines: Mapping[str, "Body"] | None = None
+    ) -> None:
         self.ops, self.tail, self.depth = tuple(ops), tail, depth
         self.cost = len(self.ops) + 1
         self.empty = not ops and not tail
-        self.inlines: Mapping[str, Body] = {}
+        self.inlines = inlines
 
     def run(self, run: Run, scope: Scope) -> None:
         """Raises: RenderError."""
         run.steps -= self.cost
         if run.steps < 0:
             run.take(0)
-        if self.inlines:
-            with_inlines(self.inlines, run, scope, self.write)
-        else:
-            self.write(run, scope)
+        self.writing()(run, scope)
 
-    def write(self, run: Run, scope: Scope) -> None:
+    def writing(self) -> Op:
+        """Carries it out, and counts no steps."""
+        return with_inlines(self.inlines, self._write) if self.inlines else self._write
+
+    def _write(self, run: Run, scope: Scope) -> None:
         put = run.put
         for text, op in self.ops:
             if text:
@@ -49,12 +52,16 @@ class Body:
             put(self.tail)
 
 
-def with_inlines(inlines: Mapping[str, Body], run: Run, scope: Scope, action: Op) -> None:
-    """Does it while these partials are known, as of `scope`."""
-    before = run.inlines
-    run.inlines = {**before, **{name: (body, scope, run.block) for name, body in inlines.items()}}
-    action(run, scope)
-    run.inlines = before
+def with_inlines(inlines: Mapping[str, Body], op: Op) -> Op:
+    """Does it while these partials are known."""
+
+    def known(run: Run, scope: Scope) -> None:
+        before = run.inlines
+        run.inlines = {**before, **{name: (body, scope, run.block) for name, body in inlines.items()}}
+        op(run, scope)
+        run.inlines = before
+
+    return known
 
 
 def choosing(test: Callable[[Run, Scope], bool], inner: Body, otherwise: Body) -> Op:
@@ -111,9 +118,7 @@ def loop_over(
     run.take(len(items) * inner.cost)
     loop = Loop(len(items), scope.loop)
     entered = Scope(None, scope, scope, loop)
-    write: Op = inner.write
-    if inner.inlines:
-        write = lambda run, scope: with_inlines(inner.inlines, run, scope, inner.write)  # noqa: E731
+    write = inner.writing()
     for index, item in enumerate(items):
         loop.index, loop.key = index, index if keys is None else keys[index]
         entered.context, entered.values = item, (item, loop.key)

@@ -1,16 +1,17 @@
-"""Trees → bodies. Everything that can be wrong with a template besides its form is found here, before it runs."""
+"""Trees → bodies. They have been examined: nothing is wrong with them."""
 
 from collections.abc import Callable, Mapping
 from typing import cast
 
 from gateway.prompts.handlebars.bodies import Body, Op, choosing, entering, looping, section
-from gateway.prompts.handlebars.calling import Calls, name_of
+from gateway.prompts.handlebars.calling import Calls
+from gateway.prompts.handlebars.examining import name_of, variable
 from gateway.prompts.handlebars.expressions import Expressions, Names, Value
 from gateway.prompts.handlebars.nodes import Block, Call, Constant, Path, Program, Tag
 from gateway.prompts.handlebars.running import RenderError, Run, Scope
 from gateway.prompts.handlebars.sources import Source
 from gateway.prompts.handlebars.values import text_of
-from gateway.prompts.handlebars.words import Condition, Entering, Function, Words, Writer
+from gateway.prompts.handlebars.words import Condition, Entering, Words, Writer
 
 NO_OPTIONS: Mapping[str, object] = {}
 
@@ -24,12 +25,11 @@ class Compiler:
     """
 
     def __init__(self, source: Source, words: Words, partials: Mapping[str, Body], inlines: frozenset[str]) -> None:
-        self._source = source
+        self._words = words
         self._expressions = Expressions(source, words)
-        self._calls = Calls(source, self._expressions, partials, inlines, self.body)
+        self._calls = Calls(self._expressions, partials, inlines, self.body)
 
     def body(self, program: Program, names: Names) -> Body:
-        """Raises: TemplateError."""
         ops: list[tuple[str, Op]] = []
         depth = 0
         for text, statement in program.steps:
@@ -39,26 +39,26 @@ class Compiler:
                 op, inside = self._block(statement, names)
             ops.append((text, op))
             depth = max(depth, inside)
-        body = Body(ops, program.tail, depth + 1)
-        if program.inlines:
-            body.inlines = self._calls.inlines(program, names)
-        return body
+        return Body(ops, program.tail, depth + 1, self._calls.inlines(program, names))
 
     def _tag(self, tag: Tag, names: Names) -> tuple[Op, int]:
         if tag.kind == "partial":
             return self._calls.partial(tag, names)
         call = cast(Call, tag.call)
-        if call.bare and not self._expressions.is_word(call.path):
-            return _written(self._expressions.path(_variable(call.path), names)), 0
-        word = self._expressions.word(call)
+        if variable(call, self._words):
+            return _written(self._variable(call, names)), 0
+        word = self._words[call.path.written]
         if isinstance(word, Writer):
             return self._writer(word, call, names), 0
-        if isinstance(word, Function):
-            return _written(self._expressions.called(word, call, names)), 0
-        raise self._source.error(tag.at, f"`{call.path.written}` is a block; write {word.example}")
+        return _written(self._expressions.called(call, names)), 0
+
+    def _variable(self, call: Call, names: Names) -> Value:
+        path = call.path
+        if isinstance(path, Constant):  # `{{"a b"}}` and `{{12}}` are names
+            path = Path((name_of(path),), 0, False, False, path.written, path.at)
+        return self._expressions.path(path, names)
 
     def _writer(self, word: Writer, call: Call, names: Names) -> Op:
-        self._expressions.check(word, call)
         params, options = self._expressions.params(call, names), self._expressions.options(call, names)
         literal = bool(call.params) and isinstance(call.params[0], Constant)
         write, place = word.call, self._expressions.place(call)
@@ -79,27 +79,19 @@ class Compiler:
             return self._calls.partial_block(block, names)
         call = cast(Call, tag.call)
         otherwise = self.body(block.otherwise, names)
-        if call.bare and not self._expressions.is_word(call.path):
-            inner = self.body(block.inner, (tag.names, *names))
-            value = self._expressions.path(_variable(call.path), names)
-            return section(value, inner, otherwise), max(inner.depth, otherwise.depth)
-        word = self._expressions.word(call)
-        if isinstance(word, Condition):
-            if tag.names:
-                raise self._source.error(tag.at, f"`{call.path.written}` has no parameters `as |…|`")
-            inner = self.body(block.inner, names)
-            return choosing(self._test(word, call, names), inner, otherwise), max(inner.depth, otherwise.depth)
-        if not isinstance(word, Entering):
-            raise self._source.error(tag.at, f"`{call.path.written}` is no block; write {word.example}")
-        self._expressions.check(word, call)
-        inner = self.body(block.inner, (tag.names, *names))
-        enter = looping if word.loops else entering
-        return enter(self._expressions.value(call.params[0], names), inner, otherwise), max(
-            inner.depth, otherwise.depth
-        )
+        word = None if variable(call, self._words) else self._words[call.path.written]
+        entered = not isinstance(word, Condition)
+        inner = self.body(block.inner, (tag.names, *names) if entered else names)
+        if word is None:
+            op = section(self._variable(call, names), inner, otherwise)
+        elif isinstance(word, Condition):
+            op = choosing(self._test(word, call, names), inner, otherwise)
+        else:
+            enter = looping if cast(Entering, word).loops else entering
+            op = enter(self._expressions.value(call.params[0], names), inner, otherwise)
+        return op, max(inner.depth, otherwise.depth)
 
     def _test(self, word: Condition, call: Call, names: Names) -> Callable[[Run, Scope], bool]:
-        self._expressions.check(word, call)
         params, options = self._expressions.params(call, names), self._expressions.options(call, names)
         test = word.test
         if not options:
@@ -110,11 +102,6 @@ class Compiler:
         return lambda run, scope: test(
             run, [one(run, scope) for one in params], {key: one(run, scope) for key, one in options}
         )
-
-
-def _variable(path: Path | Constant) -> Path:
-    """`{{"a b"}}` and `{{12}}` are names."""
-    return path if isinstance(path, Path) else Path((name_of(path),), 0, False, False, path.written, path.at)
 
 
 def _written(value: Value) -> Op:

@@ -1,14 +1,13 @@
-"""Paths, constants and calls of functions → closures that give their value."""
+"""Paths, constants and calls of functions → closures that give their value. They have been examined."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from gateway.prompts.handlebars.nodes import Call, Constant, Expression, Path
 from gateway.prompts.handlebars.running import Loop, RenderError, Run, Scope
 from gateway.prompts.handlebars.sources import Source
 from gateway.prompts.handlebars.values import UNDEFINED, kind_of, member
-from gateway.prompts.handlebars.words import Condition, Entering, Function, Taken, Word, Words
-from gateway.stores.wording import nearest
+from gateway.prompts.handlebars.words import Function, Words
 
 Value = Callable[[Run, Scope], object]
 # Block parameters in reach: of each block around, innermost first, its names.
@@ -19,7 +18,6 @@ _LOOP: dict[str, Callable[[Loop], object]] = {
     "first": lambda loop: loop.index == 0,
     "last": lambda loop: loop.index == loop.count - 1,
 }
-_GUIDED = {"log": "writes to a console, and there is none; leave it out"}
 
 
 class Expressions:
@@ -29,38 +27,14 @@ class Expressions:
         self._source, self._words = source, words
 
     def value(self, expression: Expression, names: Names) -> Value:
-        """Raises: TemplateError: a helper that is not there, or that is handed what it does not take."""
         if isinstance(expression, Constant):
             constant = expression.value
             return lambda _run, _scope: constant
-        if isinstance(expression, Path):
-            return self.path(expression, names)
-        word = self.word(expression)
-        if not isinstance(word, Function):
-            what = "is a block" if isinstance(word, Condition | Entering) else "writes, and has no value"
-            raise self._source.error(expression.at, f"`{expression.path.written}` {what}{_as(word)}")
-        return self.called(word, expression, names)
+        return self.path(expression, names) if isinstance(expression, Path) else self.called(expression, names)
 
-    def word(self, call: Call) -> Word:
-        """The helper that a call names."""
-        path = call.path
-        name = path.parts[0] if isinstance(path, Path) and _simple(path) else path.written
-        word = self._words.get(name)
-        if word is None:
-            if name in _GUIDED:
-                raise self._source.error(call.at, f"`{name}` {_GUIDED[name]}")
-            known = nearest(name, sorted(self._words))
-            raise self._source.error(call.at, f"the helper `{name}` is not known here{known}")
-        return word
-
-    def is_word(self, path: Path | Constant) -> bool:
-        return isinstance(path, Path) and _simple(path) and path.parts[0] in self._words
-
-    def called(self, word: Function, call: Call, names: Names) -> Value:
-        self.check(word, call)
-        params = self.params(call, names)
-        options = self.options(call, names)
-        function, place = word.call, self.place(call)
+    def called(self, call: Call, names: Names) -> Value:
+        function, place = cast(Function, self._words[call.path.written]).call, self.place(call)
+        params, options = self.params(call, names), self.options(call, names)
 
         def give(run: Run, scope: Scope) -> object:
             try:
@@ -84,24 +58,6 @@ class Expressions:
 
     def options(self, call: Call, names: Names) -> tuple[tuple[str, Value], ...]:
         return tuple((key, self.value(one, names)) for key, one in call.options)
-
-    def check(self, word: Taken, call: Call) -> None:
-        """Raises: TemplateError: other values than the helper takes."""
-        name = call.path.written
-        if not word.least <= len(call.params) <= word.most:
-            reason = f"`{name}` takes {_count(word)}, and has {len(call.params)}{_as(word)}"
-            if call.bare:
-                reason += f"; to write a variable of this name, say {{{{this.{name}}}}}"
-            raise self._source.error(call.at, reason)
-        if word.options is not None:
-            for key, one in call.options:
-                if key not in word.options:
-                    known = nearest(key, sorted(word.options)) or _as(word)
-                    raise self._source.error(one.at, f"`{name}` takes no `{key}=`{known}")
-        if word.check is not None:
-            wrong = word.check([one if isinstance(one, Constant) else None for one in call.params])
-            if wrong:
-                raise self._source.error(call.params[0].at if call.params else call.at, wrong)
 
     def path(self, path: Path, names: Names) -> Value:
         if path.data:
@@ -133,10 +89,6 @@ class Expressions:
             return found
 
         return give
-
-
-def _simple(path: Path) -> bool:
-    return len(path.parts) == 1 and not path.scoped and not path.data
 
 
 def _entry(name: str) -> Value:
@@ -173,12 +125,3 @@ def _parameter(hops: int, place: int, rest: Sequence[str]) -> Value:
         return value
 
     return give
-
-
-def _count(word: Taken) -> str:
-    span = str(word.least) if word.least == word.most else f"{word.least} to {word.most}"
-    return f"{span} value{'' if span == '1' else 's'}"
-
-
-def _as(word: Taken) -> str:
-    return f"; write {word.example}" if word.example else ""

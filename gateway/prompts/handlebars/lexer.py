@@ -11,8 +11,9 @@ MAX_PARENTHESES = 16
 # Of Handlebars' grammar: a name is what is none of the characters that mean something else.
 _NAME = r'[^\s!"#%-,./;->@\[-\^`{-~]+'
 _SEGMENT = rf"(?:\.\.|\.|{_NAME}|\[(?:\\\]|[^\]])*\])"
-# By far the most tags: a name alone.
-_BARE = re.compile(r"\{\{(~?)\s*((?!(?:else|this|true|false|null|undefined)\b)[^\W\d][\w-]*)\s*(~?)\}\}")
+# By far the most tags: a path, or a sign and a path, and at most one path or text behind it.
+_PLAIN = r"@?(?!(?:else|true|false|null|undefined)\b)[^\W\d][\w-]*(?:[./][^\W\d][\w-]*)*"
+_SHORT = re.compile(rf"""\{{\{{(~?)([#/>^]?)\s*({_PLAIN})(?:\s+(?:({_PLAIN})|"([^"\\]*)"))?\s*(~?)\}}\}}(?!\}})""")
 _OPEN = re.compile(r"\{\{(~?)(!--|!|#\*|#>|#|/|\^|>|&|\{|\*)?")
 _ELSE = re.compile(r"\{\{~?\s*else(?![^\s~}])\s*")
 _EMPTY = re.compile(r"\s*(~?)\}\}")
@@ -32,12 +33,12 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_SEGMENTS = re.compile(rf"[./]?({_SEGMENT})")
+_SEGMENTS = re.compile(rf"(?:\A|[./])({_SEGMENT})")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED}
 _KINDS: dict[str | None, Kind] = {
-    None: "value", "&": "value", "{": "value", "#": "block", "#>": "partial_block", "#*": "inline", "/": "close",
-    "^": "inverted", ">": "partial",
+    None: "value", "": "value", "&": "value", "{": "value", "#": "block", "#>": "partial_block", "#*": "inline",
+    "/": "close", "^": "inverted", ">": "partial",
 }  # fmt: skip
 
 
@@ -58,25 +59,34 @@ class _Lexer:
 
     def cut(self) -> tuple[list[str], list[Tag]]:
         text, texts, tags = self._text, self._texts, self._tags
-        held, start, looked = "", 0, 0
+        held: list[str] = []  # of the text under way, up to an escaped brace
+        start = looked = 0
         while (at := text.find("{{", looked)) >= 0:
             end = at
             if text[at - 1 : at] == "\\":
                 end = at - 1
                 if text[at - 2 : at - 1] != "\\":  # \{{ is no tag; \\{{ is a backslash, and a tag
-                    held, start, looked = held + text[start:end], at, at + 2
+                    held.append(text[start:end])
+                    start, looked = at, at + 2
                     continue
-            texts.append(held + text[start:end] if held else text[start:end])
-            if found := _BARE.match(text, at):
-                left, name, right = found.groups()
-                call = Call(Path((name,), 0, False, False, name, at), (), (), at)
-                tags.append(Tag("value", at, left != "", right != "", call))
-                start = found.end()
-            else:
-                start = self._tag(at)
-            held, looked = "", start
-        texts.append(held + text[start:])
+            texts.append("".join([*held, text[start:end]]) if held else text[start:end])
+            found = _SHORT.match(text, at)
+            start = self._tag(at) if found is None else self._short(at, found)
+            held, looked = [], start
+        texts.append("".join([*held, text[start:]]))
         return texts, tags
+
+    def _short(self, at: int, found: "re.Match[str]") -> int:
+        left, sign, written, param, literal, right = found.groups()
+        path = self._path(written, found.start(3))
+        if param is not None:
+            call = Call(path, (self._path(param, found.start(4)),), (), path.at)
+        elif literal is not None:
+            call = Call(path, (Constant(literal, literal, found.start(5)),), (), path.at)
+        else:
+            call = Call(path, (), (), path.at)
+        self._tags.append(Tag(_KINDS[sign], at, left != "", right != "", call))
+        return found.end()
 
     def _tag(self, at: int) -> int:
         """Reads the tag at `at`; → where it ends."""
@@ -219,6 +229,8 @@ class _Lexer:
         return self._path(written, at)
 
     def _path(self, written: str, at: int) -> Path:
+        if written.isidentifier() and written != "this":
+            return Path((written,), 0, False, False, written, at)
         data = written[0] == "@"
         parts: list[str] = []
         up = 0

@@ -39,15 +39,14 @@ class _Parser:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._open = [_Open(None, "", False)]
-        self._text = ""  # before the next statement
+        self._texts: list[str] = []  # before the next statement
 
     def parse(self, texts: list[str], tags: list[Tag]) -> Program:
         for text, tag in zip(texts, tags, strict=False):
-            self._text += text
+            self._texts.append(text)
             kind = tag.kind
             if kind == "value" or kind == "partial":
-                self._open[-1].body.steps.append((self._text, tag))
-                self._text = ""
+                self._open[-1].body.steps.append((self._taken(), tag))
             elif kind == "close":
                 self._close(tag)
             elif kind == "else" or kind == "chain":
@@ -57,14 +56,14 @@ class _Parser:
         opened = self._open[-1]
         if opened.tag is not None:
             raise self._source.error(opened.tag.at, f"is not closed; end it with {{{{/{_written(opened.tag)}}}}}")
-        opened.body.tail = self._text + texts[-1]
+        self._texts.append(texts[-1])
+        opened.body.tail = self._taken()
         return opened.body
 
     def _begin(self, tag: Tag, chained: bool) -> None:
         if len(self._open) > MAX_DEPTH:
             raise self._source.error(tag.at, f"blocks stand deeper than {MAX_DEPTH} levels")
-        self._open.append(_Open(tag, self._text, chained))
-        self._text = ""
+        self._open.append(_Open(tag, self._taken(), chained))
 
     def _otherwise(self, tag: Tag) -> None:
         opened = self._open[-1]
@@ -74,7 +73,7 @@ class _Parser:
             raise self._source.error(tag.at, "a block has one `else`, and nothing but its end behind it")
         if opened.tag.kind in ("partial_block", "inline"):
             raise self._source.error(tag.at, f"{{{{{_SIGNS[opened.tag.kind]} …}}}} has no `else`")
-        opened.body.tail, self._text = self._text, ""
+        opened.body.tail = self._taken()
         opened.body = opened.otherwise = Program([], "", [])
         if tag.kind == "chain":
             tag.kind = "block"
@@ -96,16 +95,22 @@ class _Parser:
         if tag is None:
             return
         self._open.pop()
-        opened.body.tail = self._text
+        opened.body.tail = self._taken()
         outer = self._open[-1].body
         otherwise = opened.otherwise or Program([], "", [])
         if tag.kind == "inline":
             outer.inlines.append(Block(tag, opened.inner, otherwise))
-            self._text = opened.before  # goes on behind it
+            self._texts.append(opened.before)  # goes on behind it
             return
         branches = (otherwise, opened.inner) if tag.kind == "inverted" else (opened.inner, otherwise)
         outer.steps.append((opened.before, Block(tag, *branches)))
-        self._text = ""
+
+    def _taken(self) -> str:
+        """The text up to here, which is whole."""
+        texts = self._texts
+        text = texts[0] if len(texts) == 1 else "".join(texts)
+        texts.clear()
+        return text
 
 
 def _written(tag: Tag) -> str:

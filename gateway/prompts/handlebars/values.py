@@ -21,15 +21,14 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 # As `type`, but that it leaves a type checker with what it knew.
 kind_of: Callable[[object], object] = type
-NO_TEXT = frozenset({type(None), Undefined})
 MAX_WHOLE = 1e21  # JavaScript writes whole numbers below it without an exponent
 
 
 def member(value: object, key: str) -> object:
-    """The entry `key` of a mapping, or the item of a list by its number, or the list's `length`; else undefined."""
+    """The entry `key` of a mapping; of a list or a text the item of that number, or its `length`; else undefined."""
     if isinstance(value, Mapping):
         return cast("Mapping[str, object]", value).get(key, UNDEFINED)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | str):
         items = cast("Sequence[object]", value)
         if key.isascii() and key.isdigit():
             place = int(key) if len(key) < 16 else len(items)
@@ -64,7 +63,7 @@ def text_of(value: object) -> str:
     kind = kind_of(value)
     if kind is str:
         return cast(str, value)
-    if kind in NO_TEXT:
+    if value is None or value is UNDEFINED:
         return ""
     if kind is bool:
         return "true" if value else "false"
@@ -73,7 +72,10 @@ def text_of(value: object) -> str:
     if kind is float:
         return _number(cast(float, value))
     if isinstance(value, list | tuple):
-        return ",".join(text_of(item) for item in cast("Sequence[object]", value))
+        try:
+            return ",".join([text_of(item) for item in cast("Sequence[object]", value)])
+        except RecursionError:
+            raise ValueError("is nested too deeply") from None
     if isinstance(value, str):
         return str.__str__(value)
     return json_of(value)

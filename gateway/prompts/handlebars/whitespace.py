@@ -8,23 +8,27 @@ import re
 
 from gateway.prompts.handlebars.nodes import Tag
 
-_BLANK_TO_END = re.compile(r"(?:^|\n)[^\S\n]*\Z")
-_ENDS_LINE = re.compile(r"\n[^\S\n]*\Z")
-_BLANK_LINE = re.compile(r"[^\S\n]*(?:\n|\Z)")
-_BEGINS_LINE = re.compile(r"[^\S\n]*\n")
+_WITHIN_LINE = " \t\r\f\v"
 _REST_OF_LINE = re.compile(r"[ \t]*\r?\n?")
 
 
 def strip(texts: list[str], tags: list[Tag]) -> None:
     """Takes it out of `texts`, in place, and tells partials their indentation."""
     last = len(tags) - 1
-    written = texts.copy()
+    after = texts[0]
     for index, tag in enumerate(tags):
-        alone = tag.kind != "value" and _alone(written[index], written[index + 1], index == 0, index == last)
+        before, after = after, texts[index + 1]
+        if tag.kind == "value":
+            if tag.left:
+                texts[index] = texts[index].rstrip()
+            if tag.right:
+                texts[index + 1] = after.lstrip()
+            continue
+        alone = _ends(before, index == 0) and _begins(after, index == last)
         if tag.right:
-            texts[index + 1] = texts[index + 1].lstrip()
-        elif alone:
-            texts[index + 1] = texts[index + 1][_rest(written[index + 1]) :]
+            texts[index + 1] = after.lstrip()
+        elif alone and (found := _REST_OF_LINE.match(after)):
+            texts[index + 1] = after[found.end() :]
         if tag.left:
             texts[index] = texts[index].rstrip()
         elif alone:
@@ -34,12 +38,12 @@ def strip(texts: list[str], tags: list[Tag]) -> None:
             texts[index] = kept
 
 
-def _alone(before: str, after: str, first: bool, last: bool) -> bool:
-    begins = _BLANK_TO_END if first else _ENDS_LINE
-    ends = _BLANK_LINE if last else _BEGINS_LINE
-    return begins.search(before) is not None and ends.match(after) is not None
+def _ends(text: str, first: bool) -> bool:
+    """Whether nothing stands between the beginning of a line and the end of the text."""
+    kept = text.rstrip(_WITHIN_LINE)
+    return kept[-1:] == "\n" or (first and not kept)
 
 
-def _rest(text: str) -> int:
-    found = _REST_OF_LINE.match(text)
-    return found.end() if found else 0
+def _begins(text: str, last: bool) -> bool:
+    kept = text.lstrip(_WITHIN_LINE)
+    return kept[:1] == "\n" or (last and not kept)
