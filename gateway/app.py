@@ -50,6 +50,7 @@ from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.asking_models import asking_models
 from gateway.pipeline.demand import demands
+from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
@@ -115,10 +116,13 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = routing(providers, policies, CLOCK, reports.seen, rollouts)
         begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
-        cache = await caching(settings, policies, reports, router, stack)
+        own_calls = OwnCalls(CLOCK)
+        cache = await caching(settings, policies, reports, router, own_calls, stack)
         memory, shedding = memory_of(settings, stack), Shedding(config.overload)
         shed = turning_away(shedding, policies)
-        parts = _parts(settings, callers, policies, reports, journal, memory, router, counters, client, cache, shed)
+        parts = _parts(
+            settings, callers, policies, reports, journal, memory, router, counters, client, cache, own_calls, shed
+        )
         pairs = await pairs_of(settings, reports.trials, stack)
         mirrors = await stack.enter_async_context(
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
@@ -182,6 +186,7 @@ def _parts(
     counters: Counters,
     client: HttpClient,
     cache: CacheParts,
+    own_calls: OwnCalls,
     turns_away: Callable[[Call], bool],
 ) -> Parts:
     config = settings.config
@@ -214,6 +219,7 @@ def _parts(
         journal=journal,
         journal_failed=reports.journal_failed,
         responses=memory,
+        own_calls=own_calls,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
 

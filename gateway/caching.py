@@ -9,6 +9,7 @@ from gateway.cache.tiers import Tiers
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts
 from gateway.policyfeed import PolicyFeed
 from gateway.providers.provider import Provider
@@ -22,7 +23,12 @@ _NAMING = frozenset({b"idempotency-key", b"x-client-request-id", b"x-session-id"
 
 
 async def caching(
-    settings: Settings, policies: PolicyFeed, reports: Reports, router: Router, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    policies: PolicyFeed,
+    reports: Reports,
+    router: Router,
+    own_calls: OwnCalls,
+    stack: contextlib.AsyncExitStack,
 ) -> CacheParts:
     options, redis = settings.config.cache, settings.config.redis
     far: RedisEntries | None = None
@@ -36,7 +42,7 @@ async def caching(
         reports=reports,
         route_of=lambda model: policies.routes.value.of(model).name,
         varying=_varying(router),
-        embed=Embedding(CLOCK),
+        embed=Embedding(own_calls),
     )
 
 

@@ -34,5 +34,5 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
     service = route
     for layer in reversed(layers):
         service = layer(service)
-    parts.cache.embed.service = service
+    parts.own_calls.service = service
     return service

@@ -27,6 +27,7 @@ from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
 from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.own_calls import OwnCalls
 from gateway.responses.store import Stored
 
 
@@ -111,7 +112,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     turns_away: whether the worker has too much to do to take a call that comes now.
     doubted: told of a cost that a provider reported and that was not believed: (provider, why).
     cache: replies that are kept, and the rules for them.
-    responses: stored responses, or None where storing is switched off.
+    responses: stored responses, or None where storing is switched off. own_calls: makes calls for a caller.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
 
@@ -140,4 +141,5 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     journal: RecordJournal
     journal_failed: Callable[[OSError], None]
     responses: ResponseMemory | None
+    own_calls: OwnCalls
     refuse_unrecorded: bool

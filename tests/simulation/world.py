@@ -38,6 +38,7 @@ from gateway.limits.periods import period_of
 from gateway.limits.seeding import Spending, seeds_of
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.embedding import Embedding
+from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
@@ -215,6 +216,7 @@ class Worker:
 
     def _parts(self, world: "World", router: Router) -> Parts:
         policies, dice = world.policies, world.dice
+        own_calls = OwnCalls(world.clock)
 
         async def identify(headers: Mapping[bytes, bytes], now: float) -> Principal:
             return Principal(key_id=headers[b"x-key"].decode(), tenant="acme", team="team-a")
@@ -246,7 +248,7 @@ class Worker:
                 reports=Quiet(),
                 route_of=lambda model: "",
                 varying=(),
-                embed=Embedding(world.clock),
+                embed=Embedding(own_calls),
             ),
             counters=self.counters,
             choose=router.choose,
@@ -259,6 +261,7 @@ class Worker:
             journal=self.disk,
             journal_failed=lambda error: None,
             responses=None,
+            own_calls=own_calls,
             refuse_unrecorded=True,
         )
 

@@ -1,0 +1,209 @@
+"""Two requests as one: a prompt's, in the words of `core/`, and the caller's own, in a client's protocol.
+
+The caller's messages stand where the prompt has its history, with every field they came with. What the prompt says of
+the answer (temperature, tools, …) the caller may say otherwise only where the prompt's owner lists it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from gateway.core.conversation import ChatRequest, Message, Text
+from gateway.core.faults import BadRequest
+from gateway.dialects.fitting import Quirks
+from gateway.dialects.protocols import UPSTREAMS
+
+Get = Callable[[str], object]
+# Protocols in which a prompt can be used, and the field with the conversation.
+CONVERSATIONS: Mapping[str, str] = {
+    "chat": "messages",
+    "responses": "input",
+    "messages": "messages",
+    "generate": "contents",
+    "generate-array": "contents",
+}
+# Fields besides it that hold instructions of their own.
+_INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
+    "responses": ("instructions",),
+    "messages": ("system",),
+    "generate": ("systemInstruction", "system_instruction"),
+    "generate-array": ("systemInstruction", "system_instruction"),
+}
+_SYSTEM_ROLES = ("system", "developer")
+# What encoders write for an upstream's sake, and no prompt says.
+_NOT_SAID = ("model", "stream", "stream_options", "store", "include")
+# Objects whose members are said one by one.
+_OBJECTS = frozenset({"text", "reasoning", "generationConfig", "output_config"})
+# One thing under two names; whoever says one of them has said the other.
+_ALIKE: Mapping[str, tuple[str, ...]] = {
+    "max_completion_tokens": ("max_tokens",),
+    "tools": ("functions",),
+    "tool_choice": ("function_call",),
+    "generationConfig": ("generation_config",),
+    "toolConfig": ("tool_config",),
+    "safetySettings": ("safety_settings",),
+}
+# Wire names → the word under which a prompt lists what callers may say otherwise.
+_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("max_completion_tokens", "max_tokens", "maxOutputTokens"), "max_output_tokens"),
+    **dict.fromkeys(("stop_sequences", "stopSequences"), "stop"),
+    **dict.fromkeys(("response_format", "format", "responseMimeType", "responseJsonSchema"), "format"),
+    **dict.fromkeys(("reasoning_effort", "effort", "summary", "thinking", "thinkingConfig"), "reasoning"),
+    **dict.fromkeys(("tool_choice", "toolConfig"), "tool_choice"),
+    "topP": "top_p",
+    "topK": "top_k",
+    "frequencyPenalty": "frequency_penalty",
+    "presencePenalty": "presence_penalty",
+}
+# What may be listed.
+OVERRIDABLE = (
+    *("model", "system", "temperature", "top_p", "top_k", "max_output_tokens", "stop", "seed", "frequency_penalty"),
+    *("presence_penalty", "tools", "tool_choice", "parallel_tool_calls", "format", "reasoning", "verbosity"),
+)
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """A prompt's part of a request.
+
+    Attributes:
+        request: what it sets, with its messages before the caller's own; `after`: those that stand after them.
+        overridable: the words of what callers may say otherwise; `*` for all.
+        prompt: its name, for messages.
+    """
+
+    request: ChatRequest
+    after: tuple[Message, ...]
+    overridable: frozenset[str]
+    prompt: str
+
+
+def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
+    """The fields that change when the prompt is put into the request whose fields `get` gives; None leaves one out.
+
+    Raises:
+        BadRequest: the request says what the prompt's owner keeps to himself, or its conversation is none.
+    """
+    _refuse_instructions(protocol, owned, get)
+    said = _said(protocol, owned.request)
+    field = CONVERSATIONS[protocol]
+    own = _conversation(protocol, field, get)
+    before = cast(list[Any], said.pop(field))
+    after = _said(protocol, msgspec.structs.replace(_BARE, model=owned.request.model, messages=owned.after))
+    changes: dict[str, object] = {field: [*before, *own, *cast(list[Any], after[field])]}
+    _add_instructions(protocol, said, after, get, changes)
+    for name, value in said.items():
+        _set(name, value, owned, get, changes)
+    return changes
+
+
+_BARE = ChatRequest(model="", messages=())
+_SOMEBODY = Message(role="user", parts=(Text("."),))
+
+
+def _said(protocol: str, request: ChatRequest) -> dict[str, Any]:
+    """The prompt's request in the client's protocol, without what only an upstream wants to hear."""
+    spoken = UPSTREAMS["generate" if protocol == "generate-array" else protocol]
+    # Google takes no request of instructions alone, and so its encoder makes a user's words of them.
+    alone = not any(one.role not in _SYSTEM_ROLES for one in request.messages)
+    if alone:
+        request = msgspec.structs.replace(request, messages=(*request.messages, _SOMEBODY))
+    body = spoken.encode_request(request, Quirks())
+    if alone:
+        cast(list[Any], body[CONVERSATIONS[protocol]]).pop()
+    for name in _NOT_SAID:
+        body.pop(name, None)
+    if request.max_output_tokens is None:
+        body.pop("max_tokens", None)  # Anthropic's needs one in any case; the caller's own request has it
+    if protocol == "chat" and request.top_k is not None:
+        body["top_k"] = request.top_k  # OpenAI has none; most engines that speak its protocol do
+    return body
+
+
+def _refuse_instructions(protocol: str, owned: Owned, get: Get) -> None:
+    if _may(owned, "system"):
+        return
+    for name in _INSTRUCTIONS.get(protocol, ()):
+        if get(name):
+            raise _kept(owned, "system", name, "brings instructions of its own")
+    field = CONVERSATIONS[protocol]
+    own = get(field)
+    for index, message in enumerate(cast(list[Any], own) if isinstance(own, list) else ()):
+        if isinstance(message, Mapping) and cast(Mapping[str, Any], message).get("role") in _SYSTEM_ROLES:
+            raise _kept(owned, "system", f"{field}[{index}].role", "brings instructions of its own")
+
+
+def _conversation(protocol: str, field: str, get: Get) -> Sequence[Any]:
+    own = get(field)
+    if own is None or own == "":
+        return ()
+    if protocol == "responses" and isinstance(own, str):
+        return ({"type": "message", "role": "user", "content": own},)
+    if not isinstance(own, list):
+        raise BadRequest(f"`{field}` must be a list of messages", param=field)
+    return cast(list[Any], own)
+
+
+def _add_instructions(
+    protocol: str, said: dict[str, Any], after: Mapping[str, Any], get: Get, changes: dict[str, object]
+) -> None:
+    """The prompt's instructions where they have a field of their own; the caller's, if he may have some, below."""
+    for name in _INSTRUCTIONS.get(protocol, ()):
+        pieces = [one for one in (said.pop(name, None), after.get(name), get(name)) if one]
+        if len(pieces) > (1 if get(name) else 0):
+            changes[name] = pieces[0] if len(pieces) == 1 else _joined(pieces, name)
+
+
+def _joined(pieces: Sequence[object], name: str) -> object:
+    """Several texts, blocks of texts (Anthropic) or contents (Google) as one."""
+    if all(isinstance(one, str) for one in pieces):
+        return "\n\n".join(cast(Sequence[str], pieces))
+    if name == "system":
+        return [block for one in pieces for block in _blocks(one, {"type": "text"})]
+    parts = [cast(Mapping[str, Any], one).get("parts", ()) if isinstance(one, Mapping) else one for one in pieces]
+    return {"parts": [part for one in parts for part in _blocks(one, {})]}
+
+
+def _blocks(one: object, kind: Mapping[str, str]) -> list[Any]:
+    return [{**kind, "text": one}] if isinstance(one, str) else list(cast(Sequence[Any], one))
+
+
+def _set(name: str, value: Any, owned: Owned, get: Get, changes: dict[str, object]) -> None:
+    own_names = [one for one in (name, *_ALIKE.get(name, ())) if get(one) is not None]
+    if not own_names:
+        changes[name] = value
+        return
+    own = get(own_names[0])
+    if name in _OBJECTS and isinstance(own, Mapping) and isinstance(value, Mapping):
+        members = cast(Mapping[str, Any], own)
+        inner = {
+            member: _chosen(members.get(member), theirs, owned, member, f"{own_names[0]}.{member}")
+            for member, theirs in cast(Mapping[str, Any], value).items()
+        }
+        changes[own_names[0]] = {**members, **inner}
+        return
+    for other in own_names:
+        _chosen(get(other), value, owned, name, other)
+
+
+def _chosen(own: object, value: object, owned: Owned, name: str, where: str) -> object:
+    """The caller's value where he says one and may, or says the same; else the prompt's."""
+    if own is None or own == value:
+        return value
+    word = _WORDS.get(name, name)
+    if not _may(owned, word):
+        raise _kept(owned, word, where, f"sets `{where}`")
+    return own
+
+
+def _may(owned: Owned, word: str) -> bool:
+    return word in owned.overridable or "*" in owned.overridable
+
+
+def _kept(owned: Owned, word: str, where: str, what: str) -> BadRequest:
+    return BadRequest(
+        f"the request {what}, which the prompt `{owned.prompt}` keeps to itself; leave it out, or ask the prompt's "
+        f"owner to list `{word}` under gateway.overridable",
+        code="prompt_not_overridable",
+        param=where,
+    )

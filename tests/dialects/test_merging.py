@@ -1,0 +1,160 @@
+"""A prompt's request and the caller's own, as one request of the caller's protocol."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from gateway.core.conversation import ChatRequest, Format, Message, Reasoning, Text, Tool
+from gateway.core.faults import BadRequest
+from gateway.dialects.merging import CONVERSATIONS, OVERRIDABLE, Owned, merged
+from gateway.dialects.protocols import CLIENTS
+
+SYSTEM = Message(role="system", parts=(Text("Be brief."),))
+ASKED = Message(role="user", parts=(Text("Sum it up."),))
+
+
+def owned(*messages: Message, after: tuple[Message, ...] = (), may: Iterable[str] = (), **sets: Any) -> Owned:
+    return Owned(ChatRequest(model="m", messages=messages, **sets), after, frozenset(may), "demo/sum")
+
+
+def merge(protocol: str, prompt: Owned, **body: Any) -> dict[str, Any]:
+    """The whole request as it goes on."""
+    found = {**body, **merged(protocol, prompt, body.get)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def texts(protocol: str, body: dict[str, Any]) -> list[tuple[str, str]]:
+    """(role, text) of the whole conversation, as the protocol's own decoder reads it."""
+    limit = {"max_tokens": 10} if protocol == "messages" else {}
+    request = CLIENTS[protocol].decode_request({**limit, **body}, "m", False)
+    return [(one.role, part.text) for one in request.messages for part in one.parts if isinstance(part, Text)]
+
+
+OWN: dict[str, dict[str, Any]] = {
+    "chat": {"messages": [{"role": "user", "content": "Hello?"}]},
+    "responses": {"input": "Hello?"},
+    "messages": {"messages": [{"role": "user", "content": "Hello?"}]},
+    "generate": {"contents": [{"role": "user", "parts": [{"text": "Hello?"}]}]},
+}
+
+
+@pytest.mark.parametrize("protocol", OWN)
+def test_the_callers_messages_stand_between_the_prompts(protocol: str) -> None:
+    body = merge(protocol, owned(SYSTEM, after=(ASKED,)), **OWN[protocol])
+    assert texts(protocol, body) == [("system", "Be brief."), ("user", "Hello?"), ("user", "Sum it up.")]
+
+
+@pytest.mark.parametrize("protocol", OWN)
+def test_a_prompt_needs_no_messages_of_the_caller(protocol: str) -> None:
+    assert texts(protocol, merge(protocol, owned(SYSTEM, ASKED))) == [("system", "Be brief."), ("user", "Sum it up.")]
+
+
+def test_every_field_of_the_callers_messages_stays() -> None:
+    mine = {"role": "user", "content": "Hello?", "x_of_my_engine": {"a": 1}}
+    assert merge("chat", owned(SYSTEM), messages=[mine])["messages"][1] is mine
+
+
+@pytest.mark.parametrize("protocol", OWN)
+def test_what_the_prompt_sets_is_said_in_the_callers_protocol(protocol: str) -> None:
+    tool = Tool(name="look", parameters={"type": "object", "properties": {}})
+    prompt = owned(SYSTEM, ASKED, temperature=0.5, top_p=0.9, max_output_tokens=7, tools=(tool,))
+    body = merge(protocol, prompt, **OWN[protocol])
+    read = CLIENTS[protocol].decode_request(body, "m", False)
+    assert (read.temperature, read.top_p, read.max_output_tokens) == (0.5, 0.9, 7)
+    assert [one.name for one in read.tools] == ["look"]
+
+
+@pytest.mark.parametrize("protocol", OWN)
+def test_what_nobody_sets_is_not_said(protocol: str) -> None:
+    known = {CONVERSATIONS[protocol], "system", "systemInstruction"}
+    assert merge(protocol, owned(SYSTEM, ASKED)).keys() <= known
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own", "word", "where"),
+    [
+        ("chat", {"temperature": 1}, "temperature", "temperature"),
+        ("chat", {"max_tokens": 9}, "max_output_tokens", "max_tokens"),
+        ("chat", {"max_completion_tokens": 9}, "max_output_tokens", "max_completion_tokens"),
+        ("chat", {"response_format": {"type": "text"}}, "format", "response_format"),
+        ("chat", {"reasoning_effort": "high"}, "reasoning", "reasoning_effort"),
+        ("responses", {"max_output_tokens": 9}, "max_output_tokens", "max_output_tokens"),
+        ("responses", {"text": {"format": {"type": "text"}}}, "format", "text.format"),
+        ("responses", {"reasoning": {"effort": "high"}}, "reasoning", "reasoning.effort"),
+        ("messages", {"max_tokens": 9}, "max_output_tokens", "max_tokens"),
+        ("generate", {"generationConfig": {"temperature": 1}}, "temperature", "generationConfig.temperature"),
+        ("generate", {"generation_config": {"temperature": 1}}, "temperature", "generation_config.temperature"),
+    ],
+)
+def test_a_caller_says_otherwise_only_what_the_owner_lists(
+    protocol: str, own: dict[str, Any], word: str, where: str
+) -> None:
+    sets: dict[str, Any] = {"temperature": 0.5, "max_output_tokens": 7, "reasoning": Reasoning(effort="low")}
+    sets["format"] = Format(kind="json_schema", name="a", schema={"type": "object"})
+    with pytest.raises(BadRequest) as refused:
+        merge(protocol, owned(ASKED, **sets), **own)
+    assert (refused.value.code, refused.value.param) == ("prompt_not_overridable", where)
+    assert word in OVERRIDABLE
+    for may in (word, "*"):
+        body = merge(protocol, owned(ASKED, may=[may], **sets), **own)
+        for name, value in own.items():
+            assert body[name] == value or body[name] == {**body[name], **value}
+    if protocol == "chat" and word == "max_output_tokens":
+        assert len({"max_tokens", "max_completion_tokens"} & body.keys()) == 1, "one of the two is enough"
+
+
+def test_the_same_value_is_no_other() -> None:
+    assert merge("chat", owned(ASKED, temperature=0.5), temperature=0.5)["temperature"] == 0.5
+
+
+def test_members_that_the_prompt_does_not_set_stay_the_callers() -> None:
+    body = merge("responses", owned(ASKED, verbosity="low"), text={"format": {"type": "json_object"}})
+    assert body["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own", "where"),
+    [
+        (
+            "chat",
+            {"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]},
+            "messages[1].role",
+        ),
+        ("chat", {"messages": [{"role": "developer", "content": "b"}]}, "messages[0].role"),
+        ("responses", {"instructions": "b"}, "instructions"),
+        ("responses", {"input": [{"role": "developer", "content": "b"}]}, "input[0].role"),
+        ("messages", {"system": "b"}, "system"),
+        ("messages", {"messages": [{"role": "system", "content": "b"}]}, "messages[0].role"),
+        ("generate", {"systemInstruction": {"parts": [{"text": "b"}]}}, "systemInstruction"),
+        ("generate", {"system_instruction": "b"}, "system_instruction"),
+    ],
+)
+def test_instructions_are_the_prompts_alone(protocol: str, own: dict[str, Any], where: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        merge(protocol, owned(SYSTEM), **own)
+    assert (refused.value.code, refused.value.param) == ("prompt_not_overridable", where)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own"),
+    [
+        ("chat", {"messages": [{"role": "system", "content": "b"}]}),
+        ("messages", {"system": "b"}),
+        ("messages", {"system": [{"type": "text", "text": "b"}]}),
+        ("generate", {"systemInstruction": {"parts": [{"text": "b"}]}}),
+        ("generate", {"systemInstruction": "b"}),
+    ],
+)
+def test_where_the_owner_lets_callers_add_to_them_the_prompts_come_first(protocol: str, own: dict[str, Any]) -> None:
+    body = merge(protocol, owned(SYSTEM, ASKED, may=["system"]), **own)
+    said = "|".join(text for role, text in texts(protocol, body) if role == "system")
+    assert said in ("Be brief.|b", "Be brief.\n\nb")
+
+
+@pytest.mark.parametrize("protocol", OWN)
+def test_a_conversation_is_a_list(protocol: str) -> None:
+    field = CONVERSATIONS[protocol]
+    with pytest.raises(BadRequest) as refused:
+        merge(protocol, owned(SYSTEM), **{field: 5})
+    assert refused.value.param == field
