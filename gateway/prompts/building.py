@@ -77,10 +77,11 @@ class _Builder:
             return None
         return Entry(meta=meta, versions=versions, draft=self._draft(), lock=lock.entries, stands_in=self._stands_in)
 
-    def _told(self, file: str, line: int, reason: str, version: int = 0) -> Problem:
-        found = Problem(file=file, line=line, reason=reason, prompt=self._name, version=version)
-        self.problems.append(found)
-        return found
+    def _told(self, file: str, line: int, reason: str, version: int = 0) -> None:
+        self.problems.append(self._about(version, file, line, reason))
+
+    def _about(self, version: int, file: str, line: int, reason: str) -> Problem:
+        return Problem(file=file, line=line, reason=reason, prompt=self._name, version=version)
 
     def _path(self, file: str) -> str:
         return f"{self._folder}/{file}"
@@ -135,16 +136,15 @@ class _Builder:
         try:
             text = self._text(file)
         except DocumentError as error:
-            return self._refused(self._told(error.file, error.line, error.reason, number), entry, before)
+            return self._refused(self._about(number, error.file, error.line, error.reason), entry, before)
         if text is None:
             reason = f"version {number} is published here, and its file {file} is not there; restore it"
-            return self._refused(self._told(self._path(LOCK), lock.line(number), reason, number), entry, before)
+            return self._refused(self._about(number, self._path(LOCK), lock.line(number), reason), entry, before)
         made = Version(self._name, number, entry, text.name, text.data, self._partials)
         if before is not None and made.same_as(before):
             self.problems += [] if before.problem is None else [before.problem]
             return before
         if not made.vouched() and (problem := made.verify()) is not None:
-            self.problems.append(problem)
             return self._refused(problem, entry, before)
         return made
 
@@ -152,7 +152,10 @@ class _Builder:
         """The version as it was, if that is what was published; else one that can only say what is wrong."""
         if before is not None and before.problem is None and before.digest == entry.digest:
             self._stands_in = True
+            reason = f"{problem.reason}; until then this process serves what was published"
+            self.problems.append(msgspec.structs.replace(problem, reason=reason))
             return before
+        self.problems.append(problem)
         refused = Version(self._name, problem.version, entry, problem.file, b"", {})
         refused.refuse(problem)
         return refused

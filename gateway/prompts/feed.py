@@ -1,9 +1,8 @@
 """Keeps the `Library` that a process serves equal to the files and to the labels in the database.
 
-A thread looks at the files as often as that takes no more than `SHARE` of a core: a hundred prompts twice a second, ten
-thousand files every three seconds. What has changed is read in the thread too, and takes force in one assignment.
-Afterwards versions that nobody has compiled yet are, a few at a time: a problem with one is told before a call finds
-it.
+A thread looks at the files as often as that takes no more than `SHARE` of a core: hundreds of files twice a second, ten
+thousand every three seconds. What has changed is read in the thread too, and takes force in one assignment. Afterwards
+versions that nobody has compiled yet are, a few at a time: a problem with one is told before a call finds it.
 """
 
 import asyncio

@@ -151,13 +151,18 @@ def compile_prompt(file: str, data: bytes, partials: Partials) -> tuple[Prompt, 
         text = data.decode()
     except UnicodeDecodeError as error:
         raise DocumentError(file, data.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
-    prompt = read(text, path=file, partials=lambda name: partials[name].text if name in partials else None)
+    prompt = read(
+        text,
+        path=file,
+        partials=lambda name: partials[name].text if name in partials else None,
+        partial_names=partials.keys(),
+    )
     try:
         make_frame(prompt)
     except ValueError as error:
         raise DocumentError(file, 0, str(error)) from None
     try:
-        return prompt, digest_of(prompt.raw, prompt.body, prompt.partials)
+        return prompt, digest_of(prompt.raw, prompt.template.source.text, prompt.partials)
     except ValueError as error:
         raise DocumentError(file, 0, f"front matter that is no JSON: {error}") from None
 

@@ -9,6 +9,8 @@ import openai
 import pytest
 import pytest_asyncio
 
+from gateway.core.clock import SystemClock
+from gateway.prompts.publishing import publish as published
 from gateway.testing import ScriptedUpstream, json_answer
 from tests.behaviour.test_guardrails import answer
 from tests.conftest import Gateway, Site, gateways
@@ -52,7 +54,7 @@ def publish(gateway: Gateway, name: str, *texts: str, meta: str = "") -> None:
         (folder / "prompt.yaml").write_text(meta)
     for text in texts:
         (folder / "draft.prompt").write_text(text)
-        gateway.cli("prompts", "publish", name, "--message", "for tests")
+        published(folder.parents[name.count("/")], name, by="tests", message="for tests", clock=SystemClock())
 
 
 def prepare(gateway: Gateway) -> None:

@@ -23,7 +23,7 @@ class Prompt(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         input_schema, output_schema: JSON Schema, whatever the file has. defaults: of variables.
         output_format: such as `json`. metadata: the key of that name.
         ext: dotted keys, by what is before the last dot: `gateway.margin: 1` is `{"gateway": {"margin": 1}}`.
-        raw: the whole front matter; {} if there is none. body: the template's text.
+        raw: the whole front matter; {} if there is none.
         partials: the sources of all partials it needs, through others too, by name. With `source`, all that is said.
         checker: of variables, by the input schema. template: the body, with its partials.
     """
@@ -46,7 +46,6 @@ class Prompt(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     ext: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
     checker: Checker | None
-    body: str
     template: Template
 
     @property

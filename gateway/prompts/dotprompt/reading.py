@@ -61,7 +61,6 @@ def read(
         ext=_ext(front.raw),
         raw=front.raw,
         checker=checker,
-        body=front.body,
         template=template,
     )
 

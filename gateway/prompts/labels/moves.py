@@ -93,13 +93,18 @@ def place_of(text: str) -> Position | None:
     )
 
 
-def before_last(moves: Iterable[tuple[Position | None, bool]]) -> list[Position | None]:
-    """Where a label stood, oldest first, as it can still be gone back to: a rollback takes the move before it off the
-    list, so that two of them go back two moves. `moves`: (to, rollback), oldest first."""
-    stood: list[Position | None] = [None]
-    for after, rollback in moves:
-        if rollback and len(stood) > 1:
-            stood.pop()
-        else:
-            stood.append(after)
-    return stood
+def stood(moves: Iterable[tuple[Position | None, Position | None, bool]]) -> list[Position | None]:
+    """Where a label stood, oldest first, as it can still be gone back to; last, where it stands.
+
+    A rollback takes the move before it off the list, so that two of them go back two moves. `moves`: (from, to,
+    rollback), oldest first.
+    """
+    found: list[Position | None] = []
+    for before, after, rollback in moves:
+        if not found or found[-1] != before:  # somebody moved it without writing that down: a file that was edited
+            found.append(before)
+        if rollback and len(found) > 1:
+            found.pop()
+        if found[-1] != after:
+            found.append(after)
+    return found

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.core.faults import BadRequest, Conflict, NotAllowed
 from gateway.prompts.building import Entry
-from gateway.prompts.labels.moves import Change, Move, before_last
+from gateway.prompts.labels.moves import Change, Move, stood
 from gateway.prompts.labels.store import LabelStore
 from gateway.prompts.naming import why_no_label
 from gateway.prompts.positions import Position
@@ -75,18 +75,19 @@ class Promoter:
         """
         self._refuse_pinned(entry, label)
         moves = self._store.all_moves(entry.meta.name, label)
-        stood = before_last((one.after, one.rollback) for one in moves)
-        if len(stood) < 2:
+        places = stood((one.before, one.after, one.rollback) for one in moves)
+        if len(places) < 2:
             raise nothing_before(entry, label)
-        check_target(entry, label, stood[-2])
+        back = places[-2]
+        check_target(entry, label, back)
         change = Change(
             prompt=entry.meta.name,
             label=label,
             before=moves[-1].after,
-            after=stood[-2],
+            after=back,
             actor=actor,
             reason=reason,
-            gate_run=next((one.gate_run for one in reversed(moves[:-1]) if one.after == stood[-2]), ""),
+            gate_run=next((one.gate_run for one in reversed(moves[:-1]) if one.after == back), ""),
             rollback=True,
         )
         return self._made(change, ROLLED_BACK)
