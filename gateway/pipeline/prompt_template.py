@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.conversation import Text
 from gateway.core.faults import BadRequest, Fault
 from gateway.dialects.merging import CONVERSATIONS, Owned, merged
 from gateway.dialects.openai.body import model_missing
@@ -104,8 +105,13 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
     request = msgspec.structs.replace(frame.request, messages=before)
     owned = Owned(request, after, frame.overridable, found.name)
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
+    if not call.operation.model_in_path:
+        changes["model"] = model
     call.fields = Overridden(call.fields, {**changes, _FIELD: None})
     call.model = record.model = model
+    call.added_bytes = frame.size + sum(
+        len(part.text) for turn in (*before, *after) for part in turn.parts if isinstance(part, Text)
+    )
     record.prompt_id = f"{found.name}@{found.version}"
     call.reply_headers[REPLY_HEADER] = in_header(found)
 

@@ -40,10 +40,12 @@ class Frame(msgspec.Struct, frozen=True):
 
     Attributes:
         request: everything but messages. overridable: words of what a caller may say otherwise; `*` for all.
+        size: bytes of its tools and of its answer's form, which are input too.
     """
 
     request: ChatRequest
     overridable: frozenset[str]
+    size: int = 0
 
 
 @lru_cache(maxsize=2_048)
@@ -70,7 +72,8 @@ def make_frame(prompt: Prompt) -> Frame:
         format=_format(prompt),
         **options_of(prompt.config),
     )
-    return Frame(request, frozenset(cast(list[str], words)))
+    size = len(msgspec.json.encode((request.tools, request.format))) if request.tools or request.format else 0
+    return Frame(request, frozenset(cast(list[str], words)), size)
 
 
 def turns_of(prompt: Prompt, variables: Mapping[str, Any], limits: Limits) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:

@@ -27,8 +27,7 @@ input:
 gateway.overridable: [max_output_tokens]
 ---
 {{role "system"}}You route messages about a {{product}}.{{>style}}{{#if count}} {{count}} of them.{{/if}}
-{{role "user"}}
-{{message}}
+{{role "user"}}{{message}}
 """
 STYLE = "Be {{word}}brief."
 OPEN = """---
@@ -102,7 +101,7 @@ async def chat(site: Site, *, headers: dict[str, str] | None = None, **body: Any
 
 
 STOLEN = {"message": "My card was stolen."}
-RENDERED = [("system", "You route messages about a card.Be brief.\n"), ("user", "My card was stolen.\n")]
+RENDERED = [("system", "You route messages about a card.Be brief.\n"), ("user", "My card was stolen.")]
 
 
 @pytest.mark.parametrize(
@@ -148,9 +147,9 @@ async def test_openais_own_client_goes_on_using_its_prompts(fresh: Site) -> None
         )
     assert said.output_text == "Fine."
     assert messages(fresh) == [
-        ("system", "Now you route messages about a card.Be brief. 3 of them.\n"), ("user", "Mine\n")
+        ("system", "Now you route messages about a card.Be brief. 3 of them.\n"), ("user", "Mine")
     ]  # fmt: skip
-    assert sent(fresh)["max_completion_tokens"] == 7
+    assert (sent(fresh).get("max_tokens") or sent(fresh)["max_completion_tokens"]) == 7
 
 
 async def test_other_dialects_use_them_too(fresh: Site) -> None:
@@ -225,6 +224,7 @@ async def test_a_team_may_be_held_to_prompts_of_the_registry(fresh: Site) -> Non
     key = await asyncio.to_thread(fresh.gateway.create_key, "team-b")
     headers = {"authorization": f"Bearer {key}"}
     own = [{"role": "user", "content": "Hello"}]
+    await asyncio.sleep(0.5)  # until the worker has heard of the key
     refused = await chat(fresh, headers=headers, model="test-model", messages=own)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "prompt_required")
     assert (await chat(fresh, headers=headers, prompt={"id": "secretive"}, messages=own)).status_code == 200
