@@ -9,6 +9,7 @@ from gateway.access.history import PolicyHistory
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.core.days import date_time
+from gateway.core.live import Live
 from gateway.edge.admin.api import AdminDeps
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
 from gateway.edge.admin.mirrors import PairsDeps
@@ -23,6 +24,8 @@ from gateway.pairs.keeping import Keeping
 from gateway.policyfeed import PolicyFeed
 from gateway.policypast import answer, at_text, in_force_at, page
 from gateway.policyview import describe_models, explain
+from gateway.prompts.library import Library
+from gateway.promptview import prompts_deps
 from gateway.router.router import Router
 from gateway.status import Status
 
@@ -37,6 +40,7 @@ def admin_deps(
     status: Status,
     counters: Counters,
     pairs: Keeping,
+    prompts: Live[Library],
 ) -> AdminDeps:
     history = PolicyHistory(settings.policy_history)
 
@@ -62,5 +66,6 @@ def admin_deps(
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
         limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
         pairs=PairsDeps(pairs.page, pairs.get),
+        prompts=prompts_deps(prompts, settings.labels, store.note),
         status=status.full,
     )

@@ -126,7 +126,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             policies, prompts.library, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors
         )
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
+        admin = admin_app(
+            admin_deps(settings, store, policies, router, status, counters, pairs, prompts.library), credentials
+        )
         if otlp is not None:
             otlp.instrument(admin)
         deps = EdgeDeps(

@@ -66,14 +66,12 @@ def langfuse_routes(prompts: LangfusePrompts, identify: Identify) -> list[Route]
         if principal is None:
             return _unauthorized()
         query = request.query_params
-        numbers: dict[str, int] = {}
-        for name, usual, most in (("page", 1, 1_000_000), ("limit", DEFAULT_LIMIT, MAX_LIMIT)):
-            text = query.get(name, str(usual))
+        page, limit = query.get("page", "1"), query.get("limit", str(DEFAULT_LIMIT))
+        for name, text, most in (("page", page, 1_000_000), ("limit", limit, MAX_LIMIT)):
             if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
                 return _error(400, "InvalidRequestError", f"`{name}` is a whole number from 1 to {most}")
-            numbers[name] = int(text)
         words = {name: query.get(name, "") for name in ("name", "label", "tag")}
-        return _json(prompts.page(principal, Listed(**words, **numbers)))
+        return _json(prompts.page(principal, Listed(**words, page=int(page), limit=int(limit))))
 
     return [Route(BASE, listed, methods=["GET"]), Route(f"{BASE}/{{name:path}}", get, methods=["GET"])]
 
