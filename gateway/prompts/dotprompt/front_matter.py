@@ -43,14 +43,33 @@ class Out(msgspec.Struct, frozen=True):
     schema: Any = None
 
 
-class FrontMatter(NamedTuple):
-    """Attributes:
-    raw: the keys as they are. shape: those that mean something.
-    body: the template. body_line: of the file, the line that it begins on.
+class Keys:
+    """What the keys say. Versions of a prompt differ in the body mostly: they share it, and nobody changes it.
+
+    Attributes:
+        raw: all of them. shape: those that mean something. ext: dotted ones.
+        schemas: what `reading` has made of the schemas, once it has.
     """
 
-    raw: Mapping[str, Any]
-    shape: Shape
+    __slots__ = ("ext", "raw", "schemas", "shape")
+
+    def __init__(self, raw: Mapping[str, Any], shape: Shape) -> None:
+        self.raw, self.shape = raw, shape
+        self.schemas: Any = None
+        self.ext: dict[str, dict[str, Any]] = {}
+        for key, value in raw.items():
+            if "." in key:
+                space, _, name = key.rpartition(".")
+                self.ext.setdefault(space, {})[name] = value
+
+
+class FrontMatter(NamedTuple):
+    """Attributes:
+    body: the template. body_line: of the file, the line that it begins on.
+    text: the front matter, with as many lines before it as stand before it in the file.
+    """
+
+    keys: Keys
     body: str
     body_line: int
     text: str
@@ -66,24 +85,19 @@ def cut(source: str, path: str) -> FrontMatter:
     """Raises: DocumentError: front matter that is not closed, not YAML, or of another shape."""
     begun = _BEFORE.match(source)
     if begun is None:
-        return FrontMatter({}, _EMPTY, source, 1, "", path)
+        return FrontMatter(Keys({}, Shape()), source, 1, "", path)
     end = _END.search(source, begun.end())
     if end is None:
         line = source.count("\n", 0, begun.end())
         raise DocumentError(path, line, "the front matter is not closed; end it with a line `---`")
     text = source[begun.end() : end.start()]
-    body = source[end.end() :]
-    bare = body.lstrip()
+    bare = source[end.end() :].lstrip()
     body_line = source.count("\n", 0, len(source) - len(bare)) + 1
     before = "\n" * source.count("\n", 0, begun.end())
-    raw, shape = _values(text, before, path)
-    return FrontMatter(raw, shape, bare.rstrip(), body_line, before + text, path)
+    return FrontMatter(_keys(text, before, path), bare.rstrip(), body_line, before + text, path)
 
 
-_EMPTY = Shape()
-
-
-def _values(text: str, before: str, path: str) -> tuple[Mapping[str, Any], Shape]:
+def _keys(text: str, before: str, path: str) -> Keys:
     try:
         return _quickly(text)
     except (Unusual, msgspec.ValidationError, UnicodeEncodeError):
@@ -94,19 +108,15 @@ def _values(text: str, before: str, path: str) -> tuple[Mapping[str, Any], Shape
 
 
 @lru_cache(maxsize=1024)
-def _quickly(text: str) -> tuple[Mapping[str, Any], Shape]:
-    """Versions of a prompt differ in the body mostly. What is returned is shared, and not to be changed.
-
-    Raises:
-        Unusual, ValidationError: something is wrong with it.
-    """
+def _quickly(text: str) -> Keys:
+    """Raises: Unusual, ValidationError: something is wrong with it."""
     raw: Any = build_plain(text.encode())
     if raw is None:
-        return {}, _EMPTY
+        return Keys({}, Shape())
     if not isinstance(raw, dict):
         raise Unusual
     _floats(raw)
-    return cast("dict[str, Any]", raw), msgspec.convert(raw, Shape, strict=True)
+    return Keys(cast("dict[str, Any]", raw), msgspec.convert(raw, Shape, strict=True))
 
 
 def _floats(value: Any) -> None:

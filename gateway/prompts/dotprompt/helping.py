@@ -38,7 +38,7 @@ def _quote(run: Run, values: Values, options: Options) -> str:
     value = values[0]
     kind = type(value)
     text = json_of(value) if kind is list or kind is tuple else text_of(value)
-    text = quoted(text, str(options.get("tag", TAG)))
+    text = quoted(text, options.get("tag", TAG))
     run.make(len(text))
     return text
 

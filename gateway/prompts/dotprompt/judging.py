@@ -7,7 +7,7 @@ What it cannot judge (`Beyond`: references, patterns, combinations) is for jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from gateway.prompts.handlebars.values import kind_of
+from gateway.prompts.handlebars.values import LISTS, NUMBERS, kind_of
 from gateway.stores.wording import nearest
 
 Fits = Callable[[Any], bool]
@@ -47,11 +47,11 @@ def type_of(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    if isinstance(value, int | float):
+    if isinstance(value, NUMBERS):
         return "number"
     if isinstance(value, str):
         return "string"
-    return "object" if isinstance(value, Mapping) else "array" if isinstance(value, list | tuple) else "unknown"
+    return "object" if isinstance(value, Mapping) else "array" if isinstance(value, LISTS) else "unknown"
 
 
 _TYPES: Mapping[str, Fits] = {
@@ -109,15 +109,22 @@ def _type(schema: Schema) -> Fits:
 
 
 def _enum(schema: Schema) -> Fits:
-    allowed = _allowed(schema)
+    return _among(_allowed(schema, "enum"))
+
+
+def _const(schema: Schema) -> Fits:
+    return _among(_allowed(schema, "const"))
+
+
+def _among(allowed: Sequence[Any]) -> Fits:
     if all(type(one) is str or one is None for one in allowed):
         words = frozenset(allowed)
         return lambda value: (kind_of(value) is str or value is None) and value in words
     return lambda value: any(_equal(one, value) for one in allowed)
 
 
-def _allowed(schema: Schema) -> Sequence[Any]:
-    allowed: Any = schema["enum"] if "enum" in schema else [schema["const"]]
+def _allowed(schema: Schema, key: str) -> Sequence[Any]:
+    allowed: Any = schema["enum"] if key == "enum" else [schema["const"]]
     if not isinstance(allowed, list) or any(isinstance(one, list | Mapping) for one in cast("list[Any]", allowed)):
         raise Beyond
     return cast("list[Any]", allowed)
@@ -173,7 +180,7 @@ def _items(schema: Schema) -> Fits:
 
 
 _MAKERS: Sequence[tuple[str, Callable[[Schema], Fits]]] = (
-    ("type", _type), ("enum", _enum), ("const", _enum), ("items", _items),
+    ("type", _type), ("enum", _enum), ("const", _const), ("items", _items),
     ("properties", _object), ("required", _object), ("additionalProperties", _object),
 )  # fmt: skip
 
@@ -192,14 +199,15 @@ def why(schema: Schema, value: Any, path: str) -> Iterator[Problem]:
     if names and not any(_TYPES[name](value) for name in names):
         yield Problem(path, f"must be {_either(names)}, and is {_a(type_of(value))}")
         return
-    if ("enum" in schema or "const" in schema) and not _enum(schema)(value):
-        yield Problem(path, _not_one(_allowed(schema), value))
+    for key in ("enum", "const"):
+        if key in schema and not _among(allowed := _allowed(schema, key))(value):
+            yield Problem(path, _not_one(allowed, value))
     for key, (_, _, message) in _BOUNDS.items():
         if key in schema and not _within(schema, key, value):
             yield Problem(path, message.format(schema[key]))
     if isinstance(value, Mapping):
         yield from _why_fields(schema, cast("Mapping[str, Any]", value), path)
-    elif isinstance(value, list | tuple) and "items" in schema:
+    elif isinstance(value, LISTS) and "items" in schema:
         for number, one in enumerate(cast("Sequence[Any]", value)):
             yield from why(schema["items"], one, f"{path}[{number}]")
 
@@ -224,7 +232,7 @@ MISSING = "is missing"
 
 def _not_one(allowed: Sequence[Any], value: object) -> str:
     words = [one if isinstance(one, str) else "null" if one is None else str(one).lower() for one in allowed]
-    close = nearest(value, words) if isinstance(value, str) else ""
+    close = nearest(value, [one for one in allowed if isinstance(one, str)]) if isinstance(value, str) else ""
     said = close if close.startswith("; did") else ""
     return f"must be one of {', '.join(words)}{said}"
 

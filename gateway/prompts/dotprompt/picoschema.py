@@ -7,6 +7,7 @@ out, or null. A schema that is JSON Schema already stays as it is.
 from collections.abc import Mapping
 from typing import Any, cast
 
+from gateway.prompts.handlebars.values import kind_of
 from gateway.stores.wording import nearest
 from gateway.stores.yamltree import Path_
 
@@ -32,7 +33,7 @@ def to_json_schema(schema: Any, schemas: Mapping[str, Mapping[str, Any]] = NO_SC
     Raises:
         PicoschemaError: neither Picoschema nor JSON Schema, or a name that is not in `schemas`.
     """
-    if isinstance(schema, Mapping):
+    if kind_of(schema) is dict or isinstance(schema, Mapping):
         given = cast("Mapping[str, Any]", schema)
         if _is_json_schema(given):
             return dict(given), False
@@ -59,7 +60,7 @@ class _Pico:
     def value(self, value: Any, where: Path_) -> dict[str, Any]:
         if isinstance(value, str):
             return self._named(value, where)
-        if isinstance(value, Mapping):
+        if kind_of(value) is dict or isinstance(value, Mapping):
             if len(where) > MAX_DEPTH:
                 raise PicoschemaError(where, f"a schema is nested deeper than {MAX_DEPTH} levels")
             return self._object(cast("Mapping[str, Any]", value), where)
@@ -131,7 +132,7 @@ class _Pico:
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(schema.get("type"), str):
+    if isinstance(schema.get("type"), str) and schema["type"] != "null":
         schema["type"] = [schema["type"], "null"]
     return schema
 

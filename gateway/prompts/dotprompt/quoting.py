@@ -14,10 +14,10 @@ SUFFIX = 12  # hex digits
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
-def quoted(text: str, tag: str = TAG) -> str:
+def quoted(text: str, tag: object = TAG) -> str:
     """Raises: ValueError: the tag is no name."""
-    if not _NAME.fullmatch(tag):
-        raise ValueError(f"`tag` is a name of letters, digits, `-` and `_`, and `{tag[:32]}` is none")
+    if not isinstance(tag, str) or not _NAME.fullmatch(tag):
+        raise ValueError("`tag` is a name of letters, digits, `-` and `_`, 32 of them at most")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     while (suffix := digest.hexdigest()[:SUFFIX]) in text:
         digest.update(b"again")

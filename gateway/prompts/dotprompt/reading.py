@@ -1,7 +1,7 @@
 """Reading a `.prompt` file: everything that can be wrong with one is found here."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.prompts.dotprompt.checking import Checker
 from gateway.prompts.dotprompt.front_matter import FrontMatter, cut
@@ -37,11 +37,12 @@ def read(
             template that cannot be read, a helper or a partial that is not known, partials that go in circles.
     """
     front = cut(source.removeprefix("\ufeff"), path)
-    shape = front.shape
-    input_schema, checker = _input(front, schemas)
+    keys = front.keys
+    found = keys.schemas or _schemas(front, schemas)
     template = LANGUAGE.template(Source(front.body, path, front.body_line), partials, partial_names)
-    if input_schema is not None:
-        _check_declared(template, input_schema)
+    if found.input is not None:
+        _check_declared(template, found.input)
+    shape = keys.shape
     return Prompt(
         path=path,
         source=source,
@@ -53,16 +54,32 @@ def read(
         tools=shape.tools,
         tool_defs=shape.tool_defs,
         config=shape.config,
-        input_schema=input_schema,
+        input_schema=found.input,
         defaults=shape.input.default,
         output_format=shape.output.format,
-        output_schema=_schema(front, "output", shape.output.schema, schemas)[0],
+        output_schema=found.output,
         metadata=shape.metadata,
-        ext=_ext(front.raw),
-        raw=front.raw,
-        checker=checker,
+        ext=keys.ext,
+        raw=keys.raw,
+        checker=found.checker,
         template=template,
     )
+
+
+class _Schemas(NamedTuple):
+    input: JsonSchema | None
+    checker: Checker | None
+    output: JsonSchema | None
+
+
+def _schemas(front: FrontMatter, schemas: Mapping[str, JsonSchema]) -> _Schemas:
+    shape = front.keys.shape
+    given, made = _schema(front, "input", shape.input.schema, schemas)
+    output, output_made = _schema(front, "output", shape.output.schema, schemas)
+    found = _Schemas(given, None if given is None else _checker(front, given, made), output)
+    if not schemas or (made and output_made):  # no others could come of it
+        front.keys.schemas = found
+    return found
 
 
 def _schema(
@@ -76,20 +93,18 @@ def _schema(
         raise front.error((key, "schema", *error.where), str(error)) from None
 
 
-def _input(front: FrontMatter, schemas: Mapping[str, JsonSchema]) -> tuple[JsonSchema | None, Checker | None]:
-    schema, made = _schema(front, "input", front.shape.input.schema, schemas)
-    if schema is None:
-        return None, None
+def _checker(front: FrontMatter, schema: JsonSchema, made: bool) -> Checker:
+    """Raises: DocumentError: the schema is none, or defaults are not of it."""
+    defaults = front.keys.shape.input.default
     try:
         checker = Checker(schema, made)
-        defaults = front.shape.input.default
         wrong = [one for one in checker.problems(defaults, "default") if one.message != MISSING] if defaults else ()
     except ValueError as error:
         raise front.error(("input", "schema"), str(error)) from None
     for one in wrong:
         name = one.path.split(".")[1] if "." in one.path else ""
         raise front.error(("input", "default", name), f"{one.path} {one.message}")
-    return schema, checker
+    return checker
 
 
 def _check_declared(template: Template, schema: JsonSchema) -> None:
@@ -105,12 +120,3 @@ def _check_declared(template: Template, schema: JsonSchema) -> None:
         if name not in properties:
             reason = f"the variable `{name}` is not in input.schema{nearest(name, sorted(properties))}"
             raise template.source.error(template.place(name), reason)
-
-
-def _ext(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    ext: dict[str, dict[str, Any]] = {}
-    for key, value in raw.items():
-        if "." in key:
-            space, _, name = key.rpartition(".")
-            ext.setdefault(space, {})[name] = value
-    return ext

@@ -1,8 +1,9 @@
 """Handlebars, as its language guide tells it (handlebarsjs.com/guide), logic-less, without HTML's escapes.
 
 A source is cut into texts and tags (`lexer`), white space around tags goes where the language says so (`whitespace`),
-the rest is a tree (`parser` → `nodes`), which together with its partials (`language`) becomes closures, once
-(`compiling`). Running them (`running`) makes pieces of text and, between them, marks: objects that helpers put there.
+the rest is a tree (`parser` → `nodes`). It is examined, together with its partials, when a file is read (`examining`,
+`language`), and becomes closures when it is rendered first (`compiling`). Running them (`running`) makes pieces of text
+and, between them, marks: objects that helpers put there.
 
 Left out, because their meaning could not be known from the file: decorators but `inline`, partials whose name is
 computed, and helpers beyond those that the caller hands in. What a template may look at are entries of mappings, and

@@ -6,8 +6,8 @@ A body of `n` statements costs `n + 1` steps each time, a loop's all at once bef
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from gateway.prompts.handlebars.running import Loop, RenderError, Run, Scope
-from gateway.prompts.handlebars.values import UNDEFINED
+from gateway.prompts.handlebars.running import Loop, Run, Scope
+from gateway.prompts.handlebars.values import LISTS, UNDEFINED
 
 Op = Callable[[Run, Scope], None]
 Value = Callable[[Run, Scope], object]
@@ -98,7 +98,7 @@ def looping(value: Value, inner: Body, otherwise: Body) -> Op:
 
     def op(run: Run, scope: Scope) -> None:
         found = value(run, scope)
-        if isinstance(found, list | tuple):
+        if isinstance(found, LISTS):
             loop_over(None, cast("Sequence[object]", found), inner, otherwise, run, scope)
         elif isinstance(found, Mapping):
             entries = cast("Mapping[object, object]", found)
@@ -130,7 +130,7 @@ def section(value: Value, inner: Body, otherwise: Body) -> Op:
 
     def op(run: Run, scope: Scope) -> None:
         found: Any = value(run, scope)
-        if isinstance(found, list | tuple):
+        if isinstance(found, LISTS):
             loop_over(None, cast("Sequence[object]", found), inner, otherwise, run, scope)
         elif found is None or found is False or found is UNDEFINED:
             otherwise.run(run, scope)
@@ -142,11 +142,11 @@ def section(value: Value, inner: Body, otherwise: Body) -> Op:
 
 def held(body: Body, scope: Scope, around: Any, context: object, run: Run, caller: Scope) -> None:
     """Runs a block that was handed to a partial, or is one: in the scope that it stands in, about `context`."""
-    run.depth -= body.depth
+    run.depth -= 1
     if run.depth < 0:
-        raise RenderError(f"partials go deeper into one another than {run.limits.depth} levels; one may go in circles")
+        raise run.too_deep()
     parent = scope if context is not scope.context else scope.parent
     block, run.block = run.block, around
     body.run(run, Scope(context, parent, scope, caller.loop))
     run.block = block
-    run.depth += body.depth
+    run.depth += 1

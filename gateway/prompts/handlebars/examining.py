@@ -8,6 +8,7 @@ from gateway.prompts.handlebars.sources import Source
 from gateway.prompts.handlebars.words import Condition, Entering, Function, Taken, Word, Words
 from gateway.stores.wording import nearest
 
+BLOCKS = (Condition, Entering)
 BLOCK = "@partial-block"
 _GUIDED = {"log": "writes to a console, and there is none; leave it out"}
 NO_NAMES: frozenset[str] = frozenset()
@@ -91,7 +92,7 @@ class _Examiner:
             self._used(call.path)
         else:
             word = self._word(call)
-            if isinstance(word, Condition | Entering):
+            if isinstance(word, BLOCKS):
                 raise self._source.error(tag.at, f"`{call.path.written}` is a block; write {word.example}")
             self._check(word, call)
 
@@ -105,7 +106,7 @@ class _Examiner:
             self._used(call.path)
         else:
             word = self._word(call)
-            if not isinstance(word, Condition | Entering):
+            if not isinstance(word, BLOCKS):
                 raise self._source.error(block.tag.at, f"`{call.path.written}` is no block; write {word.example}")
             if block.tag.names and isinstance(word, Condition):
                 raise self._source.error(block.tag.at, f"`{call.path.written}` has no parameters, `as |name|`")
@@ -161,7 +162,7 @@ class _Examiner:
         elif isinstance(expression, Call):
             word = self._word(expression)
             if not isinstance(word, Function):
-                what = "is a block" if isinstance(word, Condition | Entering) else "writes, and has no value"
+                what = "is a block" if isinstance(word, BLOCKS) else "writes, and has no value"
                 raise self._source.error(expression.at, f"`{expression.path.written}` {what}{_as(word)}")
             self._check(word, expression)
 

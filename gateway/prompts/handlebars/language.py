@@ -41,7 +41,7 @@ class Language:
         """
         if "{{" not in source.text:
             return Template(self, source, (), NO_PARTIALS, ())
-        examined = examine(parse(source), source, self.words)
+        examined = examine(parse(source, laid_out=False), source, self.words)
         variables = tuple(examined.variables)
         if not examined.calls:
             return Template(self, source, variables, NO_PARTIALS, ())
@@ -53,7 +53,7 @@ class Language:
         """What is to be known of a partial."""
         found = self._remembered.get(source.text)
         if found is None:
-            found = examine(parse(source), source, self.words)
+            found = examine(parse(source, laid_out=False), source, self.words)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[source.text] = found
@@ -89,12 +89,15 @@ class Template:
         body = self._body or self._compile()
         scope = Scope(variables, None, None, None)
         run = Run(scope, data, limits)
-        body.run(run, scope)
+        try:
+            body.run(run, scope)
+        except RecursionError:  # what blocks of many levels hand on may be deeper than `depth` counts
+            raise run.too_deep() from None
         return run.finish()
 
     def place(self, variable: str) -> int:
         """The offset where it looks up one of its `variables` first."""
-        return examine(parse(self.source), self.source, self._language.words).variables.get(variable, 0)
+        return examine(parse(self.source, laid_out=False), self.source, self._language.words).variables.get(variable, 0)
 
     def _compile(self) -> Body:
         bodies: dict[str, Body] = {}

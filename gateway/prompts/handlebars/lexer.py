@@ -156,7 +156,7 @@ class _Lexer:
         items: list[Expression] = []
         options: list[tuple[str, Expression]] = []
         names: tuple[str, ...] = ()
-        key: str | None = None
+        key: tuple[str, int] | None = None
         while True:
             found = self._token(at, pos)
             group = found.lastgroup
@@ -165,7 +165,7 @@ class _Lexer:
                 names = tuple(found["names"].split())
                 continue
             if group == "key" and key is None:
-                key = _name(found["key"])
+                key = _name(found["key"]), found.start("key")
                 continue
             if group in ("path", "double", "single", "open") and not names:
                 if group == "open":
@@ -173,7 +173,7 @@ class _Lexer:
                 else:
                     item = self._item(found)
                 if key is not None:
-                    options.append((key, item))
+                    options.append((key[0], item))
                     key = None
                 elif options:
                     raise self._source.error(item.at, "stands behind `name=value`; put it before")
@@ -184,13 +184,13 @@ class _Lexer:
 
     def _end(
         self, at: int, found: "re.Match[str]", depth: int, items: list[Expression],
-        options: list[tuple[str, Expression]], key: str | None,
+        options: list[tuple[str, Expression]], key: tuple[str, int] | None,
     ) -> Call:  # fmt: skip
         group = found.lastgroup or ""
         if (group == "shut") != (depth > 0) or group in ("names", "key", "path", "double", "single", "open"):
-            raise self._source.error(found.end() - 1, f"`{found[0].strip()}` may not stand here")
+            raise self._source.error(found.start(group), f"`{found[0].strip()}` may not stand here")
         if key is not None:
-            raise self._source.error(at, f"`{key}=` has no value")
+            raise self._source.error(key[1], f"`{key[0]}=` has no value")
         if not items:
             raise self._source.error(at, "is empty; a tag or a parenthesis begins with a name")
         path = items.pop(0)

@@ -9,8 +9,11 @@ MAX_DEPTH = 32
 _SIGNS = {"block": "#", "inverted": "^", "partial_block": "#>", "inline": "#*"}
 
 
-def parse(source: Source) -> Program:
+def parse(source: Source, laid_out: bool = True) -> Program:
     """The tree of a template.
+
+    Args:
+        laid_out: whether the white space around tags is dealt with; without it the tree is fit to be examined only.
 
     Raises:
         TemplateError: a tag that cannot be read, or a block that is not closed, closed twice, or nested too deeply.
@@ -18,7 +21,8 @@ def parse(source: Source) -> Program:
     texts, tags = cut(source)
     if not tags:
         return Program([], texts[0], [])
-    strip(texts, tags)
+    if laid_out:
+        strip(texts, tags)
     return _Parser(source).parse(texts, tags)
 
 
@@ -115,9 +119,4 @@ class _Parser:
 
 def _written(tag: Tag) -> str:
     """How a block is called at its end."""
-    if tag.call is None:
-        return ""
-    path = tag.call.path
-    if tag.kind == "inline":
-        return "inline"
-    return path.written
+    return tag.call.path.written if tag.call is not None else ""

@@ -18,12 +18,12 @@ class Limits(msgspec.Struct, frozen=True):
 
     Attributes:
         characters: of output. steps: statements carried out, those of a loop once for each item.
-        depth: levels of blocks within partials that are handed from one to another.
+        depth: how deep blocks that are handed to partials, and inline partials, may call one another.
     """
 
     characters: int = 2_000_000
     steps: int = 200_000
-    depth: int = 128
+    depth: int = 64
 
 
 class Loop:
@@ -112,6 +112,9 @@ class Run:
         return RenderError(
             f"makes more than {self.limits.characters} characters with these variables; shorten the longest of them"
         )
+
+    def too_deep(self) -> RenderError:
+        return RenderError(f"partials call one another deeper than {self.limits.depth} levels; one may go in circles")
 
     def finish(self) -> Output:
         """Raises: RenderError: too long. Nothing has been joined by then: what stands in it twice takes no room yet."""

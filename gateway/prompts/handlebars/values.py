@@ -1,6 +1,7 @@
 """What a template sees of variables: mappings, lists, texts, numbers, true, false, null, and nothing of the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,16 +20,20 @@ class Undefined:
 
 
 UNDEFINED: Final = Undefined()
+# `isinstance(x, list | tuple)` makes the union anew each time, which takes twice as long.
+LISTS = (list, tuple)
+NUMBERS = (int, float)
+SEQUENCES = (list, tuple, str)
 # As `type`, but that it leaves a type checker with what it knew.
 kind_of: Callable[[object], object] = type
-MAX_WHOLE = 1e21  # JavaScript writes whole numbers below it without an exponent
+_LEAST, _MOST = 1e-6, 1e21  # what JavaScript writes without an exponent
 
 
 def member(value: object, key: str) -> object:
     """The entry `key` of a mapping; of a list or a text the item of that number, or its `length`; else undefined."""
     if isinstance(value, Mapping):
         return cast("Mapping[str, object]", value).get(key, UNDEFINED)
-    if isinstance(value, list | tuple | str):
+    if isinstance(value, SEQUENCES):
         items = cast("Sequence[object]", value)
         if key.isascii() and key.isdigit():
             place = int(key) if len(key) < 16 else len(items)
@@ -42,7 +47,7 @@ def is_false(value: object, zero: bool = False) -> bool:
     """What Handlebars takes for false: false, undefined, null, an empty text or list, NaN, and 0 unless `zero`."""
     if isinstance(value, bool):
         return not value
-    if isinstance(value, int | float):
+    if isinstance(value, NUMBERS):
         return value != value or (value == 0 and not zero)
     return not value and not isinstance(value, Mapping)
 
@@ -51,7 +56,7 @@ def same(one: object, other: object) -> bool:
     """JavaScript's `===`: never across types; mappings and lists only if they are one and the same."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
+    if isinstance(one, NUMBERS) and isinstance(other, NUMBERS):
         return one == other
     if isinstance(one, str) and isinstance(other, str):
         return one == other
@@ -71,7 +76,7 @@ def text_of(value: object) -> str:
         return str(value)
     if kind is float:
         return _number(cast(float, value))
-    if isinstance(value, list | tuple):
+    if isinstance(value, LISTS):
         try:
             return ",".join([text_of(item) for item in cast("Sequence[object]", value)])
         except RecursionError:
@@ -107,13 +112,10 @@ def _number(value: float) -> str:
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
-    if value == int(value) and abs(value) < MAX_WHOLE:
-        return str(int(value))
     written = repr(value)
-    digits, exponent, power = written.partition("e")
-    if not exponent:
-        return written
-    places = int(power)
-    if -7 < places < 0:
-        return f"{value:.{len(digits.lstrip('-').replace('.', '')) - 1 - places}f}"
-    return f"{digits}e{'+' if places > 0 else '-'}{abs(places)}"
+    if value == 0:
+        return "0"
+    if _LEAST <= abs(value) < _MOST:
+        return format(Decimal(written), "f").removesuffix(".0")
+    digits, _, power = written.partition("e")
+    return f"{digits}e{int(power):+d}"
