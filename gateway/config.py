@@ -35,6 +35,8 @@ from gateway.modelhost.options import EngineOptions
 from gateway.pairs.store import PairsOptions
 from gateway.pipeline.metering import MeteringOptions
 from gateway.pipeline.tagging import unnoted_words
+from gateway.prompts.labels.options import LabelPlace, PromptOptions, check_prompts, why_no_labels
+from gateway.prompts.labels.options import missing_extra as prompts_extra
 from gateway.providers.building import missing_extra
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
@@ -76,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
     responses: ResponsesOptions = ResponsesOptions()
+    prompts: PromptOptions = PromptOptions()
     mirror_pairs: PairsOptions = PairsOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     identity: IdentityOptions = IdentityOptions()
@@ -130,6 +133,20 @@ class Settings(msgspec.Struct, frozen=True):
         return self.run_dir / "policies.json"
 
     @property
+    def prompts_dir(self) -> Path:
+        return self.policies_dir / "prompts"
+
+    @property
+    def labels(self) -> LabelPlace:
+        """Where labels of prompts stand that no file keeps."""
+        return LabelPlace(self.state_dir / "prompts.db", self.state_dir / "prompts.snapshot", self.config.prompts)
+
+    @property
+    def last_good_prompts(self) -> Path:
+        """What stands in for broken prompts, for processes of this run that are started while they are broken."""
+        return self.run_dir / "prompts.json"
+
+    @property
     def run_dir(self) -> Path:
         """What lives as long as this run: metrics files, engine states."""
         return self.state_dir / "run"
@@ -157,6 +174,7 @@ def read_config(
     check_identity(document, config.identity)
     check_operators(document, config.operators)
     check_ledger(document, config.ledger)
+    check_prompts(document, config.prompts)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
@@ -214,11 +232,12 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
     needed = {
         "identity": identity_extra(config.identity),
         "ledger.url": ledger_extra(config.ledger),
+        "prompts.url": prompts_extra(config.prompts),
         "redis": redis_extra(config.redis),
     }
     missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
-    why = why_no_ledger(config.ledger)
-    return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
+    empty = [why for why in (why_no_ledger(config.ledger), why_no_labels(config.prompts)) if why]
+    return [*missing, *(DocumentError(str(settings.file), 0, why) for why in empty)]
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:
