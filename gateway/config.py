@@ -142,6 +142,20 @@ class Settings(msgspec.Struct, frozen=True):
         return self.run_dir / "policies.json"
 
     @property
+    def prompts_dir(self) -> Path:
+        return self.policies_dir / "prompts"
+
+    @property
+    def labels(self) -> LabelPlace:
+        """Where labels of prompts stand that no file keeps."""
+        return LabelPlace(self.state_dir / "prompts.db", self.state_dir / "prompts.snapshot", self.config.prompts)
+
+    @property
+    def last_good_prompts(self) -> Path:
+        """What stands in for broken prompts, for processes of this run that are started while they are broken."""
+        return self.run_dir / "prompts.json"
+
+    @property
     def run_dir(self) -> Path:
         """What lives as long as this run: metrics files, engine states."""
         return self.state_dir / "run"
@@ -227,12 +241,12 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
     needed = {
         "identity": identity_extra(config.identity),
         "ledger.url": ledger_extra(config.ledger),
-        "redis": redis_extra(config.redis),
         "prompts.url": prompts_extra(config.prompts),
+        "redis": redis_extra(config.redis),
     }
     missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
-    why = why_no_ledger(config.ledger) or why_no_labels(config.prompts)
-    return [*missing, DocumentError(str(settings.file), 0, why)] if why else missing
+    empty = [why for why in (why_no_ledger(config.ledger), why_no_labels(config.prompts)) if why]
+    return [*missing, *(DocumentError(str(settings.file), 0, why) for why in empty)]
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:

@@ -26,6 +26,8 @@ from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.limits.loading import read_limits
+from gateway.prompts.document import PromptFile
+from gateway.prompts.metadata import read_meta
 from gateway.router.document import RoutesFile
 from gateway.router.loading import read_routes
 from gateway.stores.documents import Text, parse_document
@@ -58,7 +60,7 @@ def test_every_endpoint_is_named() -> None:
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
     "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card,
-    "tests": CasesFile, "currency": PricesFile,
+    "tests": CasesFile, "currency": PricesFile, "owner": PromptFile, "prompts": Config,
 }  # fmt: skip
 
 
@@ -77,6 +79,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
         if key in SHAPES:
             text = block.replace("${env:ALERTS_SECRET}", "whsec_" + "QUJD" * 8)
             assert parse_document(text.encode(), "README.md", SHAPES[key])
+        if key == "owner":
+            assert read_meta("support/triage", Text("README.md", block.encode()))[0].pinned
         if key == "rules":
             assert read_access([Text("README.md", block.encode())]).entries.all
         if key == "currency":

@@ -19,6 +19,7 @@ from gateway.cli import (
     models,
     policy,
     prices,
+    prompts,
     reconcile,
     schema,
     serve,
@@ -27,7 +28,7 @@ from gateway.cli import (
 )
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, targets, policy, prices, cache, usage, ledger, reconcile, alerts, schema)
+VERBS = (serve, check, keys, models, targets, policy, prompts, prices, cache, usage, ledger, reconcile, alerts, schema)
 
 
 def parser() -> argparse.ArgumentParser:

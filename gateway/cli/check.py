@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 from gateway.cli.arguments import Verbs, add_json, moment, verb
@@ -10,8 +11,9 @@ from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_
 from gateway.config import Settings, missing_extras
 from gateway.drift import Finding, find_drift
 from gateway.drift.finding import Page
-from gateway.policyset import policy_problems, read_policies
-from gateway.stores.documents import DocumentError, Text
+from gateway.policyset import PolicySet, policy_problems, read_policies
+from gateway.prompts.checking import prompt_problems
+from gateway.stores.documents import DocumentError, Known, Text
 
 Found = DocumentError | Finding
 
@@ -20,8 +22,8 @@ def add_to(verbs: Verbs) -> None:
     parser = verb(
         verbs,
         "check",
-        "validate config.yaml and the policies, and warn of what has drifted: rules that match or decide nothing, "
-        "exceptions and cards that run out, targets without a card or a price",
+        "validate config.yaml, the policies and the prompts, and warn of what has drifted: rules that match or decide "
+        "nothing, exceptions and cards that run out, targets without a card or a price",
         "gateway check --config config.yaml",
     )
     add_folders(parser)
@@ -50,11 +52,24 @@ def _found(options: argparse.Namespace) -> list[Found]:
     folder, wiring = folder_of(options, settings), wiring_of(settings)
     missing = [] if settings is None else missing_extras(settings)
     if problems := policy_problems(folder, wiring):
-        return [*missing, *problems]
+        return [*missing, *problems, *_prompts(folder, None)]
     now = time.time() if options.at is None else options.at
     config = None if settings is None else Text(_config(options), settings.file.read_bytes())
+    policies = read_policies(folder, wiring)
+    prompts = _prompts(folder, policies, whole=settings is not None)
     silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
-    return [*missing, *find_drift(read_policies(folder, wiring), folder, now, wiring, config), *silent]
+    return [*missing, *prompts, *find_drift(policies, folder, now, wiring, config), *silent]
+
+
+def _prompts(folder: Path, policies: PolicySet | None, whole: bool = False) -> list[DocumentError]:
+    """What is wrong with prompts: of valid policies, what names nobody there too. `whole`: all models are known."""
+    known: Known = {}
+    if policies is not None:
+        tenants = policies.tenants
+        known = {"tenants": {one.id for one in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
+    models = policies.catalogue.names if policies is not None and whole else None
+    found = prompt_problems(folder / "prompts", known, models)
+    return [DocumentError(one.file, one.line, one.reason) for one in found]
 
 
 def _silent(settings: Settings, page: Page) -> list[Finding]:

@@ -19,6 +19,7 @@ from gateway.config import Config
 from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
+from gateway.prompts.document import Lock, PromptFile
 from gateway.router.document import RoutesFile
 from gateway.stores.schemas import schema_of
 
@@ -43,6 +44,8 @@ KINDS: dict[str, Kind] = {
     "cache": Kind("policies/cache.yaml", CacheFile),
     "cache-pairs": Kind("policies/cache/*.yaml", PairsFile),
     "routes": Kind("policies/routes.yaml", RoutesFile),
+    "prompt": Kind("policies/prompts/**/prompt.yaml", PromptFile),
+    "prompt-versions": Kind("policies/prompts/**/versions.yaml", Lock),
 }
 
 

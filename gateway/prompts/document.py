@@ -29,8 +29,9 @@ class FileMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A move of a label that stands in this file, as `gateway prompts label` writes it down.
 
     Attributes:
-        from_, to: a version, or weights by version; left out where the label stood nowhere.
-        at: when. by: who. reason: why. rollback: it takes back the move before. gate_run: the run that let it through.
+        from, to: a version, or weights by version; left out where the label stood nowhere.
+        at: when. by: who. reason: why. gate_run: the run that let it through.
+        rollback: it takes back the move before. forced: past the label's gate.
     """
 
     label: str
@@ -40,6 +41,7 @@ class FileMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     by: str
     reason: str = ""
     rollback: bool = False
+    forced: bool = False
     gate_run: str = ""
 
 

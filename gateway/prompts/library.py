@@ -119,13 +119,14 @@ class Library:
             raise _unknown_version(entry.meta.name, wanted, str(error)) from None
         label = asked.word if asked.kind == "label" else asked.kind if asked.kind in (LATEST, DRAFT) else ""
         version, variant = self._version(entry, asked, unit, drafts)
+        prompt = version.prompt()  # a draft has its digest by then
         return Resolved(
             name=entry.meta.name,
             version=version.number,
             digest=version.digest,
             label=label,
             variant=variant,
-            prompt=version.prompt(),
+            prompt=prompt,
             meta=entry.meta,
         )
 
@@ -139,9 +140,7 @@ class Library:
         if entry is not None and visible(entry.meta):
             return entry
         known = [one.meta.name for one in self.prompts.values() if visible(one.meta)]
-        raise UnknownPrompt(
-            f"there is no prompt `{name[:80]}` for this caller{_nearest(name, known)}", param="prompt.id"
-        )
+        raise UnknownPrompt(f"there is no prompt `{name[:80]}`{_nearest(name, known)}", param="prompt.id")
 
     def position(self, entry: Entry, label: str) -> Position | None:
         """Where a label stands: as prompt.yaml says, else as the database does."""

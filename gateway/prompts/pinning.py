@@ -117,6 +117,7 @@ def _line(change: Change, clock: Clock) -> str:
     parts += [f"at: {at}", f"by: {_quoted(change.actor)}"]
     parts += [f"reason: {_quoted(change.reason)}"] if change.reason else []
     parts += ["rollback: true"] if change.rollback else []
+    parts += ["forced: true"] if change.forced else []
     parts += [f"gate_run: {_quoted(change.gate_run)}"] if change.gate_run else []
     return "{" + ", ".join(parts) + "}"
 

@@ -33,6 +33,8 @@ def schema_of(shape: Any, title: str, references: bool = False) -> Node:
     """
     made = msgspec.json.schema(shape)
     parts: dict[str, Node] = {name: _part(part, references) for name, part in made.pop("$defs", {}).items()}
+    if "$ref" not in made:
+        return {"$schema": DIALECT, "title": title, **_rewritten(made, references), "$defs": parts}
     root = made["$ref"].rpartition("/")[2]
     top = {**parts[root], "title": title}
     if f'"#/$defs/{root}"' not in msgspec.json.encode([top, parts]).decode():
@@ -89,6 +91,10 @@ def _rewritten(node: Node, references: bool) -> Node:
     aside = {name: node.pop(name) for name in ("description", "default") if name in node}
     if aside.get("default") in (None, "", (), []) or isinstance(aside["default"], dict):
         aside.pop("default", None)
+    if isinstance(keys := node.get("propertyNames"), dict) and set(cast(Node, keys)) == {"pattern"}:
+        # Other keys are unknown ones, and said to be.
+        pattern = node.pop("propertyNames")["pattern"]
+        node = {**node, "additionalProperties": False, "patternProperties": {pattern: node["additionalProperties"]}}
     for name, value in _children(node):
         node[name] = value if isinstance(value, bool) else _nested(value, references)
     if node.get("format") == "decimal":

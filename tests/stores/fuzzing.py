@@ -146,6 +146,24 @@ routes:
     mirrors: [{model: fast, share: 0.5, max_in_flight: 3, cost_per_day: 1.5, keep: true}]
     canary: {target: two/z, since: 2026-01-01, steps: [0.1, 1], step_s: 60, max_error_rate: 0.1, max_latency_ratio: 2, min_calls: 5}
 """
+PROMPT = """
+owner: o
+description: d
+aliases: [pmpt_1, other/name]
+tags: [a, b]
+tenants: [demo]
+teams: ["a*"]
+labels: {production: 2, staging: {2: 90, 3: 10}}
+gates: {production: {suite: cases.yaml, margin: 0.02, approver: other}}
+history:
+  - {label: production, from: 1, to: 2, at: 2026-11-01T12:00:00Z, by: me, reason: r, rollback: true, forced: false, gate_run: gate_1}
+  - {label: staging, to: {2: 1, 3: 1}, at: 2026-11-01, by: me}
+"""
+LOCK = "".join(
+    f"{number}: {{digest: sha256:{number}{'a' * 63}, at: 2026-11-01T12:00:00Z, by: me, message: m, source: sha256:{'b' * 64},"
+    f" partials: {{x: sha256:{'c' * 64}}}}}\n"
+    for number in range(1, 5)
+)
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
@@ -159,6 +177,8 @@ GOOD: dict[str, str] = {
     "prices": (ROOT / "policies" / "prices.yaml").read_text(),
     "cache": CACHE,
     "cache-pairs": PAIRS,
+    "prompt": PROMPT,
+    "prompt-versions": LOCK,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

@@ -19,6 +19,8 @@ from gateway.config import read_config, substitute
 from gateway.guard.loading import read_guardrails
 from gateway.identity.tenants import read_tenants
 from gateway.limits.loading import read_limits
+from gateway.prompts.locks import read_lock
+from gateway.prompts.metadata import read_meta
 from gateway.router.loading import read_routes
 from gateway.stores.documents import DocumentError, load_document, read_text
 from gateway.stores.yamltree import Unusual, build, build_plain
@@ -41,6 +43,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "cache": read_cache,
     "cache-pairs": lambda path: read_pairs(read_text(path)),
     "routes": read_routes,
+    "prompt": lambda path: read_meta("support/triage", read_text(path)),
+    "prompt-versions": lambda path: read_lock(read_text(path)),
 }
 NODES, TEXTS = 500, 250
 SEED = 1

@@ -14,40 +14,31 @@ PASSING = frozenset({"passed", "better", "equivalent"})
 Positions = Mapping[tuple[str, str], Position]
 
 
-class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """A label went from one position to another. None: it stood nowhere, or does from now on.
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A label is to go from one position to another. None: it stood nowhere, or does from then on.
 
     Attributes:
-        at_ns: Unix nanoseconds. gate_run: id of the run that let it through, or empty.
-        rollback: it took back the move before. forced: past a gate, by an operator.
+        before: where it stood when that was decided; it is moved from nowhere else.
+        gate_run: ids of the runs that let it through, or empty.
+        rollback: it takes back the move before. forced: past a gate, by an operator.
     """
 
+    prompt: str
+    label: str
+    before: Position | None
+    after: Position | None
+    actor: str
+    reason: str = ""
+    gate_run: str = ""
+    rollback: bool = False
+    forced: bool = False
+
+
+class Move(Change, frozen=True, kw_only=True):
+    """A change that was made. `at_ns`: Unix nanoseconds."""
+
     id: int
-    prompt: str
-    label: str
-    before: Position | None
-    after: Position | None
     at_ns: int
-    actor: str
-    reason: str = ""
-    gate_run: str = ""
-    rollback: bool = False
-    forced: bool = False
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A move that is to be made. `before`: where the label stood when it was decided; the move is made from nowhere
-    else."""
-
-    prompt: str
-    label: str
-    before: Position | None
-    after: Position | None
-    actor: str
-    reason: str = ""
-    gate_run: str = ""
-    rollback: bool = False
-    forced: bool = False
 
 
 class GateRun(msgspec.Struct, frozen=True, kw_only=True):
