@@ -95,8 +95,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         policies, prompts = await _followed(settings, reports, stack)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
-        journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
+        journal = stack.enter_context(_journal(settings, spec))
         client = await stack.enter_async_context(HttpClient(config.http_client))
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
@@ -107,10 +106,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = routing(providers, policies, CLOCK, reports.seen, rollouts)
         begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
-        own_calls = OwnCalls(CLOCK)
+        own_calls, shedding = OwnCalls(CLOCK), Shedding(config.overload)
         cache = await caching(settings, policies, reports, router, own_calls, stack)
-        memory, shedding = memory_of(settings, stack), Shedding(config.overload)
-        shed = turning_away(shedding, policies)
+        memory, shed = memory_of(settings, stack), turning_away(shedding, policies)
         parts = _parts(
             settings, callers, policies, prompts, reports, journal, memory, router, counters, client, cache,
             own_calls, shed,
@@ -164,6 +162,11 @@ async def _followed(
     feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies)
     policies = await stack.enter_async_context(feed)
     return policies, await stack.enter_async_context(prompt_feed(settings, reports))
+
+
+def _journal(settings: Settings, spec: WorkerSpec) -> Journal:
+    writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
+    return Journal(settings.config.journal, settings.state_dir / "journal", writer)
 
 
 def _models(policies: PolicyFeed, router: Router) -> ListModels:

@@ -118,15 +118,6 @@ class Settings(msgspec.Struct, frozen=True):
         return LedgerPlace(self.state_dir / "ledger.db", self.config.ledger)
 
     @property
-    def prompts_dir(self) -> Path:
-        return self.policies_dir / "prompts"
-
-    @property
-    def labels(self) -> LabelPlace:
-        """Where labels of prompts are kept that no file holds."""
-        return LabelPlace(self.state_dir / "prompts.db", self.state_dir / "labels.snapshot", self.config.prompts)
-
-    @property
     def ledger_state(self) -> Path:
         """What the parent's drainer tells its workers (`/health/ready`)."""
         return self.run_dir / "ledger.json"

@@ -12,5 +12,4 @@ CLOCK = SystemClock()
 def prompt_feed(settings: Settings, reports: Reports) -> PromptFeed:
     """The feed, to be entered; while a file is broken, workers that start anew begin with what the last ones had."""
     labels = follow_labels(settings.labels, CLOCK)
-    kept = settings.run_dir / "prompts.kept"
-    return PromptFeed(settings.prompts_dir, labels, reports.prompts_reloaded, last_good=kept)
+    return PromptFeed(settings.prompts_dir, labels, reports.prompts_reloaded, last_good=settings.last_good_prompts)

@@ -123,7 +123,7 @@ def prompt_rows(deps: PromptsDeps) -> tuple[Row, ...]:
         Row(method="POST", path="/prompts/labels", id="move_prompt_label", summary="Put a label on a version",
             permission="prompts.write", handler=move, answer=Moved, status=201, body=MoveRequest,
             errors=(404, 409)),
-        Row(method="POST", path="/prompts/rollback", id="roll_back_prompt_label", summary="Take a label's last move back",
+        Row(method="POST", path="/prompts/rollback", id="roll_back_prompt_label", summary="Take the last move back",
             permission="prompts.write", handler=roll_back, answer=Moved, status=201, body=RollbackRequest,
             errors=(404, 409)),
     )  # fmt: skip
