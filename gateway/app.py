@@ -3,24 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from gateway.access.history import PolicyHistory
+from gateway.administration import admin_deps
 from gateway.background import begin
 from gateway.caching import caching
 from gateway.config import Settings, is_configured
 from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
-from gateway.core.days import date_time
 from gateway.core.principal import Principal
 from gateway.counting import counting, store_problem
-from gateway.edge.admin.api import AdminDeps, admin_app, admitting
-from gateway.edge.admin.focus import FocusAsked, FocusCsv
-from gateway.edge.admin.mirrors import PairsDeps
-from gateway.edge.admin.policies import ExplainRequest, PastDeps
+from gateway.edge.admin.api import admin_app, admitting
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint
@@ -29,7 +23,6 @@ from gateway.edge.models import ListModels
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
-from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.guard.outside.classifiers import MAX_TOKENS
 from gateway.guard.outside.judging import Judges
 from gateway.identity.callers import Callers
@@ -39,13 +32,10 @@ from gateway.identity.keystore import KeyStore
 from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
-from gateway.ledger.focus.lines import Period
 from gateway.ledger.journal import Journal
-from gateway.ledgerview import organization_deps, usage_deps
+from gateway.ledgerview import organization_deps
 from gateway.limits.bounds import Counters
 from gateway.limits.shedding import Shedding
-from gateway.limitview import limit_levels
-from gateway.pairs.keeping import Keeping
 from gateway.pipeline import build_pipeline
 from gateway.pipeline.allowlist import classed
 from gateway.pipeline.asking_models import asking_models
@@ -54,9 +44,11 @@ from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
-from gateway.policypast import answer, at_text, in_force_at, page
-from gateway.policyview import describe_models, explain, list_models
+from gateway.policyview import list_models
 from gateway.processes import WorkerSpec
+from gateway.prompting import prompt_feed
+from gateway.prompts.feed import PromptFeed
+from gateway.prompts.handlebars import Limits
 from gateway.providers.building import build_provider
 from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
@@ -79,6 +71,8 @@ from gateway.telemetry.trace import Tracer
 from gateway.transport.client import HttpClient
 
 CLOCK = SystemClock()
+# A prompt made of a caller's variables may be as long as a request that he could have written himself.
+PROMPT_LIMITS = Limits()
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -98,14 +92,10 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
     config, state = settings.config, settings.state_dir
     async with contextlib.AsyncExitStack() as stack:
         reports, otlp = _reports(settings, stack)
-        feed = PolicyFeed(
-            settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies
-        )
-        policies = await stack.enter_async_context(feed)
+        policies, prompts = await _followed(settings, reports, stack)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
-        writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
-        journal = stack.enter_context(Journal(config.journal, state / "journal", writer))
+        journal = stack.enter_context(_journal(settings, spec))
         client = await stack.enter_async_context(HttpClient(config.http_client))
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
@@ -116,13 +106,13 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         router = routing(providers, policies, CLOCK, reports.seen, rollouts)
         begin(stack, follow(state / FILE, router.standings.take_out), *watching(router, config, CLOCK))
         counters, seeding = await counting(settings, spec, policies, reports, stack)
-        own_calls = OwnCalls(CLOCK)
+        own_calls, shedding = OwnCalls(CLOCK), Shedding(config.overload)
         cache = await caching(settings, policies, reports, router, own_calls, stack)
-        memory, shedding = memory_of(settings, stack), Shedding(config.overload)
-        shed = turning_away(shedding, policies)
+        memory, shed = memory_of(settings, stack), turning_away(shedding, policies)
         parts = _parts(
-            settings, callers, policies, reports, journal, memory, router, counters, client, cache, own_calls, shed
-        )
+            settings, callers, policies, prompts, reports, journal, memory, router, counters, client, cache,
+            own_calls, shed,
+        )  # fmt: skip
         pairs = await pairs_of(settings, reports.trials, stack)
         mirrors = await stack.enter_async_context(
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
@@ -130,9 +120,13 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         flights = InFlight(config.patience, CLOCK.monotonic)
         files = (settings.run_dir / "engines.json", settings.ledger_state)
         watched = Watched(flights, keys, router, shedding, store_problem(counters))
-        status = Status(policies, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors)
+        status = Status(
+            policies, prompts.library, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors
+        )
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(_admin_deps(settings, store, policies, router, status, counters, pairs), credentials)
+        admin = admin_app(
+            admin_deps(settings, store, policies, router, status, counters, pairs, prompts.library), credentials
+        )
         if otlp is not None:
             otlp.instrument(admin)
         deps = EdgeDeps(
@@ -162,6 +156,19 @@ def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Repo
     return Reports(metrics, request_log, otlp, CLOCK), otlp
 
 
+async def _followed(
+    settings: Settings, reports: Reports, stack: contextlib.AsyncExitStack
+) -> tuple[PolicyFeed, PromptFeed]:
+    feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies)
+    policies = await stack.enter_async_context(feed)
+    return policies, await stack.enter_async_context(prompt_feed(settings, reports))
+
+
+def _journal(settings: Settings, spec: WorkerSpec) -> Journal:
+    writer = f"{spec.index:03d}-{uuid7(CLOCK.now_ns()).replace('-', '')}"
+    return Journal(settings.config.journal, settings.state_dir / "journal", writer)
+
+
 def _models(policies: PolicyFeed, router: Router) -> ListModels:
     def listed(principal: Principal, headers: Mapping[bytes, bytes]) -> Sequence[Mapping[str, object]]:
         data_class = classed(headers, principal, policies.tenants.value)
@@ -179,6 +186,7 @@ def _parts(
     settings: Settings,
     callers: Callers,
     policies: PolicyFeed,
+    prompts: PromptFeed,
     reports: Reports,
     journal: Journal,
     memory: Memory | None,
@@ -220,6 +228,8 @@ def _parts(
         journal_failed=reports.journal_failed,
         responses=memory,
         own_calls=own_calls,
+        prompts=prompts.library,
+        prompt_limits=PROMPT_LIMITS,
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
 
@@ -261,40 +271,3 @@ def _otlp(settings: Settings, stack: contextlib.AsyncExitStack) -> Otlp | None:
     otlp = Otlp(options, lambda provider: kinds.get(provider, provider))
     stack.push_async_callback(asyncio.to_thread, otlp.close)
     return otlp
-
-
-def _admin_deps(
-    settings: Settings,
-    store: KeyStore,
-    policies: PolicyFeed,
-    router: Router,
-    status: Status,
-    counters: Counters,
-    pairs: Keeping,
-) -> AdminDeps:
-    history = PolicyHistory(settings.policy_history)
-
-    def at(time: str, asked: ExplainRequest) -> dict[str, Any]:
-        at_ns = at_text(time)
-        return answer(in_force_at(history, at_ns, settings.wiring), asked, at_ns)
-
-    def focus(asked: FocusAsked) -> FocusCsv:
-        maker = focus_maker(settings, policies.tenants.value, policies.prices.value.currency)
-        until = last_whole(asked.by, datetime.now(UTC)) if asked.until is None else date_time(asked.until)
-        return FocusCsv(
-            *focus_csv(settings.ledger, maker, Period(date_time(asked.since), until, asked.by), asked.version)
-        )
-
-    return AdminDeps(
-        keys=store,
-        declared=lambda tenant, team: policies.tenants.value.declares(tenant, team),
-        tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
-        models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
-        usage=usage_deps(settings.ledger),
-        explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
-        focus=focus,
-        past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),
-        limits=lambda asked: limit_levels(asked, policies, counters, store.get, CLOCK.now()),
-        pairs=PairsDeps(pairs.page, pairs.get),
-        status=status.full,
-    )

@@ -17,6 +17,7 @@ from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.limits.seen import SeenLevels
 from gateway.limits.shedding import Shedding
 from gateway.policyset import PolicySet
+from gateway.prompts.library import Library
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError
 from gateway.telemetry.log import RequestLog
@@ -155,6 +156,9 @@ class Reports:
     def reloaded(self, policies: PolicySet, problem: DocumentError | None) -> None:
         self._models = policies.catalogue.names
         self._metrics.policies_reloaded(problem is None, self._clock.now())
+
+    def prompts_reloaded(self, library: Library) -> None:
+        self._metrics.prompts_reloaded(len(library.problems))
 
     async def exposition(self, watched: Watched) -> tuple[bytes, str]:
         """A scrape, with everything that has happened in this worker by now. Adding up all processes' files takes a

@@ -6,12 +6,14 @@ from pathlib import Path
 import msgspec
 
 from gateway import __version__
+from gateway.core.live import Live
 from gateway.edge.inflight import InFlight
 from gateway.identity.feed import KeyFeed
 from gateway.identity.tokens import Tokens
 from gateway.ledger.journal import Journal
 from gateway.ledger.state import LedgerState, read_state
 from gateway.policyfeed import PolicyFeed
+from gateway.prompts.library import Library
 from gateway.router.mirroring import Mirrors
 from gateway.router.router import Router
 
@@ -20,6 +22,7 @@ class Status:
     def __init__(
         self,
         policies: PolicyFeed,
+        prompts: Live[Library],
         keys: KeyFeed,
         flights: InFlight,
         journal: Journal,
@@ -37,6 +40,7 @@ class Status:
         self._mirrors = mirrors
         self._tokens = tokens
         self._policies = policies
+        self._prompts = prompts
         self._keys = keys
         self._flights = flights
         self._journal = journal
@@ -48,6 +52,7 @@ class Status:
         details: dict[str, object] = {
             "draining": self._flights.draining,
             "policies": "stale" if self._policies.problem else "ok",
+            "prompts": "stale" if self._prompts.value.problems else "ok",
             "keys": "stale" if self._keys.last_error else "ok",
             "journal": "ok" if not self._journal.pending else f"{self._journal.pending} records wait for the disk",
             "ledger": self._ledger().state,
@@ -72,7 +77,7 @@ class Status:
         return {
             "version": __version__,
             **details,
-            "problems": [str(problem) for problem in problems if problem]
+            "problems": [str(problem) for problem in (*problems, *self._prompts.value.problems) if problem]
             + (self._tokens.problems if self._tokens is not None else [])
             + ([store] if self._store_problem is not None and (store := self._store_problem()) else []),
             "engines": self.engines(),

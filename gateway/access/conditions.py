@@ -41,6 +41,7 @@ VARIABLES: Mapping[str, str] = {
     "request.max_output_tokens": "int",
     "request.tools": "bool",
     "request.hosted_tools": "list(string)",
+    "request.prompt": "string",
 }
 _VARIABLE = re.compile(r"\b(subject|model|request|budget)\s*\.\s*(\w+)")
 # `request.data_class >= 'confidential'` would compare letters.
@@ -167,6 +168,7 @@ def request_values(operation: str, attributes: Attributes, data_level: int) -> d
         "request.max_output_tokens": attributes.max_output_tokens,
         "request.tools": attributes.tools,
         "request.hosted_tools": list(attributes.hosted_tools),
+        "request.prompt": attributes.prompt,
     }
 
 

@@ -153,13 +153,21 @@ def _request(part: Mapping[str, tuple[Any, ...]], found: Comparison) -> str:
             said = {"tools": ("without tools", "with tools"), "stream": ("not streamed", "streamed")}[axis]
             words.append(said[bool(values[0])])
         elif axis == "prompt":
-            words.append("from a prompt" if values[0] else "not from a prompt")
+            words.append(_prompts(values, len(next(one.values for one in found.requests.axes if one.name == axis))))
         elif axis == "hosted_tools":
             words.append("hosted tools " + " or ".join("+".join(kinds) or "none" for kinds in values))
         else:
             every = next(one.values for one in found.requests.axes if one.name == axis)
             words.append(_span(values, every))
     return ", ".join(words)
+
+
+def _prompts(values: tuple[str, ...], of: int) -> str:
+    if values == ("",):
+        return "not from a prompt"
+    if "" not in values and len(values) == of - 1:
+        return "from a prompt"
+    return "from the prompt " + " or ".join({"": "none", OTHER: "(another)"}.get(one, one) for one in values)
 
 
 def _span(values: tuple[int, ...], every: tuple[int, ...]) -> str:

@@ -43,8 +43,8 @@ def _unusable(question: Question) -> bool:
 
 
 def _can_be_met(one: Entry, model: Model) -> bool:
-    """Whether some request keeps to what this rule obliges to. There are no prompts yet to call with."""
-    return not one.source.obligations.require_prompt and outside_regions([one], model) is None
+    """Whether some request keeps to what this rule obliges to."""
+    return outside_regions([one], model) is None
 
 
 class AccessPolicy:

@@ -69,8 +69,9 @@ def requests(entries: Sequence[Entry]) -> Grid:
         kinds = sorted({word for text in texts for word in _texts(text)})
         several = [tuple(kinds)] if len(kinds) > 1 else []
         axes.append(Axis("hosted_tools", ((), *((kind,) for kind in kinds), *several)))
-    if any(one.source.obligations.require_prompt for one in entries):
-        axes.append(Axis("prompt", ("", OTHER)))
+    if "prompt" in fields or any(one.source.obligations.require_prompt for one in entries):
+        named = sorted({word for one in conditions if "prompt" in one.fields for word in _texts(one.text)})
+        axes.append(Axis("prompt", ("", *named, OTHER)))
     return Grid(axes, MAX_REQUESTS, sensible=lambda values: bool(values["tools"] or not values.get("hosted_tools")))
 
 

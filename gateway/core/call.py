@@ -117,18 +117,15 @@ class Call:
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
         attempts: every upstream call made for it so far; the last is the one under way, and `served` is its.
-        deadline: by the monotonic clock, when the caller no longer waits for a first byte; None: he did not say.
+        deadline: by the monotonic clock, until when the caller waits for a first byte; None: he did not say.
         judge: (call, name) → the permits for another name that the call, or a leg of it, may be served by instead, by
             the same rules; it is kept to what they ask for. Set by the step that judged its own.
-        admit: counts the call against the limits of another target than the first, or raises what they say; set by the
-            step that counted it against its own.
-        mend: reply → the request to make in place of this one, once, because policy does not take that answer; None: it
-            does. Set by the step that judges answers, where policy wants that.
+        admit: counts the call against the limits of another target than the first, or raises what they say.
+        mend: reply → the request to make in its place, once, as policy does not take that answer; None: it does.
         plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
-        permits: the targets that policy lets this call use, best first; nothing else may be asked.
-        keep_content: whether what is said may be kept (stored responses, content in logs).
-        recalled: the stored response that the call goes on from (`previous_response_id`).
+        permits: the targets that policy lets this call use, best first. keep_content: whether what is said may be kept.
+        recalled: the stored response that the call goes on from. added_bytes: text that a prompt put into the request.
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
     """
 
@@ -136,6 +133,7 @@ class Call:
         "_closings",
         "_endings",
         "abort",
+        "added_bytes",
         "admit",
         "arrived",
         "attempts",
@@ -189,6 +187,7 @@ class Call:
         self.attempts: list[Attempt] = []
         self.keep_content = True
         self.recalled: Recalled | None = None
+        self.added_bytes = 0
         self.served = Served()
         self.trace: TraceContext | None = None
         self.reply_headers: dict[str, str] = {}
@@ -215,8 +214,9 @@ class Call:
         )
         leg.model, leg.stream = self.model, self.stream
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
-        leg.attempts, leg.keep_content, leg.recalled = self.attempts, self.keep_content, self.recalled
-        leg.trace, leg.deadline, leg.admit = self.trace, self.deadline, self.admit
+        leg.attempts, leg.keep_content = self.attempts, self.keep_content
+        leg.recalled, leg.added_bytes, leg.admit = self.recalled, self.added_bytes, self.admit
+        leg.trace, leg.deadline = self.trace, self.deadline
         return leg
 
     def adopt(self, leg: "Call") -> None:

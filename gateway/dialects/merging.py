@@ -56,7 +56,7 @@ _WORDS: Mapping[str, str] = {
     "frequencyPenalty": "frequency_penalty",
     "presencePenalty": "presence_penalty",
 }
-# What may be listed.
+# What a prompt's owner may list, besides `*`.
 OVERRIDABLE = (
     *("model", "system", "temperature", "top_p", "top_k", "max_output_tokens", "stop", "seed", "frequency_penalty"),
     *("presence_penalty", "tools", "tool_choice", "parallel_tool_calls", "format", "reasoning", "verbosity"),

@@ -13,6 +13,7 @@ from gateway.edge.inflight import ClientGone
 # More digits than any length has: to turn thousands of them into a number takes long, or fails.
 MAX_DIGITS = 18
 TIMEOUT_HEADER = b"x-request-timeout"
+PROMPT_HEADER = b"x-prompt"
 MAX_TIMEOUT_S = 86_400
 _TIMEOUT = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?")
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
@@ -82,7 +83,9 @@ def understand(call: Call, body: bytes) -> None:
         if call.operation.model_in_path:
             check_name(call.model)
         else:
-            call.model, call.stream = model_and_stream(fields)
+            # A prompt of the registry names one.
+            by_prompt = bool(call.operation.protocol) and ("prompt" in fields or PROMPT_HEADER in call.headers)
+            call.model, call.stream = model_and_stream(fields, may_lack=by_prompt)
     call.record.model = call.model
     call.record.stream = call.stream
 

@@ -18,6 +18,8 @@ Permission = Literal[
     "policy.write",
     "audit.read",
     "content.read",
+    "prompts.read",
+    "prompts.write",
 ]
 
 _KEYS: frozenset[Permission] = frozenset({"keys.read", "keys.write", "keys.revoke"})
@@ -25,10 +27,11 @@ _KEYS: frozenset[Permission] = frozenset({"keys.read", "keys.write", "keys.revok
 _SECURITY: frozenset[Permission] = frozenset(
     {"policy.read", "policy.write", "audit.read", "content.read", "keys.read", "keys.revoke"}
 )
-_VIEW: frozenset[Permission] = frozenset({"usage.read", "models.read", "tenants.read", "status.read"})
+_VIEW: frozenset[Permission] = frozenset({"usage.read", "models.read", "tenants.read", "status.read", "prompts.read"})
+_PROMPTS: frozenset[Permission] = frozenset({"prompts.write"})
 ROLES: Mapping[Role, frozenset[Permission]] = {
     "viewer": _VIEW,
-    "operator": _VIEW | _KEYS,
+    "operator": _VIEW | _KEYS | _PROMPTS,
     "security": _VIEW | _SECURITY,
     "admin": frozenset(get_args(Permission)),
 }

@@ -26,14 +26,15 @@ def estimate_output(max_output: object, choices: object, default: int) -> int:
 
 
 def input_tokens(call: Call) -> int:
-    """Tokens of the request and of the conversation it goes on from. Inline data (base64) counts by the piece, not by
-    the byte."""
+    """Tokens of the request, of the prompt in it, and of the conversation it goes on from. Inline data (base64) counts
+    by the piece, not by the byte."""
     size, parts = call.record.bytes_in, 0
     if call.operation.multipart:
         return estimate_input(0, 1)
     if size > INLINE_DATA_BYTES:
         inline_bytes, parts = call.fields.inline_data()
         size = max(0, size - inline_bytes)
+    size += call.added_bytes
     if (earlier := call.recalled) is not None:
         size, parts = size + earlier.size, parts + earlier.inline_parts
     return estimate_input(size, parts)

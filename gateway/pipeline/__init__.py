@@ -12,6 +12,7 @@ from gateway.pipeline.guard import guard
 from gateway.pipeline.metering import metering
 from gateway.pipeline.observe import observe
 from gateway.pipeline.parts import Parts
+from gateway.pipeline.prompt_template import prompt_template
 from gateway.pipeline.rate_limit import rate_limit
 from gateway.pipeline.recall import recall
 from gateway.pipeline.shed import shed
@@ -24,6 +25,7 @@ def build_pipeline(parts: Parts, route: Service) -> Service:
         authenticate(parts),  # before metering: a call without a caller is nobody's to pay for
         metering(parts),  # outside everything that can refuse an identified caller; opens the body inside its record
         shed(parts),  # before anything that costs; what it turns away has a record
+        prompt_template(parts),  # before allowlist, so that what is judged is what will be sent
         allowlist(parts),  # judges what will be sent
         recall(parts),  # earlier responses that the call goes on from; they are input too, and so before the limits
         guard(parts),  # sees all that will be sent; inside of recall, so that what is stored is what the caller saw

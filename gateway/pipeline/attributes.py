@@ -29,10 +29,10 @@ _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _KIND = re.compile(r"[a-z0-9_.:/-]{1,64}")
 MAX_KINDS = 32
-# What the provider keeps and a request only names: a prompt at OpenAI, a cached content at Google. It brings tools of
-# its own, and nobody here sees which.
+# What the provider keeps and a request only names: a cached content at Google. It brings tools of its own, and nobody
+# here sees which.
 STORED = "stored_context"
-_STORED: Mapping[str, tuple[str, ...]] = {"responses": ("prompt",), "generate": ("cachedContent", "cached_content")}
+_STORED: Mapping[str, tuple[str, ...]] = {"generate": ("cachedContent", "cached_content")}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,6 +55,7 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
         max_output_tokens=most_output(call),
         tools=tools,
         hosted_tools=hosted,
+        prompt=call.record.prompt_id.partition("@")[0],
     )
 
 

@@ -9,8 +9,7 @@ or end a message, or let a template take more time or memory than its caller all
 not what was published, tell a caller of prompts that it may not use, or let one broken prompt harm another.
 
 Invariants:
-* What can be wrong with a file is found when it is read: unknown helpers, missing partials, circles, variables that no
-  schema has. What is left to rendering are variables that a helper cannot do with, and bounds.
+* A file that can be read can be rendered: unknown helpers, missing partials and cycles are found when it is read.
 * A message begins where the template says so, and nowhere else: boundaries are objects and never pass through text.
 * Rendering depends on the file, its partials and the variables alone: no clock, no randomness, no files.
 * A version never changes. What is published is written down in a lock beside it; what differs from its lock is refused.

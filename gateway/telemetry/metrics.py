@@ -79,6 +79,7 @@ class Metrics:
         self.reloads = counter("policy_reloads", "Reloads of the policy files, by every worker.", "result")
         self.policy_stale = gauge("policy_stale", "1 while the newest policy files do not validate.", mode="livemax")
         self.policy_loaded = gauge("policy_last_reload_timestamp_seconds", "Last that was valid.", mode="livemax")
+        self.prompt_problems = gauge("prompt_problems", "Files of prompts that are wrong.", mode="livemax")
         self.key_age = gauge("key_snapshot_age_seconds", "Since keys were last known to be fresh.", mode="livemax")
         # Ledger
         self.journal_failures = counter("journal_failures", "Records that could not be written at once.")
@@ -180,6 +181,10 @@ class Metrics:
         self.policy_stale.set(not valid)
         if valid:
             self.policy_loaded.set(now)
+
+    def prompts_reloaded(self, problems: int) -> None:
+        """Prompts took force; so many files of theirs are wrong."""
+        self.prompt_problems.set(problems)
 
     def exposition(self) -> tuple[bytes, str]:
         """The text of a scrape and its content type, over all processes; see `read` for what it costs."""

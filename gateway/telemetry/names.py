@@ -25,6 +25,8 @@ TOKEN_MODALITY = "gen_ai.token.modality"  # noqa: S105
 ERROR_TYPE = "error.type"
 STATUS_CODE = "http.response.status_code"
 
+PROMPT_NAME = "gen_ai.prompt.name"
+PROMPT_VERSION = "gen_ai.prompt.version"
 TENANT = "gateway.tenant"
 TEAM = "gateway.team"
 KEY_ID = "gateway.key.id"

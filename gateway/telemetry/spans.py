@@ -60,7 +60,10 @@ def span_attributes(record: Record, operation: str, provider: str, semconv: Semc
         attributes[names.QUEUED_MS] = record.queued_us / 1000
     if record.upstream_request_id:
         attributes[names.UPSTREAM_REQUEST_ID] = record.upstream_request_id
+    prompt, _, version = record.prompt_id.partition("@")
     for name, value in (
+        (names.PROMPT_NAME, prompt),
+        (names.PROMPT_VERSION, version),
         (names.ROUTE, record.route),
         (names.VARIANT, record.variant),
         (names.CACHE, record.cache),

@@ -19,6 +19,7 @@ from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.mirrors import PairsDeps
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import PastDeps
+from gateway.edge.admin.prompts import Moved, PromptsDeps
 from gateway.edge.admin.usage import UsageDeps
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyRequest, KeyStore
@@ -39,12 +40,16 @@ VIEWER = {
         "usage_focus",
         "list_calls",
         "get_call",
+        "list_prompts",
+        "get_prompt",
+        "list_prompt_moves",
         "status",
     ),
 }
+MOVES = ("move_prompt_label", "roll_back_prompt_label")
 MAY = {
     "viewer": VIEWER,
-    "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key"},
+    "operator": VIEWER | {"list_keys", "create_key", "get_key", "rotate_key", "revoke_key", *MOVES},
     "security": VIEWER
     | {
         "list_keys",
@@ -78,6 +83,10 @@ def deps(store: KeyStore) -> AdminDeps:
     async def no_pair(id: str) -> dict[str, Any]:
         return {"id": id, "call": "c", "tenant": "acme", "team": "a"}
 
+    async def moved(asked: Any, actor: str) -> Moved:
+        said = {"before": "", "after": "1", "at": "", "actor": actor, "reason": "", "gate_run": ""}
+        return Moved(id=1, prompt=asked.prompt, label=asked.label, rollback=False, forced=False, **said)
+
     return AdminDeps(
         keys=store,
         declared=lambda tenant, team: True,
@@ -89,6 +98,7 @@ def deps(store: KeyStore) -> AdminDeps:
         focus=lambda asked: FocusCsv((piece for piece in [asked.since.encode()]), 0),
         limits=no_limits,
         pairs=PairsDeps(no_pairs, no_pair),
+        prompts=PromptsDeps(list, lambda name, version: {"name": name}, no_pairs, moved, moved),
         status=dict,
     )
 
@@ -109,6 +119,8 @@ BODIES: dict[str, Any] = {
     "create_key": {"tenant": "acme", "team": "a", "owner": "o"},
     "explain_policy": {"tenant": "acme", "team": "a", "model": "m"},
     "explain_access": {"tenant": "acme", "team": "a", "model": "m"},
+    "move_prompt_label": {"prompt": "p", "label": "staging", "to": 1},
+    "roll_back_prompt_label": {"prompt": "p", "label": "staging"},
 }
 
 

@@ -68,7 +68,6 @@ def test_an_engines_own_name_for_the_length_is_seen(name: str) -> None:
         ("generate", {"tools": [{"type": "function", "googleSearch": {}}]}, ("google_search", "type")),
         ("chat", {"tools": [{"type": "function", "function": {}}]}, ()),
         ("chat", {"web_search_options": {}}, ("web_search",)),
-        ("responses", {"prompt": {"id": "pmpt_1"}}, ("stored_context",)),
         ("generate", {"cachedContent": "cachedContents/1"}, ("stored_context",)),
         (
             "generate",

@@ -86,6 +86,7 @@ def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
         past=PastDeps(history, at),
         limits=limits,
         pairs=PairsDeps(page, one),
+        prompts=prompts_deps(Live(Library({})), LabelPlace(folder / "prompts.db", folder / "snapshot"), store.note),
         status=lambda: {"version": "0"},
     )
     app = admin_app(deps, OperatorCredentials("gwa-secret", "gwm-secret"))

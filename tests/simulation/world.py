@@ -42,6 +42,8 @@ from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
+from gateway.prompts.handlebars import Limits
+from gateway.prompts.library import Library
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
 from gateway.router.router import Router
@@ -262,6 +264,8 @@ class Worker:
             journal_failed=lambda error: None,
             responses=None,
             own_calls=own_calls,
+            prompts=Live(Library({})),
+            prompt_limits=Limits(),
             refuse_unrecorded=True,
         )
 

@@ -156,16 +156,22 @@ def check_name(model: str) -> None:
         raise BadRequest("`model` holds characters that cannot be printed", param="model")
 
 
-def model_and_stream(fields: JsonFields) -> tuple[str, bool]:
-    """The two fields every call is steered by.
+def model_missing() -> BadRequest:
+    return BadRequest("you must provide a `model`; GET /v1/models lists those you may use", param="model")
+
+
+def model_and_stream(fields: JsonFields, *, may_lack: bool = False) -> tuple[str, bool]:
+    """The two fields every call is steered by. `may_lack`: something else names the model; it is empty then.
 
     Raises:
         BadRequest: `model` is missing or not a name, or `stream` is not a boolean.
     """
     model = fields.get("model")
     if model is None:
-        raise BadRequest("you must provide a `model`; GET /v1/models lists those you may use", param="model")
-    if not isinstance(model, str) or not model:
+        if not may_lack:
+            raise model_missing()
+        model = ""
+    elif not isinstance(model, str) or not model:
         raise BadRequest("`model` must be a non-empty string", param="model")
     check_name(model)
     stream = fields.get("stream")

@@ -18,6 +18,7 @@ from gateway.edge.admin.mirrors import PairsDeps, mirror_rows
 from gateway.edge.admin.openapi import openapi
 from gateway.edge.admin.policies import ExplainRequest, PastDeps, past_rows
 from gateway.edge.admin.problems import problem_response
+from gateway.edge.admin.prompts import PromptsDeps, prompt_rows
 from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, number_from_cursor, read
 from gateway.edge.admin.usage import UsageDeps, usage_rows
 from gateway.identity.keys import OperatorCredentials
@@ -68,6 +69,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     focus: Focus
     limits: Levels
     pairs: PairsDeps
+    prompts: PromptsDeps
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -113,6 +115,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
         *past_rows(deps.past, page),
         *limit_rows(deps.limits),
         *mirror_rows(deps.pairs, page, api.note),
+        *prompt_rows(deps.prompts),
         Row(method="GET", path="/status", id="status", summary="State of this worker", handler=api.status,
             permission="status.read", answer=Object),
     )  # fmt: skip

@@ -1,0 +1,176 @@
+"""Calls that name a prompt of the registry: it is rendered and put into the request before anybody judges that.
+
+A call names one in its body (`prompt: {id, version, variables}`, as OpenAI's Responses API has it; here in chat
+completions and the other dialects too), in the header `x-prompt: NAME[@VERSION]`, or as its model,
+`prompt:NAME[@VERSION]`. VERSION is a label, a number, or a digest; without one, the label `production` counts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.conversation import Text
+from gateway.core.faults import BadRequest, Fault
+from gateway.dialects.merging import CONVERSATIONS, Owned, merged
+from gateway.dialects.openai.body import model_missing
+from gateway.pipeline.obliging import Overridden
+from gateway.pipeline.parts import Parts
+from gateway.prompts.dotprompt.checking import VariablesError, check
+from gateway.prompts.handlebars import RenderError
+from gateway.prompts.library import Resolved, visible_to
+from gateway.prompts.requests import Frame, frame_of, turns_of
+from gateway.prompts.variables import plain_values
+
+HEADER = b"x-prompt"
+MODEL = "prompt:"
+REPLY_HEADER = "x-gateway-prompt"
+_FIELD = "prompt"
+_PROMPT = frozenset({_FIELD})
+_MEMBERS = frozenset({"id", "version", "variables"})
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A prompt as a call names it. `where`: the field, the header or the model that does."""
+
+    name: str
+    version: str
+    variables: Mapping[str, Any]
+    where: str
+
+
+def prompt_template(parts: Parts) -> Layer:
+    def layer(service: Service) -> Service:
+        async def templated(call: Call) -> Reply:
+            if call.operation.protocol in CONVERSATIONS and (named := named_by(call)) is not None:
+                put_in(call, named, parts)
+            if not call.model:
+                raise model_missing()
+            return await service(call)
+
+        return templated
+
+    return layer
+
+
+def named_by(call: Call) -> Named | None:
+    """The prompt that the call names, if any.
+
+    Raises:
+        BadRequest: it names two, or has variables for none.
+    """
+    header = call.headers.get(HEADER)
+    by_model = call.model.removeprefix(MODEL) if call.model.startswith(MODEL) else ""
+    value = call.fields.get(_FIELD) if call.fields.among(_PROMPT) else None
+    if not (header or by_model) and value is None:
+        return None
+    name, version, variables = _from_field(value)
+    found = [Named(name, version, variables, "prompt.id")] if name else []
+    for text, where in ((by_model, "model"), ((header or b"").decode("latin-1").strip(), HEADER.decode())):
+        if text:
+            name, _, wanted = text.partition("@")
+            found.append(Named(name, wanted or version, variables, where))
+    if not found:
+        raise BadRequest("`prompt` must say which one: {id, version?, variables?}", param="prompt.id")
+    first = found[0]
+    for other in found[1:]:
+        if (other.name, other.version) != (first.name, first.version):
+            raise BadRequest(f"the request names two prompts, in `{first.where}` and in `{other.where}`", param=_FIELD)
+    return first
+
+
+def put_in(call: Call, named: Named, parts: Parts) -> None:
+    """Make the call the prompt's: its messages and what it sets go into the fields, its model is asked.
+
+    Raises:
+        NotFound: there is no such prompt or version for this caller. UnusablePrompt: it is broken. BadRequest: its
+        variables are not what it takes, or the request says what the prompt keeps to itself.
+    """
+    record = call.record
+    found = _resolved(call, named, parts)
+    frame = frame_of(found.prompt)
+    try:
+        values = check(found.prompt, plain_values(named.variables))
+        before, after = turns_of(found.prompt, values, parts.prompt_limits)
+    except VariablesError as error:
+        raise BadRequest(
+            f"the prompt `{found.name}` cannot be made of these variables: {error}",
+            code="invalid_prompt_variables",
+            param=error.problems[0].path,
+        ) from None
+    except RenderError as error:
+        raise BadRequest(f"the prompt `{found.name}` cannot be rendered: {error}", param=_FIELD) from None
+    model = _model(call, found, frame)
+    request = msgspec.structs.replace(frame.request, messages=before)
+    owned = Owned(request, after, frame.overridable, found.name)
+    changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
+    if not call.operation.model_in_path:
+        changes["model"] = model
+    call.fields = Overridden(call.fields, {**changes, _FIELD: None})
+    call.model = record.model = model
+    call.added_bytes = frame.size + sum(
+        len(part.text) for turn in (*before, *after) for part in turn.parts if isinstance(part, Text)
+    )
+    record.prompt_id = f"{found.name}@{found.version}"
+    call.reply_headers[REPLY_HEADER] = in_header(found)
+
+
+def _resolved(call: Call, named: Named, parts: Parts) -> Resolved:
+    caller, record = call.caller, call.record
+    unit = record.user or record.run_id or record.id
+    try:
+        return parts.prompts.value.resolve(
+            named.name, named.version, unit, visible=visible_to(caller.tenant, caller.team)
+        )
+    except Fault as fault:
+        if named.where != "prompt.id" and fault.param:
+            fault.param = named.where
+        raise
+
+
+def _model(call: Call, found: Resolved, frame: Frame) -> str:
+    """The prompt's model; the caller's own, where the prompt has none or leaves the choice to callers."""
+    own = "" if call.model.startswith(MODEL) else call.model
+    theirs = frame.request.model
+    free = not theirs or bool({"model", "*"} & frame.overridable)
+    if own and not free and own != theirs:
+        raise BadRequest(
+            f"the prompt `{found.name}` asks the model `{theirs}`; leave `model` out, or name that one",
+            code="prompt_not_overridable",
+            param="model",
+        )
+    if not (own or theirs):
+        raise BadRequest(f"the prompt `{found.name}` names no model; say one as `model`", param="model")
+    return own if own and free else theirs
+
+
+def in_header(found: Resolved) -> str:
+    """`support/triage@7;digest=sha256:…;label=production;variant=b`."""
+    said = [f"{found.name}@{found.version}", f"digest={found.digest}"]
+    said += [f"{word}={value}" for word, value in (("label", found.label), ("variant", found.variant)) if value]
+    return ";".join(said)
+
+
+def _from_field(value: object) -> tuple[str, str, Mapping[str, Any]]:
+    if value is None:
+        return "", "", {}
+    if not isinstance(value, dict):
+        raise BadRequest("`prompt` must be an object: {id, version?, variables?}", param=_FIELD)
+    said = cast(dict[str, Any], value)
+    for name in said.keys() - _MEMBERS:
+        where = f"prompt.{name}"
+        raise BadRequest(f"`{where}` is not known; a prompt has id, version and variables", param=where)
+    variables = said.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest("`prompt.variables` must be an object", param="prompt.variables")
+    return _word(said, "id"), _word(said, "version"), cast(dict[str, Any], variables or {})
+
+
+def _word(said: Mapping[str, Any], name: str) -> str:
+    one = said.get(name)
+    if isinstance(one, int) and not isinstance(one, bool):
+        return str(one)
+    if one is not None and not isinstance(one, str):
+        raise BadRequest(f"`prompt.{name}` must be a string", param=f"prompt.{name}")
+    return one or ""
