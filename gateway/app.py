@@ -32,6 +32,7 @@ from gateway.identity.keystore import KeyStore
 from gateway.identity.recognising import recognising
 from gateway.identity.roles import Operator
 from gateway.identity.tokens import Tokens
+from gateway.langfuseview import langfuse_prompts
 from gateway.ledger.journal import Journal
 from gateway.ledgerview import organization_deps
 from gateway.limits.bounds import Counters
@@ -135,6 +136,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
+            langfuse=langfuse_prompts(prompts.library),
             ready=status.ready,
             metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),

@@ -20,6 +20,7 @@ from gateway.core.faults import Fault, Internal, MethodNotAllowed, NotFound, Una
 from gateway.core.principal import Principal
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
+from gateway.edge.langfuse import LangfusePrompts, langfuse_routes
 from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
 from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
 from gateway.edge.organization import OrganizationDeps, organization_routes
@@ -40,6 +41,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
         identify: the caller of a request's headers, or None.
         list_models: the model objects the caller may use with a request of these headers, as `/v1/models` shows them.
         stored: responses kept for their tenants. organization: usage and costs in OpenAI's shape.
+        langfuse: prompts in Langfuse's.
         ready: (is this worker ready, details without secrets).
         metrics: (headers → allowed), and the exposition with its content type.
     """
@@ -49,6 +51,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     list_models: Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]
     stored: StoredResponses
     organization: OrganizationDeps
+    langfuse: LangfusePrompts
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
     metrics_allowed: Callable[[bytes], bool]
     exposition: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -59,7 +62,12 @@ def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) ->
     hot = {("POST", f"{BASE}/{path}"): app for path, app in endpoints.items()}
     by_method = methods_of(endpoints)
     rest = Starlette(
-        routes=[*public_routes(deps), *call_routes(endpoints, deps), Mount("/admin", app=admin)],
+        routes=[
+            *public_routes(deps),
+            *call_routes(endpoints, deps),
+            *langfuse_routes(deps.langfuse, deps.identify),
+            Mount("/admin", app=admin),
+        ],
         exception_handlers={
             Fault: _answer_fault(deps),
             HTTPException: _answer_http(deps),

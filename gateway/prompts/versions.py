@@ -13,6 +13,7 @@ from gateway.prompts.digests import digest_of, source_digest
 from gateway.prompts.document import Published
 from gateway.prompts.dotprompt import Prompt, read
 from gateway.prompts.refusing import UnusablePrompt
+from gateway.prompts.requests import make_frame
 from gateway.stores.documents import DocumentError
 
 
@@ -156,6 +157,10 @@ def compile_prompt(file: str, data: bytes, partials: Partials) -> tuple[Prompt, 
         partials=lambda name: partials[name].text if name in partials else None,
         partial_names=partials.keys(),
     )
+    try:
+        make_frame(prompt)
+    except ValueError as error:
+        raise DocumentError(file, 0, str(error)) from None
     try:
         return prompt, digest_of(prompt.raw, prompt.template.source.text, prompt.partials)
     except ValueError as error:

@@ -20,6 +20,7 @@ from gateway.access.chain import Entry
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.days import date_time
 from gateway.core.faults import BadRequest
+from gateway.core.live import Live
 from gateway.core.record import Record
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
 from gateway.edge.admin.focus import FocusAsked, FocusCsv
@@ -33,12 +34,15 @@ from gateway.ledger.options import LedgerPlace
 from gateway.ledger.store import SqliteLedger
 from gateway.ledgerview import usage_deps
 from gateway.policypast import at_text
+from gateway.prompts.labels.options import LabelPlace
+from gateway.prompts.library import Library
+from gateway.promptview import prompts_deps
 
 ADMIN = {"Authorization": "Bearer gwa-secret"}
 ENTRY = Entry(seq=1, at=1, digest="d", files={"access.yaml": "a"}, actor="root", source="", prev="", hash="h")
 
 
-def build(store: KeyStore, ledger: LedgerPlace) -> tuple[Starlette, AdminDeps]:
+def build(store: KeyStore, ledger: LedgerPlace, folder: Path) -> tuple[Starlette, AdminDeps]:
     def explain(asked: ExplainRequest) -> dict[str, Any]:
         return {"asked": asked.model}
 
@@ -101,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Starlette, 
         known = {"tenant": "acme", "team": "a", "key_id": "k", "operation": "chat", "outcome": "completed"}
         ledger.commit([Record(id=uuid7(started_ns), started_ns=started_ns, **known)], "w-1.jnl", 1)
     with KeyStore(folder / "identity.db", SystemClock()) as store:
-        yield build(store, LedgerPlace(folder / "ledger.db"))
+        yield build(store, LedgerPlace(folder / "ledger.db"), folder)
 
 
 @pytest.fixture
