@@ -137,10 +137,9 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             stored=stored_responses(memory, router),
             organization=_organization(settings, policies, credentials),
             langfuse=langfuse_prompts(prompts.library),
-            ready=status.ready,
-            metrics_allowed=credentials.may_read_metrics,
+            ready=status.ready, metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),
-        )
+        )  # fmt: skip
         late = telling(shedding, router.standings)
         begin(stack, flights.look_after(late), reports.watch(watched, journal), seeding.watch())
         asgi = build_app(_endpoints(settings, build_pipeline(parts, mirrors.beside(router)), flights), admin, deps)

@@ -36,6 +36,11 @@ config: {temperature: 0.5}
 ---
 {{role "system"}}You are {{who}}.{{history}}
 """
+PLAIN = """---
+model: test-model
+config: {temperature: 0}
+---
+{{role "system"}}{{>style}}{{role "user"}}{{text}}"""
 SECRETIVE = '---\nmodel: test-model\n---\n{{role "system"}}Only for team B.'
 ACCESS = """
 rules:
@@ -64,6 +69,7 @@ def prepare(gateway: Gateway) -> None:
     publish(
         gateway, "support/triage", TRIAGE, second, meta="aliases: [pmpt_abc123]\nlabels: {production: 1, staging: 2}\n"
     )
+    publish(gateway, "plain", PLAIN, PLAIN.replace("{{text}}", "Now {{text}}"), meta="labels: {production: 1}\n")
     publish(gateway, "open", OPEN, meta="labels: {production: 1}\n")
     publish(gateway, "halves", OPEN, OPEN.replace("You are", "Be"), meta="labels: {production: {1: 50, 2: 50}}\n")
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
@@ -256,14 +262,22 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
     path = "/api/public/v2/prompts"
     auth = ("pk-lf-any", fresh.gateway.key)
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=auth) as client:
-        found = (await client.get(f"{path}/support/triage")).json()
-        assert (found["name"], found["version"], found["type"]) == ("support/triage", 1, "chat")
-        assert "production" in found["labels"]
-        assert (await client.get(f"{path}/support/triage", params={"version": 2})).json()["version"] == 2
-        assert (await client.get(f"{path}/support/triage", params={"label": "nope"})).status_code == 404
+        found = (await client.get(f"{path}/plain")).json()
+        assert (found["name"], found["version"], found["type"], found["labels"]) == ("plain", 1, "chat", ["production"])
+        assert [(one["role"], one["content"]) for one in found["prompt"]] == [
+            ("system", "Be {{word}}brief."), ("user", "{{text}}")
+        ]  # fmt: skip
+        assert found["config"] == {"model": "test-model", "temperature": 0}
+        latest = (await client.get(f"{path}/plain", params={"label": "latest"})).json()
+        assert (latest["version"], latest["labels"]) == (2, ["latest"])
+        assert (await client.get(f"{path}/plain", params={"version": 2})).json() == latest
+        assert (await client.get(f"{path}/plain", params={"label": "nope"})).status_code == 404
+        branching = await client.get(f"{path}/support/triage")
+        assert (branching.status_code, branching.json()["error"]) == (404, "LangfuseNotFoundError")
+        assert "cannot be said" in branching.json()["message"]
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
-        assert names == {"support/triage", "open", "halves"}
+        assert names == {"support/triage", "open", "halves", "plain"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 
