@@ -116,7 +116,44 @@ def test_large_sources_take_no_time(case: str) -> None:
 
 
 KEYS = st.sampled_from(
-    ["name", "prompt", "type", "version", "versions", "labels", "tags", "config", "messages", "instructions", "input", "role", "content", "text", "model", "tools", "function", "parameters", "response_format", "json_schema", "schema", "id", "openai_prompt_id", "variables", "template", "aliases", "data", "prompts", "draft", "output", "object", "prompt_id", "placeholder", "image_url", "commitMessage", "production_version"]
+    [
+        "name",
+        "prompt",
+        "type",
+        "version",
+        "versions",
+        "labels",
+        "tags",
+        "config",
+        "messages",
+        "instructions",
+        "input",
+        "role",
+        "content",
+        "text",
+        "model",
+        "tools",
+        "function",
+        "parameters",
+        "response_format",
+        "json_schema",
+        "schema",
+        "id",
+        "openai_prompt_id",
+        "variables",
+        "template",
+        "aliases",
+        "data",
+        "prompts",
+        "draft",
+        "output",
+        "object",
+        "prompt_id",
+        "placeholder",
+        "image_url",
+        "commitMessage",
+        "production_version",
+    ]
 )
 WORDS = st.one_of(
     st.sampled_from(["user", "system", "placeholder", "chat", "response", "pmpt_1", "{{x}}", "{% if x %}", "@@@langfusePrompt:name=a|label=b@@@"]),
