@@ -72,7 +72,7 @@ def write_imported(root: Path, converted: Converted, *, by: str, clock: Clock) -
     known = read_library(root)
     wanted = [
         (one.name, one.number, _message(one.message))
-        for one in converted.publications
+        for one in converted.versions
         if one.number not in _published(known, one.name)
     ]
     made.published.extend(publish_numbered(root, wanted, by=by, clock=clock))
@@ -91,7 +91,7 @@ def _write(file: Path, text: str) -> None:
 def _behind(library: Library, converted: Converted) -> list[str]:
     """Versions whose lines would stand behind those of later ones."""
     wrong: list[str] = []
-    for one in converted.publications:
+    for one in converted.versions:
         known = _published(library, one.name)
         newest = max(known, default=0)
         if one.number not in known and one.number < newest:

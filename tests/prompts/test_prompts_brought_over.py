@@ -10,7 +10,7 @@ import pytest
 from gateway.cli import main
 from gateway.core.faults import Conflict
 from gateway.prompts.checking import prompt_problems
-from gateway.prompts.formats import Converted, Publication
+from gateway.prompts.formats import Converted, NewVersion
 from gateway.prompts.importing import write_imported
 from gateway.prompts.loading import read_library
 from gateway.testing import HandClock
@@ -186,7 +186,7 @@ def test_what_cannot_be_exported_is_told(policies: Path, capsys: pytest.CaptureF
 
 
 def test_messages_are_made_fit_for_the_lock(tmp_path: Path) -> None:
-    made = Converted({"a/1.prompt": "A\n"}, [], [Publication("a", 1, "line\nline\x00" + "x" * 600)])
+    made = Converted({"a/1.prompt": "A\n"}, [], [NewVersion("a", 1, "line\nline\x00" + "x" * 600)])
     done = write_imported(tmp_path / "prompts", made, by="me", clock=HandClock())
     assert [len(one.lock.message) for one in done.published] == [500]
     assert read_library(tmp_path / "prompts").problems == []
@@ -194,7 +194,7 @@ def test_messages_are_made_fit_for_the_lock(tmp_path: Path) -> None:
 
 def test_numbers_only_rise(tmp_path: Path) -> None:
     files = {"a/2.prompt": "A\n", "a/1.prompt": "B\n"}
-    made = Converted(files, [], [Publication("a", 2), Publication("a", 1)])
+    made = Converted(files, [], [NewVersion("a", 2), NewVersion("a", 1)])
     with pytest.raises(Conflict, match="version 1 of a stands behind version 2"):
         write_imported(tmp_path / "prompts", made, by="me", clock=HandClock())
 
