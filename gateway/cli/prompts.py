@@ -1,8 +1,11 @@
-"""`gateway prompts`: prompts as versioned files: looked at, rendered, published, and found by labels that move."""
+"""`gateway prompts`: prompts as versioned files: looked at, rendered, published, found by labels that move, and brought
+here from elsewhere, or there."""
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.prompts_check import add_check
+from gateway.cli.prompts_export import add_export
 from gateway.cli.prompts_history import add_history
+from gateway.cli.prompts_import import add_import
 from gateway.cli.prompts_label import add_label
 from gateway.cli.prompts_list import add_list
 from gateway.cli.prompts_publish import add_publish
@@ -11,11 +14,22 @@ from gateway.cli.prompts_rollback import add_rollback
 from gateway.cli.prompts_show import add_show
 
 # One file a verb; each adds its own.
-ACTIONS = (add_list, add_show, add_render, add_publish, add_label, add_rollback, add_history, add_check)
+ACTIONS = (
+    add_list,
+    add_show,
+    add_render,
+    add_publish,
+    add_label,
+    add_rollback,
+    add_history,
+    add_check,
+    add_import,
+    add_export,
+)
 
 
 def add_to(verbs: Verbs) -> None:
-    summary = "list, render, publish and check prompts, and move their labels"
+    summary = "list, render, publish, check, import and export prompts, and move their labels"
     parser = verb(verbs, "prompts", summary, "gateway prompts list")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for add in ACTIONS:

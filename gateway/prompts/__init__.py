@@ -2,7 +2,8 @@
 
 `handlebars` is the template language, logic-less and compiled once; `dotprompt` reads `.prompt` files with it: front
 matter, schemas of variables, and a body that becomes messages. DOTPROMPT.md says how such a file is written. `library`
-is all prompts at one moment; `loading` reads them, `labels` keeps where labels stand, `feed` follows both.
+is all prompts at one moment; `loading` reads them, `labels` keeps where labels stand, `feed` follows both. `formats`
+brings prompts of other tools here, and ours there.
 
 Must never: run code that a template or a variable holds, look at an attribute of a Python object, let a variable make
 or end a message, or let a template take more time or memory than its caller allows; serve a version whose content is

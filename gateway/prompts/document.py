@@ -73,6 +73,8 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         digest: of front matter, body and partials in canonical form.
         at: when it was published. by: who published it. message: what is new in it.
+        after: the version before it, 0 for none, where that is not the number below: imports keep the numbers by which
+            callers know their versions, and bring those that somebody still needs.
         source: of the file's bytes. partials: of the bytes of each partial in it, by name. While these match, the
             version is what was published, and nothing has to be compiled to know it.
     """
@@ -81,6 +83,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     at: Moment
     by: str = ""
     message: str = ""
+    after: Annotated[int, msgspec.Meta(ge=0, le=999_999_999)] | None = None
     source: Digest | None = None
     partials: dict[str, Digest] = {}
 

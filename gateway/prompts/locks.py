@@ -33,6 +33,8 @@ def read_lock(text: Text) -> ReadLock:
 def lock_line(number: int, entry: Published) -> str:
     """A version's line."""
     written = f"digest: {entry.digest}, at: {entry.at}, by: {_quoted(entry.by)}, message: {_quoted(entry.message)}"
+    if entry.after is not None:
+        written += f", after: {entry.after}"
     if entry.source is not None:
         written += f", source: {entry.source}"
     if entry.partials:
@@ -45,7 +47,9 @@ def order_problems(lock: ReadLock) -> list[tuple[int, str]]:
     """(line, what is wrong with the order of the versions)."""
     found: list[tuple[int, str]] = []
     due = 1
-    for number in lock.entries:
+    for number, entry in lock.entries.items():
+        if entry.after == due - 1:  # nothing was ever between
+            due = max(due, number)
         if number < due:
             found.append((lock.line(number), f"version {number} stands behind a later one; lines are only appended"))
         elif number > due:

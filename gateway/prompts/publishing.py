@@ -1,6 +1,7 @@
 """Publishing: a draft becomes the next version, and its line is appended to the lock."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,8 +44,7 @@ def publish(root: Path, name: str, *, by: str, message: str, clock: Clock) -> Pu
             is nothing to publish, or it is the same as a version. BadRequest: the message is too long.
         OSError: it cannot be written.
     """
-    if len(message) > MAX_MESSAGE or not message.isprintable():
-        raise BadRequest(f"a message has at most {MAX_MESSAGE} printable characters, on one line", param="message")
+    _check_message(message)
     with only_writer(root):
         library = read_library(root)
         entry = _mended(library, root, name)
@@ -57,7 +57,8 @@ def publish(root: Path, name: str, *, by: str, message: str, clock: Clock) -> Pu
                 reason = f"there is nothing to publish: write {source}"
                 raise Conflict(reason, code="nothing_to_publish")
         data = read_text(source).data
-        lock = _lock_of(name, entry, source, data, library.tree.partials[name], by=by, message=message, clock=clock)
+        lock = _lock_of(name, source, data, library.tree.partials[name], by=by, message=message, clock=clock)
+        _check_new(entry, source, lock)
         target = folder / f"{number}.prompt"
         # The version first: without its line it is not published, and publishing again does the rest.
         if source != target:
@@ -66,6 +67,42 @@ def publish(root: Path, name: str, *, by: str, message: str, clock: Clock) -> Pu
         if source != target:
             source.unlink()
     return Publication(name=name, version=number, digest=lock.digest, file=str(target), lock=lock)
+
+
+def publish_numbered(root: Path, wanted: Sequence[tuple[str, int, str]], *, by: str, clock: Clock) -> list[Publication]:
+    """Publish files that are there already under their own numbers, for imports: numbers may be left out between them,
+    and a version may be the same as another.
+
+    Args:
+        wanted: name, number and message of each; the numbers of a prompt rise, and are beyond all that are published.
+
+    Raises:
+        UnknownPrompt, DocumentError, BadRequest, OSError: as `publish`; those before have been published.
+        Conflict: a number does not rise.
+    """
+    made: list[Publication] = []
+    with only_writer(root):
+        library = read_library(root)
+        newest: dict[str, int] = {}
+        for name, number, message in wanted:
+            _check_message(message)
+            after = newest.get(name) or _mended(library, root, name).newest
+            if number <= after:
+                raise Conflict(f"version {number} of {name} stands behind version {after}", code="not_the_newest")
+            file = root / name / f"{number}.prompt"
+            data, partials = read_text(file).data, library.tree.partials[name]
+            lock = _lock_of(name, file, data, partials, by=by, message=message, clock=clock)
+            if number > after + 1:
+                lock = msgspec.structs.replace(lock, after=after)
+            _append(root / name, number, lock)
+            newest[name] = number
+            made.append(Publication(name=name, version=number, digest=lock.digest, file=str(file), lock=lock))
+    return made
+
+
+def _check_message(message: str) -> None:
+    if len(message) > MAX_MESSAGE or not message.isprintable():
+        raise BadRequest(f"a message has at most {MAX_MESSAGE} printable characters, on one line", param="message")
 
 
 def _mended(library: Library, root: Path, name: str) -> Entry:
@@ -82,19 +119,22 @@ def _mended(library: Library, root: Path, name: str) -> Entry:
 
 
 def _lock_of(
-    name: str, entry: Entry, source: Path, data: bytes, partials: Partials, *, by: str, message: str, clock: Clock
+    name: str, source: Path, data: bytes, partials: Partials, *, by: str, message: str, clock: Clock
 ) -> Published:
     prompt, digest = compile_prompt(str(source), data, partials)
     if prompt.name is not None and prompt.name != name:
         raise DocumentError(
             str(source), 0, f"its front matter calls it `{prompt.name}`, and its folder `{name}`; leave `name` out"
         )
-    same = [number for number, one in entry.lock.items() if one.digest == digest]
-    if same:
-        raise Conflict(f"{source} is the same as version {same[0]}", code="already_published")
     at = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     needed = {one: partials[one].digest for one in prompt.partials}
     return Published(digest=digest, at=at, by=by, message=message, source=source_digest(data), partials=needed)
+
+
+def _check_new(entry: Entry, source: Path, lock: Published) -> None:
+    same = [number for number, one in entry.lock.items() if one.digest == lock.digest]
+    if same:
+        raise Conflict(f"{source} is the same as version {same[0]}", code="already_published")
 
 
 def _append(folder: Path, number: int, entry: Published) -> None:

@@ -87,7 +87,7 @@ def exported(made: Converted, labels: dict[str, int], tags: list[str]) -> list[A
     for path, prompt in opened(made).items():
         name, _, file = path.rpartition("/")
         prompts.setdefault(name, {})[int(file.removesuffix(".prompt"))] = prompt
-    messages = {(one.name, one.number): one.message for one in made.publications}
+    messages = {(one.name, one.number): one.message for one in made.versions}
     found: list[Any] = []
     for name, versions in prompts.items():
         told = {number: messages[name, number] for number in versions}
@@ -121,7 +121,7 @@ def test_a_chat_prompt() -> None:
     assert prompt.config == {"maxOutputTokens": 200}
     assert [tool["name"] for tool in prompt.tool_defs] == ["get_current_weather"]
     assert prompt.output_schema == {"type": "object", "properties": {"total": {"type": "number"}}}
-    assert [(one.name, one.number, one.message) for one in made.publications] == [("movie/critic-chat", 2, "sharper")]
+    assert [(one.name, one.number, one.message) for one in made.versions] == [("movie/critic-chat", 2, "sharper")]
     assert [str(note) for note in made.notes] == [
         "[0].prompt[1]: chat_history: is the conversation of the call: what stands before the last message of the user"
     ]
@@ -200,7 +200,7 @@ def test_a_reference_to_a_chat_is_refused() -> None:
 def test_two_forms_of_one_version_are_refused() -> None:
     with pytest.raises(ConversionError, match="of `movie-critic` stands in two forms"):
         imported(MOVIE_CRITIC, {**MOVIE_CRITIC, "prompt": "other"})
-    assert len(imported(MOVIE_CRITIC, MOVIE_CRITIC).publications) == 1
+    assert len(imported(MOVIE_CRITIC, MOVIE_CRITIC).versions) == 1
 
 
 def test_a_name_is_for_one_prompt() -> None:

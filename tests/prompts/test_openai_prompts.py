@@ -189,7 +189,7 @@ def test_which_version_answers() -> None:
 
 def test_versions_in_files_of_their_own_are_one_prompt() -> None:
     one, two = ({"id": "pmpt_1", "name": "a", "version": number, "instructions": str(number)} for number in ("1", "2"))
-    assert [(one.name, one.number) for one in imported(one, two).publications] == [("a", 1), ("a", 2)]
+    assert [(one.name, one.number) for one in imported(one, two).versions] == [("a", 1), ("a", 2)]
     with pytest.raises(ConversionError, match="stands here in two forms"):
         imported(one, {**one, "instructions": "other"})
 
@@ -257,3 +257,11 @@ def test_exports_with_media_partials_and_the_conversation() -> None:
         "version 1, input: u: is more than its name; a hosted prompt has no place for the rest",
         "version 1: {{history}}: is left out: a hosted prompt stands before the `input` of the call",
     ]
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/x", "a//b", ".hidden", "a" * 300, "a\nb"])
+def test_a_name_stays_within_the_folder_of_prompts(name: str) -> None:
+    with pytest.raises(ConversionError, match="a prompt's name"):
+        imported(EXPORT, name=name)
+    made = imported({**EXPORT, "name": name})
+    assert all(part not in ("", "..") for path in made.files for part in path.split("/"))

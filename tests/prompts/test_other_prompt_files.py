@@ -112,7 +112,7 @@ def test_versions_of_mlflow() -> None:
     assert two.output_schema == {"type": "object", "properties": {"a": {"type": "string"}}}
     assert two.metadata == {"tags": {"team": "ds"}}
     assert made.files["summarization_prompt/prompt.yaml"] == "labels:\n  production: 2\n"
-    assert [(one.number, one.message) for one in made.publications] == [(1, ""), (2, "shorter")]
+    assert [(one.number, one.message) for one in made.versions] == [(1, ""), (2, "shorter")]
     assert [note.path for note in made.notes] == ["[0].aliases", "[1].flag"]
 
 

@@ -14,7 +14,7 @@ Invariants:
 
 from collections.abc import Callable, Mapping, Sequence
 
-from gateway.prompts.formats.converted import ConversionError, Converted, Note, Publication
+from gateway.prompts.formats.converted import ConversionError, Converted, NewVersion, Note
 from gateway.prompts.formats.drafts import Free
 from gateway.prompts.formats.exporting import Exported
 from gateway.prompts.formats.files import File
@@ -31,8 +31,8 @@ __all__ = [
     "Converted",
     "Exported",
     "File",
+    "NewVersion",
     "Note",
-    "Publication",
 ]
 
 # Files, the name of the prompt (empty for its own), and the number that the next version of a prompt gets, for formats

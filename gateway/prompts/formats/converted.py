@@ -21,8 +21,8 @@ class Note(msgspec.Struct, frozen=True, order=True):
         return f"{self.path}: {self.what}: {self.why}" if self.what else f"{self.path}: {self.why}"
 
 
-class Publication(msgspec.Struct, frozen=True):
-    """A version among the files that is to be published. `message`: what is new in it, as its source says."""
+class NewVersion(msgspec.Struct, frozen=True):
+    """A version among the files, to be published. `message`: what is new in it, as its source says."""
 
     name: str
     number: int
@@ -32,12 +32,12 @@ class Publication(msgspec.Struct, frozen=True):
 class Converted(msgspec.Struct, frozen=True):
     """Attributes:
     files: relative path → text. notes: what was left out, renamed or assumed, in the source's order.
-    publications: in the order of their numbers; empty for exports.
+    versions: in the order of their numbers; empty for exports.
     """
 
     files: Mapping[str, str]
     notes: Sequence[Note] = ()
-    publications: Sequence[Publication] = ()
+    versions: Sequence[NewVersion] = ()
 
 
 class ConversionError(Exception):

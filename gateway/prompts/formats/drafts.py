@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 
 from gateway.prompts.dotprompt import read
-from gateway.prompts.formats.converted import Converted, Notes, Publication
+from gateway.prompts.formats.converted import Converted, NewVersion, Notes
 from gateway.prompts.formats.handlebars import body
 from gateway.prompts.formats.pieces import Pieces
 from gateway.prompts.formats.schemas import Input, input_schema
 from gateway.prompts.formats.settings import Settings
 from gateway.prompts.formats.using import used
 from gateway.prompts.formats.yaml_text import yaml_text
+from gateway.prompts.naming import why_no_name
 from gateway.stores.yamltree import DocumentError
 
 Free = Callable[[str], int]
@@ -68,9 +69,12 @@ def files_of(drafts: list[Draft], notes: Notes) -> Converted:
     Raises:
         ConversionError: something was refused, or does not make a prompt that can be read.
     """
+    for draft in drafts:
+        if why := why_no_name(draft.name):
+            notes.refuse("name", draft.name, why)
     notes.check()
     files: dict[str, str] = {}
-    publications: list[Publication] = []
+    versions: list[NewVersion] = []
     for draft in drafts:
         texts = {
             name: _body(pieces, f"partial {name}", notes, partial=True) + "\n"
@@ -81,11 +85,11 @@ def files_of(drafts: list[Draft], notes: Notes) -> Converted:
             path = f"{draft.name}/{version.number}.prompt"
             files[path] = _file(draft, version, notes)
             _read_back(files[path], path, texts, notes)
-            publications.append(Publication(draft.name, version.number, version.message))
+            versions.append(NewVersion(draft.name, version.number, version.message))
         if about := _about(draft):
             files[f"{draft.name}/prompt.yaml"] = yaml_text(about)
     notes.check()
-    return Converted(files, notes.notes, publications)
+    return Converted(files, notes.notes, versions)
 
 
 def _file(draft: Draft, version: Version, notes: Notes) -> str:

@@ -9,8 +9,7 @@ from gateway.prompts.formats.converted import Converted, Notes
 from gateway.prompts.formats.drafts import Draft, Version, files_of
 from gateway.prompts.formats.files import File, objects, read_json
 from gateway.prompts.formats.jinja import read_jinja
-from gateway.prompts.formats.labels import usable_label
-from gateway.prompts.formats.naming import prompt_name
+from gateway.prompts.formats.naming import prompt_name, usable_label
 from gateway.prompts.formats.pieces import Piece
 from gateway.prompts.formats.settings import Settings, read_settings, without_nothing
 from gateway.prompts.formats.untyped import at, is_list, items, mapping, one_line

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from gateway.prompts.formats.converted import Notes
-from gateway.prompts.formats.untyped import at, is_mapping, items, mapping
+from gateway.prompts.formats.untyped import at, is_list, is_mapping, items, mapping
 
 # Name in a `.prompt` file: its name in chat completions, in responses ("" where there is none), and in Prompty.
 NAMES: Mapping[str, tuple[str, str, str]] = {
@@ -81,7 +81,7 @@ def _setting(name: str, value: Any, where: str, made: Settings, notes: Notes) ->
 
 def _tools(value: Any, where: str, made: Settings, notes: Notes) -> None:
     others: list[Any] = []
-    for index, tool in enumerate(items(value) or [value]):
+    for index, tool in enumerate(items(value) if is_list(value) else [value]):
         said, place = mapping(tool), at(where, f"[{index}]")
         function = mapping(said.get("function", said)) if said.get("type", "function") == "function" else {}
         if not isinstance(function.get("name"), str):
@@ -95,7 +95,7 @@ def _tools(value: Any, where: str, made: Settings, notes: Notes) -> None:
             "strict": function.get("strict"),
         }
         made.tools.append(without_nothing(definition, place, notes))
-    if others and value != []:
+    if others:
         made.ext[TOOLS] = others
 
 

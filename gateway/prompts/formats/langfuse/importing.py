@@ -9,10 +9,9 @@ from gateway.prompts.formats.chat import read_message
 from gateway.prompts.formats.converted import Converted, Notes
 from gateway.prompts.formats.drafts import Draft, Version, files_of
 from gateway.prompts.formats.files import File
-from gateway.prompts.formats.labels import usable_label
 from gateway.prompts.formats.langfuse.collecting import Given, collect, find, labels_of
 from gateway.prompts.formats.langfuse.references import References
-from gateway.prompts.formats.naming import prompt_name
+from gateway.prompts.formats.naming import prompt_name, usable_label
 from gateway.prompts.formats.pieces import History, Messages, Name, Piece, Pieces, Role, joined
 from gateway.prompts.formats.settings import Settings, read_settings
 from gateway.prompts.formats.untyped import at, items, mapping, one_line, words
