@@ -15,6 +15,7 @@ from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_table
+from gateway.compare.cases.document import SuiteFile
 from gateway.config import Config
 from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
@@ -43,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "cache": Kind("policies/cache.yaml", CacheFile),
     "cache-pairs": Kind("policies/cache/*.yaml", PairsFile),
     "routes": Kind("policies/routes.yaml", RoutesFile),
+    "cases": Kind("cases.yaml", SuiteFile),
 }
 
 

@@ -15,6 +15,7 @@ from gateway.cache.pairs import read_pairs
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
+from gateway.compare.cases import read_suite
 from gateway.config import read_config, substitute
 from gateway.guard.loading import read_guardrails
 from gateway.identity.tenants import read_tenants
@@ -41,6 +42,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "cache": read_cache,
     "cache-pairs": lambda path: read_pairs(read_text(path)),
     "routes": read_routes,
+    "cases": read_suite,
 }
 NODES, TEXTS = 500, 250
 SEED = 1
