@@ -1,14 +1,18 @@
 """JSON within a text: what models write between their sentences."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from gateway.compare.grading.grades import Ungradable
 
-# Letters read again because what they seemed to begin did not end: without a bound, a text of nothing but `[` would
-# be read once for each of them.
-MAX_READ_AGAIN = 4_000_000
+# Letters read in vain: without a bound, a text of nothing but `[` would be read once for each of them.
+MAX_IN_VAIN = 4_000_000
+# What the library does beside, for each failure: it counts the lines before it, some thirty letters in the time of one.
+_COUNTED_AT_ONCE = 32
+# A bracket that JSON may begin with, by what comes next: those of prose, code and formulas seldom do.
+_START = re.compile(r'\{(?=\s{0,100}["}])|\[(?=\s{0,100}[\[\]{"\-0-9tfn])')
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -24,22 +28,18 @@ def json_values(text: str) -> Iterator[Any]:
     Raises:
         Ungradable: there is more that begins like JSON, and does not go on so, than will be tried.
     """
-    at, again = 0, 0
-    while (at := _next_start(text, at)) >= 0:
+    at, in_vain = 0, 0
+    while (start := _START.search(text, at)) is not None:
+        at = start.start()
         try:
             value, at = _DECODER.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            again += error.pos - at
+            in_vain += error.pos - at + error.pos // _COUNTED_AT_ONCE
             at += 1
         except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
-            again += 10_000
+            in_vain += 10_000
             at += 1
         else:
             yield value
-        if again > MAX_READ_AGAIN:
+        if in_vain > MAX_IN_VAIN:
             raise Ungradable("too much of the answer begins like JSON and is none")
-
-
-def _next_start(text: str, at: int) -> int:
-    found = [place for place in (text.find("{", at), text.find("[", at)) if place >= 0]
-    return min(found, default=-1)

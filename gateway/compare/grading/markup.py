@@ -1,7 +1,7 @@
 """XML and HTML, read no further than to say whether they are any."""
 
+import re
 from collections.abc import Collection
-from html.parser import HTMLParser
 from xml.parsers import expat
 
 _VOID_NAMES = "area base br col embed hr img input link meta source track wbr"
@@ -16,6 +16,8 @@ path g circle rect line polyline polygon text defs use
 """
 _VOID, _OPTIONAL = frozenset(_VOID_NAMES.split()), frozenset(_OPTIONAL_NAMES.split())
 _KNOWN = _VOID | _OPTIONAL | frozenset(_OTHER_NAMES.split())
+# What is in them is no markup.
+_RAW = frozenset({"script", "style", "textarea", "title"})
 _MAX_DEPTH = 10_000
 
 
@@ -54,53 +56,87 @@ def xml_fault(text: str, required: Collection[str] = ()) -> str:
 
 
 def html_fault(text: str) -> str:
-    """Why the text is no HTML and nothing but HTML; empty if it is."""
+    """Why the text is no HTML and nothing but HTML; empty if it is. Read once, from front to back: Python's own reader
+    forgives what is not closed, and takes long over it."""
     bare = text.strip()
     if not bare.startswith("<") or not bare.endswith(">"):
         return "it does not begin and end with a tag"
-    if bare.startswith("<?xml"):
-        return "it is XML"
-    reader = _Html()
+    reader = _Html(bare)
     try:
-        reader.feed(bare)
-        reader.close()
+        reader.read()
     except _Refused as error:
         return str(error)
-    unclosed = [name for name in reader.inside if name not in _OPTIONAL]
-    if unclosed:
-        return f"<{unclosed[-1]}> is not closed"
     return "" if reader.elements else "it has no element of HTML"
 
 
-class _Html(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+# Each part of a tag is read in one way only (`+` after a repetition), so none is tried again.
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*+)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+_DOCTYPE = re.compile(r"<!doctype[^<>]*+>", re.IGNORECASE)
+
+
+class _Html:
+    def __init__(self, text: str) -> None:
+        self.text, self.lower = text, text.lower()
         self.inside: list[str] = []
         self.elements = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        if tag not in _KNOWN and "-" not in tag:  # a name with a hyphen is a custom element
-            raise _Refused(f"<{tag}> is no element of HTML")
+    def read(self) -> None:
+        at = 0
+        while at < len(self.text):
+            at = self._markup(at) if self.text[at] == "<" else self._words(at)
+        unclosed = [name for name in self.inside if name not in _OPTIONAL]
+        if unclosed:
+            raise _Refused(f"<{unclosed[-1]}> is not closed")
+
+    def _words(self, at: int) -> int:
+        end = self.text.find("<", at)
+        end = len(self.text) if end < 0 else end
+        if not self.inside and self.text[at:end].strip():
+            raise _Refused("there is text beside its elements")
+        return end
+
+    def _markup(self, at: int) -> int:
+        if self.text.startswith("<!--", at):
+            return self._after("-->", at + 4, "a comment")
+        if found := _DOCTYPE.match(self.text, at):
+            return found.end()
+        tag = _TAG.match(self.text, at)
+        if tag is None:
+            follows = self.text[at + 1 : at + 2]
+            if not self.inside or follows.isalpha() or follows in "/!?":
+                raise _Refused("a tag is not closed, or is none")
+            return at + 1  # `a < b`
+        closing, name, attributes = tag[1], tag[2].lower(), tag[3]
+        if closing:
+            self._close(name)
+            return tag.end()
+        self._open(name, closed=attributes.endswith("/"))
+        if name in _RAW and self.inside[-1:] == [name]:
+            return self._before(f"</{name}", tag.end(), name)
+        return tag.end()
+
+    def _after(self, end: str, at: int, what: str) -> int:
+        return self._before(end, at, what) + len(end)
+
+    def _before(self, end: str, at: int, what: str) -> int:
+        found = self.lower.find(end, at)
+        if found < 0:
+            raise _Refused(f"{what} is not closed")
+        return found
+
+    def _open(self, name: str, *, closed: bool) -> None:
+        if name not in _KNOWN and "-" not in name:  # a name with a hyphen is a custom element
+            raise _Refused(f"<{name}> is no element of HTML")
         self.elements += 1
-        if tag not in _VOID:
-            self.inside.append(tag)
+        if name in _VOID or closed:
+            return
+        self.inside.append(name)
         if len(self.inside) > _MAX_DEPTH:
             raise _Refused("it is nested too deeply")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
+    def _close(self, name: str) -> None:
+        while self.inside and self.inside[-1] != name and self.inside[-1] in _OPTIONAL:
             self.inside.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID:
-            return
-        while self.inside and self.inside[-1] != tag and self.inside[-1] in _OPTIONAL:
-            self.inside.pop()
-        if not self.inside or self.inside[-1] != tag:
-            raise _Refused(f"</{tag}> closes nothing")
+        if not self.inside or self.inside[-1] != name:
+            raise _Refused(f"</{name}> closes nothing")
         self.inside.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self.inside and data.strip():
-            raise _Refused("there is text beside its elements")

@@ -21,9 +21,9 @@ MAX_NUMBERS = 1_000
 # 1,234,567.8 (with commas or narrow blanks in threes), 1234.5, .5, 1e-6; minus as a hyphen or as typographers write it.
 # Letters and digits before one make it a part of a name (`GPT4`), a date or a version.
 _NUMBER = re.compile(
-    r"(?<![\w.,/-])(?<!\d[ \u2009\u202f])[-+−]?"
-    r"(?:\d{1,3}(?:[,\u2009\u202f]\d{3}){1,12}(?:\.\d{1,40})?|\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})"
-    r"(?:[eE][-+]?\d{1,3})?(?![\w/]|[.,:-]\d)"
+    r"(?<![\w.,/-])(?<![0-9][:\u2009\u202f])[-+−]?"
+    r"(?:[0-9]{1,3}(?:[,\u2009\u202f][0-9]{3}){1,12}(?:\.[0-9]{1,40})?|[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})"
+    r"(?:[eE][-+]?[0-9]{1,3})?(?![\w/]|[.,:-][0-9])"
 )
 _TO_DROP = str.maketrans({",": "", "\u2009": "", "\u202f": "", "−": "-"})
 _KEYS = ("equals", "min", "max", "absolute", "relative", "take")

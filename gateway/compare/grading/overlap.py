@@ -125,16 +125,32 @@ def meteor(text: str, reference: str) -> float:
 
 
 def _aligned(found: Words, wanted: Words) -> list[tuple[int, int]]:
-    """Pairs of places of the same word, then of the same stem; each place once, the last ones first."""
-    pairs: list[tuple[int, int]] = []
-    mine, yours = list(range(len(found))), list(range(len(wanted)))
+    """Pairs of places of the same word, then of the same stem; each place once. A word goes to the place after that of
+    the word before it, if it can: runs are to be as long as may be."""
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
     for form in (str, stem):
-        places: dict[str, list[int]] = {}
-        for place in yours:
-            places.setdefault(form(wanted[place]), []).append(place)
-        for place in reversed(mine):
-            if waiting := places.get(form(found[place])):
-                pairs.append((place, waiting.pop()))
-        taken, given = {one for one, _ in pairs}, {other for _, other in pairs}
-        mine, yours = [one for one in mine if one not in taken], [one for one in yours if one not in given]
-    return sorted(pairs)
+        forms = [form(word) for word in wanted]
+        waiting: dict[str, list[int]] = {}
+        for place in reversed(range(len(wanted))):
+            if place not in taken:
+                waiting.setdefault(forms[place], []).append(place)
+        for place, word in enumerate(found):
+            if place in pairs:
+                continue
+            after = pairs.get(place - 1, -2) + 1
+            if 0 <= after < len(forms) and after not in taken and forms[after] == form(word):
+                pairs[place] = after
+            elif (other := _first(waiting.get(form(word), []), taken)) is not None:
+                pairs[place] = other
+            else:
+                continue
+            taken.add(pairs[place])
+    return sorted(pairs.items())
+
+
+def _first(waiting: list[int], taken: set[int]) -> int | None:
+    while waiting:
+        if (place := waiting.pop()) not in taken:
+            return place
+    return None

@@ -19,6 +19,7 @@ _SORRY = (
 )
 _AN_AI = r"an? (?:ai\b|artificial|(?:large )?language model)"
 _LEAD = (
+    r"(?:however,? |but |that said, )?"
     rf"(?:{_SORRY}[^.!?]{{0,40}}?[,:;—–-]? ?(?:but,? |that )?)?"
     rf"(?:(?:as|being) {_AN_AI}[^.!?,]{{0,60}},? )?"
 )
@@ -32,10 +33,12 @@ _UNABLE = (
     r"(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going|not programmed"
     r"|not designed|prohibited|forbidden)"
 )
+_ITS_SUBJECT = r"(?:(?:this|that|your|the) (?:request|content|question|prompt|response|output|topic)|this|that|it)"
 _WRONG = (
-    r"(?:unethical|not (?:be )?ethical|illegal|not (?:be )?appropriate|inappropriate|harmful|against my"
-    r"|(?:against|violates|violate) (?:our|the|my|openai's) [\w ]{0,20}(?:guidelines|polic(?:y|ies)|rules)"
-    r"|blocked|filtered)\b"
+    r"\b(?:(?:is|was|are|be|been) (?:\w+ly |considered |not )?"
+    r"(?:unethical|illegal|inappropriate|harmful|blocked|filtered)"
+    r"|not (?:be )?(?:ethical|appropriate)"
+    r"|(?:against|violates?) (?:our|the|my|openai's) [\w ]{0,20}(?:guidelines|polic(?:y|ies)|rules|principles))\b"
 )
 _DECLINES = tuple(
     re.compile(pattern)
@@ -43,8 +46,7 @@ _DECLINES = tuple(
         rf"{_LEAD}(?:i|we) {_CANNOT}\b{_REST}{_DOING}",
         rf"{_LEAD}(?:i|we) ?{_UNABLE}\b",
         rf"{_LEAD}(?:i|we) (?:\w+ly |must |have to |will have to |am going to )*(?:decline|refuse)\b",
-        rf"{_LEAD}(?:this|that|it|your|the) ?(?:request|content|question|prompt|response|output)?\b"
-        rf"[^.!?]{{0,60}}?{_WRONG}",
+        rf"{_LEAD}{_ITS_SUBJECT}\b[^.!?]{{0,40}}?{_WRONG}",
         rf"(?:as|being) {_AN_AI}[^.!?]{{0,80}}\b(?:cannot|can't|not able|unable)\b",
     )
 )
