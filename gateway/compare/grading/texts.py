@@ -129,7 +129,7 @@ def pattern_in(pattern: str, path: tuple[str | int, ...]) -> Callable[[str], boo
     """
     try:
         return Patterns([Rule("regex", pattern)], wide=True).any_in
-    except PatternError as error:
+    except (PatternError, UnicodeEncodeError) as error:
         raise Wrong(path, f"{shown(pattern)} is not a pattern of RE2, which has no look-around: {error}") from None
     except MissingExtra:
         raise Wrong(path, "patterns need the extra `guards`: pip install -e '.[guards]'") from None

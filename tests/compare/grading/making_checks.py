@@ -24,8 +24,8 @@ def graded(answer: str | Sample, **assertion: Any) -> Grade:
     return grade
 
 
-def wrong(**assertion: Any) -> tuple[tuple[str | int, ...], str]:
+def wrong(making: Making | None = None, /, **assertion: Any) -> tuple[tuple[str | int, ...], str]:
     """(the place, the reason) for which an assertion is refused."""
     with pytest.raises(Wrong) as caught:
-        check(**assertion)
+        check(making, **assertion)
     return caught.value.path, caught.value.reason

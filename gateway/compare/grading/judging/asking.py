@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -194,6 +194,16 @@ def score_in(value: Mapping[str, Any], name: str, least: float, most: float) -> 
     if isinstance(found, bool) or not isinstance(found, int | float) or not least <= found <= most:
         raise Malformed(f"`{name}` is not a number from {least:g} to {most:g}")
     return float(found)
+
+
+def one_of(value: Mapping[str, Any], name: str, words: Iterable[str]) -> str:
+    """Raises:
+    Malformed: it is none of the words.
+    """
+    found, known = value.get(name), list(words)
+    if not isinstance(found, str) or found not in known:
+        raise Malformed(f"`{name}` is none of {', '.join(known)}")
+    return found
 
 
 def _known() -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.compare.grading.checks import Contest
 from gateway.compare.grading.grades import JudgedBy, Ungradable, Verdict
-from gateway.compare.grading.judging.asking import Malformed, Question, Said, only_keys, typed
+from gateway.compare.grading.judging.asking import Question, Said, one_of, only_keys, typed
 from gateway.compare.grading.judging.judges import Outside
 from gateway.compare.grading.judging.prompts import PAIR
 from gateway.compare.grading.judging.rubrics import MAX_REASON
@@ -85,8 +85,7 @@ _BACKWARD: Mapping[str, Winner] = {"first": "other", "second": "one", "tie": "ti
 def _check(value: Mapping[str, Any]) -> None:
     only_keys(value, "reason", "winner")
     typed(value, "reason", str, "a text")
-    if value["winner"] not in _FORWARD:
-        raise Malformed("`winner` is none of first, second, tie")
+    one_of(value, "winner", _FORWARD)
 
 
 def consistency(preferences: Sequence[Preference]) -> tuple[int, int]:

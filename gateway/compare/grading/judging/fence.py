@@ -24,5 +24,5 @@ def mark_for(texts: Iterable[str]) -> str:
 
 
 def fenced(name: str, text: str, mark: str) -> str:
-    """The text as a block of this name."""
-    return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
+    """The text as a block of this name, its marks on lines of their own, wherever it is put."""
+    return f"\n<{name} {mark}>\n{text}\n</{name} {mark}>\n"

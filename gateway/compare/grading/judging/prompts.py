@@ -46,14 +46,14 @@ _TEXT, _SCORE, _YES = {"type": "string"}, {"type": "number", "minimum": 0, "maxi
 _ONLY = "Answer with one JSON object and nothing else: "
 
 RUBRIC = Prompt(
-    user="Grade the output by the rubric.\n\n{{input}}\n\n{{rubric}}\n\n{{output}}\n",
+    user="Grade the output by the rubric.\n{{input}}{{rubric}}{{output}}",
     needs=("output",),
     form=_ONLY + '{"reason": "your analysis, in a few sentences", "score": a number from 0 (the rubric is not met at '
     'all) to 1 (it is met in full), "pass": true if the output meets the rubric, else false}',
     schema=_schema(reason=_TEXT, score=_SCORE, **{"pass": _YES}),
 )
 CLOSED_QA = Prompt(
-    user="Does the output meet the criterion?\n\n{{input}}\n\n{{rubric}}\n\n{{output}}\n",
+    user="Does the output meet the criterion?\n{{input}}{{rubric}}{{output}}",
     needs=("output",),
     form=_ONLY + '{"reason": "your analysis of the criterion, step by step", "pass": true if the output meets it, '
     "else false}",
@@ -63,7 +63,7 @@ CLOSED_QA = Prompt(
 # in the same answer.
 G_EVAL = Prompt(
     user="First derive from the criterion the steps by which to evaluate an output. Then go through them with this "
-    "output.\n\n{{input}}\n\n{{rubric}}\n\n{{output}}\n",
+    "output.\n{{input}}{{rubric}}{{output}}",
     needs=("output",),
     form=_ONLY + '{"steps": ["each step, in a sentence"], "reason": "what they found", "score": a whole number from '
     "0 (worst) to 10 (best)}",
@@ -76,7 +76,7 @@ G_EVAL = Prompt(
 # The five cases of OpenAI's evals (modelgraded/fact).
 FACTUALITY = Prompt(
     user="Compare the facts in the output with those in the reference. Style, grammar and punctuation do not "
-    "matter.\n\n{{input}}\n\n{{reference}}\n\n{{output}}\n",
+    "matter.\n{{input}}{{reference}}{{output}}",
     needs=("output", "reference"),
     form=_ONLY + '{"reason": "your comparison", "category": one letter: "A" if the output is a subset of the reference '
     'and consistent with it, "B" if it is a superset of it and consistent with it, "C" if both have the same details, '
@@ -84,8 +84,8 @@ FACTUALITY = Prompt(
     schema=_schema(reason=_TEXT, category={"type": "string", "enum": ["A", "B", "C", "D", "E"]}),
 )
 PAIR = Prompt(
-    user="Which of the two outputs is better by the criteria? Their order says nothing.\n\n{{input}}\n\n{{rubric}}\n\n"
-    "{{first}}\n\n{{second}}\n",
+    user="Which of the two outputs is better by the criteria? Their order says nothing.\n{{input}}{{rubric}}"
+    "{{first}}{{second}}",
     needs=("first", "second"),
     form=_ONLY + '{"reason": "your comparison", "winner": "first", "second" or "tie"}',
     schema=_schema(reason=_TEXT, winner={"type": "string", "enum": ["first", "second", "tie"]}),

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.compare.grading.checks import Asked, Asking, Wanted
 from gateway.compare.grading.grades import Ungradable, Verdict
-from gateway.compare.grading.judging.asking import Malformed, Question, Said, only_keys, score_in, typed
+from gateway.compare.grading.judging.asking import Malformed, Question, Said, one_of, only_keys, score_in, typed
 from gateway.compare.grading.judging.judges import Judge
 from gateway.compare.grading.judging.prompts import PROMPTS
 from gateway.compare.grading.values import Wrong, clipped, keys, number, one_text, references, share
@@ -127,8 +127,7 @@ def factuality(wanted: Wanted) -> Asking:
     def check(value: Mapping[str, Any]) -> None:
         only_keys(value, "reason", "category")
         typed(value, "reason", str, "a text")
-        if value["category"] not in _CATEGORIES:
-            raise Malformed("`category` is none of A, B, C, D, E")
+        one_of(value, "category", _CATEGORIES)
 
     async def ask(asked: Asked) -> Verdict:
         said = await question.ask(asked.outside, _blocks(asked, reference=reference), check)

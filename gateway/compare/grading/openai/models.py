@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.compare.grading.grades import JudgedBy, Verdict
-from gateway.compare.grading.judging.asking import Malformed, ask_strictly, only_keys, parameters, score_in, typed
+from gateway.compare.grading.judging.asking import ask_strictly, one_of, only_keys, parameters, score_in, typed
 from gateway.compare.grading.judging.judges import Judge, Outside
 from gateway.compare.grading.openai.document import LabelModel, SamplingParams, ScoreModel
 from gateway.compare.grading.openai.filling import Messages
@@ -32,8 +32,7 @@ def label_model(grader: LabelModel) -> Grading:
     def check(value: Mapping[str, Any]) -> None:
         only_keys(value, "reason", "label")
         typed(value, "reason", str, "a text")
-        if value["label"] not in grader.labels:
-            raise Malformed(f"`label` is none of {labels}")
+        one_of(value, "label", grader.labels)
 
     def verdict(value: Mapping[str, Any]) -> tuple[bool, float, str]:
         passed = value["label"] in grader.passing_labels

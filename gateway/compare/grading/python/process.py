@@ -71,19 +71,16 @@ def run_python(limits: Limits | None = None) -> RunPython:
     places = asyncio.Semaphore(bounds.parallel)
 
     async def run(code: Code, output: str, context: Mapping[str, Any]) -> Any:
-        task = msgspec.json.encode(
-            {
-                "source": code.source,
-                "function": code.function,
-                "output": output,
-                "context": context,
-                "cpu_s": max(1, round(bounds.timeout_s) + 1),
-                "memory_bytes": bounds.memory_bytes,
-                "file_bytes": bounds.file_bytes,
-            }
-        )
+        task = {"source": code.source, "function": code.function, "output": output, "context": context}
+        limited = {"cpu_s": round(bounds.timeout_s) + 1} | {
+            name: getattr(bounds, name) for name in ("memory_bytes", "file_bytes")
+        }
+        try:
+            sent = msgspec.json.encode({**task, **limited})
+        except UnicodeEncodeError:  # half a character
+            raise Ungradable("the answer is no text that can be sent") from None
         async with places:
-            return _returned(await _run(task, bounds.timeout_s))
+            return _returned(await _run(sent, bounds.timeout_s))
 
     return run
 
