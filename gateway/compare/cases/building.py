@@ -13,6 +13,7 @@ from gateway.compare.cases.outputs import sample_of
 from gateway.compare.cases.spreading import NO_FOLDER, spread
 from gateway.compare.cases.suite import NEVER_BREAK, Case
 from gateway.compare.grading.assertion import Assertion
+from gateway.compare.grading.checks import Check
 from gateway.compare.grading.judging.judges import Judge
 from gateway.compare.grading.making import Making, make
 from gateway.compare.grading.names import plain_name
@@ -58,10 +59,7 @@ class Builder(msgspec.Struct, frozen=True, kw_only=True):
         found: list[Case] = []
         for number, values in enumerate(several, 1):
             making = self.making(values)
-            checks = tuple(
-                placed(at, lambda one=one, making=making: make(one, making))
-                for one, at in zip(asserts, places, strict=True)
-            )
+            checks = tuple(_made(one, making, at, id) for one, at in zip(asserts, places, strict=True))
             case = msgspec.structs.replace(whole, vars=values, asserts=asserts)
             found.append(
                 Case(
@@ -134,6 +132,15 @@ class Builder(msgspec.Struct, frozen=True, kw_only=True):
             if code and self.folder is not None and self.python:
                 found.append(self.folder.text(one.value.removeprefix(PREFIX).partition(":")[0]))
         return found
+
+
+def _made(one: Assertion, making: Making, place: Path_, id: str) -> Check:
+    """Of an assertion that all tests have, it matters which test it does not fit."""
+    try:
+        return make(one, making)
+    except Wrong as error:
+        told = f"{error.reason} (in {id})" if place[:1] == ("defaultTest",) else error.reason
+        raise Wrong((*place, *error.path), told) from None
 
 
 def _places(whole: CaseDocument, own: int, place: Path_) -> Iterator[Path_]:

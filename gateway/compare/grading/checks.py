@@ -54,7 +54,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with an answer: one of `looks`, `asks`, `contest` and `parts`.
 
     Attributes:
-        kind: the type as written, `not-` included. path: what of the answer is looked at.
+        kind: the type, `not-` included; an alias is the word that it stands for. path: what of the answer is looked at.
         keeps_score: `not-` turns the verdict round, not the score.
         threshold: of a set: the score from which it passes.
         by: who judges, if a model does.

@@ -12,7 +12,7 @@ from gateway.compare.grading.jsonpathing import json_path, path_of
 from gateway.compare.grading.judging import rubrics
 from gateway.compare.grading.judging.judges import Judge
 from gateway.compare.grading.judging.prompts import PROMPTS
-from gateway.compare.grading.names import SET, TOGETHER, plain_name
+from gateway.compare.grading.names import NOT, SET, TOGETHER, plain_name
 from gateway.compare.grading.numbers import numeric
 from gateway.compare.grading.paths import JsonPath
 from gateway.compare.grading.python.asserting import python
@@ -113,7 +113,7 @@ def make(assertion: Assertion, making: Making) -> Check:
     value = _value(assertion, name, making)
     judge = judge_for(assertion, name, making)
     shared: dict[str, Any] = {
-        "kind": assertion.type,
+        "kind": NOT + name if negated else name,
         "negated": negated,
         "weight": assertion.weight,
         "metric": _metric(assertion, making),

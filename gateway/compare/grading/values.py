@@ -1,6 +1,7 @@
 """What assertions are given: values of a form, and texts as JavaScript would write them, since promptfoo does."""
 
 import csv
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -32,7 +33,10 @@ def text_of(value: Any) -> str:
         return "null" if value is None else str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    return msgspec.json.encode(value).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half a character
+        return json.dumps(value, separators=(",", ":"))
 
 
 def one_text(value: Any, *, empty: bool = False) -> str:

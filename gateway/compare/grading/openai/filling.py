@@ -89,7 +89,8 @@ class Messages:
         Raises:
             Unmet, Ungradable: as Fillable.
         """
-        mark = mark_for([text_of(values["sample"]["output_text"]), text_of(values["sample"])])
+        sample = values["sample"]
+        mark = mark_for([sample["output_text"], text_of(sample["output_tools"])])
         rules = {"role": "system", "content": RULES.replace("{mark}", mark) + form}
         said = [{"role": role, "content": text.text(values, mark)} for role, text in self._messages]
         return [rules, *said]

@@ -100,7 +100,14 @@ def read_grader(value: Any) -> Grader:
     """
     plain = _with_named_graders(value)
     try:
+        msgspec.json.encode(plain)
         document = msgspec.convert(plain, AnyGrader)
+    except (
+        UnicodeEncodeError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # half a character, a number of hundreds of digits
+        raise Wrong((), f"cannot be read: {error}") from None
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         path = [int(index) if index else key for index, key in _STEP.findall(place.rstrip("`"))]
