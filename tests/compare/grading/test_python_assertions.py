@@ -159,6 +159,14 @@ async def test_a_run_that_is_cancelled_leaves_no_process() -> None:
         await task
 
 
+async def test_a_machine_without_room_for_a_process_is_an_error() -> None:
+    async def full(*_: object) -> Any:
+        raise BlockingIOError("no room for a process")
+
+    grade = await graded("True", outside=Outside(python=full))
+    assert (grade.passed, grade.error) == (False, "python cannot be run: no room for a process")
+
+
 @pytest.mark.parametrize(
     ("value", "path", "reason"),
     [

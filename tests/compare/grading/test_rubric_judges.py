@@ -310,6 +310,20 @@ def test_a_named_judge_of_several_is_taken_and_a_rubric_is_a_value() -> None:
     assert (by.judge, by.model) == ("other", "n")
 
 
+ODD = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+)
+
+
+@given(st.dictionaries(st.sampled_from(["reason", "score", "pass", "steps", "category", "more"]), ODD))
+async def test_nothing_that_a_judge_says_makes_a_grade_raise_or_pass_by_chance(said: dict[str, Any]) -> None:
+    for kind in KINDS:
+        grade, _ = await judged(json.dumps(said), json.dumps(said), type=kind)
+        assert 0 <= grade.score <= 1
+        if grade.passed:
+            assert said.keys() == GOOD[kind].keys()
+
+
 @given(st.text(max_size=300))
 def test_reading_an_answer_never_fails_in_another_way(text: str) -> None:
     try:

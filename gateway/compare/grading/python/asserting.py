@@ -27,7 +27,10 @@ def python(wanted: Wanted) -> Asking:
         if asked.outside.python is None:
             raise Ungradable("python is not run here")
         context = {**_context(asked), "config": dict(wanted.config)}
-        returned = await asked.outside.python(code, asked.sample.text, context)
+        try:
+            returned = await asked.outside.python(code, asked.sample.text, context)
+        except OSError as error:  # no more processes, no more memory
+            raise Ungradable(f"python cannot be run: {error}") from None
         return verdict_of(returned, threshold)
 
     return ask
