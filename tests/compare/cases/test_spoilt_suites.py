@@ -39,7 +39,7 @@ def test_spoilt_suites() -> None:
     chance = random.Random(5)
     read = refused = 0
     for path in places(tree):
-        for value in chance.sample(VALUES, 8):
+        for value in chance.sample(VALUES, 5):
             text = emit(changed(tree, path, value)).encode("utf-8", "surrogatepass")
             try:
                 found = read_promptfoo(Text("f.yaml", text), judge=Judge(name="j", model="m"))
@@ -48,8 +48,8 @@ def test_spoilt_suites() -> None:
                 read += 1
             except DocumentError:
                 refused += 1
-    assert read > 300
-    assert refused > 20
+    assert read > 200
+    assert refused > 10
 
 
 @pytest.mark.parametrize("grader", [MULTI, LABEL, SCORE], ids=lambda grader: grader["type"])
