@@ -15,6 +15,7 @@ from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_table
+from gateway.compare.cases.document import SuiteFile
 from gateway.config import Config
 from gateway.guard.document import GuardsFile
 from gateway.identity.tenants import TenantsFile
@@ -46,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "routes": Kind("policies/routes.yaml", RoutesFile),
     "prompt": Kind("policies/prompts/**/prompt.yaml", PromptFile),
     "prompt-versions": Kind("policies/prompts/**/versions.yaml", Lock),
+    "cases": Kind("cases.yaml", SuiteFile),
 }
 
 

@@ -5,6 +5,8 @@ import base64
 import pytest
 
 from gateway.guard.detectors import JsonSchemaDetector, LeakDetector
+from gateway.guard.detectors.json_schema import JsonSchemaOptions
+from gateway.stores.documents import parse_document
 from tests.guard.samples import PROSE
 from tests.guard.scoring import build
 
@@ -77,6 +79,14 @@ def test_an_answer_is_json_of_the_form_or_it_is_found_whole(text: str, kinds: li
     assert [span.kind for span in spans] == kinds
     assert bool(detector.complaint(text)) is bool(kinds), "a model is told whenever something is wrong, and only then"
     assert all((span.start, span.end) == (0, len(text)) for span in spans)
+
+
+def test_a_schema_in_a_file_may_have_numbers_with_a_point() -> None:
+    """YAML's are kept as decimals; JSON knows none, and takes them for texts."""
+    options = parse_document(b"schema: {type: number, minimum: 0.5, multipleOf: 0.25}", "f.yaml", JsonSchemaOptions)
+    detector = JsonSchemaDetector(options)
+    assert [list(detector.find(text)) == [] for text in ("0.75", "0.5", "0.4", "0.6")] == [True, True, False, False]
+    assert '"minimum":0.5' in detector.complaint("0.4")
 
 
 def test_a_fence_around_json_may_be_allowed() -> None:

@@ -164,6 +164,27 @@ LOCK = "".join(
     f" partials: {{x: sha256:{'c' * 64}}}}}\n"
     for number in range(1, 5)
 )
+SUITE = """
+description: triage
+margin: 0.02
+cost_ceiling: 1.5
+judges: {strict: {model: m, prompt: "Grade {{output}}", params: {seed: 1}}}
+rubrics: {polite: is polite}
+defaultTest: {repeat: 3, vars: {locale: en}, assert: [{type: not-is-refusal}], options: {disableVarExpansion: true}}
+tests:
+  - description: stolen card
+    vars: {message: "my card was stolen", product: card}
+    tags: [cards]
+    threshold: 0.5
+    assert:
+      - {type: is-json, value: {type: object}, weight: 2, metric: form}
+      - {type: contains, value: "{{product}}", transform: "$.queue"}
+      - {type: llm-rubric, rubric: polite, judge: strict, threshold: 0.5}
+      - {type: assert-set, threshold: 0.5, assert: [{type: latency, threshold: 3000}, {type: rouge-n, value: x, config: {n: 2}}]}
+    metadata: {severity: never-break, source: ticket 7}
+  - {messages: [{role: user, content: hello}], human: pass, providerOutput: hi, assert: [{type: equals, value: hi}]}
+  - {vars: {a: b}, human: 0.5, providerOutput: {content: hi}, repeat: 2}
+"""
 # Each kind's good file, by the names of `gateway schema`.
 GOOD: dict[str, str] = {
     "config": CONFIG,
@@ -179,6 +200,7 @@ GOOD: dict[str, str] = {
     "cache-pairs": PAIRS,
     "prompt": PROMPT,
     "prompt-versions": LOCK,
+    "cases": SUITE,
 }
 
 DEEP = Raw("[" * 80 + "]" * 80)

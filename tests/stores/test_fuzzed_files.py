@@ -15,6 +15,7 @@ from gateway.cache.pairs import read_pairs
 from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import read_prices
 from gateway.cli.schema import KINDS
+from gateway.compare.cases import read_suite
 from gateway.config import read_config, substitute
 from gateway.guard.loading import read_guardrails
 from gateway.identity.tenants import read_tenants
@@ -45,6 +46,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "routes": read_routes,
     "prompt": lambda path: read_meta("support/triage", read_text(path)),
     "prompt-versions": lambda path: read_lock(read_text(path)),
+    "cases": read_suite,
 }
 NODES, TEXTS = 500, 250
 SEED = 1

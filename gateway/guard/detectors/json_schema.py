@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.guard.detectors.matching import MISSING, MissingExtra
 from gateway.guard.words import Span
+from gateway.stores.jsonvalues import as_json
 
 _NO_JSON = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)
 MAX_TOLD = 500  # characters of what is wrong
@@ -30,6 +31,23 @@ class JsonSchemaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     repair: bool = False
 
 
+def validator_of(schema: Any) -> Any:
+    """What says whether a value is of the schema (plain JSON): `is_valid`, `iter_errors`.
+
+    Raises:
+        ValueError: the schema is none. MissingExtra: jsonschema-rs is not installed.
+    """
+    try:
+        import jsonschema_rs
+    except ImportError:
+        raise MissingExtra(MISSING) from None
+    try:
+        return jsonschema_rs.validator_for(schema, pattern_options=jsonschema_rs.RegexOptions(), offline=True)
+    except jsonschema_rs.ValidationError as error:
+        at = "/".join(map(str, error.instance_path))
+        raise ValueError(f"the schema is none: {error.message}{f' at /{at}' if at else ''}") from None
+
+
 class JsonSchemaDetector:
     """Kinds: `not_json`, and `schema` for JSON of another form. Both are about the whole text.
 
@@ -41,20 +59,11 @@ class JsonSchemaDetector:
     whole = True
 
     def __init__(self, options: JsonSchemaOptions) -> None:
-        try:
-            import jsonschema_rs
-        except ImportError:
-            raise MissingExtra(MISSING) from None
         self._fenced = options.fenced
         self.repair = options.repair
-        self._told = msgspec.json.encode(options.schema).decode()
-        try:
-            self._validator = jsonschema_rs.validator_for(
-                msgspec.to_builtins(options.schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True
-            )
-        except jsonschema_rs.ValidationError as error:
-            at = "/".join(map(str, error.instance_path))
-            raise ValueError(f"the schema is none: {error.message}{f' at /{at}' if at else ''}") from None
+        schema = as_json(dict(options.schema))
+        self._told = msgspec.json.encode(schema).decode()
+        self._validator = validator_of(schema)
 
     def find(self, text: str) -> Sequence[Span]:
         if not text:
