@@ -7,6 +7,7 @@ numpy, as many at a time as it takes; every interval is made by the code under t
 import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -183,8 +184,6 @@ def of_predicted_rate(rng: Generator, n: int) -> Made:
 
 
 def of_quantile(quantile: float) -> Callable[[Generator, int], Made]:
-    from statistics import NormalDist
-
     def suite(rng: Generator, n: int) -> Made:
         spread = rng.uniform(0.3, 1.0)
         truth = math.exp(spread * NormalDist().inv_cdf(quantile))
@@ -226,7 +225,7 @@ def _clipped_mean(a: float, b: float, shift: float) -> float:
 
 ALL = {30: SUITES, 100: SUITES, 1_000: SUITES}
 # Where one suite of a thousand cases takes milliseconds.
-FEWER = ALL
+FEWER = {30: SUITES, 100: SUITES, 1_000: 400}
 
 KINDS: tuple[Kind, ...] = (
     Kind("wilson", of_pass_rate(_wilson), ALL),
@@ -244,15 +243,15 @@ KINDS: tuple[Kind, ...] = (
     Kind("two independent pass rates", of_independent_rates, ALL),
     Kind("kappa", of_agreement, FEWER),
     Kind("rogan_gladen", of_judged_rate, ALL, most=0.99),
-    Kind("prediction_powered", of_predicted_rate, FEWER),
+    Kind("prediction_powered", of_predicted_rate, FEWER, most=0.985),
     Kind("p50", of_quantile(0.5), FEWER),
-    Kind("p95", of_quantile(0.95), {100: SUITES, 1_000: 300}, most=0.99),
-    Kind("p99", of_quantile(0.99), {1_000: 300}),
-    Kind("bradley_terry", of_preferences, {30: SUITES, 100: SUITES, 1_000: 100}),
+    Kind("p95", of_quantile(0.95), {100: SUITES, 1_000: 400}, most=0.99),
+    Kind("p99", of_quantile(0.99), {1_000: 400}),
+    Kind("bradley_terry", of_preferences, {30: 400, 100: 400, 1_000: 100}, most=0.98),
 )
 BOOTSTRAPS: tuple[Kind, ...] = (
-    Kind("bootstrap percentile", of_bootstrap("percentile"), {30: SUITES}, 0.85, 0.95),
-    Kind("bootstrap BCa", of_bootstrap("bca"), {30: SUITES}, 0.85, 0.95),
+    Kind("bootstrap percentile", of_bootstrap("percentile"), {30: 500}, 0.85, 0.95),
+    Kind("bootstrap BCa", of_bootstrap("bca"), {30: 500}, 0.85, 0.95),
 )
 
 

@@ -121,11 +121,11 @@ def test_scaled() -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(NotEstimable, match="^values: needs 2 or more values, was given 1"):
+    with pytest.raises(NotEstimable, match=r"^values: needs 2 or more values, was given 1"):
         mean_interval([1.0])
-    with pytest.raises(BadArgument, match="^values: value 1 must be a finite number, was nan"):
+    with pytest.raises(BadArgument, match=r"^values: value 1 must be a finite number, was nan"):
         mean_interval([1.0, math.nan])
-    with pytest.raises(BadArgument, match="^values: value 1 must be 0 to 1, was 1.5"):
+    with pytest.raises(BadArgument, match=r"^values: value 1 must be 0 to 1, was 1.5"):
         mean_interval([1.0, 1.5], bounds=(0.0, 1.0))
-    with pytest.raises(BadArgument, match="^bounds: must be two finite numbers, the lower one first"):
+    with pytest.raises(BadArgument, match=r"^bounds: must be two finite numbers, the lower one first"):
         mean_interval([1.0, 1.5], bounds=(2.0, 1.0))

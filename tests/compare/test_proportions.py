@@ -82,11 +82,11 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(BadArgument, match=r"^passed: must be 10 at most, was 11") as caught:
         wilson(11, 10)
     assert caught.value.argument == "passed"
-    with pytest.raises(BadArgument, match="^n: must be a whole number, 1 or more, was 0"):
+    with pytest.raises(BadArgument, match=r"^n: must be a whole number, 1 or more, was 0"):
         wilson(0, 0)
-    with pytest.raises(BadArgument, match="^level: must lie between 0 and 1"):
+    with pytest.raises(BadArgument, match=r"^level: must lie between 0 and 1"):
         clopper_pearson(1, 2, 95)
-    with pytest.raises(BadArgument, match="^clusters: must name one cluster per case: 1 for 2 cases"):
+    with pytest.raises(BadArgument, match=r"^clusters: must name one cluster per case: 1 for 2 cases"):
         clustered_proportion([True, False], ["a"])
-    with pytest.raises(NotEstimable, match="^clusters: all cases share one source"):
+    with pytest.raises(NotEstimable, match=r"^clusters: all cases share one source"):
         clustered_proportion([True, False], ["a", "a"])

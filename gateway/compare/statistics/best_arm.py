@@ -74,32 +74,28 @@ def track_and_stop(
 def optimal_shares(means: Sequence[float], variances: Sequence[float], tolerance: float = 0.0) -> tuple[float, ...]:
     """The shares under which the least evidence against any rival of the best grows fastest.
 
-    With a share w of the best, a rival gains c per observation if its own share is its variance / (gap² / c - variance
-    of the best / w). The more c, the more the rivals take: c is as large as the shares allow, and w what makes that
-    largest.
+    With a share w of the best, a rival gains gap² / (variance of the best / w + its variance / its share). All rivals
+    gain the same, c, or some share could be spent better: that ties their shares to w and c. The gain is greatest where
+    share² / variance is for the best what it is for all rivals together (Glynn & Juneja 2004). Both together are one
+    equation for w / c.
     """
     best = max(range(len(means)), key=means.__getitem__)
-    gaps = [max(_LEAST_GAP, means[best] - mean + tolerance) for mean in means]
-    rivals = [at for at in range(len(means)) if at != best]
+    own = variances[best]
+    rivals = [(max(_LEAST_GAP, means[best] - mean + tolerance), variances[at], at) for at, mean in enumerate(means)]
+    rivals = [(gap * gap, variance, at) for gap, variance, at in rivals if at != best]
 
-    def needed(own: float, gain: float) -> list[float]:
-        rest = [gaps[at] ** 2 / gain - variances[best] / own for at in rivals]
-        return [variances[at] / one if one > 0.0 else math.inf for at, one in zip(rivals, rest, strict=True)]
+    def beside(ratio: float) -> float:
+        """The rivals' sum of (share of the best's share)² / variance."""
+        return sum(variance / (ratio * square - own) ** 2 for square, variance, _ in rivals)
 
-    def gain_of(own: float) -> float:
-        most = min(gaps[at] ** 2 for at in rivals) * own / variances[best]
-        return bisect(lambda gain: gain == 0.0 or sum(needed(own, gain)) < 1.0 - own, 0.0, most)
-
-    low, high = 1e-6, 1.0 - 1e-6
-    for _ in range(30):
-        left, right = low + (high - low) / 3.0, high - (high - low) / 3.0
-        low, high = (left, high) if gain_of(left) < gain_of(right) else (low, right)
-    own = (low + high) / 2.0
-    others = needed(own, gain_of(own) * (1.0 - 1e-9))
-    shares = [0.0] * len(means)
-    shares[best] = own
-    for at, share in zip(rivals, others, strict=True):
-        shares[at] = share
+    low = own / min(square for square, _, _ in rivals)
+    high = 2.0 * low
+    while beside(high) > 1.0 / own:
+        high *= 2.0
+    ratio = bisect(lambda t: t <= low or beside(t) > 1.0 / own, low, high)
+    shares = [1.0] * len(means)
+    for square, variance, at in rivals:
+        shares[at] = variance / (ratio * square - own)
     total = math.fsum(shares)
     return tuple(share / total for share in shares)
 

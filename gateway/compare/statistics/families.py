@@ -28,7 +28,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
     adjusted, most = [0.0] * len(order), 1.0
     for rank in range(len(order) - 1, -1, -1):
         at = order[rank]
-        most = min(most, p_values[at] * len(order) / (rank + 1))
+        most = min(most, p_values[at] * (len(order) / (rank + 1)))
         adjusted[at] = most
     return tuple(adjusted)
 

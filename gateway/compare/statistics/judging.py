@@ -3,8 +3,8 @@
 Two ways to correct a pass rate, by what was labelled by humans:
 * `rogan_gladen`: sensitivity and specificity were measured elsewhere, on any mix of passes and failures (Rogan & Gladen
   1978; the interval is Lang & Reiczigel's, Preventive Veterinary Medicine 113, 2014).
-* `prediction_powered`: the labelled cases are a random sample of the same cases. Then this is narrower, by a third or
-  more (Angelopoulos et al., Science 382, 2023).
+* `prediction_powered`: the labelled cases are a random sample of the same cases. Then this is narrower, by a fifth to
+  two fifths (Angelopoulos et al., Science 382, 2023).
 """
 
 import math
