@@ -90,6 +90,8 @@ def test_mcnemar_against_the_binomial_test() -> None:
         expected = stats.binomtest(b, b + c).pvalue
         assert mcnemar(b, c).exact == pytest.approx(expected)
         assert 0.0 < mcnemar(b, c).mid <= expected
+    # What was observed counts by half: of equal counts, from the whole of both sides.
+    assert mcnemar(4, 4).mid == pytest.approx(1.0 - 70 / 256 / 2)
     assert mcnemar(0, 0) == McNemar(0, 0, 1.0, 1.0)
 
 

@@ -73,6 +73,18 @@ def test_a_decision_is_what_the_limits_say() -> None:
     assert trial.reading("quality") == sequence.reading(0.95)
 
 
+def test_claims_of_harm_share_what_may_go_wrong() -> None:
+    """Three metrics: each has a third of the half, so that it takes three times the evidence."""
+    guards = [Metric(name, higher_is_better=False) for name in ("errors", "delays")]
+    trial, sequence = Trial([QUALITY, *guards]), BoundedMean((-1.0, 1.0))
+    while trial.decision().action == "continue":
+        trial.observe_pair("errors", 1.0, 0.0)
+        before = sequence.evidence("above", 0.0)
+        sequence.observe(1.0)
+    assert before < 3.0 / 0.025 <= sequence.evidence("above", 0.0)
+    assert before > 1.0 / 0.025
+
+
 def test_a_canary_is_set_against_as_much_of_the_baseline_as_there_is() -> None:
     trial = Trial([QUALITY], per_candidate=3)
     for value in (1.0, 0.0, 1.0):
@@ -82,12 +94,21 @@ def test_a_canary_is_set_against_as_much_of_the_baseline_as_there_is() -> None:
     trial.observe("quality", "candidate", 1.0)
     assert trial.reading("quality").n == 1
     assert trial.reading("quality").estimate == pytest.approx(1.0 / 3.0)
-    # The next waits for three more; of four the oldest is forgotten.
+    # Nobody is set against what was used already.
+    trial.observe("quality", "candidate", 0.0)
+    trial.observe("quality", "baseline", 1.0)
+    assert trial.reading("quality").n == 1
+    for value in (1.0, 1.0):
+        trial.observe("quality", "baseline", value)
+    assert (trial.reading("quality").n, trial.reading("quality").estimate) == (2, pytest.approx(-1.0 / 3.0))
+    # Of four that nobody was waiting for the oldest is forgotten.
     for value in (1.0, 0.0, 0.0, 0.0):
         trial.observe("quality", "baseline", value)
     trial.observe("quality", "candidate", 0.5)
-    assert trial.reading("quality").n == 2
-    assert trial.reading("quality").estimate == pytest.approx((1.0 / 3.0 + 0.5) / 2.0)
+    assert (trial.reading("quality").n, trial.reading("quality").estimate) == (
+        3,
+        pytest.approx((-2.0 / 3.0 + 0.5) / 3.0),
+    )
 
 
 def test_what_waits_is_bounded() -> None:

@@ -1,7 +1,7 @@
 """A mean that may be looked at after every observation: confidence sequences for bounded values.
 
 An interval made for a fixed number of cases is wrong in more than 5 % if one stops as soon as it leaves 0 out: looked
-at after each of 1,000 cases, in 40 to 50 %. These hold at all times at once. Bet against a mean m (Waudby-Smith &
+at after each of 1,000 cases, in 25 to 40 %. These hold at all times at once. Bet against a mean m (Waudby-Smith &
 Ramdas, Journal of the Royal Statistical Society B 86, 2024): values are put on a scale of -1 to 1, and a bet of theta
 multiplies the stake by (1 + theta x) / (1 + theta m), which does not let it grow on average if m is the mean. Capital
 of 1/alpha is reached with a probability of alpha at most, ever (Ville 1939): means against which it was are ruled out.
