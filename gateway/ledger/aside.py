@@ -21,6 +21,7 @@ from typing import IO, Protocol, Self, cast, runtime_checkable
 
 import msgspec
 
+from gateway.ledger.ahead import read_ahead
 from gateway.ledger.encoding import Encoded
 from gateway.ledger.frames import Readable, receive, send
 from gateway.ledger.rows import Person
@@ -116,16 +117,20 @@ class Encoder:
             EncoderLost
         """
         self._send(Task([(str(tail.path), tail.offset) for tail in tails], link))
-        for tail in tails:
-            while True:
-                answer = self._receive()
-                if isinstance(answer, Named):
-                    self._send(Known(people_ids(answer.people)))
-                elif isinstance(answer, Consumed):
-                    yield tail, None
-                    break
-                else:
-                    yield tail, answer
+        # What comes while a batch is being committed is taken from it, so that it goes on encoding.
+        answers = read_ahead(iter(self._receive, None))
+        try:
+            for tail in tails:
+                for answer in answers:
+                    if isinstance(answer, Consumed):
+                        break
+                    if isinstance(answer, Named):
+                        self._send(Known(people_ids(answer.people)))
+                    else:
+                        yield tail, answer
+                yield tail, None
+        finally:
+            self._process.kill()  # nobody waits for what it would say next
 
     def _send(self, message: Task | Known) -> None:
         pipe = self._process.stdin

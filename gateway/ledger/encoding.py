@@ -6,10 +6,11 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.copying import Fields, Layout, Uuids, encode_rows
-from gateway.ledger.counted import Counted, Pair
+from gateway.ledger.counted import Counted, Counting
 from gateway.ledger.months import Month, month_of_id
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
 
+Pair = tuple[Record, int]  # and the id of its person
 SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
 _CALLS = Layout(
     SEALED_COLUMNS,
@@ -35,7 +36,7 @@ class Encoding:
     """Records on their way into bytes, a chunk at a time.
 
     Attributes:
-        attempts, charges, counted: of the chunks of calls that were asked for.
+        attempts, charges: of the chunks of calls that were asked for.
     """
 
     def __init__(self, chunks: Iterable[Sequence[Pair]], link: int, fields: Fields) -> None:
@@ -46,7 +47,7 @@ class Encoding:
         self._seals: list[tuple[str, bytes]] = []
         self.attempts: list[bytes] = []
         self.charges: list[bytes] = []
-        self.counted = Counted.nothing()
+        self._counting = Counting()
 
     def calls(self) -> Iterator[bytes]:
         """The rows of calls; what is below those of a chunk is encoded with them, and counted, while it is at hand."""
@@ -59,7 +60,7 @@ class Encoding:
             self.attempts.append(encode_rows(attempts, uuids, fields, _ATTEMPTS))
             charges = [charge for one in rows for charge in one.charges]
             self.charges.append(encode_rows(charges, uuids, fields, _CHARGES))
-            self.counted.add(pairs)
+            self._counting.add(rows)
             calls = [(*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True)]
             yield encode_rows(calls, uuids, fields, _CALLS)
 
@@ -67,12 +68,16 @@ class Encoding:
         """Those of the chunks that were asked for, in the order of their calls' ids."""
         return [seal for _, seal in sorted(self._seals)]
 
+    def counted(self) -> Counted:
+        """What they add up to."""
+        return self._counting.counted()
+
 
 class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     """A batch of the journal as another process encoded it: all that `Encoding` would give.
 
     Attributes:
-        size, broken: of the batch, see `entries.Batch`.
+        size, broken: see `entries.Lines` and `entries.Batch`.
         link: the number of the link that its calls are encoded with.
         months: of its calls.
     """
@@ -85,13 +90,16 @@ class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     attempts: list[bytes]
     charges: list[bytes]
     sealed: list[bytes]
-    counted: Counted
+    sums: Counted
 
     def calls(self) -> Iterator[bytes]:
         return iter(self.rows)
 
     def seals(self) -> list[bytes]:
         return self.sealed
+
+    def counted(self) -> Counted:
+        return self.sums
 
 
 def first_of_each(records: Sequence[Record]) -> list[Record]:

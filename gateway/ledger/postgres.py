@@ -8,7 +8,7 @@ One commit:  people                          by themselves: unused ones do no ha
                                              wait for each other's last message, and never in a circle
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -98,9 +98,9 @@ class PostgresLedger:
     ) -> None:
         self._close()
 
-    def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
+    def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
+        fresh = first_of_each(list(records))
         with self._connected() as connection:
-            fresh = first_of_each(records)
             self._partitions.cover(connection, months_in(fresh))
             for _ in range(TRIES):
                 try:
@@ -234,7 +234,7 @@ class PostgresLedger:
                 copy.write(b"".join((HEADER, *encoding.attempts, TRAILER)))
             with cursor.copy(_COPY_CHARGES) as copy:
                 copy.write(b"".join((HEADER, *encoding.charges, TRAILER)))
-        return encoding.counted
+        return encoding.counted()
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]
