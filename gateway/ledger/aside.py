@@ -1,5 +1,5 @@
-"""A backlog encoded by a process of its own: what costs the most is done on one core, what waits for the server on
-another. It is started for a backlog and ends with it.
+"""A backlog encoded by a process of its own: half of the work is done on one core, and on another what the store does
+with it. It is started for a backlog and ends with it.
 
     here ──▶ Task                                segments, and the number of the first link
     here ◀── Encoded, for each batch             as many as the pipe and the process hold: about two
@@ -33,6 +33,9 @@ PIPE_BYTES = 1024 * 1024
 
 
 class Task(msgspec.Struct, frozen=True):
+    """`form`: one of `forms.FORMS`."""
+
+    form: str
     segments: list[tuple[str, int]]
     link: int
 
@@ -53,8 +56,14 @@ class Consumed(msgspec.Struct, tag=True, frozen=True):
 
 @runtime_checkable
 class TakesEncoded(LedgerStore, Protocol):
-    """A store that commits what another process encoded."""
+    """A store that commits what another process encoded.
 
+    Attributes:
+        form: in which of `forms.FORMS`.
+        next_link: the number of the next commit's link, as far as this knows: it has to have committed before.
+    """
+
+    form: str
     next_link: int
 
     def people_ids(self, people: Sequence[Person]) -> list[int]: ...
@@ -109,14 +118,14 @@ class Encoder:
         self._process.wait()
 
     def batches(
-        self, tails: Sequence[Tail], link: int, people_ids: Callable[[Sequence[Person]], list[int]]
+        self, tails: Sequence[Tail], form: str, link: int, people_ids: Callable[[Sequence[Person]], list[int]]
     ) -> Iterator[tuple[Tail, Encoded | None]]:
         """What is unread of each, one after another; None after the last of each.
 
         Raises:
             EncoderLost
         """
-        self._send(Task([(str(tail.path), tail.offset) for tail in tails], link))
+        self._send(Task(form, [(str(tail.path), tail.offset) for tail in tails], link))
         # What comes while a batch is being committed is taken from it, so that it goes on encoding.
         answers = read_ahead(iter(self._receive, None))
         try:

@@ -12,9 +12,9 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.aside import Consumed, Known, Named, Task
-from gateway.ledger.copying import Fields
 from gateway.ledger.encoding import Encoded, Encoding, Pair, months_in
 from gateway.ledger.entries import Lines
+from gateway.ledger.forms import FORMS
 from gateway.ledger.frames import Readable, Writable, receive, send
 from gateway.ledger.months import Month
 from gateway.ledger.rows import Person
@@ -24,17 +24,16 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class _Encoder:
-    def __init__(self, commands: Readable, answers: Writable) -> None:
+    def __init__(self, task: Task, commands: Readable, answers: Writable) -> None:
+        self._segments = task.segments
+        self._form = FORMS[task.form]()
+        self._link = task.link
         self._commands = commands
         self._answers = answers
-        self._fields = Fields()
         self._people: dict[Person, int] = {}
-        self._link = 0
 
     def run(self) -> None:
-        task = msgspec.msgpack.decode(receive(self._commands), type=Task)
-        self._link = task.link
-        for path, offset in task.segments:
+        for path, offset in self._segments:
             tail = Tail(Path(path))
             tail.offset = offset
             for lines in tail.unread():
@@ -51,7 +50,7 @@ class _Encoder:
                 months.update(months_in(batch.closed))
                 yield self._with_persons(batch.closed)
 
-        encoding = Encoding(pairs(), self._link, self._fields.bounded())
+        encoding = Encoding(pairs(), self._link, self._form)
         rows = list(encoding.calls())
         link, seals = self._link, encoding.seals()
         self._link += bool(seals)
@@ -88,7 +87,8 @@ def main() -> None:
         # Whoever asked is gone, or the segment is: there is nobody to answer, or somebody who will find out.
         contextlib.suppress(EOFError, OSError),
     ):
-        _Encoder(commands, answers).run()
+        task = msgspec.msgpack.decode(receive(commands), type=Task)
+        _Encoder(task, commands, answers).run()
 
 
 if __name__ == "__main__":

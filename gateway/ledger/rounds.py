@@ -131,7 +131,7 @@ class Rounds:
                 # Until it is ready, some are encoded here; and after a commit, the store knows where its chain ends.
                 for lines in islice(tails[0].unread(), 1):
                     self._commit(tails[0], lines, drained)
-                for tail, encoded in encoder.batches(tails, store.next_link, store.people_ids):
+                for tail, encoded in encoder.batches(tails, store.form, store.next_link, store.people_ids):
                     if encoded is None:
                         self._remove(tail, drained)
                     elif not self._commit_encoded(store, tail, encoded, drained):

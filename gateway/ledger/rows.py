@@ -34,6 +34,7 @@ _TERMS = ("tier", "region", "image_size", "image_quality", "reported_nano")
 
 CALL_COLUMNS: tuple[str, ...] = (*_CALL_FIELDS, "stream", *METERS, "person", *_LATER)
 ATTEMPT_COLUMNS: tuple[str, ...] = ("call", *_ATTEMPT_FIELDS, "served", *_TERMS, "cost_nano", "list_nano")
+SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
 CHARGE_COLUMNS: tuple[str, ...] = ("call", "n", "seq", *Charge.__struct_fields__)
 SEAL_BYTES = 16
 

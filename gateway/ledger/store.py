@@ -10,17 +10,16 @@ from typing import Protocol, Self
 from gateway.core.clock import Clock, SystemClock
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
-from gateway.ledger.chunks import in_chunks
-from gateway.ledger.counted import Counting
+from gateway.ledger.encoding import Encoded
+from gateway.ledger.inserting import Inserting
 from gateway.ledger.months import Month
-from gateway.ledger.rollup import RollUp, inputs_digest
-from gateway.ledger.rows import Rows, rows_of
+from gateway.ledger.rollup import inputs_digest
+from gateway.ledger.rows import Person
 from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 
 _PACKAGE = "gateway.ledger"
 PAGE_BYTES = 8_192  # of new files: a tenth less work than with half of it, and a sixth less room
 WAL_BYTES = 16 * 1024 * 1024
-MAX_PEOPLE = 50_000  # whose ids are remembered
 DROPPED_CALLS = 2_000  # of old months, in one transaction: a fraction of a second, and of what a commit holds in memory
 
 
@@ -59,26 +58,25 @@ class LedgerStore(Protocol):
         ...
 
 
-_Sealed = tuple[Rows, bytes]
-
-
 class SqliteLedger:
     """`with SqliteLedger(path) as ledger`. One writer; used from one thread at a time.
 
     After any error, and when the file at `path` has been moved away or replaced, it is opened anew.
     """
 
+    form = "sqlite"
+
     def __init__(self, path: Path, clock: Clock | None = None, writer: str = "") -> None:
         """`writer`: who seals what is committed here, for people who read the chain."""
         self._path = path
         self._clock = clock or SystemClock()
         self._writer = writer
-        self._people: dict[tuple[str, str], int] = {}
         self._queries = named_queries(_PACKAGE)
         self._connection: sqlite3.Connection | None = None
-        self._rollup: RollUp | None = None
+        self._inserting: Inserting | None = None
         self._identity = (0, 0)
         self._erasures = 0
+        self.next_link = 0
 
     def __enter__(self) -> Self:
         """Raises:
@@ -95,9 +93,26 @@ class SqliteLedger:
 
     def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
         with self._transaction() as connection:
-            new = self._insert(connection, records)
-            connection.execute(self._queries["put_offset"], {"segment": segment, "offset": offset})
-        return new
+            inserting = self._for_people_now_known(connection)
+            last = self._last_link(connection)
+            seals = inserting.insert(records, last[0] + 1)
+            self._finish(connection, last, seals, segment, offset)
+        return len(seals)
+
+    def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
+        with self._transaction() as connection:
+            last = self._last_link(connection)
+            fits = (encoded.link, self._erasures) == (last[0] + 1, self._last_erasure(connection))
+            if not fits or not self._remembering().insert_encoded(encoded):
+                connection.execute("ROLLBACK")
+                return False
+            self._finish(connection, last, encoded.sealed, segment, offset)
+        return True
+
+    def people_ids(self, people: Sequence[Person]) -> list[int]:
+        """As they are remembered: if somebody was taken out since, what is encoded with them will not fit."""
+        with self._transaction():
+            return [self._remembering().person(who) for who in people]
 
     def offsets(self) -> dict[str, int]:
         with self._transaction() as connection:
@@ -123,49 +138,23 @@ class SqliteLedger:
                 connection.execute(self._queries[query], {"last": last})
         return True
 
-    def _insert(self, connection: sqlite3.Connection, records: Iterable[Record]) -> int:
-        """Insert those that are not there yet, count and seal them; how many."""
-        assert self._rollup is not None, "it comes with the connection"
-        last = self._last_link(connection)
-        counting = Counting()
-        seals: list[tuple[str, bytes]] = []
-        for chunk in in_chunks(records):
-            rows = [rows_of(record, self._person(connection, record) if record.user else 0) for record in chunk]
-            sealed = [(one, one.seal()) for one in rows]
-            if self._insert_calls(connection, sealed, last[0] + 1) != len(rows):
-                sealed = self._inserted(connection, sealed, last[0] + 1, {name for name, _ in seals})
-                rows = [one for one, _ in sealed]
-            self._insert_below(connection, rows)
-            counting.add(rows)
-            seals += [(one.call[0], seal) for one, seal in sealed]
-        if seals:
-            self._rollup.add(counting.counted())
-            self._add_link(connection, last, [seal for _, seal in sorted(seals)])
-        return len(seals)
-
-    def _insert_calls(self, connection: sqlite3.Connection, sealed: Sequence[_Sealed], link: int) -> int:
-        """Those that are not there yet. Mostly all are new, and how many are is told more cheaply than which."""
-        before = connection.total_changes
-        calls = [(*one.call, link, seal) for one, seal in sealed]
-        connection.executemany(self._queries["insert_call"], calls)
-        return connection.total_changes - before
-
-    def _inserted(
-        self, connection: sqlite3.Connection, sealed: Sequence[_Sealed], link: int, before: set[str]
-    ) -> list[_Sealed]:
-        """Which were not there yet: they have the link under way, and did not come `before` in this transaction."""
-        found: list[_Sealed] = []
-        for one, seal in sealed:
-            name: str = one.call[0]
-            (stored,) = connection.execute(self._queries["link_of_call"], (name,)).fetchone()
-            if stored == link and name not in before:
-                before.add(name)
-                found.append((one, seal))
-        return found
-
     def _last_link(self, connection: sqlite3.Connection) -> tuple[int, bytes]:
         seq, digest = connection.execute(self._queries["last_link"]).fetchone() or (0, b"")
         return seq, digest
+
+    def _finish(
+        self,
+        connection: sqlite3.Connection,
+        last: tuple[int, bytes],
+        seals: Sequence[bytes],
+        segment: str,
+        offset: int,
+    ) -> None:
+        """What comes with calls that were inserted, and how far they were read."""
+        if seals:
+            self._add_link(connection, last, seals)
+        connection.execute(self._queries["put_offset"], {"segment": segment, "offset": offset})
+        self.next_link = last[0] + 1 + bool(seals)
 
     def _add_link(
         self,
@@ -179,24 +168,6 @@ class SqliteLedger:
         link = (seq, self._writer, self._clock.now_ns(), len(seals), digest, expired_before_ns)
         connection.execute(self._queries["add_link"], link)
 
-    def _insert_below(self, connection: sqlite3.Connection, rows: Sequence[Rows]) -> None:
-        attempts = [attempt for one in rows for attempt in one.attempts]
-        charges = [charge for one in rows for charge in one.charges]
-        connection.executemany(self._queries["insert_attempt"], attempts)
-        connection.executemany(self._queries["insert_charge"], charges)
-
-    def _person(self, connection: sqlite3.Connection, record: Record) -> int:
-        """The id under which the ledger knows somebody; from here on the name stands in one place only."""
-        who = (record.tenant, record.user)
-        found = self._people.get(who)
-        if found is None:
-            connection.execute(self._queries["add_person"], who)
-            (found,) = connection.execute(self._queries["person_id"], who).fetchone()
-            if len(self._people) >= MAX_PEOPLE:
-                self._people.clear()
-            self._people[who] = found
-        return found
-
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
         with self._errors_named():
@@ -207,17 +178,25 @@ class SqliteLedger:
             connection = self._connection
             assert connection is not None, "just opened"
             connection.execute("BEGIN IMMEDIATE")
-            self._follow_erasures(connection)
             yield connection
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
 
-    def _follow_erasures(self, connection: sqlite3.Connection) -> None:
+    def _remembering(self) -> Inserting:
+        assert self._inserting is not None, "it comes with the connection"
+        return self._inserting
+
+    def _for_people_now_known(self, connection: sqlite3.Connection) -> Inserting:
         """Somebody else may have taken people out: ids of names and of inputs that are remembered may be gone."""
-        (erasures,) = connection.execute(self._queries["last_erasure"]).fetchone()
+        erasures = self._last_erasure(connection)
         if erasures != self._erasures:
             self._erasures = erasures
-            self._people.clear()
-            self._rollup = RollUp(connection)
+            self._inserting = Inserting(connection)
+        return self._remembering()
+
+    def _last_erasure(self, connection: sqlite3.Connection) -> int:
+        (erasures,) = connection.execute(self._queries["last_erasure"]).fetchone()
+        return erasures
 
     @contextmanager
     def _errors_named(self) -> Generator[None]:
@@ -233,7 +212,7 @@ class SqliteLedger:
 
     def _open(self) -> None:
         self._connection = open_migrated(self._path, _PACKAGE, {"inputs_digest": inputs_digest}, PAGE_BYTES)
-        self._rollup = RollUp(self._connection)
+        self._inserting = Inserting(self._connection)
         self._identity = self._file_identity()
         # A journal is removed because of a commit, so a commit has to survive what the journal would have survived.
         self._connection.execute("PRAGMA synchronous = FULL")
@@ -249,7 +228,6 @@ class SqliteLedger:
         return (found.st_dev, found.st_ino)
 
     def _close(self) -> None:
-        self._people.clear()
         if self._connection is not None:
             self._connection.close()
-            self._connection = self._rollup = None
+            self._connection = self._inserting = None
