@@ -1,5 +1,5 @@
-"""A backlog encoded by a process of its own: what costs the most is done on one core, what waits for the server on
-another. It is started for a backlog and ends with it.
+"""A backlog encoded by a process of its own: half of the work is done on one core, and on another what the store does
+with it. It is started for a backlog and ends with it.
 
     here ──▶ Task                                segments, and the number of the first link
     here ◀── Encoded, for each batch             as many as the pipe and the process hold: about two
@@ -21,6 +21,7 @@ from typing import IO, Protocol, Self, cast, runtime_checkable
 
 import msgspec
 
+from gateway.ledger.ahead import read_ahead
 from gateway.ledger.encoding import Encoded
 from gateway.ledger.frames import Readable, receive, send
 from gateway.ledger.rows import Person
@@ -32,6 +33,9 @@ PIPE_BYTES = 1024 * 1024
 
 
 class Task(msgspec.Struct, frozen=True):
+    """`form`: one of `forms.FORMS`."""
+
+    form: str
     segments: list[tuple[str, int]]
     link: int
 
@@ -52,8 +56,14 @@ class Consumed(msgspec.Struct, tag=True, frozen=True):
 
 @runtime_checkable
 class TakesEncoded(LedgerStore, Protocol):
-    """A store that commits what another process encoded."""
+    """A store that commits what another process encoded.
 
+    Attributes:
+        form: in which of `forms.FORMS`.
+        next_link: the number of the next commit's link, as far as this knows: it has to have committed before.
+    """
+
+    form: str
     next_link: int
 
     def people_ids(self, people: Sequence[Person]) -> list[int]: ...
@@ -108,24 +118,28 @@ class Encoder:
         self._process.wait()
 
     def batches(
-        self, tails: Sequence[Tail], link: int, people_ids: Callable[[Sequence[Person]], list[int]]
+        self, tails: Sequence[Tail], form: str, link: int, people_ids: Callable[[Sequence[Person]], list[int]]
     ) -> Iterator[tuple[Tail, Encoded | None]]:
         """What is unread of each, one after another; None after the last of each.
 
         Raises:
             EncoderLost
         """
-        self._send(Task([(str(tail.path), tail.offset) for tail in tails], link))
-        for tail in tails:
-            while True:
-                answer = self._receive()
-                if isinstance(answer, Named):
-                    self._send(Known(people_ids(answer.people)))
-                elif isinstance(answer, Consumed):
-                    yield tail, None
-                    break
-                else:
-                    yield tail, answer
+        self._send(Task(form, [(str(tail.path), tail.offset) for tail in tails], link))
+        # What comes while a batch is being committed is taken from it, so that it goes on encoding.
+        answers = read_ahead(iter(self._receive, None))
+        try:
+            for tail in tails:
+                for answer in answers:
+                    if isinstance(answer, Consumed):
+                        break
+                    if isinstance(answer, Named):
+                        self._send(Known(people_ids(answer.people)))
+                    else:
+                        yield tail, answer
+                yield tail, None
+        finally:
+            self._process.kill()  # nobody waits for what it would say next
 
     def _send(self, message: Task | Known) -> None:
         pipe = self._process.stdin

@@ -5,19 +5,16 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.record import Record
 from gateway.ledger.aside import Consumed, Known, Named, Task
-from gateway.ledger.chunks import CHUNK
-from gateway.ledger.copying import Fields
-from gateway.ledger.counted import Pair
-from gateway.ledger.encoding import Encoded, Encoding, months_in
-from gateway.ledger.entries import MAX_LINES, Batch
+from gateway.ledger.encoding import Encoded, Encoding, Pair, months_in
+from gateway.ledger.entries import Lines
+from gateway.ledger.forms import FORMS
 from gateway.ledger.frames import Readable, Writable, receive, send
 from gateway.ledger.months import Month
 from gateway.ledger.rows import Person
@@ -27,44 +24,38 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class _Encoder:
-    def __init__(self, commands: Readable, answers: Writable) -> None:
+    def __init__(self, task: Task, commands: Readable, answers: Writable) -> None:
+        self._segments = task.segments
+        self._form = FORMS[task.form]()
+        self._link = task.link
         self._commands = commands
         self._answers = answers
-        self._fields = Fields()
         self._people: dict[Person, int] = {}
-        self._link = 0
 
     def run(self) -> None:
-        task = msgspec.msgpack.decode(receive(self._commands), type=Task)
-        self._link = task.link
-        for path, offset in task.segments:
+        for path, offset in self._segments:
             tail = Tail(Path(path))
             tail.offset = offset
-            # A chunk at a time: it is still in the processor's cache when it is encoded.
-            chunks = tail.batches(max_lines=CHUNK)
-            while (encoded := self._encoded(islice(chunks, MAX_LINES // CHUNK))).size:
-                self._answer(encoded)
+            for lines in tail.unread():
+                self._answer(self._encoded(lines))
             self._answer(Consumed())
 
-    def _encoded(self, chunks: Iterable[Batch]) -> Encoded:
-        """A batch for one commit; of size 0 after the last."""
-        sizes: list[int] = []
+    def _encoded(self, lines: Lines) -> Encoded:
         broken: list[bytes] = []
         months: set[Month] = set()
 
         def pairs() -> Iterator[Sequence[Pair]]:
-            for chunk in chunks:
-                sizes.append(chunk.size)
-                broken.extend(chunk.broken)
-                months.update(months_in(chunk.closed))
-                yield self._with_persons(chunk.closed)
+            for batch in lines:
+                broken.extend(batch.broken)
+                months.update(months_in(batch.closed))
+                yield self._with_persons(batch.closed)
 
-        encoding = Encoding(pairs(), self._link, self._fields.bounded())
+        encoding = Encoding(pairs(), self._link, self._form)
         rows = list(encoding.calls())
         link, seals = self._link, encoding.seals()
         self._link += bool(seals)
         return Encoded(
-            size=sum(sizes),
+            size=lines.size,
             broken=broken,
             link=link,
             months=sorted(months),
@@ -72,7 +63,7 @@ class _Encoder:
             attempts=encoding.attempts,
             charges=encoding.charges,
             sealed=seals,
-            counted=encoding.counted,
+            sums=encoding.counted(),
         )
 
     def _with_persons(self, records: Sequence[Record]) -> list[Pair]:
@@ -96,7 +87,8 @@ def main() -> None:
         # Whoever asked is gone, or the segment is: there is nobody to answer, or somebody who will find out.
         contextlib.suppress(EOFError, OSError),
     ):
-        _Encoder(commands, answers).run()
+        task = msgspec.msgpack.decode(receive(commands), type=Task)
+        _Encoder(task, commands, answers).run()
 
 
 if __name__ == "__main__":

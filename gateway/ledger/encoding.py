@@ -1,78 +1,64 @@
-"""Records as the bytes that are copied into PostgreSQL's three tables: pure."""
+"""Records as the bytes in which a store takes them: pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from gateway.core.record import Record
-from gateway.ledger.copying import Fields, Layout, Uuids, encode_rows
-from gateway.ledger.counted import Counted, Pair
+from gateway.ledger.counted import Counted, Counting
+from gateway.ledger.forms import Form
 from gateway.ledger.months import Month, month_of_id
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS, rows_of
+from gateway.ledger.rows import rows_of
 
-SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
-_CALLS = Layout(
-    SEALED_COLUMNS,
-    (
-        *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
-        *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
-    ),
-    {
-        "numbers": ("started_ns", "ttfb_us", "duration_us"),
-        "texts": ("upstream_request_id", "client_request_id", "trace_id"),
-        "bytes": ("seal",),
-    },
-)
-_ATTEMPTS = Layout(
-    ATTEMPT_COLUMNS,
-    (("n", "role"), ("provider", "finish_reason"), ("account", "reported_nano")),
-    {"numbers": ("started_ns", "ttfb_us", "duration_us"), "texts": ("upstream_request_id", "raw_usage")},
-)
-_CHARGES = Layout(CHARGE_COLUMNS, (("n", "meter"), ("per", "list_rate")), {})
+Pair = tuple[Record, int]  # and the id of its person
 
 
 class Encoding:
     """Records on their way into bytes, a chunk at a time.
 
     Attributes:
-        attempts, charges, counted: of the chunks of calls that were asked for.
+        attempts, charges: of the chunks of calls that were asked for.
     """
 
-    def __init__(self, chunks: Iterable[Sequence[Pair]], link: int, fields: Fields) -> None:
+    def __init__(self, chunks: Iterable[Sequence[Pair]], link: int, form: Form) -> None:
         self._chunks = chunks
         self._link = link
-        self._fields = fields
-        self._uuids = Uuids()
+        self._form = form
+        form.begin()
         self._seals: list[tuple[str, bytes]] = []
         self.attempts: list[bytes] = []
         self.charges: list[bytes] = []
-        self.counted = Counted.nothing()
+        self._counting = Counting()
 
     def calls(self) -> Iterator[bytes]:
         """The rows of calls; what is below those of a chunk is encoded with them, and counted, while it is at hand."""
-        uuids, fields, link = self._uuids, self._fields, self._link
+        form, link = self._form, self._link
         for pairs in self._chunks:
             rows = [rows_of(record, person) for record, person in pairs]
             sealed = [one.seal() for one in rows]
             self._seals += zip((record.id for record, _ in pairs), sealed, strict=True)
             attempts = [attempt for one in rows for attempt in one.attempts]
-            self.attempts.append(encode_rows(attempts, uuids, fields, _ATTEMPTS))
+            self.attempts.append(form.attempts(attempts))
             charges = [charge for one in rows for charge in one.charges]
-            self.charges.append(encode_rows(charges, uuids, fields, _CHARGES))
-            self.counted.add(pairs)
+            self.charges.append(form.charges(charges))
+            self._counting.add(rows)
             calls = [(*one.call, link, seal) for one, seal in zip(rows, sealed, strict=True)]
-            yield encode_rows(calls, uuids, fields, _CALLS)
+            yield form.calls(calls)
 
     def seals(self) -> list[bytes]:
         """Those of the chunks that were asked for, in the order of their calls' ids."""
         return [seal for _, seal in sorted(self._seals)]
+
+    def counted(self) -> Counted:
+        """What they add up to."""
+        return self._counting.counted()
 
 
 class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     """A batch of the journal as another process encoded it: all that `Encoding` would give.
 
     Attributes:
-        size, broken: of the batch, see `entries.Batch`.
+        size, broken: see `entries.Lines` and `entries.Batch`.
         link: the number of the link that its calls are encoded with.
         months: of its calls.
     """
@@ -85,13 +71,16 @@ class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     attempts: list[bytes]
     charges: list[bytes]
     sealed: list[bytes]
-    counted: Counted
+    sums: Counted
 
     def calls(self) -> Iterator[bytes]:
         return iter(self.rows)
 
     def seals(self) -> list[bytes]:
         return self.sealed
+
+    def counted(self) -> Counted:
+        return self.sums
 
 
 def first_of_each(records: Sequence[Record]) -> list[Record]:

@@ -8,7 +8,7 @@ no call can have, or whose id is none, is no entry.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -16,6 +16,9 @@ from gateway.core.record import Record
 
 # Of one transaction: the fewer there are, the fewer times the same sums are written.
 MAX_LINES = 6000
+# Of what is read at a time, so that what is made of it is still in the processor's cache when it is used: all of a
+# transaction's at once took a third longer.
+CHUNK_BYTES = 128 * 1024
 # A NUL in a text, and what is read in its place: PostgreSQL keeps none, and a record must be the same in every store.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _REPLACED = rb"\1\\ufffd"
@@ -23,7 +26,7 @@ _REPLACED = rb"\1\\ufffd"
 _encode = msgspec.json.Encoder().encode
 
 
-class Entry(msgspec.Struct):
+class Entry(msgspec.Struct, gc=False):
     """Exactly one of opened (`o`) and closed (`c`)."""
 
     o: Record | None = None
@@ -39,7 +42,30 @@ class Batch(msgspec.Struct):
     size: int
 
 
+class Lines:
+    """Whole lines of a journal, as many as go into one transaction: parsed a few at a time, as they are asked for.
+
+    Attributes:
+        size: their bytes.
+    """
+
+    def __init__(self, data: bytes, ends: Sequence[int], first: int = 0) -> None:
+        """`data` from `first` on, in pieces of whole lines that end where `ends` says."""
+        self._data = data
+        self._ends = ends
+        self._first = first
+        self.size = ends[-1] - first
+
+    def __iter__(self) -> Iterator[Batch]:
+        begin = self._first
+        for end in self._ends:
+            yield parse(self._data[begin:end])
+            begin = end
+
+
 _decode = msgspec.json.Decoder(Entry).decode
+_NO_ENTRY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_has_nul = re.compile(rb"\\u0000").search  # in half the time that `in` takes
 # A UUIDv7 of before the year 2527.
 _is_id = re.compile("0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
@@ -52,23 +78,52 @@ def encode_closed(record: Record) -> bytes:
     return b'{"c":' + _encode(record) + b"}\n"
 
 
-def parse(data: bytes, max_lines: int = MAX_LINES) -> Iterator[Batch]:
-    """The whole lines of `data`, at most `max_lines` a batch. What follows the last line break is left to the caller:
-    the batches' sizes add up to the bytes before it."""
-    if rb"\u0000" in data:
+def cut(data: bytes, max_lines: int = MAX_LINES, piece_bytes: int = CHUNK_BYTES) -> Iterator[Lines]:
+    """The whole lines of `data`, in pieces of about `piece_bytes`, at a time as many as have `max_lines` together. What
+    follows the last line break is left to the caller: the sizes add up to the bytes before it."""
+    first, count = 0, 0
+    ends: list[int] = []
+    for end in _ends(data, piece_bytes):
+        count += data.count(b"\n", ends[-1] if ends else first, end)
+        ends.append(end)
+        if count >= max_lines:
+            yield Lines(data, ends, first)
+            first, count, ends = end, 0, []
+    if ends:
+        yield Lines(data, ends, first)
+
+
+def _ends(data: bytes, piece_bytes: int) -> Iterator[int]:
+    """Where pieces end: after line breaks."""
+    at, last = 0, data.rfind(b"\n") + 1
+    while at < last:
+        at = data.find(b"\n", min(at + piece_bytes, last) - 1) + 1
+        yield at
+
+
+def parse(data: bytes) -> Batch:
+    """Sort lines, each with its line break, by what they are."""
+    if _has_nul(data):
         data = _NUL.sub(_REPLACED, data)
-    lines = data.split(b"\n")
-    del lines[-1]
-    for start in range(0, len(lines), max_lines):
-        yield _batch(lines[start : start + max_lines])
+    *lines, rest = data.split(b"\n")
+    try:
+        entries = list(map(_decode, lines))
+    except _NO_ENTRY:
+        return _one_by_one(data)
+    opened = [entry.o for entry in entries if entry.o and not entry.c and _is_whole(entry.o)]
+    closed = [entry.c for entry in entries if entry.c and not entry.o and _is_whole(entry.c)]
+    if rest or len(opened) + len(closed) < len(lines):
+        return _one_by_one(data)
+    return Batch(opened, closed, [], len(data))
 
 
-def _batch(lines: list[bytes]) -> Batch:
-    batch = Batch([], [], [], sum(map(len, lines)) + len(lines))
-    for line in lines:
+def _one_by_one(data: bytes) -> Batch:
+    """The same, where one is no entry."""
+    batch = Batch([], [], [], len(data))
+    for line in data.split(b"\n"):
         try:
             entry = _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _NO_ENTRY:
             if line:
                 batch.broken.append(line)
             continue

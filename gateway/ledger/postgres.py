@@ -8,7 +8,7 @@ One commit:  people                          by themselves: unused ones do no ha
                                              wait for each other's last message, and never in a circle
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -21,14 +21,15 @@ from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
 from gateway.ledger.chunks import in_chunks
 from gateway.ledger.connecting import bounds_of, chain_of, writer_id
-from gateway.ledger.copying import HEADER, TRAILER, Fields
+from gateway.ledger.copying import HEADER, TRAILER
 from gateway.ledger.counted import Counted
-from gateway.ledger.encoding import SEALED_COLUMNS, Encoded, Encoding, first_of_each, months_in
+from gateway.ledger.encoding import Encoded, Encoding, first_of_each, months_in
+from gateway.ledger.forms import Copied
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month
 from gateway.ledger.options import LedgerOptions
 from gateway.ledger.partitions import Partitions, months_of
-from gateway.ledger.rows import ATTEMPT_COLUMNS, CHARGE_COLUMNS, Person
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CHARGE_COLUMNS, SEALED_COLUMNS, Person
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.totals import Totals
 from gateway.stores.postgres import (
@@ -67,10 +68,9 @@ class PostgresLedger:
 
     Entering it connects to nothing: a gateway starts and serves while its database is away. After any error the next
     use connects anew.
-
-    Attributes:
-        next_link: the number of the next commit's link, as far as this knows: it has to have committed before.
     """
+
+    form = "postgres"
 
     def __init__(self, options: LedgerOptions, writer: str, clock: Clock | None = None) -> None:
         """`writer`: the name of this gateway's chain; no other gateway's, and the same after a restart."""
@@ -81,7 +81,7 @@ class PostgresLedger:
         self._writer = writer
         self._clock = clock or SystemClock()
         self._queries = postgres_queries(_PACKAGE)
-        self._fields = Fields()
+        self._copied = Copied()
         self._connection: Connection | None = None
         self._writer_id = 0
         self._people = People(self._queries)
@@ -98,9 +98,9 @@ class PostgresLedger:
     ) -> None:
         self._close()
 
-    def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
+    def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
+        fresh = first_of_each(list(records))
         with self._connected() as connection:
-            fresh = first_of_each(records)
             self._partitions.cover(connection, months_in(fresh))
             for _ in range(TRIES):
                 try:
@@ -172,7 +172,7 @@ class PostgresLedger:
             run(connection, "ROLLBACK")
             self._commit(connection, records, segment, offset)
             return
-        encoding = Encoding(in_chunks(pairs), held.link, self._fields.bounded())
+        encoding = Encoding(in_chunks(pairs), held.link, self._copied)
         self._put(connection, held, encoding if pairs else None, segment, offset)
 
     def _put(
@@ -234,7 +234,7 @@ class PostgresLedger:
                 copy.write(b"".join((HEADER, *encoding.attempts, TRAILER)))
             with cursor.copy(_COPY_CHARGES) as copy:
                 copy.write(b"".join((HEADER, *encoding.charges, TRAILER)))
-        return encoding.counted
+        return encoding.counted()
 
     def _unrecorded(self, connection: Connection, records: Sequence[Record]) -> list[Record]:
         ids = [record.id for record in records]

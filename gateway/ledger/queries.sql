@@ -13,8 +13,8 @@ INSERT INTO calls (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (id) DO NOTHING;
 
--- name: is_recorded
-SELECT 1 FROM calls WHERE id = ?;
+-- name: link_of_call
+SELECT link FROM calls WHERE id = ?;
 
 -- name: insert_attempt
 INSERT INTO attempts (

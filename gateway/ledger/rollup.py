@@ -9,12 +9,11 @@ Rows are added in the transaction that inserts the calls they count, so a call i
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
 
-from gateway.ledger.counted import Counted, Pair
+from gateway.ledger.counted import Counted
 from gateway.ledger.sums import LAST_OF_USAGE, ChargeSums, UsageSums, bounded, by_day
 from gateway.stores.sqlite import named_queries
 
@@ -75,11 +74,9 @@ class RollUp:
         self._inputs = Interned(connection, queries["add_usage_inputs"], queries["usage_inputs_id"])
         self._skus = Interned(connection, queries["add_sku"], queries["sku_id"])
 
-    def add(self, records: Sequence[Pair]) -> None:
-        """Count calls, each with its person's id, that were inserted in the transaction under way. If it is not
-        committed, this object must not be used again: it may remember ids of inputs that are not there."""
-        counted = Counted.nothing()
-        counted.add(records)
+    def add(self, counted: Counted) -> None:
+        """Add what the calls add up to that were inserted in the transaction under way. If it is not committed, this
+        object must not be used again: it may remember ids of inputs that are not there."""
         for hour, groups in counted.decisions.items():
             rows = [(*bounded(sums), hour, self._decisions.id_of(texts)) for texts, sums in groups.items()]
             self._connection.executemany(self._queries["add_decision_hour"], rows)

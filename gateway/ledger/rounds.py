@@ -14,17 +14,16 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.ledger.ahead import read_ahead, without_cycles
+from gateway.core.record import Record
+from gateway.ledger.ahead import without_cycles
 from gateway.ledger.aside import Encoder, EncoderLost, TakesEncoded
 from gateway.ledger.encoding import Encoded
-from gateway.ledger.entries import MAX_LINES, Batch
+from gateway.ledger.entries import MAX_LINES, Lines
 from gateway.ledger.segments import newer_exists, remove_abandoned, segments_by_writer, writer_is_dead
 from gateway.ledger.store import LedgerStore, LedgerUnavailable
 from gateway.ledger.tail import Tail
 
 _log = logging.getLogger("gateway.ledger")
-# Less than this is read at once: a thread would take longer to start.
-READ_AHEAD_BYTES = 512 * 1024
 # More than this is encoded by a process of its own, which takes as long to start as a tenth of it to drain.
 ASIDE_BYTES = 32 * 1024 * 1024
 
@@ -46,6 +45,10 @@ class Drained(msgspec.Struct):
     removed: int = 0
     lag_bytes: int = 0
     error: str = ""
+
+
+class NotSetAside(Exception):
+    """Lines that cannot be read cannot be kept in `quarantine/` either."""
 
 
 class Rounds:
@@ -104,34 +107,31 @@ class Rounds:
             self._drain_finished([self._tails.setdefault(path.name, Tail(path)) for path in finished], drained)
             # Asked before reading: what a writer writes before it dies, after this, is left to the next round.
             dead = writer_is_dead(newest)
-            tail = self._consume(newest, drained)
+            tail = self._tails.setdefault(newest.name, Tail(newest))
+            self._consume(tail, drained)
             if dead and not newer_exists(newest):
                 self._interrupt(tail, drained)
                 self._remove(tail, drained)
-        except OSError as error:
+        except (OSError, NotSetAside) as error:
             drained.error = f"the journal cannot be read or set aside: {error}"
 
     def _drain_finished(self, tails: Sequence[Tail], drained: Drained) -> None:
-        """Nobody writes to these any more: the next is read while the last batch of one is being committed."""
+        """Nobody writes to these any more."""
         if isinstance(self._store, TakesEncoded) and sum(tail.unread_bytes for tail in tails) > ASIDE_BYTES:
             self._drain_aside(tails, self._store, drained)
             tails = [tail for tail in tails if tail.path.name in self._tails]
-        batches = _batches_of(tails)
-        much = sum(tail.unread_bytes for tail in tails) > READ_AHEAD_BYTES
-        for tail, batch in read_ahead(batches) if much else batches:
-            if batch is None:
-                self._remove(tail, drained)
-            else:
-                self._commit(tail, batch, drained)
+        for tail in tails:
+            self._consume(tail, drained)
+            self._remove(tail, drained)
 
     def _drain_aside(self, tails: Sequence[Tail], store: TakesEncoded, drained: Drained) -> None:
         """As many of them as another process can encode; what it leaves, for whatever reason, is as it was."""
         try:
-            with Encoder() as encoder, without_cycles():
-                # Until it is ready, one is encoded here; and after a commit, the store knows where its chain ends.
-                for batch in islice(tails[0].batches(), 1):
-                    self._commit(tails[0], batch, drained)
-                for tail, encoded in encoder.batches(tails, store.next_link, store.people_ids):
+            with Encoder() as encoder:
+                # Until it is ready, some are encoded here; and after a commit, the store knows where its chain ends.
+                for lines in islice(tails[0].unread(), 1):
+                    self._commit(tails[0], lines, drained)
+                for tail, encoded in encoder.batches(tails, store.form, store.next_link, store.people_ids):
                     if encoded is None:
                         self._remove(tail, drained)
                     elif not self._commit_encoded(store, tail, encoded, drained):
@@ -151,22 +151,28 @@ class Rounds:
         tail.offset = offset
         return True
 
-    def _consume(self, path: Path, drained: Drained) -> Tail:
+    def _consume(self, tail: Tail, drained: Drained) -> None:
         """Everything up to the last whole line."""
-        tail = self._tails.setdefault(path.name, Tail(path))
-        unread = tail.unread_bytes
-        batches = tail.batches() if unread else ()
-        for batch in read_ahead(batches) if unread > READ_AHEAD_BYTES else batches:
-            self._commit(tail, batch, drained)
-        return tail
+        if tail.unread_bytes:
+            for lines in tail.unread():
+                self._commit(tail, lines, drained)
 
-    def _commit(self, tail: Tail, batch: Batch, drained: Drained) -> None:
-        """A batch in a transaction with its offset."""
-        if batch.broken:
-            self._quarantine(tail, batch.broken)
-        drained.records += self._store.commit(batch.closed, tail.path.name, tail.offset + batch.size)
-        drained.quarantined += len(batch.broken)
-        tail.advance(batch)
+    def _commit(self, tail: Tail, lines: Lines, drained: Drained) -> None:
+        """Lines in a transaction with their offset."""
+        broken: list[bytes] = []
+
+        def closed() -> Iterator[Record]:
+            for batch in lines:
+                tail.note(batch)
+                broken.extend(batch.broken)
+                yield from batch.closed
+            if broken:
+                self._quarantine(tail, broken)
+
+        with without_cycles():
+            drained.records += self._store.commit(closed(), tail.path.name, tail.offset + lines.size)
+        drained.quarantined += len(broken)
+        tail.offset += lines.size
 
     def _interrupt(self, tail: Tail, drained: Drained) -> None:
         """Close the calls that a dead writer left open. What they used, nobody knows: no usage, no price."""
@@ -180,9 +186,12 @@ class Rounds:
     def _quarantine(self, tail: Tail, broken: Sequence[bytes]) -> None:
         """Keep unreadable lines for a person to look at; the rest goes on. Done again, it writes the same file."""
         folder = self._folder / "quarantine"
-        folder.mkdir(mode=0o700, exist_ok=True)
         kept = folder / f"{tail.path.stem}.{tail.offset}"
-        kept.write_bytes(b"\n".join(broken) + b"\n")
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            kept.write_bytes(b"\n".join(broken) + b"\n")
+        except OSError as error:
+            raise NotSetAside(str(error)) from error  # of the journal, not of the store that asked for its records
         _log.error("%d lines of %s are no journal entries; kept in %s", len(broken), tail.path.name, kept)
 
     def _remove(self, tail: Tail, drained: Drained) -> None:
@@ -192,11 +201,3 @@ class Rounds:
         self._tails.pop(tail.path.name, None)
         self._store.forget(tail.path.name)
         drained.removed += 1
-
-
-def _batches_of(tails: Sequence[Tail]) -> Iterator[tuple[Tail, Batch | None]]:
-    """What is unread of each, one after another; None after the last of each."""
-    for tail in tails:
-        if tail.unread_bytes:
-            yield from ((tail, batch) for batch in tail.batches())
-        yield tail, None

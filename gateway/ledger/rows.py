@@ -34,6 +34,7 @@ _TERMS = ("tier", "region", "image_size", "image_quality", "reported_nano")
 
 CALL_COLUMNS: tuple[str, ...] = (*_CALL_FIELDS, "stream", *METERS, "person", *_LATER)
 ATTEMPT_COLUMNS: tuple[str, ...] = ("call", *_ATTEMPT_FIELDS, "served", *_TERMS, "cost_nano", "list_nano")
+SEALED_COLUMNS = (*CALL_COLUMNS, "link", "seal")
 CHARGE_COLUMNS: tuple[str, ...] = ("call", "n", "seq", *Charge.__struct_fields__)
 SEAL_BYTES = 16
 
@@ -41,7 +42,8 @@ Row = tuple[Any, ...]
 Stored = Mapping[str, Any]
 Person = tuple[str, str]  # tenant and user
 _of_call, _of_attempt, _of_terms = attrgetter(*_CALL_FIELDS), attrgetter(*_ATTEMPT_FIELDS), attrgetter(*_TERMS)
-_of_usage, _of_charge, _of_later = attrgetter(*METERS), msgspec.structs.astuple, attrgetter(*_LATER)
+# A usage's fields are METERS, and a charge's its columns.
+_fields_of, _of_later = msgspec.structs.astuple, attrgetter(*_LATER)
 _FIRST_COLUMNS = len(CALL_COLUMNS) - len(_LATER)
 _KEY, _FACTS = CALL_COLUMNS.index("key_id"), CALL_COLUMNS.index("facts")
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,13 +64,14 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
 def rows_of(record: Record, person: int) -> Rows:
     """`person`: the id under which the ledger keeps `record.user` apart; 0 for nobody."""
     name = record.id
-    call = (*_of_call(record), int(record.stream), *_of_usage(record.usage or _NOTHING), person, *_of_later(record))
+    used = _fields_of(record.usage or _NOTHING)
+    call = (*_of_call(record), int(record.stream), *used, person, *_of_later(record))
     attempts: list[Row] = []
     charges: list[Row] = []
     for attempt in record.attempts:
         n, cost, listed = attempt.n, 0, 0
         for seq, charge in enumerate(attempt.charges):
-            charges.append((name, n, seq, *_of_charge(charge)))
+            charges.append((name, n, seq, *_fields_of(charge)))
             cost += charge.nano or 0
             listed += charge.list_nano or 0
         # As the attempt's own cost_nano and list_nano, without asking twice for its charges.

@@ -7,16 +7,13 @@ A day's rows are the sums of its hours'. Records are counted in the transaction 
 sums as often as it is there: once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
-from operator import attrgetter
-from typing import TypeVar
+from operator import itemgetter
+from typing import Any, TypeVar
 
-import msgspec
-
-from gateway.core.attempt import Attempt
-from gateway.core.record import Record
 from gateway.core.usage import METERS
+from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, Row, Rows
 
 HOUR_NS = 3_600_000_000_000
 DAY_HOURS = 24
@@ -44,56 +41,82 @@ Sku = tuple[str | int | None, ...]
 UsageSums = dict[int, dict[Inputs, list[int]]]
 ChargeSums = dict[int, dict[tuple[Inputs, Sku], list[int]]]
 
-_before_person = attrgetter("tenant", "team", "key_id")
-_after_person = attrgetter("operation", "model", "target", "served_model", "prompt_id", "agent", "data_class", "tags")
-_place = attrgetter("provider", "target", "served_model")
-_terms = attrgetter("tier", "region", "image_size", "image_quality")
 _METERS_AT = len(_COUNTS)
 _COST = _METERS_AT + len(METERS)
 _LIST, _UNPRICED, _ESTIMATED, _INCONSISTENT, _LAST = range(_COST + 1, _COST + 6)
 LAST_OF_USAGE = _LAST
 _OUTCOME = {name: place for place, name in enumerate(_COUNTS) if 0 < place < len(_COUNTS) - 1}
 _METER_PLACES = range(_METERS_AT, _COST)
-_meters, _of_charge = attrgetter(*METERS), msgspec.structs.astuple
 
 
-def inputs_of(record: Record, person: int) -> Inputs:
-    return (*_before_person(record), person, *_after_person(record))
+def _columns(columns: Sequence[str], *names: str) -> Callable[[Row], Any]:
+    return itemgetter(*map(columns.index, names))
 
 
-def add_sums(usage: UsageSums, charges: ChargeSums, records: Iterable[tuple[Record, int]]) -> None:
-    """Add records, and the ids of their persons, by hour since the epoch. Written for speed: it runs for every call."""
-    for record, person in records:
-        hour, inputs = record.started_ns // HOUR_NS, inputs_of(record, person)
-        groups = usage.get(hour)
-        if groups is None:
-            groups, charges[hour] = usage.setdefault(hour, {}), {}
-        sums = groups.get(inputs)
-        if sums is None:
-            sums = groups[inputs] = [0] * len(USAGE_SUMS)
-        _add_call(sums, record)
-        for attempt in record.attempts:
-            if attempt.charges:
-                _add_charges(charges[hour], inputs, attempt)
+_inputs_of = _columns(CALL_COLUMNS, *USAGE_INPUTS)
+_meters = _columns(CALL_COLUMNS, *METERS)
+_said = _columns(
+    CALL_COLUMNS, "started_ns", "outcome", "would_deny", "cost_nano", "list_nano", "pricing", "usage_source"
+)
+# What a price depends on: of an attempt, and of each of its charges (`meter`, `per`, `rate`, `list_rate`).
+_TERMS = ("provider", "target", "served_model", "tier", "region", "image_size", "image_quality", "account")
+_terms_of = _columns(ATTEMPT_COLUMNS, *_TERMS, "price_version")
+_number = _columns(ATTEMPT_COLUMNS, "n")
+_Bought = dict[Row, dict[Row, list[int]]]
 
 
-def _add_call(sums: list[int], record: Record) -> None:
+class Sums:
+    """Adds up calls as their rows are made, by hour since the epoch. Written for speed: it runs for every call."""
+
+    def __init__(self) -> None:
+        self._hours: dict[int, dict[Inputs, tuple[list[int], _Bought]]] = {}
+
+    def add(self, rows: Iterable[Rows]) -> None:
+        for one in rows:
+            call = one.call
+            said = _said(call)
+            hour, inputs = said[0] // HOUR_NS, _inputs_of(call)
+            groups = self._hours.get(hour)
+            if groups is None:
+                groups = self._hours[hour] = {}
+            group = groups.get(inputs)
+            if group is None:
+                group = groups[inputs] = [0] * len(USAGE_SUMS), {}
+            sums, bought = group
+            _add_call(sums, said, _meters(call))
+            if one.charges:
+                _add_charges(bought, one)
+
+    def usage(self) -> UsageSums:
+        return {hour: {inputs: sums for inputs, (sums, _) in groups.items()} for hour, groups in self._hours.items()}
+
+    def charges(self) -> ChargeSums:
+        return {
+            hour: {
+                (inputs, (*terms[:3], meter, *terms[3:8], per, rate, list_rate, terms[8])): sums
+                for inputs, (_, bought) in groups.items()
+                for terms, prices in bought.items()
+                for (meter, per, rate, list_rate), sums in prices.items()
+            }
+            for hour, groups in self._hours.items()
+        }
+
+
+def _add_call(sums: list[int], said: Row, meters: Row) -> None:
+    started_ns, outcome, would_deny, cost_nano, list_nano, pricing, source = said
     sums[0] += 1
-    place = _OUTCOME.get(record.outcome)
+    place = _OUTCOME.get(outcome)
     if place is not None:
         sums[place] += 1
-    if record.would_deny:
+    if would_deny:
         sums[_METERS_AT - 1] += 1
-    used, source, started_ns = record.usage, record.usage_source, record.started_ns
-    if used is not None:
-        meters = _meters(used)
-        for place in compress(_METER_PLACES, meters):
-            sums[place] += meters[place - _METERS_AT]
-    if record.cost_nano:
-        sums[_COST] += record.cost_nano
-    if record.list_nano:
-        sums[_LIST] += record.list_nano
-    if record.pricing == "unpriced":
+    for place in compress(_METER_PLACES, meters):
+        sums[place] += meters[place - _METERS_AT]
+    if cost_nano:
+        sums[_COST] += cost_nano
+    if list_nano:
+        sums[_LIST] += list_nano
+    if pricing == "unpriced":
         sums[_UNPRICED] += 1
     if source == "estimate":
         sums[_ESTIMATED] += 1
@@ -103,14 +126,19 @@ def _add_call(sums: list[int], record: Record) -> None:
         sums[_LAST] = started_ns
 
 
-def _add_charges(groups: dict[tuple[Inputs, Sku], list[int]], inputs: Inputs, attempt: Attempt) -> None:
-    place, terms, account, version = _place(attempt), _terms(attempt.terms), attempt.account, attempt.price_version
-    for charge in attempt.charges:
-        meter, quantity, per, rate, list_rate, nano, list_nano = _of_charge(charge)
-        key = inputs, (*place, meter, *terms, account, per, rate, list_rate, version)
-        sums = groups.get(key)
+def _add_charges(bought: _Bought, one: Rows) -> None:
+    of_attempt: dict[int, dict[Row, list[int]]] = {}
+    for attempt in one.attempts:
+        terms = _terms_of(attempt)
+        prices = bought.get(terms)
+        if prices is None:
+            prices = bought[terms] = {}
+        of_attempt[_number(attempt)] = prices
+    for _, n, _, meter, quantity, per, rate, list_rate, nano, list_nano in one.charges:
+        prices, price = of_attempt[n], (meter, per, rate, list_rate)
+        sums = prices.get(price)
         if sums is None:
-            sums = groups[key] = [0] * len(CHARGE_SUMS)
+            sums = prices[price] = [0] * len(CHARGE_SUMS)
         sums[0] += 1
         sums[1] += quantity
         if nano is None:

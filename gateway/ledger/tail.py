@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.core.record import Record
-from gateway.ledger.entries import MAX_LINES, Batch, parse
+from gateway.ledger.entries import Batch, Lines, cut
 
 # A segment of the usual size at once: the larger a batch, the fewer times the same sums are written.
 READ_BYTES = 9 * 1024 * 1024
@@ -23,8 +23,8 @@ class Tail:
         self.offset = 0
         self.open: dict[str, Record] = {}
 
-    def batches(self, end: int | None = None, max_lines: int = MAX_LINES) -> Iterator[Batch]:
-        """The whole lines after `offset`, up to `end` if given; `offset` stays until the caller advances over a batch.
+    def unread(self, end: int | None = None) -> Iterator[Lines]:
+        """The whole lines after `offset`, up to `end` if given; `offset` stays until the caller moves it past them.
         Whatever the file's size, no more than READ_BYTES of it are in memory at once.
 
         Raises:
@@ -36,20 +36,16 @@ class Tail:
                 file.seek(at)
                 data = file.read(READ_BYTES if end is None else min(READ_BYTES, end - at))
                 found = False
-                for batch in parse(data, max_lines):
+                for lines in cut(data):
                     found = True
-                    at += batch.size
-                    yield batch
+                    at += lines.size
+                    yield lines
                 if not found:
                     if len(data) < READ_BYTES:
                         return
                     # No record is this long: without this, such a line would stand in the way of all after it.
                     at += len(data)
-                    yield Batch([], [], [data], len(data))
-
-    def advance(self, batch: Batch) -> None:
-        self.note(batch)
-        self.offset += batch.size
+                    yield Lines(data, [len(data)])
 
     def note(self, batch: Batch) -> None:
         """Keep count of open calls. Noting a batch again, after a commit that failed, changes nothing."""
@@ -64,8 +60,9 @@ class Tail:
         Raises:
             OSError: the file cannot be read.
         """
-        for batch in self.batches(end=offset):
-            self.advance(batch)
+        for lines in self.unread(end=offset):
+            for batch in lines:
+                self.note(batch)
         self.offset = offset
 
     @property

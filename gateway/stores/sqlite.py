@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 BUSY_TIMEOUT_S = 5.0
+PAGE_BYTES = 4_096  # SQLite's own choice
 MOST = 2**63 - 1
 
 
@@ -23,8 +24,9 @@ class MigrationError(Exception):
     """The database and the program's migrations do not belong together."""
 
 
-def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def open_database(path: Path, *, read_only: bool = False, page_bytes: int = PAGE_BYTES) -> sqlite3.Connection:
     """A connection in autocommit mode (transactions are written out), WAL, usable from one thread at a time.
+    `page_bytes`: of a file that is made now; others stay as they are.
 
     Raises:
         sqlite3.Error: the file cannot be opened or is not a database.
@@ -35,6 +37,7 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     try:
         if not read_only:
+            connection.execute(f"PRAGMA page_size = {page_bytes}")
             connection.execute("PRAGMA journal_mode = WAL")
             # With NORMAL a power cut may lose the last commits, never the database; a killed process loses nothing.
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -47,17 +50,21 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def open_migrated(
-    path: Path, package: str, functions: Mapping[str, Callable[..., Any]] | None = None
+    path: Path,
+    package: str,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    page_bytes: int = PAGE_BYTES,
 ) -> sqlite3.Connection:
     """A writable database of this program's own, readable by its user only, with `package`'s migrations applied.
 
-    `functions`: what migrations call besides SQLite's own, by name; of their arguments alone.
+    `functions`: what migrations call besides SQLite's own, by name; of their arguments alone. `page_bytes`: as in
+    `open_database`.
 
     Raises:
         sqlite3.Error: it cannot be opened. MigrationError: it does not belong to this version.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = open_database(path)
+    connection = open_database(path, page_bytes=page_bytes)
     try:
         path.chmod(0o600)
         for name, function in (functions or {}).items():

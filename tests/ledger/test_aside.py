@@ -1,58 +1,81 @@
 """A backlog that another process encodes: the same rows, seals and sums, and every call once whatever becomes of it."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import psutil
 import pytest
 from keeping import call, findings
-from ledger_parts import Desk, PostgresPlace
+from ledger_parts import Desk, Place, PostgresPlace, SqlitePlace
 from test_ledger_forget import JANE, forget, token_calls
 from test_postgres_ledger import SUMS, resolved, some_records
 
 import gateway.ledger.aside as aside
 import gateway.ledger.rounds as rounds
 from gateway.core.record import Record
+from gateway.ledger.aside import TakesEncoded
 from gateway.ledger.encoding import Encoded
 from gateway.ledger.postgres import PostgresLedger
 from gateway.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, CHARGE_COLUMNS
+from gateway.ledger.store import SqliteLedger
 from gateway.ledger.tail import Tail
 from tests.postgres import PostgresServer
 
+KINDS = ("sqlite", "postgres")
 SEGMENT_BYTES = 20_000
 
 
-class Watched(PostgresLedger):
-    """A store that tells of encoded batches: `before` each, and how many were committed and refused."""
+class Watched:
+    """Tells of encoded batches: `before` each, and how many were committed and refused."""
 
     before: Callable[[int], None] = staticmethod(lambda number: None)
     committed = refused = 0
 
     def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
         self.before(self.committed)
-        done = super().commit_encoded(encoded, segment, offset)
+        done = cast(TakesEncoded, super()).commit_encoded(encoded, segment, offset)
         self.committed += done
         self.refused += not done
         return done
 
 
+class WatchedSqlite(Watched, SqliteLedger):
+    pass
+
+
+class WatchedPostgres(Watched, PostgresLedger):
+    pass
+
+
+Store = WatchedSqlite | WatchedPostgres
+
+
+def watched(place: Place) -> Store:
+    if isinstance(place, PostgresPlace):
+        return WatchedPostgres(place.options, "w")
+    assert isinstance(place, SqlitePlace)
+    return WatchedSqlite(place.file, writer="w")
+
+
 @pytest.fixture
-def store(postgres: PostgresServer) -> Iterator[Watched]:
-    with Watched(PostgresPlace(postgres.fresh_database()).options, "w") as store:
+def store(place: Place) -> Iterator[Store]:
+    with watched(place) as store:
         yield store
 
 
 @pytest.fixture
-def desk(tmp_path: Path, store: Watched) -> Desk:
-    return Desk(tmp_path, store, place=PostgresPlace(str(store._url)))
+def desk(tmp_path: Path, place: Place, store: Store) -> Desk:
+    return Desk(tmp_path, store, place=place)
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +83,7 @@ def every_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is encoded by another process, which is never far ahead."""
     monkeypatch.setattr(rounds, "ASIDE_BYTES", 0)
     monkeypatch.setattr(aside, "PIPE_BYTES", 4096)
+    monkeypatch.setattr("gateway.stores.sqlite.BUSY_TIMEOUT_S", 0.1)
 
 
 def written(desk: Desk, records: list[Record], extra: bytes = b"") -> list[str]:
@@ -88,14 +112,16 @@ def encoders() -> list[psutil.Process]:
 
 
 def test_rows_seals_sums_and_chain_are_those_of_a_store_that_encodes_itself(
-    desk: Desk, store: Watched, postgres: PostgresServer
+    desk: Desk, store: Store, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     records = some_records()
     written(desk, records)
     assert desk.drain().records == len(records)
     assert (store.committed > 3, store.refused) == (True, 0)
     assert desk.segments() == []
-    other = PostgresPlace(postgres.fresh_database())
+    (tmp_path / "other").mkdir()
+    postgres_too = isinstance(desk.place, PostgresPlace)
+    other = PostgresPlace(postgres.fresh_database()) if postgres_too else SqlitePlace(tmp_path / "other")
     with other.ledger() as plain:
         plain.commit(records, "w-1.jnl", 1)
     for table, columns in (
@@ -112,7 +138,7 @@ def own(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[str]:
     return sorted(repr([row[name] for name in columns]) for row in rows)
 
 
-def test_its_process_ends_with_the_backlog(desk: Desk, store: Watched) -> None:
+def test_its_process_ends_with_the_backlog(desk: Desk, store: Store) -> None:
     seen: list[int] = []
     store.before = lambda _: seen.append(len(encoders()))
     written(desk, some_calls())
@@ -121,14 +147,14 @@ def test_its_process_ends_with_the_backlog(desk: Desk, store: Watched) -> None:
     assert encoders() == []
 
 
-def test_a_small_backlog_starts_none(desk: Desk, store: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_backlog_starts_none(desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "ASIDE_BYTES", 32 * 1024 * 1024)
     ids = written(desk, some_calls())
     desk.drain()
     assert (in_ledger(desk), store.committed) == (ids, 0)
 
 
-def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Watched) -> None:
+def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Store) -> None:
     def kill(number: int) -> None:
         if number == 2:
             encoders()[0].kill()
@@ -141,7 +167,7 @@ def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Watche
     assert findings(desk) == []
 
 
-def test_one_that_says_nothing_is_ended(desk: Desk, store: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_says_nothing_is_ended(desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aside, "PATIENCE_S", 0.5)
 
     def stop(number: int) -> None:
@@ -165,7 +191,7 @@ def test_one_that_says_nothing_is_ended(desk: Desk, store: Watched, monkeypatch:
     ],
 )
 def test_one_that_is_good_for_nothing_is_done_without(
-    does: str, desk: Desk, store: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    does: str, desk: Desk, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "encoder"
     program.write_text(f"#!/bin/sh\n{does}\n")
@@ -184,10 +210,10 @@ def test_one_that_does_not_even_listen_is_ended(tmp_path: Path, monkeypatch: pyt
     with aside.Encoder() as encoder:
         encoder._process.send_signal(signal.SIGSTOP)
         with pytest.raises(aside.EncoderLost):
-            next(encoder.batches(much, 1, lambda people: []))
+            next(encoder.batches(much, "sqlite", 1, lambda people: []))
 
 
-def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Watched) -> None:
+def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Store) -> None:
     ids = written(desk, some_calls(), extra=b"no entry\n")
     assert desk.drain().quarantined == len(ids)
     assert store.committed > 3
@@ -195,7 +221,7 @@ def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Watched) -> 
     assert desk.quarantined() == b"no entry\n" * len(ids)
 
 
-def test_calls_that_are_there_already_stay_as_they_are(desk: Desk, store: Watched) -> None:
+def test_calls_that_are_there_already_stay_as_they_are(desk: Desk, store: Store) -> None:
     records = some_calls()
     store.commit(records[150:160], "other.jnl", 1)
     ids = written(desk, records)
@@ -204,24 +230,31 @@ def test_calls_that_are_there_already_stay_as_they_are(desk: Desk, store: Watche
     assert (in_ledger(desk), findings(desk)) == (ids, [])
 
 
-def test_a_database_that_is_away_costs_time_only(desk: Desk, store: Watched, postgres: PostgresServer) -> None:
-    def take_away(number: int) -> None:
-        if number == 2:
-            postgres.stop(signal.SIGKILL)
+def test_a_database_that_is_away_costs_time_only(desk: Desk, store: Store, postgres: PostgresServer) -> None:
+    with contextlib.ExitStack() as away:
 
-    store.before = take_away
-    ids = written(desk, some_calls())
-    drained = desk.rounds.drain_once()
-    assert drained.error
-    assert encoders() == []
-    postgres.start()
+        def take_away(number: int) -> None:
+            if number != 2:
+                return
+            if isinstance(desk.place, SqlitePlace):
+                other = away.enter_context(contextlib.closing(sqlite3.connect(desk.place.file, isolation_level=None)))
+                other.execute("BEGIN IMMEDIATE")
+            else:
+                postgres.stop(signal.SIGKILL)
+                away.callback(postgres.start)
+
+        store.before = take_away
+        ids = written(desk, some_calls())
+        drained = desk.rounds.drain_once()
+        assert drained.error
+        assert encoders() == []
     store.before = lambda _: None
     rest = desk.drain()
     assert drained.records + rest.records == len(ids)
     assert (in_ledger(desk), findings(desk)) == (ids, [])
 
 
-def test_who_is_taken_out_meanwhile_stays_out(desk: Desk, store: Watched) -> None:
+def test_who_is_taken_out_meanwhile_stays_out(desk: Desk, store: Store) -> None:
     """The number that a person had means nobody afterwards; their later calls get another."""
 
     def take_out(number: int) -> None:
@@ -246,8 +279,8 @@ DRAINER = textwrap.dedent(
     import gateway.ledger.aside as aside
     import gateway.ledger.rounds as rounds
     from gateway.core.clock import SystemClock
-    from gateway.ledger.options import LedgerOptions
-    from test_aside import Watched, encoders
+    from ledger_parts import PostgresPlace, SqlitePlace
+    from test_aside import encoders, watched
 
     rounds.ASIDE_BYTES, aside.PIPE_BYTES = 0, 4096
 
@@ -256,18 +289,20 @@ DRAINER = textwrap.dedent(
         if number == 2:
             sys.stdin.read()
 
-    with Watched(LedgerOptions(url=sys.argv[1]), "w") as store:
+    where = sys.argv[1]
+    with watched(PostgresPlace(where) if where.startswith("postgres") else SqlitePlace(Path(where))) as store:
         store.before = tell
         rounds.Rounds(Path(sys.argv[2]), store, SystemClock()).drain_once()
     """
 )
 
 
-def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(desk: Desk, store: Watched) -> None:
+def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(desk: Desk, store: Store) -> None:
     ids = written(desk, some_calls())
     here = Path(__file__).parent
     environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"}
-    arguments = [sys.executable, "-c", DRAINER, str(store._url), str(desk.folder)]
+    where = desk.place.url if isinstance(desk.place, PostgresPlace) else str(desk.state)
+    arguments = [sys.executable, "-c", DRAINER, where, str(desk.folder)]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as drainer:
         assert drainer.stdout is not None
         pid = [int(drainer.stdout.readline()) for _ in range(3)][-1]

@@ -7,7 +7,9 @@ import sqlite3
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from keeping import call, findings
 from ledger_parts import Desk, Failing, as_row, closed_record, kill, ledger_at, open_record
 
 import gateway.ledger.rounds as rounds
@@ -47,6 +49,21 @@ def test_a_call_is_drained_once_however_often_the_journal_is_read(desk: Desk) ->
             desk.restart_drainer()
         assert desk.drain().records == 0
     assert [row["id"] for row in desk.rows()] == ids(*range(10))
+
+
+def test_calls_that_are_there_already_are_told_apart_wherever_they_come_again(desk: Desk) -> None:
+    """In a commit before, and in the same one, near and far; the others are inserted, sealed and counted."""
+    calls = [call(number) for number in range(400)]
+    desk.store.commit(calls[150:160], "other.jnl", 1)
+    first = {record.id: record.bytes_out for record in calls[150:160]}
+    with desk.journal() as journal:
+        sent = [*calls[:210], calls[205], *calls[210:], calls[5], calls[399], calls[155]]
+        for place, record in enumerate(sent, start=1):
+            journal.closed(msgspec.structs.replace(record, bytes_out=place))
+            first.setdefault(record.id, place)
+    assert desk.drain().records == 390
+    assert {row["id"]: row["bytes_out"] for row in desk.rows()} == first
+    assert findings(desk) == []
 
 
 def test_a_living_writers_segment_stays_and_its_open_calls_stay_open(desk: Desk) -> None:
@@ -177,6 +194,21 @@ def test_a_file_that_cannot_be_read_keeps_no_other_writer_waiting(desk: Desk) ->
         drained = desk.rounds.drain_once()
     assert drained.records == 1
     assert "a-00000001.jnl" in drained.error
+
+
+def test_lines_that_cannot_be_set_aside_keep_no_other_writer_waiting(desk: Desk) -> None:
+    with desk.journal("a") as journal:
+        journal.closed(closed_record(1))
+        os.write(journal._descriptor, b"no entry\n")
+    with desk.journal("b") as journal:
+        journal.closed(closed_record(2))
+    (desk.folder / "quarantine").touch()
+    drained = desk.rounds.drain_once()
+    assert "cannot be read or set aside" in drained.error
+    assert (drained.records, drained.quarantined) == (1, 0)
+    assert [row["id"] for row in desk.rows()] == ids(2)
+    (desk.folder / "quarantine").unlink()
+    assert (desk.drain().records, desk.quarantined()) == (1, b"no entry\n")
 
 
 def test_segments_that_were_never_finished_are_cleared_away_when_they_are_old(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from gateway.core.attempt import Attempt, Charge
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
 from gateway.core.usage import LARGEST, METERS, Usage
-from gateway.ledger.entries import encode_closed, encode_opened, parse
+from gateway.ledger.entries import cut, encode_closed, encode_opened, parse
 
 # A NUL does not come back as itself: see below.
 texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)
@@ -36,21 +36,27 @@ records = st.builds(
 
 @given(records)
 def test_a_record_comes_back_as_it_was(record: Record) -> None:
-    (batch,) = parse(encode_opened(record) + encode_closed(record))
+    batch = parse(encode_opened(record) + encode_closed(record))
     assert (batch.opened, batch.closed, batch.broken) == ([record], [record], [])
 
 
-@given(st.lists(records, max_size=6), st.data())
+@given(st.lists(records, max_size=6), st.integers(1, 2_000), st.data())
 def test_cut_anywhere_only_whole_lines_are_read_and_the_rest_can_follow(
-    found: list[Record], data: st.DataObject
+    found: list[Record], piece_bytes: int, data: st.DataObject
 ) -> None:
     journal = b"".join(map(encode_closed, found))
-    cut = data.draw(st.integers(min_value=0, max_value=len(journal)))
-    first = list(parse(journal[:cut], max_lines=2))
-    consumed = sum(batch.size for batch in first)
-    assert consumed == journal[:cut].rfind(b"\n") + 1
-    assert all(len(batch.closed) <= 2 and not batch.broken for batch in first)
-    assert [record for batch in [*first, *parse(journal[consumed:])] for record in batch.closed] == found
+    end = data.draw(st.integers(min_value=0, max_value=len(journal)))
+    first = list(cut(journal[:end], 2, piece_bytes))
+    consumed = sum(lines.size for lines in first)
+    assert consumed == journal[:end].rfind(b"\n") + 1
+    read = [list(lines) for lines in first]
+    for batches, lines in zip(read, first, strict=True):
+        assert sum(batch.size for batch in batches) == lines.size
+        assert sum(len(batch.closed) for batch in batches[:-1]) < 2, "nothing is added to what is enough"
+    rest = [batch for lines in cut(journal[consumed:]) for batch in lines]
+    assert [
+        record for batch in [*(one for batches in read for one in batches), *rest] for record in batch.closed
+    ] == found
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_cut_anywhere_only_whole_lines_are_read_and_the_rest_can_follow(
 )
 def test_a_broken_line_is_told_apart_and_its_neighbours_are_read(line: bytes) -> None:
     before, after = closed_record(1), closed_record(2)
-    (batch,) = parse(encode_closed(before) + line + b"\n" + encode_closed(after))
+    batch = parse(encode_closed(before) + line + b"\n" + encode_closed(after))
     assert batch.closed == [before, after]
     assert batch.broken == [line]
 
@@ -90,7 +96,7 @@ def test_a_broken_line_is_told_apart_and_its_neighbours_are_read(line: bytes) ->
 )
 def test_numbers_that_no_call_can_have_are_broken_lines(nonsense: Record) -> None:
     """An upstream may say that it used 10²³ tokens. One such row would end every report that adds it up."""
-    (batch,) = parse(encode_closed(nonsense))
+    batch = parse(encode_closed(nonsense))
     assert len(batch.broken) == 1
     assert not batch.closed
 
@@ -104,7 +110,7 @@ def test_numbers_that_no_call_can_have_are_broken_lines(nonsense: Record) -> Non
     ],
 )
 def test_what_could_not_be_told_apart_is_a_broken_line(nameless: Record) -> None:
-    (batch,) = parse(encode_closed(nameless))
+    batch = parse(encode_closed(nameless))
     assert len(batch.broken) == 1
 
 
@@ -121,14 +127,14 @@ def test_what_could_not_be_told_apart_is_a_broken_line(nameless: Record) -> None
 def test_a_nul_is_read_as_the_sign_for_what_cannot_be_shown(text: str, read: str) -> None:
     """PostgreSQL keeps no NUL; and a record, with its seal, is the same in every store."""
     line = encode_closed(closed_record(1, error_code=text))
-    (batch,) = parse(line)
+    batch = parse(line)
     assert batch.closed == [closed_record(1, error_code=read)]
     assert batch.size == len(line)
 
 
 def test_an_empty_line_is_nothing() -> None:
     """It is what ends a line that a full disk has torn, if all of it could be taken back by then."""
-    (batch,) = parse(b"\n" + encode_closed(closed_record(1)))
+    batch = parse(b"\n" + encode_closed(closed_record(1)))
     assert len(batch.closed) == 1
     assert batch.broken == []
 

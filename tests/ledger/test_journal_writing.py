@@ -23,11 +23,11 @@ def test_a_line_is_in_the_file_when_the_call_returns(desk: Desk) -> None:
     with desk.journal() as journal:
         journal.opened(open_record(1))
         (path,) = desk.folder.glob("*.jnl")
-        (batch,) = parse(path.read_bytes())
+        batch = parse(path.read_bytes())
         assert batch.opened == [open_record(1)]
         assert journal.open_calls == 1
         journal.closed(closed_record(1))
-        (batch,) = parse(path.read_bytes())
+        batch = parse(path.read_bytes())
         assert batch.closed == [closed_record(1)]
         assert journal.open_calls == 0
     assert path.stat().st_mode & 0o777 == 0o600
@@ -51,7 +51,7 @@ def test_a_new_segment_begins_with_the_calls_still_open(desk: Desk) -> None:
             number += 1
         first, second = (desk.folder / name for name in desk.segments())
         assert first.stat().st_size >= 1000
-        (batch,) = parse(second.read_bytes())
+        batch = parse(second.read_bytes())
         assert batch.opened == [open_record(0)]
         assert not writer_is_dead(second)
 
@@ -148,7 +148,7 @@ def test_a_disk_that_fills_up_loses_no_record(desk: Desk, disk: Disk, room: int)
         assert journal.pending == 0
         journal.closed(closed_record(3))
     path = desk.folder / "w-00000001.jnl"
-    (batch,) = parse(path.read_bytes())
+    batch = parse(path.read_bytes())
     assert batch.closed == [closed_record(1), closed_record(2), closed_record(3)]
     assert batch.broken == [], "what the disk took of a line is taken back"
     assert batch.size == path.stat().st_size
