@@ -225,7 +225,7 @@ def _clipped_mean(a: float, b: float, shift: float) -> float:
 
 ALL = {30: SUITES, 100: SUITES, 1_000: SUITES}
 # Where one suite of a thousand cases takes milliseconds.
-FEWER = {30: SUITES, 100: SUITES, 1_000: 400}
+FEWER = {30: SUITES, 100: SUITES, 1_000: 250}
 
 KINDS: tuple[Kind, ...] = (
     Kind("wilson", of_pass_rate(_wilson), ALL),
@@ -245,13 +245,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("rogan_gladen", of_judged_rate, ALL, most=0.99),
     Kind("prediction_powered", of_predicted_rate, FEWER, most=0.985),
     Kind("p50", of_quantile(0.5), FEWER),
-    Kind("p95", of_quantile(0.95), {100: SUITES, 1_000: 400}, most=0.99),
-    Kind("p99", of_quantile(0.99), {1_000: 400}),
-    Kind("bradley_terry", of_preferences, {30: 400, 100: 400, 1_000: 100}, most=0.98),
+    Kind("p95", of_quantile(0.95), {100: SUITES, 1_000: 250}, most=0.99),
+    Kind("p99", of_quantile(0.99), {1_000: 250}),
+    Kind("bradley_terry", of_preferences, {30: 400, 100: 300, 1_000: 100}, most=0.98),
 )
 BOOTSTRAPS: tuple[Kind, ...] = (
-    Kind("bootstrap percentile", of_bootstrap("percentile"), {30: 500}, 0.85, 0.95),
-    Kind("bootstrap BCa", of_bootstrap("bca"), {30: 500}, 0.85, 0.95),
+    Kind("bootstrap percentile", of_bootstrap("percentile"), {30: 400}, 0.85, 0.95),
+    Kind("bootstrap BCa", of_bootstrap("bca"), {30: 400}, 0.85, 0.95),
 )
 
 

@@ -172,7 +172,7 @@ def test_looking_after_every_case_raises_no_false_alarm_in_95_percent_of_runs(na
     runs = {
         "few differ": lambda: rng.choice([-1.0, 0.0, 1.0], size, p=[0.05, 0.9, 0.05]),
         "many differ": lambda: rng.choice([-1.0, 0.0, 1.0], size, p=[0.3, 0.4, 0.3]),
-        "scores": lambda: rng.uniform(-0.4, 0.4, size),
+        "scores": lambda: rng.integers(-40, 41, size) / 100,
         "unequal": lambda: (rng.random(size) < 0.9) * 1.0 - rng.binomial(9, 0.9, size) / 9,
         # Often a little worse, seldom a lot better.
         "lopsided": lambda: rng.choice([-0.1, 0.9], size, p=[0.9, 0.1]),

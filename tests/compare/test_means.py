@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.compare.statistics.clusters import cluster_variance, groups_of
@@ -92,6 +92,7 @@ def test_clusters_of_one_case_change_nothing() -> None:
 
 
 @given(SCORES, st.booleans())
+@settings(max_examples=50)
 def test_an_interval_holds_its_estimate_within_the_scale(values: list[float], in_clusters: bool) -> None:
     clusters = [at // 3 for at in range(len(values))] if in_clusters and len(values) > 3 else None
     found = mean_interval(values, clusters=clusters, bounds=(0.0, 1.0))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.compare.statistics.errors import BadArgument, NotEstimable
@@ -74,6 +74,7 @@ def test_drawn_sign_flips_are_near_the_exact_ones() -> None:
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=9))
+@settings(max_examples=50)
 def test_sign_flips_against_scipy(differences: list[int]) -> None:
     stats = pytest.importorskip("scipy.stats")
     moved = [float(d) for d in differences if d]
@@ -138,6 +139,7 @@ SCORES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, m
 
 
 @given(SCORES, st.booleans())
+@settings(max_examples=50)
 def test_swapping_the_arms_turns_every_sign(pairs: list[tuple[int, int]], in_clusters: bool) -> None:
     first, second = ([one / 6 for one in column] for column in zip(*pairs, strict=True))
     clusters = [at % 3 for at in range(len(pairs))] if in_clusters and len(pairs) > 3 else None
@@ -149,6 +151,7 @@ def test_swapping_the_arms_turns_every_sign(pairs: list[tuple[int, int]], in_clu
 
 
 @given(SCORES, st.booleans())
+@settings(max_examples=50)
 def test_an_interval_holds_its_estimate_within_the_scale(pairs: list[tuple[int, int]], in_clusters: bool) -> None:
     first, second = ([one / 6 for one in column] for column in zip(*pairs, strict=True))
     clusters = [at % 3 for at in range(len(pairs))] if in_clusters and len(pairs) > 3 else None

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.compare.statistics.errors import BadArgument, NotEstimable
@@ -35,6 +35,7 @@ def test_rule_of_three() -> None:
 
 
 @given(st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
+@settings(max_examples=50)
 def test_an_interval_holds_its_estimate_within_0_and_1(counts: tuple[int, int], level: float) -> None:
     passed, n = counts
     for made in (wilson, clopper_pearson):
