@@ -52,6 +52,7 @@ bench: $(VENV)/.test  ## measure speed beside a bare proxy and nginx; BENCH_JSON
 	@$(BIN)/python -m tests.speed.reports
 	@$(BIN)/python -m tests.speed.pricing
 	@$(BIN)/python -m tests.speed.prompts
+	@$(BIN)/python -m tests.speed.prompt_library
 	@$(BIN)/python -m tests.speed.limits
 	@$(BIN)/python -m tests.speed.caching
 	@$(BIN)/python -m tests.speed

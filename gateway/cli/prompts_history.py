@@ -26,7 +26,8 @@ def _history(options: argparse.Namespace, place: Place) -> int:
     entry = place.library().entry(options.name)
     found = [_of_file(one) for one in entry.meta.history if options.label in ("", one.label)]
     found += _of_database(place, entry, options.label)
-    found.sort(key=lambda one: one["at"], reverse=True)
+    found.sort(key=lambda one: one["at"])
+    found.reverse()  # and not sorted in reverse: of one second, too, the last comes first
     if options.json:
         print_json(found)
     elif found:

@@ -25,6 +25,8 @@ def _show(options: argparse.Namespace, place: Place) -> int:
     entry = library.entry(name)
     if wanted:
         return _text(options, library, name, wanted)
+    for version in entry.all_versions():
+        version.verify()
     if options.json:
         print_json(as_json(library, entry))
     else:
@@ -50,7 +52,7 @@ def _print(library: Library, entry: Entry) -> None:
         "description": meta.description,
         "tags": ", ".join(meta.tags),
         "aliases": ", ".join(meta.aliases),
-        "draft": "draft.prompt" if entry.draft is not None else "",
+        "draft": _draft(entry),
     }
     print(meta.name)
     for name, value in facts.items():
@@ -66,6 +68,12 @@ def _print(library: Library, entry: Entry) -> None:
     if entry.versions:
         print()
         print_table(["version", "digest", "published", "by", "message"], _versions(entry))
+
+
+def _draft(entry: Entry) -> str:
+    if entry.draft is None:
+        return ""
+    return "draft.prompt" if entry.draft.problem is None else f"WRONG: {entry.draft.problem}"
 
 
 def _versions(entry: Entry) -> list[list[str]]:

@@ -1,6 +1,5 @@
 """Everything that is wrong with the prompts of a folder: every version is compiled, and words are looked up."""
 
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -8,11 +7,9 @@ from gateway.prompts.building import Entry
 from gateway.prompts.document import PromptFile
 from gateway.prompts.library import Library
 from gateway.prompts.loading import read_library
-from gateway.prompts.versions import Problem, Version
+from gateway.prompts.versions import Problem, line_of
 from gateway.stores.documents import DocumentError, Known, Text, check_known, load_document
 from gateway.stores.wording import nearest
-
-_MODEL = re.compile(rb"^model:", re.MULTILINE)
 
 
 def prompt_problems(root: Path, known: Known | None = None, models: Collection[str] | None = None) -> list[Problem]:
@@ -52,10 +49,9 @@ def _unknown_models(entry: Entry, models: Collection[str]) -> Iterator[Problem]:
         if model is not None and model not in models:
             reason = f"there is no model `{model}` here{nearest(model, sorted(models))}"
             yield Problem(
-                file=version.file, line=_line(version), reason=reason, prompt=version.name, version=version.number
+                file=version.file,
+                line=line_of(version.data, "model"),
+                reason=reason,
+                prompt=version.name,
+                version=version.number,
             )
-
-
-def _line(version: Version) -> int:
-    found = _MODEL.search(version.data)
-    return version.data.count(b"\n", 0, found.start()) + 1 if found else 0

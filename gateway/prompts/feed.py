@@ -27,6 +27,7 @@ POLL_S = 0.5
 SHARE = 0.015
 BATCH_S, REST = 0.01, 9  # versions are compiled for so long, and left alone for so many times as long
 MAX_LOGGED = 20
+RETRY_S = 5.0
 Reloaded = Callable[[Library], None]
 
 
@@ -76,7 +77,7 @@ class PromptFeed:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._labels.close()
+        await asyncio.to_thread(self._labels.close)
 
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -84,7 +85,7 @@ class PromptFeed:
                 await work()
             except Exception:  # noqa: BLE001  the border: a bug in one of them must not end the watch
                 _log.exception("prompts were not reloaded")
-                await asyncio.sleep(self._least_s)
+                await asyncio.sleep(RETRY_S)
 
     async def _follow_files(self) -> None:
         while True:

@@ -51,7 +51,7 @@ def read_kept(path: Path) -> dict[str, Entry]:
 
 def _kept(entry: Entry) -> _Prompt:
     versions = {
-        number: _Version(one.lock, one.file, one.data, dict(one.partials))
+        number: _Version(one.lock, one.file, one.data, dict(one.needed))
         for number, one in entry.versions.items()
         if one.problem is None and one.lock is not None
     }

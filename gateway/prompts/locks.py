@@ -46,16 +46,19 @@ def lock_line(number: int, entry: Published) -> str:
 def order_problems(lock: ReadLock) -> list[tuple[int, str]]:
     """(line, what is wrong with the order of the versions)."""
     found: list[tuple[int, str]] = []
-    due = 1
-    for number, entry in lock.entries.items():
-        if entry.after == due - 1:  # nothing was ever between
-            due = max(due, number)
-        if number < due:
-            found.append((lock.line(number), f"version {number} stands behind a later one; lines are only appended"))
-        elif number > due:
-            missing = f"version {due} is" if number == due + 1 else f"versions {due} to {number - 1} are"
-            found.append((lock.line(number), f"{missing} missing before it; no line is ever taken out"))
-        due = max(due, number + 1)
+    highest = 0
+    for number in lock.entries:
+        if number < highest:
+            reason = f"version {number} stands behind version {highest}; lines are only appended"
+            found.append((lock.line(number), reason))
+        highest = max(highest, number)
+    before = 0
+    for number, entry in sorted(lock.entries.items()):
+        if number > before + 1 and entry.after != before:  # else nothing was ever between
+            first, last = before + 1, number - 1
+            missing = f"version {first} is" if first == last else f"versions {first} to {last} are"
+            found.append((lock.line(number), f"{missing} missing before version {number}; no line is ever taken out"))
+        before = number
     return found
 
 

@@ -17,7 +17,7 @@ from gateway.prompts.loading import read_library
 from gateway.prompts.locks import FILE as LOCK
 from gateway.prompts.locks import lock_line
 from gateway.prompts.naming import MAX_MESSAGE
-from gateway.prompts.versions import Partials, compile_prompt
+from gateway.prompts.versions import Partials, compile_prompt, line_of
 from gateway.prompts.writing import only_writer, replace_file
 from gateway.stores.documents import DocumentError, read_text
 
@@ -48,6 +48,7 @@ def publish(root: Path, name: str, *, by: str, message: str, clock: Clock) -> Pu
     with only_writer(root):
         library = read_library(root)
         entry = _mended(library, root, name)
+        name = entry.meta.name  # and no alias
         folder = root / name
         number = entry.newest + 1
         source = folder / f"{number}.prompt"
@@ -111,11 +112,15 @@ def _mended(library: Library, root: Path, name: str) -> Entry:
     Raises:
         UnknownPrompt, DocumentError: as `publish`.
     """
+    unread = [one for one in library.problems if one.prompt == name and name not in library.prompts]
+    for problem in unread:
+        raise DocumentError(problem.file, problem.line, problem.reason)
+    entry = library.entry(name)
+    lock = str(root / entry.meta.name / LOCK)
     for problem in library.problems:
-        at_fault = problem.prompt == name and problem.file == str(root / name / LOCK)
-        if at_fault or (problem.prompt == name and name not in library.prompts):
+        if problem.file == lock:
             raise DocumentError(problem.file, problem.line, problem.reason)
-    return library.entry(name)
+    return entry
 
 
 def _lock_of(
@@ -123,9 +128,8 @@ def _lock_of(
 ) -> Published:
     prompt, digest = compile_prompt(str(source), data, partials)
     if prompt.name is not None and prompt.name != name:
-        raise DocumentError(
-            str(source), 0, f"its front matter calls it `{prompt.name}`, and its folder `{name}`; leave `name` out"
-        )
+        reason = f"its front matter calls it `{prompt.name}`, and its folder `{name}`; leave `name` out"
+        raise DocumentError(str(source), line_of(data, "name"), reason)
     at = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     needed = {one: partials[one].digest for one in prompt.partials}
     return Published(digest=digest, at=at, by=by, message=message, source=source_digest(data), partials=needed)

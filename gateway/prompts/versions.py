@@ -5,6 +5,7 @@ those that its lock names. What the lock cannot vouch for so is compiled at once
 is served before its digest was compared with the lock's.
 """
 
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -73,6 +74,12 @@ class Version:
     def digest(self) -> str:
         """`sha256:` and 64 hex digits; of a draft empty, until it is compiled."""
         return self._digest
+
+    @property
+    def needed(self) -> Partials:
+        """The partials that it is made of, if that is known by now; else all in reach."""
+        needs = self._needs
+        return self.partials if needs is None else {name: self.partials[name] for name in needs}
 
     def vouched(self) -> bool:
         """Whether the lock names the very bytes of the file and its partials."""
@@ -165,6 +172,12 @@ def compile_prompt(file: str, data: bytes, partials: Partials) -> tuple[Prompt, 
         return prompt, digest_of(prompt.raw, prompt.template.source.text, prompt.partials)
     except ValueError as error:
         raise DocumentError(file, 0, f"front matter that is no JSON: {error}") from None
+
+
+def line_of(data: bytes, key: str) -> int:
+    """Where a key of the front matter stands; 0, if it does not."""
+    found = re.search(rb"^" + re.escape(key.encode()) + rb":", data, re.MULTILINE)
+    return data.count(b"\n", 0, found.start()) + 1 if found else 0
 
 
 def why_changed(version: Version, digest: str) -> str:

@@ -23,6 +23,11 @@ _PLAIN = {
     "Invalid RFC3339 encoded date": "is not a date such as 2026-11-01",
     "Invalid RFC3339 encoded datetime": "is not a date and time such as 2026-11-01T00:00:00Z",
 }
+_PATTERNS = {
+    r"^\d{4}-\d\d-\d\d(": "is not a day such as 2026-11-01, or a moment such as 2026-11-01T12:00:00Z",
+    "^sha256:[0-9a-f]": "is not a digest: `sha256:` and 64 of 0-9 and a-f",
+    "^[1-9][0-9]{0,8}$": "a key that is not the number of a version, such as 3",
+}
 _YAML = {
     "did not find expected alphabetic or numeric character": 'write a text that begins with `*` or `&` in quotes: "*"',
     "found character that cannot start any token": "indent with spaces, not with tabs; a text that begins with `@`, "
@@ -41,8 +46,9 @@ def nearest(word: str, known: list[str]) -> str:
 
 def reworded(reason: str, shape: Any) -> str:
     """msgspec's message about a value that should have been of `shape`."""
-    if "matching regex" in reason and r"^\d{4}-\d\d-\d\d(" in reason:
-        return "is not a day such as 2026-11-01, or a moment such as 2026-11-01T12:00:00Z"
+    for pattern, said in _PATTERNS.items():
+        if "matching regex" in reason and pattern in reason:
+            return said
     if found := _WORD.match(reason):
         word = found["word"]
         return f"`{word}` is not a word for this{nearest(word, _words_of(shape))}"

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +61,7 @@ class LabelFollower:
         self._snapshot = snapshot
         self._clock = clock
         self._begun = False
+        self._lock = threading.Lock()
         self.positions: Positions = {}
         self.fresh_at = clock.monotonic()
         self.last_error = ""
@@ -74,6 +76,10 @@ class LabelFollower:
 
     def refresh(self) -> bool:
         """Look, in a thread; whether positions were replaced."""
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         kept = self._begin()
         try:
             if not self._source.is_there() and not self.positions:
@@ -97,7 +103,9 @@ class LabelFollower:
         return changed or kept
 
     def close(self) -> None:
-        self._source.close()
+        """Waits for a look that is under way: what it reads must not be closed under it."""
+        with self._lock:
+            self._source.close()
 
     def _begin(self) -> bool:
         """What an earlier process knew, so that a start with the store away moves no label."""

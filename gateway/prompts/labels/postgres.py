@@ -15,12 +15,11 @@ from gateway.stores.postgres import (
     changed,
     errors_named,
     place_of,
-    postgres_queries,
     run,
 )
 from gateway.stores.postgres_migrating import connect_migrated
 from gateway.stores.reading import StoreUnavailable
-from gateway.stores.sqlite import MigrationError
+from gateway.stores.sqlite import MigrationError, named_queries
 
 MIGRATIONS_TABLE = "prompt_migrations"
 # Two writers at once could commit in the other order of their numbers, and whoever follows would miss one.
@@ -32,7 +31,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, options: PostgresOptions) -> None:
         self._url, self._options = url, options
-        self._queries = postgres_queries(PACKAGE)
+        self._queries = named_queries(PACKAGE)
         self._connection: Connection | None = None
         self._writing = False
 
