@@ -143,7 +143,8 @@ def test_its_process_ends_with_the_backlog(desk: Desk, store: Store) -> None:
     store.before = lambda _: seen.append(len(encoders()))
     written(desk, some_calls())
     desk.drain()
-    assert set(seen) == {1}
+    assert seen[0] == 1
+    assert max(seen) == 1  # it may have said all before the last of it is committed
     assert encoders() == []
 
 

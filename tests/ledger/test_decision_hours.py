@@ -311,8 +311,8 @@ def test_only_so_many_and_no_long_texts_are_remembered(tmp_path: Path, monkeypat
     with ledger_at(tmp_path) as store:
         for start in range(0, 100, 7):
             store.commit(turns[start : start + 7], "w-1.jnl", 1)
-        assert store._rollup is not None
-        remembered = store._rollup._decisions._ids
+        assert store._inserting is not None
+        remembered = store._inserting._rollup._decisions._ids
         assert len(remembered) == 10
         assert max(map(len, remembered)) <= rollup.MAX_REMEMBERED_BYTES
     assert decision_inputs(tmp_path / "ledger.db", None) == expected(turns)
