@@ -166,9 +166,11 @@ LOCK = "".join(
 )
 SUITE = """
 description: triage
+metric: score
 margin: 0.02
+limits: {cost: 0.1, ttft: 2}
 cost_ceiling: 1.5
-judges: {strict: {model: m, prompt: "Grade {{output}}", params: {seed: 1}}}
+judges: {strict: {model: m, prompt: "Grade {{output}}", params: {seed: 1}, calibrated: {kappa: 0.7, labels: 90, until: 2027-01-01}}}
 rubrics: {polite: is polite}
 defaultTest: {repeat: 3, vars: {locale: en}, assert: [{type: not-is-refusal}], options: {disableVarExpansion: true}}
 tests:

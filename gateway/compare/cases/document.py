@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gateway.compare.grading.assertion import Assertion
+from gateway.core.days import Moment
 
 Human = Literal["pass", "fail"] | Annotated[float, msgspec.Meta(ge=0, le=1)]
 Repeat = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+Limited = Literal["cost", "input_tokens", "output_tokens", "latency", "ttft"]
 Threshold = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -60,6 +62,20 @@ class CaseDocument(
     provider_output: Any = msgspec.UNSET
 
 
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far a judge was found to agree with people, elsewhere than by the labels of this file.
+
+    Attributes:
+        kappa: Cohen's, of its grades with people's labels.
+        labels: how many of them.
+        until: the day or moment from which that says nothing more.
+    """
+
+    kappa: Annotated[float, msgspec.Meta(ge=-1, le=1)]
+    labels: Annotated[int, msgspec.Meta(ge=1)]
+    until: Moment | None = None
+
+
 class JudgeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A model that grades.
 
@@ -68,11 +84,13 @@ class JudgeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         prompt: its own words, with `{{output}}` where the answer goes, and `{{input}}`, `{{rubric}}`, `{{reference}}`;
             of select-best `{{first}}` and `{{second}}`.
         params: further parameters of its requests, such as `seed` or `max_tokens`; the temperature is 0.
+        calibrated: what was measured of it before; without that, and without labels, its grades are advice.
     """
 
     model: str
     prompt: str = ""
     params: dict[str, Any] = {}
+    calibrated: Calibration | None = None
 
 
 class SuiteFile(
@@ -82,7 +100,9 @@ class SuiteFile(
 
     Attributes:
         defaultTest: what every test has that does not say otherwise; its assertions come first.
-        margin: by how much of the score one may be worse than the other, and still count as no worse.
+        metric: what versions are compared by: the share of cases that `pass`, or the mean `score`.
+        margin: by how much of that one may be worse than the other, and still count as no worse.
+        limits: by how much more than the other's one's median may be, as a share: 0.1 is a tenth more.
         judges: NAME → who grades.
         rubrics: NAME → what to grade by.
         cost_ceiling: the most that running all of it may cost, in the price book's currency.
@@ -91,7 +111,9 @@ class SuiteFile(
     description: str = ""
     default_test: CaseDocument = CaseDocument()
     tests: tuple[CaseDocument, ...]
+    metric: Literal["pass", "score"] = "pass"
     margin: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
+    limits: dict[Limited, Annotated[float, msgspec.Meta(ge=0, le=100)]] = {}
     judges: dict[str, JudgeDocument] = {}
     rubrics: dict[str, str] = {}
     cost_ceiling: Decimal | None = None

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from gateway.compare.cases.building import Builder
 from gateway.compare.cases.digests import together
-from gateway.compare.cases.document import SuiteFile
+from gateway.compare.cases.document import Calibration, SuiteFile
 from gateway.compare.cases.files import Folder
 from gateway.compare.cases.judges import judges_of
 from gateway.compare.cases.suite import Case, Suite
 from gateway.compare.grading.judging.judges import Judge
 from gateway.compare.grading.values import Wrong
+from gateway.core import days
 from gateway.core.money import nano_from_decimal
 from gateway.stores.documents import Document, Text, load_document
 
@@ -58,11 +59,24 @@ def read_suite(
         file=document.file,
         description=file.description,
         cases=tuple(cases),
+        metric=file.metric,
         margin=file.margin,
+        limits={str(name): share for name, share in file.limits.items()},
+        calibrated=_calibrated(document),
         cost_ceiling_nano=ceiling,
         judges=judges,
         digest=together(case.digest for case in cases),
     )
+
+
+def _calibrated(document: Document[SuiteFile]) -> dict[str, Calibration]:
+    found = {name: judge.calibrated for name, judge in document.value.judges.items() if judge.calibrated is not None}
+    for name, one in found.items():
+        try:
+            days.begins(one.until or "2000-01-01")
+        except ValueError as error:
+            raise document.error(("judges", name, "calibrated", "until"), str(error)) from None
+    return found
 
 
 def _ceiling(document: Document[SuiteFile]) -> int | None:

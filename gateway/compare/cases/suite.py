@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.compare.cases.document import Human
+from gateway.compare.cases.document import Calibration, Human
 from gateway.compare.grading.checks import Check
 from gateway.compare.grading.judging.judges import Judge
 from gateway.compare.grading.sample import Sample
@@ -55,7 +55,8 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     """Cases of one file.
 
     Attributes:
-        margin: see SuiteFile. cost_ceiling_nano: in nano-units of the price book's currency.
+        metric, margin, limits: see SuiteFile. calibrated: of judges, by name.
+        cost_ceiling_nano: in nano-units of the price book's currency.
         digest: `sha256:…` of the cases' digests, in their order.
         file: as errors name it.
     """
@@ -63,7 +64,10 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     description: str = ""
     cases: tuple[Case, ...] = ()
+    metric: str = "pass"
     margin: float | None = None
+    limits: Mapping[str, float] = {}
+    calibrated: Mapping[str, Calibration] = {}
     cost_ceiling_nano: int | None = None
     judges: Mapping[str, Judge] = {}
     digest: str = ""
