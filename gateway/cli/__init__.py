@@ -14,6 +14,7 @@ from gateway.cli import (
     alerts,
     cache,
     check,
+    compare,
     keys,
     ledger,
     models,
@@ -28,7 +29,10 @@ from gateway.cli import (
 )
 from gateway.stores.documents import DocumentError
 
-VERBS = (serve, check, keys, models, targets, policy, prompts, prices, cache, usage, ledger, reconcile, alerts, schema)
+VERBS = (
+    *(serve, check, keys, models, targets, policy, prompts, compare, prices, cache, usage, ledger, reconcile, alerts),
+    schema,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,58 @@
+"""Results written into files, in the forms that other programs read."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from gateway.cli.junit import Result, Suite, junit
+from gateway.cli.output import whole_file
+from gateway.compare.running.results import CaseShown, Graded, Results
+
+
+def write_reports(options: argparse.Namespace, runs: list[Results], title: str) -> bool:
+    """Write what was asked for; whether all of it could be. `title`: the command."""
+    told = True
+    if options.json and options.json != "-":
+        told &= _write(Path(options.json), as_json(runs))
+    if options.junit:
+        told &= _write(Path(options.junit), as_junit(runs, title))
+    return told
+
+
+def as_json(runs: list[Results]) -> bytes:
+    """One run, or a list of several."""
+    value = runs[0] if len(runs) == 1 else runs
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def as_junit(runs: list[Results], title: str) -> bytes:
+    """A suite for each arm that was tested, or was compared; a verdict is a test case of its own."""
+    suites: list[Suite] = []
+    for results in runs:
+        verdicts = {one.other: one for one in results.judgements}
+        for arm in verdicts or [arm.name for arm in results.arms]:
+            mine = [one for one in results.graded if one.trial.arm == arm]
+            cases = [_case(results, case, mine) for case in results.cases]
+            if (verdict := verdicts.get(arm)) is not None:
+                failure = "" if verdict.gate == "passed" else f"gate {verdict.gate}: {verdict.reasons[0]}"
+                cases.append(Result("gate", failure, "\n".join(verdict.reasons)))
+            suites.append(Suite(f"{results.suite} {arm}", cases))
+    return junit(suites, title)
+
+
+def _case(results: Results, case: CaseShown, mine: list[Graded]) -> Result:
+    failed = [one for one in mine if one.trial.case == case.id and one.counted and not one.passed]
+    details = "\n".join(f"{results.file}:{case.line}: repeat {one.trial.repeat}: {one.reason}" for one in failed)
+    return Result(f"{case.id} {case.description}".strip(), failed[0].reason if failed else "", details)
+
+
+def _write(path: Path, data: bytes) -> bool:
+    try:
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(data)
+    except OSError as error:
+        print(f"error: {path}: {error.strerror or error}", file=sys.stderr)
+        return False
+    return True
