@@ -4,7 +4,7 @@ A key belongs to one team of one tenant. What it sends is of the highest class t
 names, and of the default class at least.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +19,26 @@ DEFAULT_CLASS = "internal"
 
 
 class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`data_class`: what this team sends is of this class at least."""
+    """`data_class`: what this team sends is of this class at least. `cases_from_traffic`: where it differs from the
+    tenant's."""
 
     id: str
     name: str = ""
     data_class: str = ""
+    cases_from_traffic: bool | None = None
 
 
 class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`strict_params`: what a model cannot be told is refused; without it, what may be left out is, and is named.
-    `data_class`: what its teams send is of this class at least."""
+    `data_class`: what its teams send is of this class at least. `cases_from_traffic`: of what is kept of their calls,
+    cases for the tests of prompts may be made; without it, nobody makes any."""
 
     id: str
     name: str = ""
     teams: tuple[Team, ...] = ()
     strict_params: bool = False
     data_class: str = ""
+    cases_from_traffic: bool = False
 
 
 class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +52,7 @@ class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Tenants(msgspec.Struct, frozen=True):
     """`teams`: every declared (tenant, team). `strict`: the tenants with `strict_params`. `data_classes`: lowest first.
-    `classes`: the class of every declared team."""
+    `classes`: the class of every declared team. `consenting`: the teams of whose calls cases may be made."""
 
     tenants: tuple[Tenant, ...]
     teams: frozenset[tuple[str, str]]
@@ -56,6 +60,7 @@ class Tenants(msgspec.Struct, frozen=True):
     strict: frozenset[str] = frozenset()
     data_classes: tuple[str, ...] = DATA_CLASSES
     classes: Mapping[tuple[str, str], str] = {}
+    consenting: frozenset[tuple[str, str]] = frozenset()
 
     def declares(self, tenant: str, team: str) -> bool:
         return (tenant, team) in self.teams
@@ -95,8 +100,24 @@ def read_tenants(source: Path | Text) -> Tenants:
             teams.add((tenant.id, team.id))
     tenants = document.value.tenants
     strict = frozenset(tenant.id for tenant in tenants if tenant.strict_params)
-    declared = document.value.data_classes
-    return Tenants(tenants, frozenset(teams), digest(document.data), strict, declared, _classes(document))
+    return Tenants(
+        tenants,
+        frozenset(teams),
+        digest(document.data),
+        strict,
+        document.value.data_classes,
+        _classes(document),
+        _consenting(tenants),
+    )
+
+
+def _consenting(tenants: Sequence[Tenant]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (tenant.id, team.id)
+        for tenant in tenants
+        for team in tenant.teams
+        if (tenant.cases_from_traffic if team.cases_from_traffic is None else team.cases_from_traffic)
+    )
 
 
 def _classes(document: Document[TenantsFile]) -> dict[tuple[str, str], str]:

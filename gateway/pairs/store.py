@@ -1,7 +1,8 @@
 """The store: SQLite, one file for all workers."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,17 +120,28 @@ class PairStore(SqliteStore):
         return count
 
 
+@contextmanager
+def opened(closed: PairStore) -> Generator[PairStore]:
+    """The store, open for as long as this lasts.
+
+    Raises:
+        PairsUnavailable: it cannot be opened, read or changed.
+    """
+    try:
+        with closed as store:
+            yield store
+    except (sqlite3.Error, MigrationError) as error:
+        raise PairsUnavailable(f"what mirrors keep cannot be read or changed: {error}") from error
+
+
 def forget_pairs(closed: PairStore, user: str, tenant: str | None) -> int:
     """As `PairStore.forget`, of a store that is not open.
 
     Raises:
         PairsUnavailable: it cannot be opened or changed.
     """
-    try:
-        with closed as store:
-            return store.forget(user, tenant)
-    except (sqlite3.Error, MigrationError) as error:
-        raise PairsUnavailable(f"what mirrors keep cannot be changed: {error}") from error
+    with opened(closed) as store:
+        return store.forget(user, tenant)
 
 
 def _row(pair: Pair) -> dict[str, Any]:
