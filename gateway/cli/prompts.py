@@ -2,6 +2,7 @@
 here from elsewhere, or there."""
 
 from gateway.cli.arguments import Verbs, verb
+from gateway.cli.prompts_capture import add_capture
 from gateway.cli.prompts_check import add_check
 from gateway.cli.prompts_export import add_export
 from gateway.cli.prompts_history import add_history
@@ -12,19 +13,12 @@ from gateway.cli.prompts_publish import add_publish
 from gateway.cli.prompts_render import add_render
 from gateway.cli.prompts_rollback import add_rollback
 from gateway.cli.prompts_show import add_show
+from gateway.cli.prompts_test import add_test
 
 # One file a verb; each adds its own.
 ACTIONS = (
-    add_list,
-    add_show,
-    add_render,
-    add_publish,
-    add_label,
-    add_rollback,
-    add_history,
-    add_check,
-    add_import,
-    add_export,
+    *(add_list, add_show, add_render, add_check, add_test, add_publish, add_label, add_rollback, add_history),
+    *(add_capture, add_import, add_export),
 )
 
 
