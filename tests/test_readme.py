@@ -17,6 +17,7 @@ from gateway.catalogue.loading import build_catalogue, read_cards
 from gateway.catalogue.prices import Priced, PricesFile, read_prices
 from gateway.cli import VERBS as ALL_VERBS
 from gateway.cli import parser
+from gateway.compare.cases import SuiteFile, read_suite
 from gateway.config import Config
 from gateway.core.usage import Usage
 from gateway.edge.operations import OPERATIONS
@@ -35,8 +36,9 @@ from tests.conftest import ROOT
 
 README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
 LEDGER = ROOT / "gateway" / "ledger" / "LEDGER.md"
+RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
 TEXT = README.read_text()
-PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER)}
+PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {
@@ -60,7 +62,7 @@ def test_every_endpoint_is_named() -> None:
 SHAPES = {
     "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
     "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card,
-    "tests": CasesFile, "currency": PricesFile, "owner": PromptFile, "prompts": Config,
+    "tests": CasesFile, "currency": PricesFile, "owner": PromptFile, "prompts": Config, "margin": SuiteFile,
 }  # fmt: skip
 
 
@@ -91,6 +93,8 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert read_routes(Text("README.md", block.encode())).rules
         if key == "limits":
             assert read_limits(Text("README.md", block.encode())).limits
+        if key == "margin":
+            assert read_suite(Text("README.md", block.encode())).cases
         if key == "name":
             assert build_catalogue(read_cards([Text("README.md", block.encode())])).names
 
