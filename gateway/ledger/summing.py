@@ -19,8 +19,8 @@ SUMS = tuple(name for name in USAGE_SUMS if name != "last_ns")
 # What corrections add to, and take from: only of counts does 0 in a day mean 0 in each of its hours.
 _CORRECTED = ("cost_nano", "list_nano", "unpriced")
 _COUNTS = tuple(name for name in SUMS if name not in _CORRECTED)
-# Days or hours in one query, so that a database sorts no more than that at a time.
-_RUN = 7 * DAY_HOURS
+# Days or hours in one query, so that a database sorts no more than that at a time: it is done in memory.
+_RUN = DAY_HOURS
 # From so many hours on it is worth to ask first what was used.
 _MANY_HOURS = 2 * DAY_HOURS
 # More inputs than these are not named in a query, which has room for a million letters: all are read.
@@ -77,8 +77,10 @@ class Summing:
                 else:
                     self._add_part(found, labels, part, wanted)
         for (unit, sign), times in runs.items():
+            many = unit == "hours" and len(times) >= _MANY_HOURS
+            names = self._used(min(times)[0], max(times)[0], wanted) if many else SUMS
             for run in _runs(unit, sign, times):
-                self._add_run(found, run, wanted)
+                self._add_run(found, run, names, wanted)
         return {key: sums for key, sums in found.items() if any(sums)}
 
     def _add_part(self, found: Found, labels: Labels, part: Part, wanted: Collection[Key] | None) -> None:
@@ -89,9 +91,8 @@ class Summing:
                 if any(sums) and (wanted is None or key in wanted):
                     _add(found, (labels, key), sums, part.sign)
 
-    def _add_run(self, found: Found, run: _Run, wanted: Collection[Key] | None) -> None:
+    def _add_run(self, found: Found, run: _Run, names: Sequence[str], wanted: Collection[Key] | None) -> None:
         bounds = {"first": run.first, "after": run.first + len(run.labels), **self._values}
-        names = self._used(run, wanted) if run.unit == "hours" and len(run.labels) >= _MANY_HOURS else SUMS
         places = [SUMS.index(name) for name in names]
         width = len(self._columns) + 1
         (query,) = self._queries(run.unit, names, wanted, (run.unit.removesuffix("s"),))
@@ -104,12 +105,12 @@ class Summing:
                 at: int = row[0] - run.first
                 _add(found, (run.labels[at], key), sums, run.sign)
 
-    def _used(self, run: _Run, wanted: Collection[Key] | None) -> Sequence[str]:
-        """Those of SUMS that are not 0 throughout the run."""
+    def _used(self, first: int, last: int, wanted: Collection[Key] | None) -> Sequence[str]:
+        """Those of SUMS that are not 0 throughout, from one hour to another."""
         query = self._reader.queries["usage_used"].format(
             most=", ".join(f"max({name}) AS {name}" for name in _COUNTS), **self._restricted(wanted)
         )
-        bounds = {"first": run.first // DAY_HOURS, "last": (run.first + len(run.labels) - 1) // DAY_HOURS}
+        bounds = {"first": first // DAY_HOURS, "last": last // DAY_HOURS}
         most = self._reader.one(query, {**bounds, **self._values})
         return [name for name in SUMS if name in _CORRECTED or (most is not None and most[name])]
 

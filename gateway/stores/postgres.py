@@ -30,6 +30,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
 _Row = TypeVar("_Row")
 FETCHED_ROWS = 1_000
+WORK_MEM = "16MB"  # of what a report adds up; with less, PostgreSQL sorts its rows on the disk instead
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -205,7 +206,8 @@ class PostgresReader(Reader):
                 run(
                     connection,
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                    f"SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL cursor_tuple_fraction = 1",
+                    f"SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL cursor_tuple_fraction = 1;"
+                    f"SET LOCAL work_mem = '{WORK_MEM}'",
                 )
         except StoreUnavailable:
             connection.close()

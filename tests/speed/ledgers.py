@@ -18,12 +18,17 @@ HOURS = 31 * 24
 
 class Size:
     """`groups`: distinct inputs in every hour; `calls`: what the roll-ups say; `rows`: calls stored, in the last
-    hours."""
+    hours; `all_columns`: whether every one of the roll-ups' columns counts something, and not those of usual calls."""
 
     def __init__(
-        self, groups: int = 1_000, hours: int = HOURS, calls: int = 100_000_000, rows: int = 1_000_000
+        self,
+        groups: int = 1_000,
+        hours: int = HOURS,
+        calls: int = 100_000_000,
+        rows: int = 1_000_000,
+        all_columns: bool = False,
     ) -> None:
-        self.groups, self.hours, self.calls, self.rows = groups, hours, calls, rows
+        self.groups, self.hours, self.calls, self.rows, self.all_columns = groups, hours, calls, rows, all_columns
         self.each = max(1, calls // (groups * hours))
 
 
@@ -50,10 +55,11 @@ def month_of_calls(path: Path, size: Size) -> None:
         days = f"INSERT INTO usage_days ({columns}, day, inputs) VALUES ({marks})"
         for place in range(size.hours):
             hour = FIRST_HOUR + place
-            connection.executemany(hours, ((*_sums(size.each, hour), hour, one + 1) for one in range(size.groups)))
+            sums = _sums(size.each, hour, size.all_columns)
+            connection.executemany(hours, ((*sums, hour, one + 1) for one in range(size.groups)))
         for place in range(0, size.hours, 24):
             day, held = (FIRST_HOUR + place) // 24, min(24, size.hours - place)
-            sums = _sums(size.each * held, FIRST_HOUR + place + held - 1)
+            sums = _sums(size.each * held, FIRST_HOUR + place + held - 1, size.all_columns)
             connection.executemany(days, ((*sums, day, one + 1) for one in range(size.groups)))
         _insert_calls(connection, size, inputs)
         connection.commit()
@@ -70,11 +76,11 @@ def _inputs(number: int) -> tuple[str | int, ...]:
     )
 
 
-def _sums(calls: int, hour: int) -> list[int]:
+def _sums(calls: int, hour: int, all_columns: bool) -> list[int]:
     known = {"calls": calls, "completed": calls, "input_tokens": 900 * calls, "output_tokens": 250 * calls}
     known |= {"cached_input_tokens": 300 * calls, "cost_nano": 3_000_000 * calls, "list_nano": 3_300_000 * calls}
     known["last_ns"] = (hour + 1) * HOUR_NS - 1
-    return [known.get(name, 0) for name in USAGE_SUMS]
+    return [known.get(name, calls if all_columns else 0) for name in USAGE_SUMS]
 
 
 def _insert_calls(connection: sqlite3.Connection, size: Size, inputs: list[tuple[str | int, ...]]) -> None:

@@ -153,8 +153,9 @@ def main() -> int:
     parser.add_argument("--groups", type=int, default=1_000, help="combinations in every hour")
     parser.add_argument("--rows", type=int, default=1_000_000, help="calls that are stored")
     parser.add_argument("--hours", type=int, default=31 * 24)
+    parser.add_argument("--all-columns", action="store_true", help="every column counts something in every row")
     options = parser.parse_args()
-    size = Size(options.groups, options.hours, rows=options.rows)
+    size = Size(options.groups, options.hours, rows=options.rows, all_columns=options.all_columns)
     figures: list[Figure] = []
     with ExitStack() as stack:
         ledger = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.db"
