@@ -207,4 +207,4 @@ def test_a_line_that_is_taken_out_is_missed_all_the_same(policies: Path, hosted:
     lock = policies / "prompts" / "support-assistant" / "versions.yaml"
     assert prompt_problems(policies / "prompts") == []
     lock.write_text("".join(line for line in lock.read_text().splitlines(keepends=True) if not line.startswith("3:")))
-    assert "versions 3 to 4 are missing before it" in "\n".join(map(str, prompt_problems(policies / "prompts")))
+    assert "versions 3 to 4 are missing before version 5" in "\n".join(map(str, prompt_problems(policies / "prompts")))
