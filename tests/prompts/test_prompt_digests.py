@@ -99,6 +99,7 @@ def test_what_is_no_plain_data() -> None:
 FILE = """---
 model: m
 config: {temperature: 0.50, topK: 3}
+metadata: {rank: 3}
 input:
   schema:
     name: string
@@ -117,8 +118,8 @@ SAME = {
 }
 OTHER = {
     "a value": FILE.replace("0.50", "0.51"),
-    "a text for a number": FILE.replace("topK: 3", "topK: '3'"),
-    "a key": FILE.replace("topK", "topP"),
+    "a text for a number": FILE.replace("rank: 3", "rank: '3'"),
+    "a key": FILE.replace("topK", "seed"),
     "a word of the body": FILE.replace("{{name}}", "Dear {{name}}"),
     "white space within the body": FILE.replace("}} {{>tone", "}}  {{>tone"),
     "another partial": FILE.replace(">tone", ">other"),
