@@ -17,7 +17,7 @@ from gateway.edge.admin.policies import ExplainRequest, PastDeps
 from gateway.exports import focus_csv, focus_maker, last_whole
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.focus.lines import Period
-from gateway.ledgerview import usage_deps
+from gateway.ledgerview import said_deps, usage_deps
 from gateway.limits.bounds import Counters
 from gateway.limitview import limit_levels
 from gateway.pairs.keeping import Keeping
@@ -61,6 +61,7 @@ def admin_deps(
         tenants=lambda: [msgspec.to_builtins(tenant) for tenant in policies.tenants.value.tenants],
         models=lambda: describe_models(policies.catalogue.value, router.providers, CLOCK.now()),
         usage=usage_deps(settings.ledger),
+        said=said_deps(settings.ledger),
         explain=lambda asked: explain(asked, policies.set, CLOCK.now()),
         focus=focus,
         past=PastDeps(lambda before_seq, limit: page(history, before_seq, limit), at),

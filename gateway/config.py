@@ -25,6 +25,7 @@ from gateway.identity.options import IdentityOptions
 from gateway.identity.tokens import missing_extra as identity_extra
 from gateway.ledger.alerts.options import AlertOptions
 from gateway.ledger.drain import DrainOptions
+from gateway.ledger.feedback.metrics import FeedbackOptions, check_feedback
 from gateway.ledger.focus.naming import FocusOptions
 from gateway.ledger.journal import JournalOptions
 from gateway.ledger.options import LedgerOptions, LedgerPlace, check_ledger, why_no_ledger
@@ -77,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ledger: LedgerOptions = LedgerOptions()
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
+    feedback: FeedbackOptions = FeedbackOptions()
     responses: ResponsesOptions = ResponsesOptions()
     prompts: PromptOptions = PromptOptions()
     mirror_pairs: PairsOptions = PairsOptions()
@@ -175,6 +177,7 @@ def read_config(
     check_operators(document, config.operators)
     check_ledger(document, config.ledger)
     check_prompts(document, config.prompts)
+    check_feedback(document, config.feedback)
     routes = {name: _route(document, name, options) for name, options in config.models.items()}
     if not 0 <= config.server.port <= 65_535:
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")

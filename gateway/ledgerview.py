@@ -7,10 +7,13 @@ from typing import Any
 
 from gateway.core.days import date_time
 from gateway.core.faults import Overloaded
+from gateway.edge.admin.feedback import SaidDeps
 from gateway.edge.admin.usage import UsageDeps
 from gateway.edge.organization import Admit, OrganizationDeps, Rows, Spans
 from gateway.ledger.calls import call_with_attempts, calls_page
 from gateway.ledger.costs import costs_of_spans
+from gateway.ledger.feedback.rating import rated, ratings
+from gateway.ledger.feedback.showing import feedback_of_call, feedback_page, without_texts
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_json
 from gateway.ledger.reports import usage, usage_of_spans
@@ -32,10 +35,14 @@ def usage_deps(place: LedgerPlace) -> UsageDeps:
         zone: str,
         after: Sequence[str] | None,
         limit: int,
+        metric: str | None,
     ) -> list[Object]:
         period = (_moment(since), _moment(until))
         with _readable():
-            return as_json(usage(place, groups, *period, filters, zone, after=after, limit=limit))
+            lines = usage(place, groups, *period, filters, zone, after=after, limit=limit)
+            if metric is None:
+                return as_json(lines)
+            return as_json(rated(lines, ratings(place, groups, *period, filters, zone, metric=metric)))
 
     def page(
         since: str | None, until: str | None, filters: Words, before: tuple[int, str] | None, limit: int
@@ -45,9 +52,27 @@ def usage_deps(place: LedgerPlace) -> UsageDeps:
 
     def call(id: str) -> Object | None:
         with _readable():
-            return call_with_attempts(place, id)
+            found = call_with_attempts(place, id)
+            said = [] if found is None else feedback_of_call(place, id)
+            return None if found is None else {**found, "feedback": [without_texts(one) for one in said]}
 
     return UsageDeps(GROUPS, FILTERS, report, page, call)
+
+
+def said_deps(place: LedgerPlace) -> SaidDeps:
+    """Feedback for the admin API."""
+
+    def page(
+        since: str | None, until: str | None, filters: Words, before: tuple[str, str] | None, limit: int
+    ) -> list[Object]:
+        with _readable():
+            return feedback_page(place, _moment(since), _moment(until), filters, before, limit)
+
+    def of_call(call: str) -> list[Object]:
+        with _readable():
+            return feedback_of_call(place, call)
+
+    return SaidDeps(page, of_call)
 
 
 def organization_deps(

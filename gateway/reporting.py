@@ -8,10 +8,12 @@ import msgspec
 
 from gateway.core.call import Call
 from gateway.core.clock import Clock
+from gateway.core.feedback import Feedback
 from gateway.core.money import NANO
 from gateway.edge.inflight import InFlight
 from gateway.guard.tally import Finding
 from gateway.identity.feed import KeyFeed
+from gateway.ledger.feedback.wanting import Rated
 from gateway.ledger.journal import Journal
 from gateway.limits.bounds import Bound, Level, Refusal
 from gateway.limits.seen import SeenLevels
@@ -79,6 +81,13 @@ class Reports:
         self._log.ended(record)
         if self._otlp is not None:
             self._otlp.ended(call)
+
+    def rated(self, feedback: Feedback, rated: Rated | None, counted_as: str) -> None:
+        """Feedback is in the journal; `rated` is its call, where that is known by now."""
+        self._metrics.feedback.labels(counted_as).inc()
+        if self._otlp is not None:
+            response_id, trace_id = ("", "") if rated is None else (rated.response_id, rated.trace_id)
+            self._otlp.rated(feedback, response_id, trace_id)
 
     def doubted(self, provider: str, why: str) -> None:
         """A provider reported a cost that was not believed; what it was priced by instead is in the ledger."""

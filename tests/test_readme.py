@@ -60,7 +60,7 @@ def test_every_endpoint_is_named() -> None:
 
 
 SHAPES = {
-    "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
+    "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "feedback": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
     "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card,
     "tests": CasesFile, "currency": PricesFile, "owner": PromptFile, "prompts": Config, "margin": SuiteFile,
 }  # fmt: skip

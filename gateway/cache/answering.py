@@ -222,6 +222,7 @@ class Answering:
             return
         record, served = call.record, shared.owner.served
         record.served_model, record.finish_reason = served.model, served.finish_reason
+        record.response_id = served.response_id
         if record.outcome == "completed":
             record.saved_nano = self._paying.price(shared.owner)
         self._tell(question, "shared", record.saved_nano)
@@ -237,6 +238,7 @@ class Answering:
         record.cache = "stale" if stale else "semantic" if by_meaning else "exact"
         record.saved_nano = entry.cost_nano
         record.served_model, record.finish_reason = entry.model, entry.finish_reason
+        record.response_id = entry.response_id
         reply = reply_of(entry, call, question.rule.replay, self._clock.monotonic)
         headers[HEADER], headers["age"] = "stale" if stale else "hit", str(int(age))
         self._tell(question, headers[HEADER], entry.cost_nano)

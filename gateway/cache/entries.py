@@ -23,7 +23,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     cuts: of a stream, the length of each piece; at_ms: when it came, after the first.
     ended: the piece with which a stream said that it is whole; -1: none did.
     body: all bytes; packed: compressed.
-    cost_nano: what it cost to make; None: not known. model, finish_reason: as the upstream said.
+    cost_nano: what it cost to make; None: not known. model, finish_reason, response_id: as the upstream said.
     """
 
     stored_at: float
@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     cost_nano: int | None = None
     model: str = ""
     finish_reason: str = ""
+    response_id: str = ""
 
     @property
     def held_bytes(self) -> int:

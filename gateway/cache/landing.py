@@ -109,6 +109,7 @@ class Landing:
             cost_nano=call.record.cost_nano,
             model=served.model,
             finish_reason=served.finish_reason,
+            response_id=served.response_id,
         )
         question = self._question
         self._tiers.keep(question.key, entry, question.rule)

@@ -100,6 +100,8 @@ def _print(settings: Settings, done: Forgotten, alerts: int, pairs: int) -> None
     if done.persons:
         persons = ", ".join(f"forgotten:{person}" for person in done.persons)
         print(f"done; reports show {persons} from now on. Key ids were taken out of {done.calls} calls.")
+    if done.texts:
+        print(f"What was written in {done.texts} pieces of feedback, by them or about their calls, was taken out.")
     if alerts:
         print(f"{alerts} alerts about budgets of theirs were dropped; receivers of webhooks keep what they were sent")
     if pairs:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
@@ -13,6 +13,8 @@ from gateway.cli.arguments import Verbs, add_config, date_time, label, since, ve
 from gateway.cli.output import print_table, whole_file
 from gateway.config import Settings, read_config
 from gateway.core.record import Outcome
+from gateway.ledger.feedback.metrics import DEFAULT
+from gateway.ledger.feedback.rating import RatedRow, rated, ratings
 from gateway.ledger.rendering import MissingParquet, as_csv, as_json, as_jsonl, as_parquet, table
 from gateway.ledger.reports import Filters, UsageRow, never_seen, usage, usage_lines
 from gateway.ledger.store import LedgerUnavailable
@@ -49,6 +51,10 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument(
         "--tag", type=label, action="append", default=[], metavar="NAME=VALUE", help="only with this tag"
     )
+    parser.add_argument(
+        "--feedback", nargs="?", const=DEFAULT, metavar="METRIC",
+        help=f"what was said of these calls too: how much, the share of thumbs up, the mean score; default: {DEFAULT}",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -88,8 +94,9 @@ def _stream(settings: Settings, options: argparse.Namespace, groups: Sequence[st
     began = None if options.since is None else options.since.at
     try:
         lines = usage_lines(settings.ledger, groups, began, options.until, filters, options.zone)
-        known = chain(list(islice(lines, 1)), lines)
-        texts = as_csv(known, groups) if options.format == "csv" else as_jsonl(known)
+        known = _rated(settings, options, chain(list(islice(lines, 1)), lines), groups, filters)
+        with_feedback = options.feedback is not None
+        texts = as_csv(known, groups, with_feedback=with_feedback) if options.format == "csv" else as_jsonl(known)
         if not options.out:
             sys.stdout.writelines(texts)
             return 0
@@ -104,7 +111,23 @@ def _stream(settings: Settings, options: argparse.Namespace, groups: Sequence[st
 
 def _rows(settings: Settings, options: argparse.Namespace, groups: Sequence[str], filters: Filters) -> list[UsageRow]:
     began = None if options.since is None else options.since.at
-    return usage(settings.ledger, groups, began, options.until, filters, options.zone)
+    lines = usage(settings.ledger, groups, began, options.until, filters, options.zone)
+    return list(_rated(settings, options, lines, groups, filters))
+
+
+def _rated(
+    settings: Settings,
+    options: argparse.Namespace,
+    lines: Iterable[UsageRow],
+    groups: Sequence[str],
+    filters: Filters,
+) -> Iterable[UsageRow]:
+    """The lines with what was said of their calls, if that is asked for."""
+    metric: str | None = options.feedback
+    if metric is None:
+        return lines
+    began = None if options.since is None else options.since.at
+    return rated(lines, ratings(settings.ledger, groups, began, options.until, filters, options.zone, metric=metric))
 
 
 def _written(form: str, rows: Sequence[UsageRow], groups: Sequence[str]) -> str | bytes | None:
@@ -134,6 +157,8 @@ def _print(
         print("no calls in this period" + "".join(unseen))
         return
     print_table(*table(rows, groups))
+    if options.feedback is not None and not any(row.ratings.feedback for row in rows if isinstance(row, RatedRow)):
+        print(f"\nno feedback `{options.feedback}` on calls of this period")
     if any(row.unpriced for row in rows):
         by_target = _rows(settings, options, ["target"], filters)
         targets = [row.group["target"] for row in by_target if row.unpriced]

@@ -58,10 +58,9 @@ class Served(msgspec.Struct, kw_only=True):
 
     Attributes:
         raw_usage: the provider's usage objects as they came, in order; of running totals the last.
-        terms: what its price depends on besides.
-        reports_cost: how the provider tells what the call costs, if it is trusted with that: a word of
-            `dialects/costs.py`. searches: web searches that the model makes and bills without counting them.
-        asked: the request has gone out to the upstream. native: in the client's own protocol.
+        terms: what its price depends on besides. reports_cost: how the provider tells what the call costs, if it is
+            trusted with that: a word of `dialects/costs.py`. asked: it has gone out. native: in the client's protocol.
+        searches: web searches that the model makes and bills without counting them. response_id: in the answer's body.
         complete: the piece of a stream just read ends the answer (`[DONE]`); set before that piece is passed on.
         failed: an event of the stream told of an error, which was passed on: the answer is not whole.
     """
@@ -75,6 +74,7 @@ class Served(msgspec.Struct, kw_only=True):
     model: str = ""
     finish_reason: str = ""
     request_id: str = ""
+    response_id: str = ""
     first_output_at: float | None = None
     estimated_output_tokens: int = 0
     asked: bool = False

@@ -34,6 +34,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
         cache: `exact` or `semantic` if a kept answer was given (`stale`, if it was past its time); saved_nano: what the
             upstream would have been paid for it.
         guards: what guards found, as canonical JSON; never the text itself.
+        obligations: what policy wanted changed of the request, as the caller was told (`x-gateway-obligations`).
+        response_id: the id that the answer has, as the upstream gave it.
         cost_nano: integer nano-units of the price book's currency, or None when nothing is known to be owed or no
             price is known: `pricing` says which.
     """
@@ -83,6 +85,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     cache: str = ""
     saved_nano: Whole | None = None
     guards: str = ""
+    obligations: str = ""
+    response_id: str = ""
     attempts: tuple[Attempt, ...] = ()
 
     @property

@@ -31,7 +31,8 @@ class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`strict_params`: what a model cannot be told is refused; without it, what may be left out is, and is named.
     `data_class`: what its teams send is of this class at least. `cases_from_traffic`: of what is kept of their calls,
-    cases for the tests of prompts may be made; without it, nobody makes any."""
+    cases for the tests of prompts may be made; without it, nobody makes any. `feedback_texts`: comments and corrections
+    that come with feedback are kept; without it, they are refused."""
 
     id: str
     name: str = ""
@@ -39,6 +40,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strict_params: bool = False
     data_class: str = ""
     cases_from_traffic: bool = False
+    feedback_texts: bool = False
 
 
 class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +54,8 @@ class TenantsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Tenants(msgspec.Struct, frozen=True):
     """`teams`: every declared (tenant, team). `strict`: the tenants with `strict_params`. `data_classes`: lowest first.
-    `classes`: the class of every declared team. `consenting`: the teams of whose calls cases may be made."""
+    `classes`: the class of every declared team. `consenting`: the teams of whose calls cases may be made.
+    `feedback_texts`: the tenants that keep those."""
 
     tenants: tuple[Tenant, ...]
     teams: frozenset[tuple[str, str]]
@@ -61,6 +64,7 @@ class Tenants(msgspec.Struct, frozen=True):
     data_classes: tuple[str, ...] = DATA_CLASSES
     classes: Mapping[tuple[str, str], str] = {}
     consenting: frozenset[tuple[str, str]] = frozenset()
+    feedback_texts: frozenset[str] = frozenset()
 
     def declares(self, tenant: str, team: str) -> bool:
         return (tenant, team) in self.teams
@@ -108,6 +112,7 @@ def read_tenants(source: Path | Text) -> Tenants:
         document.value.data_classes,
         _classes(document),
         _consenting(tenants),
+        frozenset(tenant.id for tenant in tenants if tenant.feedback_texts),
     )
 
 

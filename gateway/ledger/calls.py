@@ -47,7 +47,7 @@ def calls_page(
             bounds["last_id"] = last_id
         query = reader.queries["calls_page"].format(filters=condition)
         rows = list(reader.rows(query, {**bounds, **values}))
-        users = _users(reader, {row["person"] for row in rows})
+        users = users_of(reader, {row["person"] for row in rows})
         return [_shown(row, users) for row in rows]
 
 
@@ -59,7 +59,7 @@ def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
         LedgerUnavailable: the ledger cannot be read.
     """
     with ledger_reader(place) as reader:
-        call = None if reader is None or not _is_id(id) else reader.one(reader.queries["call_of_id"], {"id": id})
+        call = None if reader is None or not is_id(id) else reader.one(reader.queries["call_of_id"], {"id": id})
         if reader is None or call is None:
             return None
         attempts = list(reader.rows(reader.queries["attempts_of_call"], {"call": id}))
@@ -67,10 +67,10 @@ def call_with_attempts(place: LedgerPlace, id: str) -> Row | None:
         adjusted = reader.rows(named_queries(PACKAGE)["adjustments_of_call"], {"call": id})
         adjustments = [{name: value for name, value in row.items() if name not in ("call", "seal")} for row in adjusted]
         shown = {"attempts": [_attempt(row, charges) for row in attempts], "adjustments": adjustments}
-        return {**_shown(call, _users(reader, {call["person"]})), **shown}
+        return {**_shown(call, users_of(reader, {call["person"]})), **shown}
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     """PostgreSQL takes nothing else for a UUID."""
     plain = text.replace("-", "")
     return len(text) == 36 and len(plain) == 32 and all(one in "0123456789abcdef" for one in plain)
@@ -83,7 +83,7 @@ def _attempt(attempt: Row, charges: Sequence[Row]) -> Row:
     return {**shown, "served": bool(attempt["served"]), "charges": own}
 
 
-def _users(reader: Reader, persons: Collection[int]) -> dict[int, str]:
+def users_of(reader: Reader, persons: Collection[int]) -> dict[int, str]:
     """Each asked for once, however many calls are theirs."""
     users = {0: ""}
     for person in persons:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.aside import Consumed, Known, Named, Task
 from gateway.ledger.encoding import Encoded, Encoding, Pair, months_in
@@ -42,11 +43,13 @@ class _Encoder:
 
     def _encoded(self, lines: Lines) -> Encoded:
         broken: list[bytes] = []
+        feedback: list[Feedback] = []
         months: set[Month] = set()
 
         def pairs() -> Iterator[Sequence[Pair]]:
             for batch in lines:
                 broken.extend(batch.broken)
+                feedback.extend(batch.feedback)
                 months.update(months_in(batch.closed))
                 yield self._with_persons(batch.closed)
 
@@ -64,6 +67,7 @@ class _Encoder:
             charges=encoding.charges,
             sealed=seals,
             sums=encoding.counted(),
+            feedback=feedback,
         )
 
     def _with_persons(self, records: Sequence[Record]) -> list[Pair]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.counted import Counted, Counting
 from gateway.ledger.forms import Form
@@ -72,6 +73,7 @@ class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
     charges: list[bytes]
     sealed: list[bytes]
     sums: Counted
+    feedback: list[Feedback] = []
 
     def calls(self) -> Iterator[bytes]:
         return iter(self.rows)

@@ -2,6 +2,7 @@
 
     {"o": record}    at the start of a call: what is needed to close it as interrupted
     {"c": record}    at its end
+    {"f": feedback}  what was said of an answer, at any time after its call has begun
 
 One line is one entry; JSON has no line break inside. Fields with their default value are left out. A line whose numbers
 no call can have, or whose id is none, is no entry.
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 
 # Of one transaction: the fewer there are, the fewer times the same sums are written.
@@ -27,10 +29,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Entry(msgspec.Struct, gc=False):
-    """Exactly one of opened (`o`) and closed (`c`)."""
+    """Exactly one of opened (`o`), closed (`c`) and said (`f`)."""
 
     o: Record | None = None
     c: Record | None = None
+    f: Feedback | None = None
 
 
 class Batch(msgspec.Struct):
@@ -40,6 +43,7 @@ class Batch(msgspec.Struct):
     closed: list[Record]
     broken: list[bytes]
     size: int
+    feedback: list[Feedback] = []
 
 
 class Lines:
@@ -68,6 +72,7 @@ _NO_ENTRY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _has_nul = re.compile(rb"\\u0000").search  # in half the time that `in` takes
 # A UUIDv7 of before the year 2527.
 _is_id = re.compile("0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def encode_opened(record: Record) -> bytes:
@@ -76,6 +81,10 @@ def encode_opened(record: Record) -> bytes:
 
 def encode_closed(record: Record) -> bytes:
     return b'{"c":' + _encode(record) + b"}\n"
+
+
+def encode_feedback(feedback: Feedback) -> bytes:
+    return b'{"f":' + _encode(feedback) + b"}\n"
 
 
 def cut(data: bytes, max_lines: int = MAX_LINES, piece_bytes: int = CHUNK_BYTES) -> Iterator[Lines]:
@@ -110,11 +119,13 @@ def parse(data: bytes) -> Batch:
         entries = list(map(_decode, lines))
     except _NO_ENTRY:
         return _one_by_one(data)
-    opened = [entry.o for entry in entries if entry.o and not entry.c and _is_whole(entry.o)]
-    closed = [entry.c for entry in entries if entry.c and not entry.o and _is_whole(entry.c)]
-    if rest or len(opened) + len(closed) < len(lines):
+    opened = [entry.o for entry in entries if entry.o and not entry.c and not entry.f and _is_whole(entry.o)]
+    closed = [entry.c for entry in entries if entry.c and not entry.o and not entry.f and _is_whole(entry.c)]
+    others = len(lines) - len(opened) - len(closed)
+    said = [entry.f for entry in entries if entry.f and _is_said(entry)] if others else []
+    if rest or len(said) < others:
         return _one_by_one(data)
-    return Batch(opened, closed, [], len(data))
+    return Batch(opened, closed, [], len(data), said)
 
 
 def _one_by_one(data: bytes) -> Batch:
@@ -128,13 +139,21 @@ def _one_by_one(data: bytes) -> Batch:
                 batch.broken.append(line)
             continue
         record = entry.c or entry.o
-        if record is None or (entry.o and entry.c) or not _is_whole(record):
+        if entry.f is not None and _is_said(entry):
+            batch.feedback.append(entry.f)
+        elif record is None or entry.f or (entry.o and entry.c) or not _is_whole(record):
             batch.broken.append(line)
         elif entry.c:
             batch.closed.append(record)
         else:
             batch.opened.append(record)
     return batch
+
+
+def _is_said(entry: Entry) -> bool:
+    said = entry.f
+    alone = entry.o is None and entry.c is None
+    return alone and said is not None and _is_uuid(said.id) is not None and _is_id(said.call) is not None
 
 
 def _is_whole(record: Record) -> bool:

@@ -4,6 +4,7 @@
     calls                         key ids made from a token or a certificate, and its labels and claims
     usage_inputs, decision_inputs the same; rows that are alike afterwards become one, with the sums of both
     tags                          only if asked: they are sealed, so the calls get new seals, in a link of their own
+    feedback                      what was written, by this person or about this person's calls; with tags, labels too
 
 Seals are over everything but what is taken out here (`rows.py`), so the chain holds afterwards as before. With tags it
 holds too, and shows that, when and for which calls they were taken out.
@@ -32,13 +33,15 @@ Values = dict[str, Any]
 class Forgotten(msgspec.Struct, frozen=True):
     """What an erasure did. `persons`: the numbers that stand for nobody now. `shared_keys`: personal key ids that
     others were named with as well; only this person's own calls have lost them. `own_keys`: those that were this
-    person's alone; for erasing them elsewhere, and to be told to nobody."""
+    person's alone; for erasing them elsewhere, and to be told to nobody. `texts`: pieces of feedback whose
+    comment or correction went."""
 
     persons: tuple[int, ...] = ()
     calls: int = 0
     keys: int = 0
     shared_keys: int = 0
     tagged: int = 0
+    texts: int = 0
     own_keys: tuple[str, ...] = ()
 
 
@@ -65,10 +68,13 @@ def forget_person(ledger: Transaction, user: str, tenant: str | None, tags: bool
     calls = ledger.run(ledger.queries["forget_in_calls"].format(affected=affected), names)
     _forget_in_decisions(ledger, moved, own)
     _forget_in_usage(ledger, affected, names, ids if tags else "")
+    texts = ledger.run(ledger.queries["forget_feedback"].format(persons=ids))
+    if tags:
+        ledger.run(ledger.queries["forget_labels"].format(persons=ids))
     ledger.run(ledger.queries["forget_people"].format(persons=ids))
     counted = {"made_ns": now_ns, "persons": len(persons), "calls": calls}
     ledger.run(ledger.queries["add_erasure"], counted)
-    return Forgotten(persons, calls, len(own), len(keys) - len(own), tagged, tuple(own))
+    return Forgotten(persons, calls, len(own), len(keys) - len(own), tagged, texts, tuple(own))
 
 
 def _rows(ledger: Transaction, query: str, **values: Any) -> Iterator[Values]:

@@ -16,11 +16,15 @@ _CALLS = Layout(
     SEALED_COLUMNS,
     (
         *(("tenant", "pricing"), ("price_version", "prompt_id"), ("run_id", "stream")),
-        *(("cached_input_tokens", "input_image_tokens"), ("reasoning_tokens", "code_sessions"), ("person", "link")),
+        *(
+            ("cached_input_tokens", "input_image_tokens"),
+            ("reasoning_tokens", "code_sessions"),
+            ("person", "obligations"),
+        ),
     ),
     {
         "numbers": ("started_ns", "ttfb_us", "duration_us"),
-        "texts": ("upstream_request_id", "client_request_id", "trace_id"),
+        "texts": ("upstream_request_id", "client_request_id", "trace_id", "response_id"),
         "bytes": ("seal",),
     },
 )

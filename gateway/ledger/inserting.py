@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.chunks import in_chunks
 from gateway.ledger.counted import Counting
 from gateway.ledger.encoding import Encoded
+from gateway.ledger.feedback.storing import feedback_row
 from gateway.ledger.forms import unpacked
 from gateway.ledger.rollup import RollUp
 from gateway.ledger.rows import Person, Rows, rows_of
@@ -58,6 +60,11 @@ class Inserting:
             self._rollup.add(counting.counted())
         return [seal for _, seal in sorted(seals)]
 
+    def say(self, feedback: Iterable[Feedback]) -> None:
+        """Insert what is not there yet."""
+        rows = [feedback_row(one, self.person((one.tenant, one.user)) if one.user else 0) for one in feedback]
+        self._connection.executemany(self._queries["add_feedback"], rows)
+
     def insert_encoded(self, encoded: Encoded) -> bool:
         """Insert what another process encoded; false as soon as some are there already."""
         for calls, attempts, charges in zip(encoded.rows, encoded.attempts, encoded.charges, strict=True):
@@ -67,6 +74,7 @@ class Inserting:
             self._insert_below(unpacked(attempts), unpacked(charges))
         if encoded.sealed:
             self._rollup.add(encoded.sums)
+        self.say(encoded.feedback)
         return True
 
     def _insert_calls(self, rows: _Rows) -> int:

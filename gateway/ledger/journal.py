@@ -1,4 +1,5 @@
-"""The journal of one worker: what calls have been opened and closed, appended before the client has its last byte.
+"""The journal of one worker: what calls have been opened and closed, appended before the client has its last byte, and
+what was said of answers, before whoever said it is answered.
 
 A line is one `write` to a file opened for appending. No fsync: a process killed with -9 loses nothing that it has
 written, because the page cache belongs to the kernel; only a power cut could, and an fsync per call would cost 150 µs
@@ -18,8 +19,9 @@ from typing import Annotated, Self
 
 import msgspec
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
-from gateway.ledger.entries import encode_closed, encode_opened
+from gateway.ledger.entries import encode_closed, encode_feedback, encode_opened
 from gateway.ledger.flusher import Flusher
 from gateway.ledger.segments import create_segment, folder_bytes, segment_path
 
@@ -91,6 +93,7 @@ class Journal:
         if self._flusher is not None:
             self._flusher.__exit__(kind, error, trace)
         os.close(self._descriptor)
+        self._descriptor = -1  # its number is somebody else's soon
 
     @property
     def open_calls(self) -> int:
@@ -145,6 +148,20 @@ class Journal:
         self._open.pop(record.id, None)
         if self._size >= self._rotate_at_bytes:
             self._rotate(record.started_ns)
+
+    def said(self, feedback: Feedback) -> None:
+        """Note what was said of an answer.
+
+        Raises:
+            OSError: the disk does not take it, or the journals are as large as they may be; nothing was noted.
+        """
+        if self._room_bytes <= 0:
+            self._look_for_room(feedback.at_ns)
+        if self._failed:
+            self.retry()
+        self._append(encode_feedback(feedback))
+        if self._size >= self._rotate_at_bytes or feedback.at_ns >= self._rotate_at_ns:
+            self._rotate(feedback.at_ns)
 
     def retry(self) -> None:
         """Write what the disk did not take before. Calls to the journal do so themselves; this is for quiet times.

@@ -4,8 +4,8 @@ One commit:  people                          by themselves: unused ones do no ha
              BEGIN, hold the writer          whoever else commits for this writer (an older self, cut off) is waited for
              COPY calls, attempts, charges   nothing that other gateways wait for
              inputs that are new
-             sums, link, offset, COMMIT      in one message; each table in the order of its keys, so that gateways may
-                                             wait for each other's last message, and never in a circle
+             sums, link, offset, COMMIT      in one message, with feedback; each table in the order of its keys, so that
+                                             gateways may wait for each other's last message, and never in a circle
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -17,6 +17,7 @@ import msgspec
 import psycopg
 
 from gateway.core.clock import Clock, SystemClock
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
 from gateway.ledger.chunks import in_chunks
@@ -24,6 +25,8 @@ from gateway.ledger.connecting import bounds_of, chain_of, writer_id
 from gateway.ledger.copying import HEADER, TRAILER
 from gateway.ledger.counted import Counted
 from gateway.ledger.encoding import Encoded, Encoding, first_of_each, months_in
+from gateway.ledger.feedback.statements import dropping, feedback_statements
+from gateway.ledger.feedback.storing import people_in
 from gateway.ledger.forms import Copied
 from gateway.ledger.interning import People
 from gateway.ledger.months import Month
@@ -98,13 +101,13 @@ class PostgresLedger:
     ) -> None:
         self._close()
 
-    def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
+    def commit(self, records: Iterable[Record], segment: str, offset: int, feedback: Sequence[Feedback] = ()) -> int:
         fresh = first_of_each(list(records))
         with self._connected() as connection:
             self._partitions.cover(connection, months_in(fresh))
             for _ in range(TRIES):
                 try:
-                    self._commit(connection, fresh, segment, offset)
+                    self._commit(connection, fresh, segment, offset, feedback)
                 except psycopg.errors.UniqueViolation:
                     run(connection, "ROLLBACK")
                     self._totals.forget()
@@ -116,12 +119,14 @@ class PostgresLedger:
     def commit_encoded(self, encoded: Encoded, segment: str, offset: int) -> bool:
         with self._connected() as connection:
             self._partitions.cover(connection, encoded.months)
+            people = self._people.ids_of(connection, people_in(encoded.feedback))
             held = self._begin(connection)
             if (held.link, held.erasures) != (encoded.link, self._erasures):
                 run(connection, "ROLLBACK")
                 return False
             try:
-                self._put(connection, held, encoded if encoded.sealed else None, segment, offset)
+                said = feedback_statements(connection, encoded.feedback, people)
+                self._put(connection, held, encoded if encoded.sealed else None, segment, offset, said)
             except psycopg.errors.UniqueViolation:
                 run(connection, "ROLLBACK")
                 self._totals.forget()
@@ -155,13 +160,22 @@ class PostgresLedger:
                 return False
             held = self._begin(connection)
             self._partitions.drop(connection, old[0])
+            run(connection, dropping(connection, old[0].after()))
             link = self._link(held, [], old[0].after().begin_ns)
             run(connection, self._queries["add_link"], link)
             run(connection, "COMMIT")
         return len(old) > 1
 
-    def _commit(self, connection: Connection, records: list[Record], segment: str, offset: int) -> None:
-        persons = self._people.ids_of(connection, {(record.tenant, record.user) for record in records if record.user})
+    def _commit(
+        self,
+        connection: Connection,
+        records: list[Record],
+        segment: str,
+        offset: int,
+        feedback: Sequence[Feedback],
+    ) -> None:
+        named = {(record.tenant, record.user) for record in records if record.user} | people_in(feedback)
+        persons = self._people.ids_of(connection, named)
         pairs = [(record, persons[record.tenant, record.user] if record.user else 0) for record in records]
         held = self._begin(connection)
         if held.erasures != self._erasures:
@@ -170,16 +184,23 @@ class PostgresLedger:
             self._people.forget()
             self._totals.forget()
             run(connection, "ROLLBACK")
-            self._commit(connection, records, segment, offset)
+            self._commit(connection, records, segment, offset, feedback)
             return
         encoding = Encoding(in_chunks(pairs), held.link, self._copied)
-        self._put(connection, held, encoding if pairs else None, segment, offset)
+        said = feedback_statements(connection, feedback, persons)
+        self._put(connection, held, encoding if pairs else None, segment, offset, said)
 
     def _put(
-        self, connection: Connection, held: _Held, encoding: Encoding | Encoded | None, segment: str, offset: int
+        self,
+        connection: Connection,
+        held: _Held,
+        encoding: Encoding | Encoded | None,
+        segment: str,
+        offset: int,
+        said: list[str],
     ) -> None:
-        """Insert and commit in the transaction that was begun; None: no calls, only how far the segment is consumed."""
-        said: list[str] = []
+        """Insert and commit in the transaction that was begun; None: no calls, only what is said besides, and how far
+        the segment is consumed."""
         if encoding is not None:
             said += self._totals.statements(connection, self._copy(connection, encoding))
             said.append(written(connection, self._queries["add_link"], self._link(held, encoding.seals())))

@@ -7,10 +7,10 @@ INSERT INTO calls (
     cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
     output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters,
     search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, person, route, variant,
-    cache, saved_nano, guards, link, seal
+    cache, saved_nano, guards, obligations, response_id, link, seal
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 ) ON CONFLICT (id) DO NOTHING;
 
 -- name: link_of_call
@@ -31,6 +31,19 @@ INSERT INTO charges (
 ) VALUES (
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 );
+
+-- name: add_feedback
+INSERT INTO feedback (
+    call, id, at_ns, tenant, team, person, metric, kind, score, label, labels, comment, correction
+) VALUES (
+    :call, :id, :at_ns, :tenant, :team, :person, :metric, :kind, :score, :label, :labels, :comment, :correction
+) ON CONFLICT (call, id) DO NOTHING;
+
+-- name: drop_feedback
+DELETE FROM feedback WHERE call < :before;
+
+-- name: drop_feedback_of_calls
+DELETE FROM feedback WHERE call <= :last;
 
 -- name: add_person
 INSERT INTO people (tenant, user) VALUES (?, ?) ON CONFLICT (tenant, user) DO NOTHING;
@@ -512,6 +525,15 @@ INSERT INTO {table} (digest, {columns}) VALUES (:digest, {values}) ON CONFLICT (
 
 -- name: inputs_id
 SELECT id FROM {table} WHERE digest = :digest;
+
+-- name: forget_feedback
+UPDATE feedback SET comment = '', correction = ''
+WHERE (person IN ({persons}) OR call IN (SELECT id FROM calls WHERE person IN ({persons})))
+    AND (comment <> '' OR correction <> '');
+
+-- name: forget_labels
+UPDATE feedback SET labels = ''
+WHERE (person IN ({persons}) OR call IN (SELECT id FROM calls WHERE person IN ({persons}))) AND labels <> '';
 
 -- name: forget_people
 DELETE FROM people WHERE id IN ({persons});

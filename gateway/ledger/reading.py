@@ -10,7 +10,7 @@ from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
 
 _PACKAGE = "gateway.ledger"
 # Tables of the newest migrations that reports need.
-_NEEDED = ("decision_hours", "reseals", "adjustments")
+_NEEDED = ("decision_hours", "reseals", "adjustments", "feedback")
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Reports as tables, CSV, JSON, JSON lines and Parquet: the same numbers, whatever the form."""
+"""Reports as tables, CSV, JSON, JSON lines and Parquet: the same numbers, whatever the form. Lines with feedback have
+three columns more; what nobody said is empty there, and not 0.
+"""
 
 import csv
 import io
@@ -10,18 +12,31 @@ from typing import Any
 import msgspec
 
 from gateway.core.money import decimal_text
+from gateway.ledger.feedback.rating import RatedRow, Ratings
 from gateway.ledger.reports import NUMBERS, UsageRow
 
 # Money is shown as an exact decimal in the price book's currency.
 _MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd"}
 _SHOWN = tuple(_MONEY.get(name, name) for name in NUMBERS)
+RATED = ("feedback", "up_share", "mean_score")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cells(row: UsageRow) -> dict[str, str]:
     """A row as text, money as an exact decimal; empty where nothing has a price, for that is not the same as free."""
     numbers = {name: str(getattr(row, name)) for name in NUMBERS if name not in _MONEY}
-    return {**row.group, **numbers, **_money(row, "")}
+    said = {name: "" if value is None else f"{value:g}" for name, value in _ratings(row).items()}
+    return {**row.group, **numbers, **_money(row, ""), **said}
+
+
+def _ratings(row: UsageRow) -> dict[str, int | float | None]:
+    """Rounded, for sums of fractions are not the same in every order."""
+    if not isinstance(row, RatedRow):
+        return {}
+    said = row.ratings
+    shares = (said.up_share, said.mean_score)
+    rounded = (None if value is None else round(value, 6) for value in shares)
+    return dict(zip(RATED, (said.feedback, *rounded), strict=True))
 
 
 def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
@@ -31,10 +46,10 @@ def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
     }
 
 
-def as_csv(rows: Iterable[UsageRow], group_by: Sequence[str]) -> Iterator[str]:
+def as_csv(rows: Iterable[UsageRow], group_by: Sequence[str], *, with_feedback: bool = False) -> Iterator[str]:
     """A line at a time, the headings first."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*group_by, *_SHOWN], lineterminator="\n")
+    writer = csv.DictWriter(out, [*group_by, *_SHOWN, *(RATED if with_feedback else ())], lineterminator="\n")
 
     def written() -> str:
         text = out.getvalue()
@@ -66,6 +81,7 @@ def _object(row: UsageRow) -> dict[str, Any]:
         **row.group,
         **{name: getattr(row, name) for name in NUMBERS},
         **{shown: decimal_text(getattr(row, name)) for name, shown in _MONEY.items()},
+        **_ratings(row),
     }
 
 
@@ -99,6 +115,9 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
         else:
             fields.append((name, pa.decimal128(38, 0) if name in large else count))
             columns[name] = [getattr(row, name) for row in rows]
+    if rows and isinstance(rows[0], RatedRow):
+        fields += [(RATED[0], count), *((name, pa.float64()) for name in RATED[1:])]
+        columns |= {name: [_ratings(row)[name] for row in rows] for name in RATED}
     out = io.BytesIO()
     write.write_table(pa.table(columns, schema=pa.schema(fields)), out)
     return out.getvalue()
@@ -123,9 +142,17 @@ def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str],
     if any(row.list_nano not in (0, row.cost_nano) for row in rows):
         used.add("list_usd")
     headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
+    headings += RATED if rows and isinstance(rows[0], RatedRow) else ()
     return headings, [[text[name] for name in headings] for text in texts]
 
 
 def _total(rows: Sequence[UsageRow], group_by: Sequence[str]) -> UsageRow:
     sums = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
-    return UsageRow(group={**dict.fromkeys(group_by, ""), group_by[0]: "total"}, **sums)
+    group = {**dict.fromkeys(group_by, ""), group_by[0]: "total"}
+    said = [row.ratings for row in rows if isinstance(row, RatedRow)]
+    if not said:
+        return UsageRow(group=group, **sums)
+    total = Ratings()
+    for one in said:
+        total += one
+    return RatedRow(group=group, **sums, ratings=total)

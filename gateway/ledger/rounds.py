@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.ahead import without_cycles
 from gateway.ledger.aside import Encoder, EncoderLost, TakesEncoded
@@ -160,17 +161,19 @@ class Rounds:
     def _commit(self, tail: Tail, lines: Lines, drained: Drained) -> None:
         """Lines in a transaction with their offset."""
         broken: list[bytes] = []
+        said: list[Feedback] = []
 
         def closed() -> Iterator[Record]:
             for batch in lines:
                 tail.note(batch)
                 broken.extend(batch.broken)
+                said.extend(batch.feedback)
                 yield from batch.closed
             if broken:
                 self._quarantine(tail, broken)
 
         with without_cycles():
-            drained.records += self._store.commit(closed(), tail.path.name, tail.offset + lines.size)
+            drained.records += self._store.commit(closed(), tail.path.name, tail.offset + lines.size, said)
         drained.quarantined += len(broken)
         tail.offset += lines.size
 

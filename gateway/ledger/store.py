@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from gateway.core.clock import Clock, SystemClock
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.chain import link_digest
 from gateway.ledger.encoding import Encoded
@@ -20,6 +21,7 @@ from gateway.stores.sqlite import MigrationError, named_queries, open_migrated
 _PACKAGE = "gateway.ledger"
 PAGE_BYTES = 8_192  # of new files: a tenth less work than with half of it, and a sixth less room
 WAL_BYTES = 16 * 1024 * 1024
+CACHE_KB = 8_000  # a commit's pages: ids of answers come in no order, and change all that their hour's index has
 DROPPED_CALLS = 2_000  # of old months, in one transaction: a fraction of a second, and of what a commit holds in memory
 
 
@@ -31,9 +33,10 @@ class LedgerStore(Protocol):
     """What the drainer needs of a store. Every method raises LedgerUnavailable; what then became of a commit, the
     next `offsets` tells."""
 
-    def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
-        """Insert records not yet there, leave those that are as they are, and remember how far a segment is consumed:
-        all or nothing. All of them are read before that is done.
+    def commit(self, records: Iterable[Record], segment: str, offset: int, feedback: Sequence[Feedback] = ()) -> int:
+        """Insert records and feedback not yet there, leave those that are as they are, and remember how far a segment
+        is consumed: all or nothing. All records are read before that is done, and before feedback is looked at; which
+        may be there before its call is.
 
         Returns:
             How many records were new.
@@ -49,8 +52,8 @@ class LedgerStore(Protocol):
         ...
 
     def tidy(self, now: Month, oldest: Month | None) -> bool:
-        """Be ready for calls of this month and the next, and drop calls, attempts and charges of months before
-        `oldest`; what they add up to stays. A bounded part of it at a time.
+        """Be ready for calls of this month and the next, and drop calls, attempts, charges and feedback of months
+        before `oldest`; what they add up to stays. A bounded part of it at a time.
 
         Returns:
             Whether something is left to be dropped.
@@ -91,11 +94,12 @@ class SqliteLedger:
     ) -> None:
         self._close()
 
-    def commit(self, records: Iterable[Record], segment: str, offset: int) -> int:
+    def commit(self, records: Iterable[Record], segment: str, offset: int, feedback: Sequence[Feedback] = ()) -> int:
         with self._transaction() as connection:
             inserting = self._for_people_now_known(connection)
             last = self._last_link(connection)
             seals = inserting.insert(records, last[0] + 1)
+            inserting.say(feedback)
             self._finish(connection, last, seals, segment, offset)
         return len(seals)
 
@@ -130,11 +134,12 @@ class SqliteLedger:
             asked = {"before": oldest.first_id, "limit": DROPPED_CALLS}
             last: str | None = connection.execute(self._queries["oldest_calls"], asked).fetchone()["last"]
             if last is None:
+                connection.execute(self._queries["drop_feedback"], {"before": oldest.first_id})
                 return False
             told = connection.execute(self._queries["expired_before_ns"]).fetchone()["expired_before_ns"]
             if told < oldest.begin_ns:
                 self._add_link(connection, self._last_link(connection), [], oldest.begin_ns)
-            for query in ("drop_charges", "drop_attempts", "drop_calls"):
+            for query in ("drop_charges", "drop_attempts", "drop_feedback_of_calls", "drop_calls"):
                 connection.execute(self._queries[query], {"last": last})
         return True
 
@@ -216,6 +221,7 @@ class SqliteLedger:
         self._identity = self._file_identity()
         # A journal is removed because of a commit, so a commit has to survive what the journal would have survived.
         self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         # Pages that many commits change (the hour's sums, the indexes' ends) are copied into the file once for all.
         (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // page_bytes}")

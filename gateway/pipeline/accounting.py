@@ -80,7 +80,7 @@ def _sum_up(call: Call, last: Attempt) -> None:
     record = call.record
     record.usage, record.usage_source = last.usage, last.usage_source
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
-    record.upstream_request_id = last.upstream_request_id
+    record.upstream_request_id, record.response_id = last.upstream_request_id, call.served.response_id
     record.pricing, record.price_version = last.pricing, last.price_version
     record.cost_nano, record.list_nano = last.cost_nano, last.list_nano
 

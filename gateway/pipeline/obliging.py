@@ -76,7 +76,7 @@ def oblige(call: Call, permits: Sequence[Permit], output_field: Callable[[Sequen
     if changes:
         call.fields = Overridden(call.fields, changes)
     if told:
-        call.reply_headers["x-gateway-obligations"] = ", ".join(told)
+        call.record.obligations = call.reply_headers["x-gateway-obligations"] = ", ".join(told)
 
 
 def capped(call: Call, most: int, chat_field: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import cast
 import msgspec
 
 from gateway.core.call import Call
+from gateway.core.principal import Principal
 
 MAX_WORD = 256
 _SECRET_HEADERS = frozenset(
@@ -90,9 +91,11 @@ def tagging(options: NotingOptions) -> Callable[[Call], None]:
 def _user(call: Call, metadata: Mapping[str, object]) -> str:
     get = call.fields.get
     named = _text(get("safety_identifier")) or _text(get("user")) or _text(metadata.get("user_id"))
-    if named:
-        return named
-    caller = call.caller
+    return named or person_behind(call.caller)
+
+
+def person_behind(caller: Principal) -> str:
+    """Who a token stands for; empty for a key, which is nobody's in person."""
     return caller.owner[:MAX_WORD] if caller.key_id.startswith(_OF_TOKENS) else ""
 
 

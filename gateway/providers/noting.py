@@ -26,6 +26,7 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
                     served.finish_reason = (event.finish.detail or event.finish.reason)[:MAX_WORD]
             case Started():
                 served.model = event.model[:MAX_WORD] or served.model
+                served.response_id = event.id[:MAX_WORD] or served.response_id
                 if event.service_tier:
                     note_terms(served, tier_terms(event.service_tier))
             case Ended():
@@ -38,6 +39,7 @@ def note_events(events: Iterable[Event], served: Served, now: Callable[[], float
 
 def note_answer(answer: Answer, served: Served) -> None:
     served.model = answer.model[:MAX_WORD] or served.model
+    served.response_id = answer.id[:MAX_WORD] or served.response_id
     if answer.usage is not None:
         note_usage(served, answer.usage, answer.statement)
     for choice in answer.choices:

@@ -62,6 +62,7 @@ class Metrics:
         self.policy_refusals = counter("policy_refusals", "Calls refused by access; no rule: none allows it.", "rule")
         self.would_deny = counter("policy_would_deny", "Calls a rule in audit mode would have refused.", "rule")
         self.unauthenticated = counter("unauthenticated", "Requests without a recognised key.")
+        self.feedback = counter("feedback", "What was said of answers.", "metric")
         self.tokens_refused = counter("tokens_refused", "Callers' tokens refused.", "reason")
         self.limits, self.guards = LimitMetrics(kinds), GuardMetrics(kinds)
         self.duration = histogram("request_duration_seconds", "Request in to last byte out.", SECONDS, *WHO)

@@ -1,10 +1,11 @@
 """OpenTelemetry by OTLP over HTTP: where finished spans and metrics leave the process.
 
     event loop ── finished span ──▶ bounded queue ──▶ thread ──▶ POST /v1/traces
+               ├─ feedback ──▶ bounded queue ──▶ thread, from the first on ──▶ POST /v1/logs
                └─ additions ──▶ series in memory ──▶ thread, every interval_s ──▶ POST /v1/metrics
 
-A collector that is away costs what fits into the queue, and nothing else: spans are dropped, metrics are cumulative and
-catch up. Nothing of the SDK is imported before an `Otlp` is made.
+A collector that is away costs what fits into the queues, and nothing else: spans and feedback are dropped, metrics are
+cumulative and catch up. Nothing of the SDK is imported before an `Otlp` is made.
 """
 
 import logging
@@ -18,6 +19,8 @@ import msgspec
 from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock, SystemClock, uuid7
+from gateway.core.feedback import Feedback
+from gateway.telemetry.evaluations import Evaluations
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.options import OtlpOptions
 from gateway.telemetry.spans import attempt_spans, span_attributes, span_builder
@@ -52,6 +55,7 @@ class Otlp:
 
     def __init__(self, options: OtlpOptions, provider_name: Callable[[str], str], clock: Clock | None = None) -> None:
         try:
+            from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
             from opentelemetry.sdk.resources import Resource
@@ -75,6 +79,8 @@ class Otlp:
         base, headers = options.endpoint.rstrip("/"), dict(options.headers)
         self._span_exporter = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._metric_exporter = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_TIMEOUT_S)
+        self._log_exporter = OTLPLogExporter(f"{base}/v1/logs", headers=headers, timeout=EXPORT_TIMEOUT_S)
+        self._evaluations = Evaluations(self._log_exporter, self._resource)
         self._build = span_builder(self._resource)
         self._build_attempts = attempt_spans(self._resource, provider_name, lambda: secrets.randbits(64) or 1)
         self._metrics = GenAiMetrics(options.semconv, self._clock.now_ns())
@@ -103,25 +109,33 @@ class Otlp:
                 for span in self._build_attempts(call):
                     exporting.spans.on_end(span)
 
+    def rated(self, feedback: Feedback, response_id: str, trace_id: str) -> None:
+        """Tell of feedback; not any more once closed. `response_id`, `trace_id`: of its call, if they are known."""
+        if not self._closed:
+            self._evaluations.told(feedback, response_id, trace_id)
+
     def instrument(self, app: Any) -> None:
         """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation."""
         instrument(app, (self._exporting or self._start()).tracer_provider)
 
     def close(self) -> None:
         """Export what is left, for CLOSE_TIMEOUT_S at most, and stop. It waits: an event loop calls it in a thread."""
+        if self._closed:
+            return
         self._closed = True
         exporting, self._exporting = self._exporting, None
-        if exporting is None:
-            return
-        exporting.stop.set()
+        ends = [_in_thread(self._evaluations.close, "otlp-close-logs")]
+        if exporting is not None:
+            exporting.stop.set()
+            ends += [exporting.metrics_thread, _in_thread(exporting.spans.shutdown, "otlp-close")]
         # Each end may wait for a collector that is away, longer than we want to.
-        ends = [exporting.metrics_thread, _in_thread(exporting.spans.shutdown, "otlp-close")]
         deadline = self._clock.monotonic() + CLOSE_TIMEOUT_S
         for thread in ends:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
         if any(thread.is_alive() for thread in ends):
             _log.warning("not all telemetry could be exported within %.1f s", CLOSE_TIMEOUT_S)
             self._span_exporter.shutdown()  # what is left is given up, and the threads end
+            self._log_exporter.shutdown()
         self._metric_exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]
 
     def _start(self) -> "_Exporting":

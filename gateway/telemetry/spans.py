@@ -62,6 +62,7 @@ def span_attributes(record: Record, operation: str, provider: str, semconv: Semc
         attributes[names.UPSTREAM_REQUEST_ID] = record.upstream_request_id
     prompt, _, version = record.prompt_id.partition("@")
     for name, value in (
+        (names.RESPONSE_ID, record.response_id),
         (names.PROMPT_NAME, prompt),
         (names.PROMPT_VERSION, version),
         (names.ROUTE, record.route),

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from gateway.config import read_config
 from gateway.core.clock import SystemClock
 from gateway.edge.admin.api import AdminDeps, admin_app, rows
+from gateway.edge.admin.feedback import SaidDeps
 from gateway.edge.admin.focus import FocusCsv
 from gateway.edge.admin.limits import LimitLevel, LimitsQuestion
 from gateway.edge.admin.mirrors import PairsDeps
@@ -36,6 +37,7 @@ VIEWER = {
         "list_models",
         "list_limits",
         "list_mirrors",
+        "list_feedback",
         "usage",
         "usage_focus",
         "list_calls",
@@ -57,6 +59,7 @@ MAY = {
         "revoke_key",
         "list_audit",
         "get_mirror",
+        "get_feedback",
         "explain_policy",
         "explain_access",
         "list_policy_history",
@@ -93,6 +96,7 @@ def deps(store: KeyStore) -> AdminDeps:
         tenants=list,
         models=list,
         usage=UsageDeps((), (), lambda *_: [], lambda *_: [], lambda asked: {"id": asked}),
+        said=SaidDeps(lambda *_: [], lambda call: [{"call": call, "tenant": "acme", "team": "a"}]),
         explain=lambda asked: {"asked": asked.model},
         past=PastDeps(lambda before_seq, limit: [], lambda time, asked: {"asked": asked.model}),
         focus=lambda asked: FocusCsv((piece for piece in [asked.since.encode()]), 0),
@@ -144,7 +148,7 @@ async def test_every_row_answers_every_role_as_the_table_says(
         assert allowed == (row.id in MAY.get(role, {row.id})), (role, row.id)
         assert answer.status_code == (row.status if allowed else 403), (role, row.id, answer.text)
         after = store.audit(limit=1000)[before:]
-        noted = row.id in ("create_key", "rotate_key", "revoke_key", "get_mirror") and allowed
+        noted = row.id in ("create_key", "rotate_key", "revoke_key", "get_mirror", "get_feedback") and allowed
         assert [line.actor for line in after] == ([f"{role}@example.com"] if noted else []), row.id
         if not allowed:
             problem = answer.json()

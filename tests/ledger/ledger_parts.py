@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from gateway.core.clock import SystemClock, uuid7
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.core.usage import METERS, Usage
 from gateway.ledger.journal import Journal, JournalOptions
@@ -155,10 +156,10 @@ class Failing:
         self._store = store
         self.where = ""
 
-    def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
+    def commit(self, records: Sequence[Record], segment: str, offset: int, feedback: Sequence[Feedback] = ()) -> int:
         if self.where == "before":
             raise LedgerUnavailable("away")
-        new = self._store.commit(records, segment, offset)
+        new = self._store.commit(records, segment, offset, feedback)
         if self.where == "after":
             raise LedgerUnavailable("lost")
         return new

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from keeping import call, findings
 from ledger_parts import Desk, Place, PostgresPlace, SqlitePlace
+from sayings import said
 from test_ledger_forget import JANE, forget, token_calls
 from test_postgres_ledger import SUMS, resolved, some_records
 
@@ -315,3 +316,28 @@ def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(des
         time.sleep(0.02)
     desk.drain()
     assert (in_ledger(desk), desk.segments(), findings(desk)) == (ids, [], [])
+
+
+def test_feedback_in_a_backlog_comes_with_it(desk: Desk, store: Watched) -> None:
+    with desk.journal(segment_bytes=SEGMENT_BYTES) as journal:
+        for number in range(300):
+            journal.closed(call(number))
+            journal.said(said(number, user=f"user-{number % 7}", comment="100% \\ it's"))
+    assert desk.drain().records == 300
+    assert (store.committed > 3, store.refused) == (True, 0)
+    rows = desk.place.table("feedback")
+    users = {row["id"]: row["user"] for row in desk.place.table("people")}
+    expected = sorted((call(number).id, f"user-{number % 7}") for number in range(300))
+    assert sorted((row["call"], users[row["person"]]) for row in rows) == expected
+    assert {row["comment"] for row in rows} == {"100% \\ it's"}
+
+
+def test_feedback_of_a_segment_without_calls_comes_too(desk: Desk, store: Watched) -> None:
+    with desk.journal(segment_bytes=2_000) as journal:
+        journal.closed(call(0))
+        for number in range(100):
+            journal.said(said(0, number=number))
+    desk.drain()
+    assert store.committed > 1
+    assert (len(desk.place.table("feedback")), len(desk.rows())) == (100, 1)
+    assert findings(desk) == []

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ledger_parts import Desk, closed_record, ledger_at, open_record
 
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.ledger.drain import Drainer, DrainOptions
 from gateway.ledger.rounds import Drained
@@ -77,13 +78,15 @@ async def test_leaving_waits_for_a_round_at_work_before_the_last_one(desk: Desk)
         def __init__(self) -> None:
             self.entered, self.go_on, self.at_once, self.most = threading.Event(), threading.Event(), 0, 0
 
-        def commit(self, records: Sequence[Record], segment: str, offset: int) -> int:
+        def commit(
+            self, records: Sequence[Record], segment: str, offset: int, feedback: Sequence[Feedback] = ()
+        ) -> int:
             self.at_once += 1
             self.most = max(self.most, self.at_once)
             self.entered.set()
             self.go_on.wait(10)
             self.at_once -= 1
-            return desk.store.commit(records, segment, offset)
+            return desk.store.commit(records, segment, offset, feedback)
 
         def offsets(self) -> Mapping[str, int]:
             return desk.store.offsets()

@@ -8,9 +8,10 @@ from ledger_parts import closed_record, open_record
 
 from gateway.core.attempt import Attempt, Charge
 from gateway.core.clock import uuid7
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.core.usage import LARGEST, METERS, Usage
-from gateway.ledger.entries import cut, encode_closed, encode_opened, parse
+from gateway.ledger.entries import cut, encode_closed, encode_feedback, encode_opened, parse
 
 # A NUL does not come back as itself: see below.
 texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)
@@ -32,6 +33,39 @@ records = st.builds(
     cost_nano=st.none() | st.integers(min_value=-LARGEST, max_value=LARGEST),
     ttfb_us=st.none() | counts,
 )
+
+
+said = st.builds(
+    Feedback,
+    id=st.uuids().map(str),
+    call=st.integers(0, 2**63).map(lambda unix_ns: uuid7(unix_ns, bytes)),
+    at_ns=st.integers(min_value=0, max_value=2**63 - 1),
+    metric=texts,
+    kind=st.sampled_from(["thumbs", "bool", "score", "label"]),
+    score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    **dict.fromkeys(("tenant", "team", "label", "user", "labels", "comment", "correction"), texts),
+)
+
+
+@given(records, said)
+def test_feedback_comes_back_as_it_was_among_calls(record: Record, feedback: Feedback) -> None:
+    batch = parse(encode_opened(record) + encode_feedback(feedback) + encode_closed(record))
+    assert (batch.opened, batch.closed, batch.feedback, batch.broken) == ([record], [record], [feedback], [])
+
+
+@given(records, said, st.sampled_from(["o", "c"]))
+def test_a_line_is_one_thing_only(record: Record, feedback: Feedback, kind: str) -> None:
+    line = msgspec.json.encode({kind: record, "f": feedback}) + b"\n"
+    batch = parse(line)
+    assert (batch.opened, batch.closed, batch.feedback, batch.broken) == ([], [], [], [line[:-1]])
+
+
+@pytest.mark.parametrize("wrong", [{"id": "x"}, {"call": "018bcfe5"}, {"at_ns": -1}, {"kind": "x"}, {"score": "1"}])
+def test_feedback_that_no_gateway_wrote_is_set_aside(wrong: dict[str, object]) -> None:
+    known = {"id": open_record(1).id, "call": open_record(1).id, "at_ns": 1, "tenant": "", "team": "", "metric": "m"}
+    line = msgspec.json.encode({"f": {**known, "kind": "label", **wrong}}) + b"\n"
+    batch = parse(line)
+    assert (batch.feedback, len(batch.broken)) == ([], 1)
 
 
 @given(records)

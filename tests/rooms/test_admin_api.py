@@ -32,7 +32,7 @@ from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.store import SqliteLedger
-from gateway.ledgerview import usage_deps
+from gateway.ledgerview import said_deps, usage_deps
 from gateway.policypast import at_text
 from gateway.prompts.labels.options import LabelPlace
 from gateway.prompts.library import Library
@@ -85,6 +85,7 @@ def build(store: KeyStore, ledger: LedgerPlace, folder: Path) -> tuple[Starlette
         tenants=lambda: [{"id": "acme", "teams": [{"id": "a"}]}],
         models=lambda: [{"model": "m", "targets": []}],
         usage=usage_deps(ledger),
+        said=said_deps(ledger),
         explain=explain,
         focus=focus,
         past=PastDeps(history, at),
@@ -131,6 +132,8 @@ IDS = (
     "list_limits",
     "list_mirrors",
     "get_mirror",
+    "list_feedback",
+    "get_feedback",
     "status",
 )
 

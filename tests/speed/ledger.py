@@ -91,6 +91,7 @@ def records(count: int, begin_ns: int) -> Iterator[Record]:
             bytes_in=900,
             bytes_out=1_000,
             upstream_request_id=f"req_{number:032x}",
+            response_id=f"chatcmpl-{number * 2654435761 % 2**32:08x}{number:021x}",  # in no order, as they are
             trace_id=f"{number:032x}",
             attempts=(attempt,),
             **served,

@@ -135,12 +135,14 @@ def test_every_name_of_a_record_is_decided_upon(record: RecordMaker) -> None:
         "id", "started_ns", "duration_us", "tenant", "team", "key_id", "model", "target", "served_model", "stream",
         "outcome", "status", "error_code", "blame", "rule_id", "finish_reason", "usage", "cost_nano", "price_version",
         "policy_version", "would_deny", "prompt_id", "route", "variant", "cache", "guards", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
+        "response_id",
     }  # fmt: skip
     left_out = {
         "operation",  # the conventions' word for it stands in its place
         "usage_source", "pricing", "bytes_in", "bytes_out",
         "client_request_id", "run_id", "agent", "tags",  # the client's own words
         "user",  # personal
+        "obligations",  # the caller was told, and the ledger keeps it
         "list_nano", "saved_nano", "attempts",  # for finance: the ledger keeps them
         "data_class", "facts", "attributes",  # the ledger keeps them, for decisions to be made again
     }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from gateway.core.call import Call, TraceContext
+from gateway.core.feedback import Feedback
 from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.telemetry import genai as genai_module
@@ -47,11 +49,12 @@ def plain(attributes: Any) -> dict[str, Any]:
 
 
 class Receiver:
-    """An OTLP/HTTP collector: `spans` and `metrics` (name → data), and every request's headers."""
+    """An OTLP/HTTP collector: `spans`, `events` and `metrics` (name → data), and every request's headers."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
         self.metrics: dict[str, Any] = {}
+        self.events: list[Any] = []
         self.resources: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         receiver = self
@@ -81,6 +84,10 @@ class Receiver:
             for part in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 self.resources.append(plain(part.resource.attributes))
                 self.metrics |= {metric.name: metric for scope in part.scope_metrics for metric in scope.metrics}
+        elif path == "/v1/logs":
+            for part in ExportLogsServiceRequest.FromString(body).resource_logs:
+                self.resources.append(plain(part.resource.attributes))
+                self.events += [one for scope in part.scope_logs for one in scope.log_records]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -181,6 +188,36 @@ def test_time_in_our_queue_is_the_servers_and_not_the_clients(
     assert receiver.metrics["gen_ai.client.operation.duration"].histogram.data_points[0].sum == pytest.approx(1.0)
 
 
+def feedback(**fields: Any) -> Feedback:
+    known = {"id": "018bcfe5-687b-7000-8000-00000000000a", "call": "018bcfe5-687b-7000-8000-000000000001"}
+    who = {"at_ns": 1_700_000_000_000_000_000, "tenant": "acme", "team": "team-a", "metric": "stars", "kind": "score"}
+    return Feedback(**{**known, **who, **fields})
+
+
+def test_feedback_arrives_as_the_conventions_event_in_its_calls_trace_and_without_what_people_wrote(
+    receiver: Receiver,
+) -> None:
+    texts = {"comment": "secret", "correction": "secret", "user": "secret", "labels": "secret"}
+    with exporting(receiver) as otlp:
+        otlp.rated(feedback(score=4.0, **texts), "chatcmpl-1", TRACE)
+        otlp.rated(feedback(metric="feedback", kind="thumbs", score=0.0, label="down"), "", "")
+        otlp.rated(feedback(metric="fault", kind="label", label="slow"), "", "")
+    otlp.rated(feedback(score=1.0), "", "")
+    first, second, third = receiver.events
+    assert {one.event_name for one in receiver.events} == {"gen_ai.evaluation.result"}
+    assert (first.trace_id.hex(), first.span_id, first.time_unix_nano) == (TRACE, b"", 1_700_000_000_000_000_000)
+    whose = {"gateway.request.id": feedback().call, "gateway.tenant": "acme", "gateway.team": "team-a"}
+    score, label = "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"
+    assert plain(first.attributes) == {
+        "gen_ai.evaluation.name": "stars", score: 4.0, "gen_ai.response.id": "chatcmpl-1", **whose
+    }  # fmt: skip
+    assert plain(second.attributes) == {"gen_ai.evaluation.name": "feedback", score: 0.0, label: "down", **whose}
+    assert plain(third.attributes) == {"gen_ai.evaluation.name": "fault", label: "slow", **whose}
+    assert second.trace_id == b""
+    assert "secret" not in repr(receiver.events)
+    assert receiver.resources[0]["service.name"] == "llm-gateway"
+
+
 def test_the_admin_api_is_traced_by_the_ready_made_instrumentation(receiver: Receiver) -> None:
     app = Starlette(routes=[Route("/keys", lambda request: PlainTextResponse("ok"))])
     with exporting(receiver) as otlp:
@@ -196,7 +233,9 @@ def test_nothing_is_started_by_constructing_and_nothing_after_closing(record: Re
     otlp = Otlp(OtlpOptions(endpoint="http://127.0.0.1:9"), lambda name: name)
     assert threading.active_count() == before
     otlp.close()
+    otlp.close()
     otlp.ended(call(record(), SAMPLED))
+    otlp.rated(feedback(score=1.0), "", "")
     assert threading.active_count() == before
 
 

@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 _LOOKED_AT = frozenset(
     {
         *("model", "usage", "tool_usage", "service_tier", "status", "incomplete_details", "duration", "meta", "error"),
-        *("size", "quality"),
+        *("id", "size", "quality"),
     }
 )
 
@@ -142,9 +142,11 @@ def _open_output(fields: Mapping[str, msgspec.Raw], answer: dict[str, Any]) -> N
 
 
 def note_model(answer: Json, served: Served) -> None:
-    model = answer.get("model")
+    model, said_id = answer.get("model"), answer.get("id")
     if isinstance(model, str):
         served.model = model[:MAX_WORD]
+    if isinstance(said_id, str):
+        served.response_id = said_id[:MAX_WORD]
 
 
 def finish_reason(answer: Json) -> str:

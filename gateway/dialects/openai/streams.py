@@ -207,7 +207,10 @@ class StreamReader:
         model = said.get("model") or part(said, "response").get("model")
         if not isinstance(model, str):
             return event
-        self._served.model = model[:MAX_WORD]
+        served = self._served
+        served.model = model[:MAX_WORD]
+        if not served.response_id and isinstance(named := said.get("id") or part(said, "response").get("id"), str):
+            served.response_id = named[:MAX_WORD]
         if self._alias and event is not None and model != self._alias:
             return rename_model(event, model, self._alias)
         return event

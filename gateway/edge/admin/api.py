@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
+from gateway.edge.admin.feedback import SaidDeps, feedback_rows
 from gateway.edge.admin.focus import Focus, focus_rows
 from gateway.edge.admin.limits import Levels, limit_rows
 from gateway.edge.admin.mirrors import PairsDeps, mirror_rows
@@ -56,7 +57,8 @@ class AdminDeps(msgspec.Struct, frozen=True):
     """What the rest of the gateway lends to this API, as plain functions.
 
     Attributes:
-        declared: is this (tenant, team) in tenants.yaml? limits: how full those are that a question is about.
+        declared: is this (tenant, team) in tenants.yaml? limits: how full those are that a question is about. said:
+            feedback.
     """
 
     keys: KeyStore
@@ -64,6 +66,7 @@ class AdminDeps(msgspec.Struct, frozen=True):
     tenants: Callable[[], list[dict[str, Any]]]
     models: Callable[[], list[dict[str, Any]]]
     usage: UsageDeps
+    said: SaidDeps
     explain: Callable[[ExplainRequest], dict[str, Any]]
     past: PastDeps
     focus: Focus
@@ -105,6 +108,7 @@ def rows(deps: AdminDeps) -> tuple[Row, ...]:
         Row(method="GET", path="/models", id="list_models", summary="Aliases and their targets",
             permission="models.read", handler=api.list_models, answer=Listing),
         *usage_rows(deps.usage, page),
+        *feedback_rows(deps.said, page, api.note),
         Row(method="GET", path="/audit", id="list_audit", summary="Who changed what", handler=api.list_audit,
             permission="audit.read", answer=AuditPage, query=page),
         Row(method="POST", path="/policy/explain", id="explain_policy", summary="Why a call would be allowed or not",

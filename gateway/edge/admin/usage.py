@@ -20,15 +20,17 @@ class UsageDeps(msgspec.Struct, frozen=True):
 
     Attributes:
         groups, filters: the words that reports know.
-        usage: rows by (group_by, since, until, filters, zone, groups of the last one before, at most so many), in the
-            order of their groups.
+        usage: rows by (group_by, since, until, filters, zone, groups of the last one before, at most so many, the
+            metric whose feedback they show), in the order of their groups.
         calls: calls by (since, until, filters, (beginning, id) of the last one before, at most so many).
         call: one call with its attempts and charges, by its id.
     """
 
     groups: Sequence[str]
     filters: Sequence[str]
-    usage: Callable[[Sequence[str], str | None, str | None, Words, str, Sequence[str] | None, int], list[Object]]
+    usage: Callable[
+        [Sequence[str], str | None, str | None, Words, str, Sequence[str] | None, int, str | None], list[Object]
+    ]
     calls: Callable[[str | None, str | None, Words, tuple[int, str] | None, int], list[Object]]
     call: Callable[[str], Object | None]
 
@@ -68,6 +70,7 @@ def usage_rows(deps: UsageDeps, page: tuple[Param, ...]) -> tuple[Row, ...]:
         Param(name="zone", summary="IANA time zone that months, days and hours are of", type=_TEXT, default="UTC"),
         *filters,
         tag,
+        Param(name="feedback", summary="metric whose feedback is shown too, `feedback` as a rule", type=_TEXT),
         _ROWS,
         cursor_param,
     )
@@ -100,9 +103,8 @@ class _Usage:
         after = key_of_cursor(query["cursor"], list[str])
         period = (query["since"], query["until"])
         # Pages go on by the groups themselves, so that calls that come meanwhile move no line to another page.
-        rows = await _asked(
-            self._deps.usage, groups, *period, self._filters(query), query["zone"], after, query["limit"] + 1
-        )
+        asked_for = (groups, *period, self._filters(query), query["zone"], after, query["limit"] + 1)
+        rows = await in_thread(self._deps.usage, *asked_for, query["feedback"])
         shown: list[Object] = rows[: query["limit"]]
         key = [shown[-1][name] for name in groups] if len(rows) > len(shown) else None
         return ObjectPage(shown, None if key is None else cursor_of(key))
@@ -111,19 +113,20 @@ class _Usage:
         query, limit = asked.query, asked.query["limit"]
         place = key_of_cursor(query["cursor"], _Place)
         before = None if place is None else (place[0], str(place[1]))
-        data = await _asked(self._deps.calls, query["since"], query["until"], self._filters(query), before, limit)
+        data = await in_thread(self._deps.calls, query["since"], query["until"], self._filters(query), before, limit)
         last = (data[-1]["started_ns"], data[-1]["id"]) if len(data) == limit else None
         return ObjectPage(data, None if last is None else cursor_of(last))
 
     async def call(self, asked: Asked) -> Object:
         wanted = asked.path["id"]
-        found = await _asked(self._deps.call, wanted)
+        found = await in_thread(self._deps.call, wanted)
         if found is None:
             raise NotFound(f"the ledger has no call `{wanted[:100]}`", code="call_not_found")
         return found
 
 
-async def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
+async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What it returns; what cannot be asked is the caller's fault."""
     try:
         return await asyncio.to_thread(function, *arguments)
     except ValueError as error:
