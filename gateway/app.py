@@ -126,9 +126,8 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             policies, prompts.library, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors
         )
         credentials = operator_credentials(settings, tokens)
-        admin = admin_app(
-            admin_deps(settings, store, policies, router, status, counters, pairs, prompts.library), credentials
-        )
+        lent = admin_deps(settings, store, policies, router, status, counters, pairs, prompts.library)
+        admin = admin_app(lent, credentials)
         if otlp is not None:
             otlp.instrument(admin)
         deps = EdgeDeps(
