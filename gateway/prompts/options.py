@@ -13,6 +13,7 @@ from gateway.stores.wording import nearest
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHOICES = ("auto", "none", "required")
 VERBOSITIES = ("low", "medium", "high")
+SUMMARIES = ("auto", "concise", "detailed")
 
 
 def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,22 +76,36 @@ def _flag(name: str, value: object) -> bool:
 
 def _reasoning(name: str, value: object) -> Reasoning:
     said = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {"effort": value}
-    if unknown := said.keys() - {"effort", "budget_tokens"}:
-        raise ValueError(f"config.{name} has effort or budget_tokens, and no `{min(unknown)}`")
+    if unknown := said.keys() - {"effort", "budget_tokens", "summary"}:
+        raise ValueError(f"config.{name} has effort or budget_tokens, and summary, and no `{min(unknown)}`")
+    summary = "" if "summary" not in said else _word(*SUMMARIES)(f"{name}.summary", said["summary"])
+    show = True if summary else None
     if "budget_tokens" in said:
-        return Reasoning(budget_tokens=_whole(1)(f"{name}.budget_tokens", said["budget_tokens"]))
-    return Reasoning(effort=_word(*EFFORTS)(f"{name}.effort", said.get("effort")))
+        tokens = _whole(1)(f"{name}.budget_tokens", said["budget_tokens"])
+        return Reasoning(budget_tokens=tokens, summary=summary, show=show)
+    if "effort" not in said and summary:
+        return Reasoning(summary=summary, show=show)
+    return Reasoning(effort=_word(*EFFORTS)(f"{name}.effort", said.get("effort")), summary=summary, show=show)
 
 
 def _choice(name: str, value: object) -> ToolChoice:
-    """A word, or the name of the one tool to call."""
+    """A word, or the name of the one tool to call, as either of OpenAI's APIs has it too."""
     if isinstance(value, Mapping):
-        tool = cast(Mapping[str, object], value).get("name")
+        said = cast(Mapping[str, Any], value)
+        tool = (said.get("function") or said).get("name") if isinstance(said.get("function", {}), Mapping) else None
         if isinstance(tool, str) and tool:
             return ToolChoice("required", (tool,))
     if value not in CHOICES:
         raise ValueError(f"config.{name} is one of {', '.join(CHOICES)}, or {{name: TOOL}}")
     return ToolChoice(cast(Any, value))
+
+
+def _of_text(name: str, value: object) -> str:
+    """OpenAI's `text` object, as far as it is not the answer's form, which stands under `output`."""
+    said = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+    if said.keys() != {"verbosity"}:
+        raise ValueError(f"config.{name} has verbosity and nothing else; the form of an answer stands under output")
+    return _word(*VERBOSITIES)(f"{name}.verbosity", said["verbosity"])
 
 
 _Read = Callable[[str, Any], object]
@@ -109,5 +124,6 @@ _BY_FIELD: Mapping[str, tuple[tuple[str, ...], _Read]] = {
     "verbosity": (("verbosity",), _word(*VERBOSITIES)),
 }
 _OPTIONS: Mapping[str, tuple[str, _Read]] = {
-    name: (field, read) for field, (names, read) in _BY_FIELD.items() for name in names
+    **{name: (field, read) for field, (names, read) in _BY_FIELD.items() for name in names},
+    "text": ("verbosity", _of_text),
 }

@@ -19,6 +19,17 @@ from gateway.prompts.options import options_of
         ({"stop": "a"}, {"stop": ("a",)}),
         ({"reasoning_effort": "low"}, {"reasoning": Reasoning(effort="low")}),
         ({"reasoning": {"budget_tokens": 512}}, {"reasoning": Reasoning(budget_tokens=512)}),
+        (
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            {"reasoning": Reasoning(effort="low", summary="auto", show=True)},
+        ),
+        ({"reasoning": {"summary": "auto"}}, {"reasoning": Reasoning(summary="auto", show=True)}),
+        ({"text": {"verbosity": "low"}}, {"verbosity": "low"}),
+        ({"tool_choice": {"type": "function", "name": "look"}}, {"tool_choice": ToolChoice("required", ("look",))}),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "look"}}},
+            {"tool_choice": ToolChoice("required", ("look",))},
+        ),
         ({"toolChoice": "required"}, {"tool_choice": ToolChoice("required")}),
         ({"tool_choice": {"name": "look"}}, {"tool_choice": ToolChoice("required", ("look",))}),
         (
@@ -45,6 +56,9 @@ def test_names_are_dotprompts_or_openais(config: dict[str, Any], fields: dict[st
         ({"stop": []}, "config.stop is a text or a list of texts"),
         ({"stop": [1]}, "config.stop is a text or a list of texts"),
         ({"reasoning": "much"}, "config.reasoning.effort is one of none, minimal"),
+        ({"text": {"format": {}}}, "config.text has verbosity and nothing else"),
+        ({"reasoning": {"summary": "much"}}, "config.reasoning.summary is one of auto"),
+        ({"tool_choice": {"function": 3}}, "config.tool_choice is one of"),
         ({"reasoning": {"budget": 3}}, "no `budget`"),
         ({"toolChoice": "some"}, "config.toolChoice is one of auto, none, required"),
         ({"verbosity": "loud"}, "config.verbosity is one of"),

@@ -27,7 +27,13 @@ _OTHERS = {
     "max_completion_tokens": "maxOutputTokens", "maxTokens": "maxOutputTokens", "stop_sequences": "stopSequences",
 }  # fmt: skip
 _CANONICAL = {name: own for own, names in NAMES.items() for name in (own, *names) if name} | _OTHERS
-_OF_CALLS = frozenset({"stream", "stream_options", "messages", "input", "instructions", "prompt"})
+_OF_CALLS = frozenset(
+    {
+        *("stream", "stream_options", "messages", "input", "instructions", "prompt", "store", "background", "include"),
+        *("truncation", "metadata", "user", "safety_identifier", "prompt_cache_key", "previous_response_id"),
+        *("conversation", "n", "logprobs", "top_logprobs", "logit_bias", "service_tier"),
+    }
+)
 FORMAT = "openai.textFormat"
 TOOLS = "openai.tools"
 
