@@ -167,7 +167,8 @@ def compile_prompt(file: str, data: bytes, partials: Partials) -> tuple[Prompt, 
     try:
         make_frame(prompt)
     except ValueError as error:
-        raise DocumentError(file, 0, str(error)) from None
+        key = re.split(r"\W", str(error), maxsplit=1)[0]  # what it is about stands first: `config.topK is …`
+        raise DocumentError(file, line_of(data, key), str(error)) from None
     try:
         return prompt, digest_of(prompt.raw, prompt.template.source.text, prompt.partials)
     except ValueError as error:

@@ -54,6 +54,7 @@ WRONG = {
     "versions.yaml, a number": ("versions.yaml", "one: {}\n", 1, "is not the number of a version"),
     "draft.prompt, front matter": ("draft.prompt", "---\nmodel: [\n---\nx", 3, "is not valid YAML"),
     "draft.prompt, a template": ("draft.prompt", "---\nmodel: m\n---\nline\n{{#if x}}", 5, "is not closed"),
+    "draft.prompt, a setting": ("draft.prompt", "---\nmodel: m\nconfig: {topK: 0}\n---\nx", 3, "config.topK is a whole"),
     "a version of another name": ("01.prompt", "x", 0, "versions are called 1.prompt, 2.prompt"),
     "a file of another name": ("prompt.yml", "x", 0, "is not read; did you mean `prompt.yaml`?"),
     "a version without a line": ("2.prompt", "x", 0, "version 2 is not published: `gateway prompts publish bad` does that"),

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelves import Shelf
 
@@ -72,6 +72,7 @@ numbers = st.integers(1, 3)
 places = numbers | st.dictionaries(numbers, st.integers(1, 99), min_size=2, max_size=3)
 
 
+@settings(max_examples=40)
 @given(moves=st.lists(places, min_size=1, max_size=6), layout=st.sampled_from(sorted(LAYOUTS)))
 def test_any_number_of_moves_leaves_a_good_file(tmp_path_factory: pytest.TempPathFactory, moves: list[int | dict[int, int]], layout: str) -> None:  # fmt: skip
     shelf = shelf_with(Shelf(tmp_path_factory.mktemp("pins") / "prompts"), LAYOUTS[layout])
