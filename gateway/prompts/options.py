@@ -91,8 +91,9 @@ def _reasoning(name: str, value: object) -> Reasoning:
 def _choice(name: str, value: object) -> ToolChoice:
     """A word, or the name of the one tool to call, as either of OpenAI's APIs has it too."""
     if isinstance(value, Mapping):
-        said = cast(Mapping[str, Any], value)
-        tool = (said.get("function") or said).get("name") if isinstance(said.get("function", {}), Mapping) else None
+        said = cast(Mapping[str, object], value)
+        inner = said.get("function", said)
+        tool = cast(Mapping[str, object], inner).get("name") if isinstance(inner, Mapping) else None
         if isinstance(tool, str) and tool:
             return ToolChoice("required", (tool,))
     if value not in CHOICES:
