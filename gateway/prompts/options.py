@@ -103,8 +103,8 @@ def _choice(name: str, value: object) -> ToolChoice:
 
 def _of_text(name: str, value: object) -> str:
     """OpenAI's `text` object, as far as it is not the answer's form, which stands under `output`."""
-    said = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
-    if said.keys() != {"verbosity"}:
+    said: Mapping[str, object] = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+    if set(said) != {"verbosity"}:
         raise ValueError(f"config.{name} has verbosity and nothing else; the form of an answer stands under output")
     return _word(*VERBOSITIES)(f"{name}.verbosity", said["verbosity"])
 
