@@ -88,26 +88,22 @@ def encode_feedback(feedback: Feedback) -> bytes:
 
 
 def cut(data: bytes, max_lines: int = MAX_LINES, piece_bytes: int = CHUNK_BYTES) -> Iterator[Lines]:
-    """The whole lines of `data`, in pieces of about `piece_bytes`, at a time as many as have `max_lines` together. What
+    """The whole lines of `data`, at most `max_lines` at a time, to be parsed in pieces of about `piece_bytes`. What
     follows the last line break is left to the caller: the sizes add up to the bytes before it."""
-    first, count = 0, 0
+    first, begin, end, count = 0, 0, 0, 0
     ends: list[int] = []
-    for end in _ends(data, piece_bytes):
-        count += data.count(b"\n", ends[-1] if ends else first, end)
-        ends.append(end)
-        if count >= max_lines:
+    while (found := data.find(b"\n", end)) >= 0:
+        end, count = found + 1, count + 1
+        if end - begin >= piece_bytes or count == max_lines:
+            ends.append(end)
+            begin = end
+        if count == max_lines:
             yield Lines(data, ends, first)
-            first, count, ends = end, 0, []
+            first, ends, count = end, [], 0
+    if end > begin:
+        ends.append(end)
     if ends:
         yield Lines(data, ends, first)
-
-
-def _ends(data: bytes, piece_bytes: int) -> Iterator[int]:
-    """Where pieces end: after line breaks."""
-    at, last = 0, data.rfind(b"\n") + 1
-    while at < last:
-        at = data.find(b"\n", min(at + piece_bytes, last) - 1) + 1
-        yield at
 
 
 def parse(data: bytes) -> Batch:
