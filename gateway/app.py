@@ -136,8 +136,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             feedback=feedback_deps(settings, policies.tenants, journal, reports, CLOCK),
-            organization=_organization(settings, policies, credentials),
-            langfuse=langfuse_prompts(prompts.library),
+            organization=_organization(settings, policies, credentials), langfuse=langfuse_prompts(prompts.library),
             ready=status.ready, metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),
         )  # fmt: skip
