@@ -201,7 +201,6 @@ async def test_a_secret_is_refused_before_anybody_is_asked(fresh: Site) -> None:
         ("/v1/chat/completions", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"enum": [SECRET]}}}}}]}),
         ("/v1/chat/completions", {"messages": [], "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"properties": {"a": {"description": SECRET}}}}}}),
         ("/v1/responses", {"input": "x", "text": {"format": {"type": "json_schema", "name": "x", "schema": {"title": SECRET}}}}),
-        ("/v1/responses", {"input": "x", "prompt": {"id": "p", "variables": {"name": SECRET}}}),
         ("/v1beta/models/test-model:generateContent", {"contents": [], "generationConfig": {"responseSchema": {"description": SECRET}}}),
         ("/v1/rerank", {"query": "x", "documents": [{"name": SECRET}]}),
         ("/v1/embeddings", {"input": "x", "title": SECRET}),

@@ -48,6 +48,10 @@ rules:
   - {id: registered, effect: allow, owner: tests, reason: prompts only, teams: [team-b], models: [test-model],
      obligations: {require_prompt: true}}
 """
+GUARDRAILS = """
+guards:
+  - {id: words, on: [input], detect: [{deny: {words: [nightjar]}}], action: block}
+"""
 
 
 def publish(gateway: Gateway, name: str, *texts: str, meta: str = "") -> None:
@@ -86,7 +90,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
                 "protocols": ["chat"],
             }
             models = {name: {"targets": [f"mock/{name}"]} for name in ("test-model", "other-model")}
-            gateway = make(providers={"mock": provider}, models=models, policies={"access": ACCESS})
+            gateway = make(
+                providers={"mock": provider}, models=models, policies={"access": ACCESS, "guardrails": GUARDRAILS}
+            )
             await asyncio.to_thread(prepare, gateway)
             await asyncio.to_thread(gateway.start)
             headers = {"authorization": f"Bearer {gateway.key}"}
@@ -213,6 +219,12 @@ async def test_a_prompt_may_leave_everything_to_its_callers(fresh: Site) -> None
     assert (await chat(fresh, **body, messages=own)).status_code == 200
     assert messages(fresh) == [("system", "You are Ada."), ("system", "Mine."), ("user", "Hello")]
     assert (sent(fresh)["model"], sent(fresh)["temperature"]) == ("other-model", 1)
+
+
+async def test_guards_look_at_what_a_prompt_is_made_of(fresh: Site) -> None:
+    refused = await chat(fresh, prompt={"id": "support/triage", "variables": {"message": "A nightjar!"}})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "content_blocked")
+    assert not fresh.upstream.requests
 
 
 async def test_a_user_stays_with_one_of_two_versions(fresh: Site) -> None:

@@ -10,7 +10,7 @@ from gateway.core.days import Moment
 
 Human = Literal["pass", "fail"] | Annotated[float, msgspec.Meta(ge=0, le=1)]
 Repeat = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
-Limited = Literal["cost", "input_tokens", "output_tokens", "latency", "ttft"]
+More = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Threshold = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -93,6 +93,16 @@ class JudgeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     calibrated: Calibration | None = None
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """By how much more than the other's one's median may be, as a share: 0.1 is a tenth more; left out: by any."""
+
+    cost: More | None = None
+    input_tokens: More | None = None
+    output_tokens: More | None = None
+    latency: More | None = None
+    ttft: More | None = None
+
+
 class SuiteFile(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"default_test": "defaultTest"}
 ):
@@ -102,7 +112,7 @@ class SuiteFile(
         defaultTest: what every test has that does not say otherwise; its assertions come first.
         metric: what versions are compared by: the share of cases that `pass`, or the mean `score`.
         margin: by how much of that one may be worse than the other, and still count as no worse.
-        limits: by how much more than the other's one's median may be, as a share: 0.1 is a tenth more.
+        limits: by how much more than the other's one's medians may be.
         judges: NAME → who grades.
         rubrics: NAME → what to grade by.
         cost_ceiling: the most that running all of it may cost, in the price book's currency.
@@ -113,7 +123,7 @@ class SuiteFile(
     tests: tuple[CaseDocument, ...]
     metric: Literal["pass", "score"] = "pass"
     margin: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
-    limits: dict[Limited, Annotated[float, msgspec.Meta(ge=0, le=100)]] = {}
+    limits: Limits = Limits()
     judges: dict[str, JudgeDocument] = {}
     rubrics: dict[str, str] = {}
     cost_ceiling: Decimal | None = None

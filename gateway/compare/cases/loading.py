@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 from gateway.compare.cases.building import Builder
 from gateway.compare.cases.digests import together
 from gateway.compare.cases.document import Calibration, SuiteFile
@@ -61,7 +63,7 @@ def read_suite(
         cases=tuple(cases),
         metric=file.metric,
         margin=file.margin,
-        limits={str(name): share for name, share in file.limits.items()},
+        limits={name: share for name, share in msgspec.structs.asdict(file.limits).items() if share is not None},
         calibrated=_calibrated(document),
         cost_ceiling_nano=ceiling,
         judges=judges,
