@@ -33,19 +33,20 @@ def sync_directory(path: Path) -> None:
 
 
 def read_or_create_secret(path: Path, prefix: str) -> str:
-    """The secret kept in `path`; made on first use: `prefix` and 256 bits of randomness. Safe against a race."""
-    for _ in range(2):
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            pass
+    """The secret kept in `path`; made on first use: `prefix` and 256 bits of randomness. Of several processes that make
+    it at once one does, and no other ever reads half of it, or nothing."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
         private_directory(path.parent)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(prefix + secrets.token_urlsafe(32) + "\n")
+    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_private(made, prefix + secrets.token_urlsafe(32) + "\n")
+    try:
+        os.link(made, path)  # a whole file takes the name, if nobody has it
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
     return path.read_text(encoding="utf-8").strip()
 
 
