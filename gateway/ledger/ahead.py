@@ -1,6 +1,7 @@
-"""Reading the next batch while the one before is being committed: a commit waits for a disk or a server meanwhile."""
+"""Reading what comes next while what came before is being committed: that waits for a disk or a server meanwhile."""
 
 import gc
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,18 +10,18 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def read_ahead(values: Iterable[_T]) -> Iterator[_T]:
-    """The same values, each made in a thread while its predecessor is used. What goes wrong in making one is raised
-    in its place."""
+def read_ahead(values: Iterable[_T], ahead: int) -> Iterator[_T]:
+    """The same values, up to so many made in a thread while one is used. What goes wrong in making one is raised in its
+    place."""
     source = iter(values)
     with ThreadPoolExecutor(1, "journal-reader") as reader:
-        coming = reader.submit(next, source, None)
+        coming = deque(reader.submit(next, source, None) for _ in range(ahead))
         while True:
             with without_cycles():
-                value = coming.result()
+                value = coming.popleft().result()
                 if value is None:
                     return
-                coming = reader.submit(next, source, None)
+                coming.append(reader.submit(next, source, None))
                 yield value
 
 

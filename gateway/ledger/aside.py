@@ -30,6 +30,7 @@ from gateway.ledger.tail import Tail
 
 PATIENCE_S = 60.0  # for one batch, which takes a fraction of a second
 PIPE_BYTES = 1024 * 1024
+AHEAD = 2  # answers: a segment's last batch, and that there is no more
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -117,17 +118,25 @@ class Encoder:
             pipe.close()
         self._process.wait()
 
-    def batches(
-        self, tails: Sequence[Tail], form: str, link: int, people_ids: Callable[[Sequence[Person]], list[int]]
-    ) -> Iterator[tuple[Tail, Encoded | None]]:
-        """What is unread of each, one after another; None after the last of each.
+    def begin(self, tails: Sequence[Tail], offsets: Sequence[int], form: str, link: int) -> None:
+        """Let it encode what is in each after its offset, the first batch for this link.
 
         Raises:
             EncoderLost
         """
-        self._send(Task(form, [(str(tail.path), tail.offset) for tail in tails], link))
+        paths = [str(tail.path) for tail in tails]
+        self._send(Task(form, list(zip(paths, offsets, strict=True)), link))
+
+    def batches(
+        self, tails: Sequence[Tail], people_ids: Callable[[Sequence[Person]], list[int]]
+    ) -> Iterator[tuple[Tail, Encoded | None]]:
+        """What it encodes of those that it was given, one after another; None after the last of each.
+
+        Raises:
+            EncoderLost
+        """
         # What comes while a batch is being committed is taken from it, so that it goes on encoding.
-        answers = read_ahead(iter(self._receive, None))
+        answers = read_ahead(iter(self._receive, None), AHEAD)
         try:
             for tail in tails:
                 for answer in answers:

@@ -8,7 +8,6 @@ dead              no                   no                 open calls become `int
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -129,10 +128,16 @@ class Rounds:
         """As many of them as another process can encode; what it leaves, for whatever reason, is as it was."""
         try:
             with Encoder() as encoder:
-                # Until it is ready, some are encoded here; and after a commit, the store knows where its chain ends.
-                for lines in islice(tails[0].unread(), 1):
-                    self._commit(tails[0], lines, drained)
-                for tail, encoded in encoder.batches(tails, store.form, store.next_link, store.people_ids):
+                # After a commit the store knows where its chain ends. Until the other is ready, some are encoded here:
+                # should none of those be new, there is no link for them, and what it encodes will not fit.
+                store.commit((), tails[0].path.name, tails[0].offset)
+                ours = next(tails[0].unread(), None)
+                begins = [tail.offset for tail in tails]
+                begins[0] += ours.size if ours else 0
+                encoder.begin(tails, begins, store.form, store.next_link + bool(ours))
+                if ours:
+                    self._commit(tails[0], ours, drained)
+                for tail, encoded in encoder.batches(tails, store.people_ids):
                     if encoded is None:
                         self._remove(tail, drained)
                     elif not self._commit_encoded(store, tail, encoded, drained):

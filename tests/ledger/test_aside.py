@@ -164,7 +164,7 @@ def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Store)
     store.before = kill
     ids = written(desk, some_calls())
     assert desk.drain().records == len(ids)
-    assert store.committed == 3, "what it had said by then"
+    assert 3 <= store.committed <= 3 + aside.AHEAD, "what it had said by then"
     assert (in_ledger(desk), desk.segments()) == (ids, [])
     assert findings(desk) == []
 
@@ -212,7 +212,7 @@ def test_one_that_does_not_even_listen_is_ended(tmp_path: Path, monkeypatch: pyt
     with aside.Encoder() as encoder:
         encoder._process.send_signal(signal.SIGSTOP)
         with pytest.raises(aside.EncoderLost):
-            next(encoder.batches(much, "sqlite", 1, lambda people: []))
+            encoder.begin(much, [0] * len(much), "sqlite", 1)
 
 
 def test_lines_that_are_no_entries_are_set_aside(desk: Desk, store: Store) -> None:
