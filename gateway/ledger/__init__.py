@@ -2,11 +2,11 @@
 
     worker:  Journal ──▶ state/journal/*.jnl ──▶  parent:  Drainer ──▶ LedgerStore ──▶ reports, decisions
                                                               SqliteLedger (store.py) or PostgresLedger (postgres.py)
-                                                  a backlog for PostgreSQL is encoded by a process of its own (aside.py)
+                                                  a backlog is encoded by a process of its own (aside.py)
 
 What is said of answers goes the same way, and meets its call when it is read (`feedback/`).
 
-What a record becomes is pure and the same for both: rows.py, sums.py, chain.py. Reports read either by reading.py.
+What a record becomes is pure and the same for both: rows.py, counted.py, chain.py. Reports read either by reading.py.
 
 Must never: change a record once it is in the store, price anything, count a call without a known price as free, or
 drop a line in silence.

@@ -2,7 +2,7 @@
 with it. It is started for a backlog and ends with it.
 
     here ──▶ Task                                segments, and the number of the first link
-    here ◀── Encoded, for each batch             as many as the pipe and the process hold: about two
+    here ◀── Encoded, for each batch             taken from it while another is committed, up to AHEAD of them
          ◀── Named  ──▶ Known                    people whose ids it does not know yet
          ◀── Consumed, after each segment
 

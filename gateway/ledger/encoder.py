@@ -54,7 +54,7 @@ class _Encoder:
                 yield self._with_persons(batch.closed)
 
         encoding = Encoding(pairs(), self._link, self._form)
-        rows = list(encoding.calls())
+        rows = list(map(memoryview, encoding.calls()))
         link, seals = self._link, encoding.seals()
         self._link += bool(seals)
         return Encoded(
@@ -63,8 +63,8 @@ class _Encoder:
             link=link,
             months=sorted(months),
             rows=rows,
-            attempts=encoding.attempts,
-            charges=encoding.charges,
+            attempts=list(map(memoryview, encoding.attempts)),
+            charges=list(map(memoryview, encoding.charges)),
             sealed=seals,
             sums=encoding.counted(),
             feedback=feedback,

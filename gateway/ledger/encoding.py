@@ -62,21 +62,22 @@ class Encoded(msgspec.Struct, tag=True, frozen=True, gc=False):
         size, broken: see `entries.Lines` and `entries.Batch`.
         link: the number of the link that its calls are encoded with.
         months: of its calls.
+        rows, attempts, charges: views of the message that it came in: they are large.
     """
 
     size: int
     broken: list[bytes]
     link: int
     months: list[Month]
-    rows: list[bytes]
-    attempts: list[bytes]
-    charges: list[bytes]
+    rows: list[memoryview]
+    attempts: list[memoryview]
+    charges: list[memoryview]
     sealed: list[bytes]
     sums: Counted
     feedback: list[Feedback] = []
 
     def calls(self) -> Iterator[bytes]:
-        return iter(self.rows)
+        yield b"".join(self.rows)
 
     def seals(self) -> list[bytes]:
         return self.sealed

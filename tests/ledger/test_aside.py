@@ -83,6 +83,7 @@ def desk(tmp_path: Path, place: Place, store: Store) -> Desk:
 def every_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is encoded by another process, which is never far ahead."""
     monkeypatch.setattr(rounds, "ASIDE_BYTES", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(aside, "PIPE_BYTES", 4096)
     monkeypatch.setattr("gateway.stores.sqlite.BUSY_TIMEOUT_S", 0.1)
 
@@ -151,6 +152,13 @@ def test_its_process_ends_with_the_backlog(desk: Desk, store: Store) -> None:
 
 def test_a_small_backlog_starts_none(desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "ASIDE_BYTES", 32 * 1024 * 1024)
+    ids = written(desk, some_calls())
+    desk.drain()
+    assert (in_ledger(desk), store.committed) == (ids, 0)
+
+
+def test_a_single_core_does_without(desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     ids = written(desk, some_calls())
     desk.drain()
     assert (in_ledger(desk), store.committed) == (ids, 0)
@@ -276,6 +284,7 @@ def test_who_is_taken_out_meanwhile_stays_out(desk: Desk, store: Store) -> None:
 
 DRAINER = textwrap.dedent(
     """
+    import os
     import sys
     from pathlib import Path
     import gateway.ledger.aside as aside
@@ -284,6 +293,7 @@ DRAINER = textwrap.dedent(
     from ledger_parts import PostgresPlace, SqlitePlace
     from test_aside import encoders, watched
 
+    os.cpu_count = lambda: 2
     rounds.ASIDE_BYTES, aside.PIPE_BYTES = 0, 4096
 
     def tell(number):
