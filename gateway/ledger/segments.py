@@ -17,6 +17,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 ABANDONED_S = 60.0
+CALLING_S = 5.0
 
 
 class AlreadyDraining(Exception):
@@ -82,6 +83,15 @@ def writer_is_dead(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def calling_writers(folder: Path, now: float) -> int:
+    """How many writers live, and have written something within the last CALLING_S. `now`: Unix seconds."""
+    count = 0
+    for *_, newest in segments_by_writer(folder).values():
+        with contextlib.suppress(FileNotFoundError):
+            count += now - newest.stat().st_mtime < CALLING_S and not writer_is_dead(newest)
+    return count
 
 
 def remove_abandoned(folder: Path, now: float) -> None:

@@ -157,11 +157,34 @@ def test_a_small_backlog_starts_none(desk: Desk, store: Store, monkeypatch: pyte
     assert (in_ledger(desk), store.committed) == (ids, 0)
 
 
-def test_a_single_core_does_without(desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+@pytest.mark.parametrize(
+    ("cores", "silent_s", "helped"),
+    [(1, 60, False), (2, 60, True), (2, 0, False), (3, 0, True)],
+    ids=["one core", "nobody calls", "a core for calls and one for the drain", "another core"],
+)
+def test_none_is_started_where_calls_would_wait_for_it(
+    cores: int, silent_s: int, helped: bool, desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     ids = written(desk, some_calls())
-    desk.drain()
-    assert (in_ledger(desk), store.committed) == (ids, 0)
+    with desk.journal("x") as journal:
+        journal.closed(call(1_000))
+        then = time.time() - silent_s
+        os.utime(desk.folder / "x-00000001.jnl", (then, then))
+        assert desk.drain().records == len(ids) + 1
+    assert (store.committed > 3) == helped
+    assert set(ids) < set(in_ledger(desk))
+
+
+def test_one_that_calls_would_wait_for_is_ended(desk: Desk, store: Store) -> None:
+    ids = written(desk, some_calls())
+    with desk.journal("x") as journal:
+        then = time.time() - 60
+        os.utime(desk.folder / "x-00000001.jnl", (then, then))
+        store.before = lambda number: journal.closed(call(1_000)) if number == 2 else None
+        assert desk.drain().records == len(ids) + 1
+    assert (store.committed, store.refused, encoders()) == (3, 0, [])
+    assert findings(desk) == []
 
 
 def test_killed_it_is_done_without_and_nothing_is_lost(desk: Desk, store: Store) -> None:
