@@ -18,7 +18,7 @@ from tests.speed.load import load
 from tests.speed.probing import answers_with
 
 CONNECTIONS = 16  # of an upstream that takes 50 ms: some 300 calls a second
-BACKLOG_PER_S = 30_000
+BACKLOG_PER_S = 50_000
 
 
 class Latency(NamedTuple):
