@@ -48,7 +48,7 @@ from gateway.pipeline.tagging import tagging
 from gateway.policyfeed import PolicyFeed
 from gateway.policyview import list_models
 from gateway.processes import WorkerSpec
-from gateway.prompting import prompt_feed
+from gateway.prompting import prompt_feed, prompt_fingerprints
 from gateway.prompts.feed import PromptFeed
 from gateway.prompts.handlebars import Limits
 from gateway.providers.building import build_provider
@@ -231,6 +231,7 @@ def _parts(
         own_calls=own_calls,
         prompts=prompts.library,
         prompt_limits=PROMPT_LIMITS,
+        prompt_fingerprint=prompt_fingerprints(settings),
         refuse_unrecorded=config.metering.on_journal_failure == "refuse",
     )
 

@@ -1,10 +1,11 @@
 """Calls, replies, and the two shapes the whole gateway is made of: Service and Layer."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from gateway.core.additions import Recalled, Templated
 from gateway.core.attempt import Attempt, Terms, UsageSource
 from gateway.core.conversation import DialectName
 from gateway.core.faults import Fault
@@ -83,22 +84,6 @@ class Served(msgspec.Struct, kw_only=True):
     failed: bool = False
 
 
-class Recalled(msgspec.Struct, frozen=True):
-    """What an earlier, stored response brings to this call.
-
-    Attributes:
-        provider: the upstream that made it. native: that upstream knows it by its id.
-        items: all input and output items up to it, oldest first, as JSON values.
-        size: bytes of their JSON without inline data (base64); inline_parts: pieces of that.
-    """
-
-    provider: str
-    native: bool
-    items: tuple[Mapping[str, Any], ...]
-    size: int = 0
-    inline_parts: int = 0
-
-
 Pull = Callable[[], Awaitable[bytes | None]]
 Tap = Callable[[bytes], bytes]
 Ending = Callable[[], None]
@@ -125,7 +110,7 @@ class Call:
         plan: its permits as the router will try them, once it has chosen.
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first. keep_content: whether what is said may be kept.
-        recalled: the stored response that the call goes on from. added_bytes: text that a prompt put into the request.
+        recalled: the stored response that the call goes on from. templated: the prompt that was put into the request.
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
     """
 
@@ -133,7 +118,6 @@ class Call:
         "_closings",
         "_endings",
         "abort",
-        "added_bytes",
         "admit",
         "arrived",
         "attempts",
@@ -155,6 +139,7 @@ class Call:
         "served",
         "stream",
         "target",
+        "templated",
         "trace",
     )
 
@@ -187,7 +172,7 @@ class Call:
         self.attempts: list[Attempt] = []
         self.keep_content = True
         self.recalled: Recalled | None = None
-        self.added_bytes = 0
+        self.templated: Templated | None = None
         self.served = Served()
         self.trace: TraceContext | None = None
         self.reply_headers: dict[str, str] = {}
@@ -215,7 +200,7 @@ class Call:
         leg.model, leg.stream = self.model, self.stream
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
         leg.attempts, leg.keep_content = self.attempts, self.keep_content
-        leg.recalled, leg.added_bytes, leg.admit = self.recalled, self.added_bytes, self.admit
+        leg.recalled, leg.templated, leg.admit = self.recalled, self.templated, self.admit
         leg.trace, leg.deadline = self.trace, self.deadline
         return leg
 

@@ -36,6 +36,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
         guards: what guards found, as canonical JSON; never the text itself.
         obligations: what policy wanted changed of the request, as the caller was told (`x-gateway-obligations`).
         response_id: the id that the answer has, as the upstream gave it.
+        prompt_id, prompt_digest, prompt_label: the registry's prompt in the request, `name@version`; what it says; the
+            label by which it was asked for, if by one. prompt_variables: for each of its variables a keyed hash of its
+            value, as canonical JSON (`prompts/fingerprints.py`).
         cost_nano: integer nano-units of the price book's currency, or None when nothing is known to be owed or no
             price is known: `pricing` says which.
     """
@@ -87,6 +90,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     guards: str = ""
     obligations: str = ""
     response_id: str = ""
+    prompt_digest: str = ""
+    prompt_label: str = ""
+    prompt_variables: str = ""
     attempts: tuple[Attempt, ...] = ()
 
     @property

@@ -97,6 +97,11 @@ def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
     return changes
 
 
+def opening_items(protocol: str, owned: Owned) -> int:
+    """With how many items of a conversation by id the prompt begins its `input`; instructions are none."""
+    return len(cast(list[Any], _said(protocol, owned.request)["input"])) if protocol == "responses" else 0
+
+
 _BARE = ChatRequest(model="", messages=())
 _SOMEBODY = Message(role="user", parts=(Text("."),))
 

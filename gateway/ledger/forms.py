@@ -20,11 +20,12 @@ _CALLS = Layout(
             ("cached_input_tokens", "input_image_tokens"),
             ("reasoning_tokens", "code_sessions"),
             ("person", "obligations"),
+            ("prompt_digest", "prompt_label"),
         ),
     ),
     {
         "numbers": ("started_ns", "ttfb_us", "duration_us"),
-        "texts": ("upstream_request_id", "client_request_id", "trace_id", "response_id"),
+        "texts": ("upstream_request_id", "client_request_id", "trace_id", "response_id", "prompt_variables"),
         "bytes": ("seal",),
     },
 )

@@ -22,8 +22,11 @@ from gateway.core.usage import METERS, Usage
 PERSONAL_KEYS = ("user_", "cert_")
 _NOTHING = Usage()
 # Columns that came after the first seals were made.
-_LATER = ("route", "variant", "cache", "saved_nano", "guards", "obligations", "response_id")
-_UNSAID = ("", "", "", None, "", "", "")
+_LATER = (
+    *("route", "variant", "cache", "saved_nano", "guards", "obligations", "response_id"),
+    *("prompt_digest", "prompt_label", "prompt_variables"),
+)
+_UNSAID = ("", "", "", None, "", "", "", "", "", "")
 _CALL_FIELDS = tuple(
     name for name in Record.__struct_fields__ if name not in ("usage", "user", "attempts", "stream", *_LATER)
 )

@@ -28,6 +28,7 @@ from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
 from gateway.pipeline.embedding import Embedding
 from gateway.pipeline.own_calls import OwnCalls
+from gateway.prompts.fingerprints import Fingerprint
 from gateway.prompts.handlebars import Limits
 from gateway.prompts.library import Library
 from gateway.responses.store import Stored
@@ -114,7 +115,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     turns_away: whether the worker has too much to do to take a call that comes now.
     doubted: told of a cost that a provider reported and that was not believed: (provider, why).
     cache: replies that are kept, and the rules for them.
-    prompts: those of the registry. prompt_limits: what rendering one may take.
+    prompts: those of the registry. prompt_limits: what rendering one may take. prompt_fingerprint: hashes of variables.
     responses: stored responses, or None where storing is switched off. own_calls: makes calls for a caller.
     refuse_unrecorded: whether a call that cannot be journalled is refused (else served and counted).
     """
@@ -146,5 +147,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     responses: ResponseMemory | None
     prompts: Live[Library]
     prompt_limits: Limits
+    prompt_fingerprint: Fingerprint
     own_calls: OwnCalls
     refuse_unrecorded: bool

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway.core.additions import Templated
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.conversation import Text
 from gateway.core.faults import BadRequest, Fault
-from gateway.dialects.merging import CONVERSATIONS, Owned, merged
+from gateway.dialects.merging import CONVERSATIONS, Owned, merged, opening_items
 from gateway.dialects.openai.body import model_missing
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
@@ -90,8 +91,9 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
     record = call.record
     found = _resolved(call, named, parts)
     frame = frame_of(found.prompt)
+    given = plain_values(named.variables)
     try:
-        values = check(found.prompt, plain_values(named.variables))
+        values = check(found.prompt, given)
         before, after = turns_of(found.prompt, values, parts.prompt_limits)
     except VariablesError as error:
         raise BadRequest(
@@ -107,12 +109,13 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
     if not call.operation.model_in_path:
         changes["model"] = model
+    texts = sum(len(part.text) for turn in (*before, *after) for part in turn.parts if isinstance(part, Text))
+    call.templated = Templated(frame.size + texts, opening_items(call.operation.protocol, owned))
     call.fields = Overridden(call.fields, {**changes, _FIELD: None})
     call.model = record.model = model
-    call.added_bytes = frame.size + sum(
-        len(part.text) for turn in (*before, *after) for part in turn.parts if isinstance(part, Text)
-    )
     record.prompt_id = f"{found.name}@{found.version}"
+    record.prompt_digest, record.prompt_label = found.digest, found.label
+    record.prompt_variables = parts.prompt_fingerprint(given)
     call.reply_headers[REPLY_HEADER] = in_header(found)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.call import Call, Layer, Recalled, Reply, Service
+from gateway.core.additions import Recalled
+from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import BadRequest
 from gateway.core.fields import Fields
 from gateway.dialects.openai.body import inline_data
@@ -68,12 +69,19 @@ async def _earlier(call: Call, memory: ResponseMemory | None, previous: object) 
     items = tuple(item for stored in chain for item in turn_items(_decode(stored.input), _decode(stored.response)))
     said = _encode(items)
     inline, parts = inline_data(said)
-    native = all(stored.native for stored in chain)
+    # An upstream that has it would put what a prompt begins with after it.
+    native = all(stored.native for stored in chain) and not _opening(call)
     return Recalled(chain[-1].target.partition("/")[0], native, items, len(said) - inline, parts)
+
+
+def _opening(call: Call) -> int:
+    return 0 if call.templated is None else call.templated.opening
 
 
 async def _keep(call: Call, asked: Fields, reply: Reply, memory: ResponseMemory, previous: str) -> None:
     """Store what the reply says, before its last byte goes out."""
+
+    opening = _opening(call)
 
     async def store(response: Mapping[str, Any]) -> None:
         stored = Stored(
@@ -81,8 +89,9 @@ async def _keep(call: Call, asked: Fields, reply: Reply, memory: ResponseMemory,
             id=response["id"],
             previous=previous,
             target=str(call.target),
-            native=call.served.native,
-            input=_encode(input_items(asked.get("input"))),
+            # Who keeps it there keeps the prompt's examples too.
+            native=call.served.native and not opening,
+            input=_encode(input_items(asked.get("input"))[opening:]),
             response=_encode(response),
         )
         await memory.put(stored)

@@ -63,8 +63,10 @@ def base_url(profile: Profile, options: ProviderOptions) -> str:
 
 def recalled_input(call: Call, *, own: bool = False) -> dict[str, object]:
     """The whole conversation as input, for an upstream that does not know its earlier part; with `own`, without what
-    only translation could tell it."""
+    only translation could tell it. A prompt begins it."""
     if call.recalled is None:
         return {}
     earlier = own_items(call.recalled.items) if own else call.recalled.items
-    return {"input": [*earlier, *input_items(call.fields.get("input"))]}
+    items = input_items(call.fields.get("input"))
+    opening = 0 if call.templated is None else call.templated.opening
+    return {"input": [*items[:opening], *earlier, *items[opening:]]}

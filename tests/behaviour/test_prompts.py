@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import openai
 import pytest
 import pytest_asyncio
@@ -41,6 +42,10 @@ model: test-model
 config: {temperature: 0}
 ---
 {{role "system"}}{{>style}}{{role "user"}}{{text}}"""
+TAUGHT = """---
+model: test-model
+---
+{{role "system"}}Be brief.{{role "user"}}1+1?{{role "model"}}2{{role "user"}}{{question}}"""
 SECRETIVE = '---\nmodel: test-model\n---\n{{role "system"}}Only for team B.'
 ACCESS = """
 rules:
@@ -76,6 +81,7 @@ def prepare(gateway: Gateway) -> None:
     publish(gateway, "plain", PLAIN, PLAIN.replace("{{text}}", "Now {{text}}"), meta="labels: {production: 1}\n")
     publish(gateway, "open", OPEN, meta="labels: {production: 1}\n")
     publish(gateway, "halves", OPEN, OPEN.replace("You are", "Be"), meta="labels: {production: {1: 50, 2: 50}}\n")
+    publish(gateway, "taught", TAUGHT, meta="labels: {production: 1}\n")
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
 
 
@@ -145,6 +151,40 @@ async def test_a_prompt_is_named_in_three_ways(fresh: Site, headers: dict[str, s
     assert digest.startswith("digest=sha256:")
     record = await fresh.last_record()
     assert (record["prompt_id"], record["model"]) == ("support/triage@1", "test-model")
+    assert digest == f"digest={record['prompt_digest']}"
+    by_number = "@1" in str((headers, body)) or body.get("prompt", {}).get("version") in (1, "1")
+    assert record["prompt_label"] == ("" if by_number else "production")
+    hashes = msgspec.json.decode(record["prompt_variables"])
+    assert list(hashes) == ["message"]
+    assert "stolen" not in record["prompt_variables"]
+
+
+async def test_the_same_value_has_the_same_hash(fresh: Site) -> None:
+    said: list[str] = []
+    for message in ("My card was stolen.", "My card was stolen.", "My card was eaten."):
+        await chat(fresh, model="prompt:support/triage", prompt={"variables": {"message": message}})
+        said.append((await fresh.last_record())["prompt_variables"])
+    assert said[0] == said[1] != said[2]
+
+
+async def test_a_conversation_by_id_hears_a_prompts_examples_once_and_what_was_asked_always(fresh: Site) -> None:
+    """What a prompt begins with it says each time, first; what it says after the conversation is a turn of it."""
+
+    async def said(previous: str = "", question: str = "", **body: Any) -> str:
+        prompt = {"prompt": {"id": "taught", "variables": {"question": question}}} if question else {}
+        more = {"previous_response_id": previous} if previous else {}
+        reply = await fresh.client.post("/v1/responses", json={**prompt, **more, **body})
+        assert reply.status_code == 200, reply.text
+        return reply.json()["id"]
+
+    taught = [("system", "Be brief."), ("user", "1+1?"), ("assistant", "2")]
+    first = await said(question="2+2?")
+    assert messages(fresh) == [*taught, ("user", "2+2?")]
+    second = await said(first, question="3+3?")
+    assert messages(fresh) == [*taught, ("user", "2+2?"), ("assistant", "Fine."), ("user", "3+3?")]
+    await said(second, model="test-model", input="Sure?")
+    turns = [("user", "2+2?"), ("assistant", "Fine."), ("user", "3+3?"), ("assistant", "Fine."), ("user", "Sure?")]
+    assert messages(fresh) == turns
 
 
 async def test_openais_own_client_goes_on_using_its_prompts(fresh: Site) -> None:
@@ -289,7 +329,7 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
         assert "cannot be said" in branching.json()["message"]
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
-        assert names == {"support/triage", "open", "halves", "plain"}
+        assert names == {"support/triage", "open", "halves", "plain", "taught"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 

@@ -11,7 +11,8 @@ import pytest
 from gateway.cache.document import Rule
 from gateway.cache.options import CacheOptions
 from gateway.cache.storing import is_deterministic, may_keep
-from gateway.core.call import Call, Recalled
+from gateway.core.additions import Recalled
+from gateway.core.call import Call
 from gateway.core.model import Attributes, Decision, Model, Permit
 from gateway.core.principal import Principal
 from gateway.core.target import Target

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.call import Call, Recalled
+from gateway.core.additions import Recalled
+from gateway.core.call import Call
 from gateway.core.record import Outcome, Record
 from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json

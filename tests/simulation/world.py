@@ -43,6 +43,7 @@ from gateway.pipeline.own_calls import OwnCalls
 from gateway.pipeline.parts import CacheParts, Parts
 from gateway.pipeline.tagging import NotingOptions, tagging
 from gateway.policyset import PolicySet, read_policies
+from gateway.prompts.fingerprints import fingerprints
 from gateway.prompts.handlebars import Limits
 from gateway.prompts.library import Library
 from gateway.providers.building import build_provider
@@ -271,6 +272,7 @@ class Worker:
             own_calls=own_calls,
             prompts=Live(Library({})),
             prompt_limits=Limits(),
+            prompt_fingerprint=fingerprints("simulated"),
             refuse_unrecorded=True,
         )
 

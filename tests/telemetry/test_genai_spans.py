@@ -135,7 +135,7 @@ def test_every_name_of_a_record_is_decided_upon(record: RecordMaker) -> None:
         "id", "started_ns", "duration_us", "tenant", "team", "key_id", "model", "target", "served_model", "stream",
         "outcome", "status", "error_code", "blame", "rule_id", "finish_reason", "usage", "cost_nano", "price_version",
         "policy_version", "would_deny", "prompt_id", "route", "variant", "cache", "guards", "ttfb_us", "queued_us", "upstream_request_id", "trace_id",
-        "response_id",
+        "response_id", "prompt_digest", "prompt_label", "prompt_variables",
     }  # fmt: skip
     left_out = {
         "operation",  # the conventions' word for it stands in its place
