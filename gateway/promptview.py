@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from gateway.access.activations import iso
+from gateway.compare.cases.gates import gate_digest
 from gateway.core.clock import SystemClock
 from gateway.core.faults import BadRequest
 from gateway.core.live import Live
@@ -45,13 +46,18 @@ def prompts_deps(library: Live[Library], place: LabelPlace, note: Note) -> Promp
             force=asked.force,
             operator=True,
         )
-        return _moved(await asyncio.to_thread(in_store, lambda store: Promoter(store, note).move(entry, request)))
+        return _moved(
+            await asyncio.to_thread(in_store, lambda store: Promoter(store, note, gate_digest).move(entry, request))
+        )
 
     async def roll_back(asked: RollbackRequest, actor: str) -> Moved:
         entry, label = library.value.entry(asked.prompt), asked.label
         return _moved(
             await asyncio.to_thread(
-                in_store, lambda store: Promoter(store, note).rollback(entry, label, actor=actor, reason=asked.reason)
+                in_store,
+                lambda store: Promoter(store, note, gate_digest).rollback(
+                    entry, label, actor=actor, reason=asked.reason
+                ),
             )
         )
 

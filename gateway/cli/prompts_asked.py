@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.cli.suite_arms import resolved
+from gateway.compare.cases.gates import folder_of
 from gateway.core.faults import Fault
 from gateway.prompts.building import Entry
 from gateway.prompts.document import Gate
@@ -16,7 +17,19 @@ from gateway.prompts.naming import DEFAULT_LABEL
 SUITE = "cases.yaml"
 _NONE = "none"
 # What a gate's run is: all cases, as often as the suite says, by the gate's own margin.
-_NOT_WITH_GATE = ("tags", "filter", "limit", "repeat", "margin", "suite", "metric", "against", "model", "param")
+_NOT_WITH_GATE = (
+    "tags",
+    "filter",
+    "limit",
+    "repeat",
+    "margin",
+    "suite",
+    "metric",
+    "against",
+    "model",
+    "param",
+    "judge",
+)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -100,9 +113,3 @@ def _suite(options: argparse.Namespace, entry: Entry, gate: Gate | None) -> Path
     if options.suite:
         return Path(options.suite)
     return folder_of(entry) / (SUITE if gate is None else gate.suite)
-
-
-def folder_of(entry: Entry) -> Path:
-    """Where the prompt's files are."""
-    any_version = next(iter(entry.all_versions()))
-    return Path(any_version.file).parent

@@ -7,6 +7,7 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.keys import actor
 from gateway.cli.output import print_json
 from gateway.cli.prompt_places import CLOCK, Place, add_place, place_named, shown
+from gateway.compare.cases.gates import gate_digest
 from gateway.core.faults import BadRequest
 from gateway.prompts.building import Entry
 from gateway.prompts.labels.moves import Change, place_text
@@ -43,7 +44,7 @@ def _label(options: argparse.Namespace, place: Place) -> int:
         report(options, change, f"in {entry.meta.file}")
         return 0
     with place.store() as store:
-        made = Promoter(store, place.note).move(entry, request)
+        made = Promoter(store, place.note, gate_digest).move(entry, request)
     report(options, made, "in the database")
     return 0
 
@@ -56,7 +57,7 @@ def _pinned(place: Place, entry: Entry, request: Request) -> Change:
     run = ""
     if request.label in entry.meta.gates:
         with place.store() as store:
-            run = judge(store, entry, request, before)
+            run = judge(store, entry, request, before, gate_digest)
     change = Change(
         prompt=entry.meta.name,
         label=request.label,

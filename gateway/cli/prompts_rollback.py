@@ -6,6 +6,7 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.keys import actor
 from gateway.cli.prompt_places import Place, add_place
 from gateway.cli.prompts_label import make_pinned, report
+from gateway.compare.cases.gates import gate_digest
 from gateway.prompts.labels.moves import Change
 from gateway.prompts.labels.promoting import ROLLED_BACK, Promoter
 from gateway.prompts.pinning import back_to
@@ -40,6 +41,6 @@ def _rollback(options: argparse.Namespace, place: Place) -> int:
         report(options, change, f"in {entry.meta.file}")
         return 0
     with place.store() as store:
-        made = Promoter(store, place.note).rollback(entry, label, actor=actor(), reason=options.reason)
+        made = Promoter(store, place.note, gate_digest).rollback(entry, label, actor=actor(), reason=options.reason)
     report(options, made, "in the database")
     return 0

@@ -181,6 +181,11 @@ async def test_a_gates_run_is_noted_and_lets_the_label_move(tested: Test, place:
         run = store.last_gate_run("support/better", digest, against)
     assert run is not None
     assert (run.verdict, run.passed, run.suite_digest[:7]) == ("better", True, "sha256:")
+    suite = place.gateway.folder / "policies" / "prompts" / "support" / "better" / "cases.yaml"
+    tests = suite.read_text()
+    suite.write_text(tests.replace("yes 3", "yes"))
+    assert await asyncio.to_thread(main, moves) == 1, "the tests have changed since"
+    suite.write_text(tests)
     assert await asyncio.to_thread(main, moves) == 0
     failed = await tested("support/worse", "--gate", "production")
     assert failed.returncode == 1

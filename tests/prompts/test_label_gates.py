@@ -26,7 +26,8 @@ class Desk:
         shelf.meta("a", GATED)
         self.shelf, self.store = shelf, store
         self.noted: Noted = []
-        self.promoter = Promoter(store, lambda *line: self.noted.append(line))
+        self.tests = "s"
+        self.promoter = Promoter(store, lambda *line: self.noted.append(line), lambda *_: self.tests)
 
     @property
     def entry(self) -> Entry:
@@ -77,6 +78,10 @@ def test_a_gate_lets_through_what_passed_against_what_it_replaces(desk: Desk) ->
     assert "against version 1; there is none" in refused(lambda: desk.move(2), Conflict, "gate_not_passed")
     worse = desk.run(2, 1, "worse")
     assert f"the last one, {worse}, says `worse`" in refused(lambda: desk.move(2), Conflict, "gate_not_passed")
+    desk.run(2, 1, "better")
+    desk.tests = "other tests"
+    assert "was of the tests as they were before" in refused(lambda: desk.move(2), Conflict, "gate_not_passed")
+    desk.tests = "s"
     better = desk.run(2, 1, "better")
     desk.move(2)
     assert [one.gate_run for one in desk.store.moves("a")] == [first, better]

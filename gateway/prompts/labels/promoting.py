@@ -1,7 +1,8 @@
 """Moving a label: what has to be true first, the move, and the line in the audit log.
 
 A label that prompt.yaml keeps is moved there, in a pull request or by `gateway prompts label`; by nobody else.
-A label with a gate moves only to a version that passed its tests against the version that it replaces. Going back needs
+A label with a gate moves only to a version that passed its tests, as they are now, against the version that it
+replaces. Going back needs
 no gate: what a label goes back to was let through before.
 """
 
@@ -11,6 +12,7 @@ import msgspec
 
 from gateway.core.faults import BadRequest, Conflict, NotAllowed
 from gateway.prompts.building import Entry
+from gateway.prompts.document import Gate
 from gateway.prompts.labels.moves import Change, Move, stood
 from gateway.prompts.labels.store import LabelStore
 from gateway.prompts.naming import why_no_label
@@ -18,6 +20,7 @@ from gateway.prompts.positions import Position
 from gateway.prompts.refusing import UnknownVersion
 
 Note = Callable[[str, str, str, Mapping[str, object]], None]
+Tests = Callable[[Entry, Gate], str]
 MOVED, ROLLED_BACK = "prompt.label", "prompt.rollback"
 
 
@@ -37,11 +40,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promoter:
-    """`note(actor, action, object, details)`: writes the audit log."""
+    """`note(actor, action, object, details)`: writes the audit log. `tests`: the digest of a gate's tests."""
 
-    def __init__(self, store: LabelStore, note: Note) -> None:
+    def __init__(self, store: LabelStore, note: Note, tests: Tests) -> None:
         self._store = store
         self._note = note
+        self._tests = tests
 
     def move(self, entry: Entry, request: Request) -> Move:
         """Move a label of a prompt, given as the current library has it.
@@ -54,7 +58,7 @@ class Promoter:
         check_target(entry, label, request.after)
         self._refuse_pinned(entry, label)
         before = self._store.position(entry.meta.name, label)
-        run = judge(self._store, entry, request, before)
+        run = judge(self._store, entry, request, before, self._tests)
         change = Change(
             prompt=entry.meta.name,
             label=label,
@@ -137,7 +141,7 @@ def check_target(entry: Entry, label: str, after: Position | None) -> None:
             raise Conflict(f"version {number} cannot be served: {problem}", code="prompt_unusable")
 
 
-def judge(store: LabelStore, entry: Entry, request: Request, before: Position | None) -> str:
+def judge(store: LabelStore, entry: Entry, request: Request, before: Position | None, tests: Tests) -> str:
     """The ids of the runs that let a label through; empty if it has no gate, or goes past it by force.
 
     Every version that it is to stand on needs one, but for the one that most of it stands on already.
@@ -155,6 +159,7 @@ def judge(store: LabelStore, entry: Entry, request: Request, before: Position | 
     if request.after is None:
         reason = f"the label `{request.label}` has a gate, and what takes it away passes none; use force"
         raise Conflict(reason, code="gate_not_passed")
+    wanted = tests(entry, gate)
     main = 0 if before is None else max(before.weights, key=lambda one: one[1])[0]
     runs: list[str] = []
     for number in request.after.versions:
@@ -163,20 +168,23 @@ def judge(store: LabelStore, entry: Entry, request: Request, before: Position | 
             if gate.approver == "other" and published.by == request.actor:
                 reason = f"{published.by} published version {number}, and this gate wants somebody else to approve it"
                 raise NotAllowed(reason, code="approver_is_author")
-            runs.append(_passed(store, entry, request.label, number, main))
+            runs.append(_passed(store, entry, request.label, number, main, wanted))
     return " ".join(runs)
 
 
-def _passed(store: LabelStore, entry: Entry, label: str, number: int, main: int) -> str:
+def _passed(store: LabelStore, entry: Entry, label: str, number: int, main: int, tests: str) -> str:
     """Raises:
-    Conflict: the last run of exactly this version against exactly that one was not passed, or there is none.
+    Conflict: the last run of exactly this version against exactly that one was not passed, or was of other tests, or
+        there is none.
     """
     name = entry.meta.name
     digest, against = entry.lock[number].digest, entry.lock[main].digest if main in entry.lock else ""
     last = store.last_gate_run(name, digest, against)
-    if last is not None and last.passed:
+    if last is not None and last.passed and last.suite_digest == tests:
         return last.id
     found = "there is none" if last is None else f"the last one, {last.id}, says `{last.verdict}`"
+    if last is not None and last.passed:
+        found = f"the last one, {last.id}, was of the tests as they were before"
     other = f"version {main}" if main else "nothing"
     raise Conflict(
         f"the label `{label}` has a gate: version {number} needs a passing run of {entry.meta.gates[label].suite} "
