@@ -1,10 +1,14 @@
 """Prompts as a worker serves them: followed as their files change and their labels move."""
 
+from collections.abc import Sequence
+
+from gateway.access.signing import vouched_files
 from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.prompts.feed import PromptFeed
 from gateway.prompts.fingerprints import Fingerprint, fingerprints
 from gateway.prompts.labels.opening import follow_labels
+from gateway.prompts.vouching import Vouch
 from gateway.reporting import Reports
 from gateway.stores.files import read_or_create_secret
 
@@ -14,7 +18,14 @@ CLOCK = SystemClock()
 def prompt_feed(settings: Settings, reports: Reports) -> PromptFeed:
     """The feed, to be entered; while a file is broken, workers that start anew begin with what the last ones had."""
     labels = follow_labels(settings.labels, CLOCK)
-    return PromptFeed(settings.prompts_dir, labels, reports.prompts_reloaded, last_good=settings.last_good_prompts)
+    vouch = vouching(settings.signers)
+    last_good = settings.last_good_prompts
+    return PromptFeed(settings.prompts_dir, labels, reports.prompts_reloaded, last_good=last_good, vouch=vouch)
+
+
+def vouching(signers: Sequence[bytes]) -> Vouch | None:
+    """Who vouches for prompts, where somebody must. `signers`: PEM files of `policy_signing`."""
+    return (lambda bundle: vouched_files(bundle, signers)[1]) if signers else None
 
 
 def prompt_fingerprints(settings: Settings) -> Fingerprint:

@@ -94,17 +94,26 @@ def check_signature(files: Mapping[str, bytes], bundle: bytes, public_keys: Sequ
             signature by a listed key, or a wrong one; a malformed bundle or key.
         ModuleNotFoundError: the extra is not installed; says so.
     """
-    read = _bundle(bundle)
-    key_id = _vouching(read, [_public_key(pem) for pem in public_keys])
+    key_id, listed = vouched_files(bundle, public_keys)
     for name, content in sorted(files.items()):
-        if name not in read.files:
+        if name not in listed:
             raise ValueError(f"{name} is not among the files that {BUNDLE} vouches for")
-        if sha256(content) != read.files[name]:
-            raise ValueError(f"{name} is not the file that was signed: {_digests(read.files[name], content)}")
-    for name in sorted(read.files):
+        if sha256(content) != listed[name]:
+            raise ValueError(f"{name} is not the file that was signed: {_digests(listed[name], content)}")
+    for name in sorted(listed):
         if name not in files:
             raise ValueError(f"{name} was signed, and is not there")
     return key_id
+
+
+def vouched_files(bundle: bytes, public_keys: Sequence[bytes]) -> tuple[str, Mapping[str, str]]:
+    """The id of the key that vouches, and for what: relative path → SHA-256.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `check_signature`.
+    """
+    read = _bundle(bundle)
+    return _vouching(read, [_public_key(pem) for pem in public_keys]), read.files
 
 
 def new_key() -> tuple[bytes, bytes]:

@@ -9,9 +9,11 @@ from gateway.cli.arguments import Verbs, add_json, moment, verb
 from gateway.cli.output import print_json
 from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
 from gateway.config import Settings, missing_extras
+from gateway.core.wiring import Wiring
 from gateway.drift import Finding, find_drift
 from gateway.drift.finding import Page
 from gateway.policyset import PolicySet, policy_problems, read_policies
+from gateway.prompting import vouching
 from gateway.prompts.checking import prompt_problems
 from gateway.stores.documents import DocumentError, Known, Text
 
@@ -52,23 +54,23 @@ def _found(options: argparse.Namespace) -> list[Found]:
     folder, wiring = folder_of(options, settings), wiring_of(settings)
     missing = [] if settings is None else missing_extras(settings)
     if problems := policy_problems(folder, wiring):
-        return [*missing, *problems, *_prompts(folder, None)]
+        return [*missing, *problems, *_prompts(folder, None, wiring)]
     now = time.time() if options.at is None else options.at
     config = None if settings is None else Text(_config(options), settings.file.read_bytes())
     policies = read_policies(folder, wiring)
-    prompts = _prompts(folder, policies, whole=settings is not None)
+    prompts = _prompts(folder, policies, wiring, whole=settings is not None)
     silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
     return [*missing, *prompts, *find_drift(policies, folder, now, wiring, config), *silent]
 
 
-def _prompts(folder: Path, policies: PolicySet | None, whole: bool = False) -> list[DocumentError]:
+def _prompts(folder: Path, policies: PolicySet | None, wiring: Wiring, whole: bool = False) -> list[DocumentError]:
     """What is wrong with prompts: of valid policies, what names nobody there too. `whole`: all models are known."""
     known: Known = {}
     if policies is not None:
         tenants = policies.tenants
         known = {"tenants": {one.id for one in tenants.tenants}, "teams": {team for _, team in tenants.teams}}
     models = policies.catalogue.names if policies is not None and whole else None
-    found = prompt_problems(folder / "prompts", known, models)
+    found = prompt_problems(folder / "prompts", known, models, vouching(wiring.signers))
     return [DocumentError(one.file, one.line, one.reason) for one in found]
 
 

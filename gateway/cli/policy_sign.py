@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.access.signing import BUNDLE, key_id_of, new_key, sign
 from gateway.cli.arguments import Verbs, verb
 from gateway.policyset import policy_texts
+from gateway.prompts.vouching import names_to_sign
 from gateway.stores.documents import DocumentError
 
 
@@ -52,11 +54,19 @@ def _make_key(path: Path) -> str:
 def _sign(policies: Path, key: Path) -> str:
     pem = key.read_bytes()
     names = list(policy_texts(policies))  # what takes force, and nothing else
-    place = policies / BUNDLE
+    said = [_write(policies, names, pem, key)]
+    prompts = policies / "prompts"
+    if found := names_to_sign(prompts):
+        said.append(_write(prompts, found, pem, key))
+    return "\n".join(said)
+
+
+def _write(folder: Path, names: Sequence[str], pem: bytes, key: Path) -> str:
+    place = folder / BUNDLE
     try:
-        text = sign(policies, pem, names, place.read_bytes() if place.exists() else b"")
+        text = sign(folder, pem, names, place.read_bytes() if place.exists() else b"")
     except ValueError as error:
-        raise ValueError(f"{key}, {policies}: {error}") from None
+        raise ValueError(f"{key}, {folder}: {error}") from None
     temporary = place.with_name(f".{BUNDLE}.{os.getpid()}")
     temporary.write_bytes(text)
     os.replace(temporary, place)  # in one step: a gateway may be looking

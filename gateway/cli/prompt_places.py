@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.core.clock import SystemClock
 from gateway.core.faults import Fault
 from gateway.identity.keystore import KeyStore
+from gateway.prompting import vouching
 from gateway.prompts.labels.opening import open_labels
 from gateway.prompts.labels.store import LabelStore
 from gateway.prompts.library import Library
@@ -35,10 +36,12 @@ class Place:
     def __init__(self, root: Path, settings: Settings | None) -> None:
         self.root = root
         self.settings = settings
+        self.vouch = None if settings is None else vouching(settings.signers)
 
-    def library(self) -> Library:
-        """The prompts as they are, with where their labels stand."""
-        library = read_library(self.root)
+    def library(self, *, vouched: bool = False) -> Library:
+        """The prompts as they are, with where their labels stand. `vouched`: as a gateway takes them, where config.yaml
+        wants policies signed."""
+        library = read_library(self.root, vouch=self.vouch if vouched else None)
         if self.settings is None:
             return library
         labels = self.settings.labels

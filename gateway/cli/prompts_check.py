@@ -16,7 +16,7 @@ def add_check(actions: Verbs) -> None:
 
 
 def _check(options: argparse.Namespace, place: Place) -> int:
-    problems = prompt_problems(place.root)
+    problems = prompt_problems(place.root, vouch=place.vouch)
     if options.json:
         print_json(problems)
     elif problems:

@@ -30,7 +30,7 @@ def add_label(actions: Verbs) -> None:
 
 
 def _label(options: argparse.Namespace, place: Place) -> int:
-    entry = place.library().entry(options.name)
+    entry = place.library(vouched=True).entry(options.name)
     request = Request(
         label=options.label,
         after=options.to,

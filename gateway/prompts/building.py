@@ -47,6 +47,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             yield self.draft
 
 
+def is_version(name: str) -> bool:
+    """Whether a file of that name is a published version."""
+    return _NUMBERED.fullmatch(name) is not None
+
+
 def is_prompt(files: Files) -> bool:
     """Whether these files are a prompt's folder."""
     return LOCK in files or META in files or any(name == DRAFT_FILE or _NUMBERED.fullmatch(name) for name in files)

@@ -8,17 +8,21 @@ from gateway.prompts.document import PromptFile
 from gateway.prompts.library import Library
 from gateway.prompts.loading import read_library
 from gateway.prompts.versions import Problem, line_of
+from gateway.prompts.vouching import Vouch
 from gateway.stores.documents import DocumentError, Known, Text, check_known, load_document
 from gateway.stores.wording import nearest
 
 
-def prompt_problems(root: Path, known: Known | None = None, models: Collection[str] | None = None) -> list[Problem]:
+def prompt_problems(
+    root: Path, known: Known | None = None, models: Collection[str] | None = None, vouch: Vouch | None = None
+) -> list[Problem]:
     """What is wrong, by file and line.
 
     Args:
         known: the tenants and teams there are. models: names that callers may use; None: not known here.
+        vouch: as `read_library`.
     """
-    library = read_library(root)
+    library = read_library(root, vouch=vouch)
     for version in library.unverified():
         version.verify()
     found = [*library.problems, *_unknown(library, known or {})]

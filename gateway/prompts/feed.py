@@ -21,6 +21,7 @@ from gateway.prompts.library import Library
 from gateway.prompts.loading import read_library
 from gateway.prompts.scanning import NOTHING, Seen, look
 from gateway.prompts.versions import Problem, Version
+from gateway.prompts.vouching import Vouch
 
 _log = logging.getLogger("gateway.prompts")
 POLL_S = 0.5
@@ -37,6 +38,7 @@ class PromptFeed:
     `reloaded` hears of the first library and of every one that takes its place, and when a problem was found later;
     it is called on the event loop. `last_good`: where is kept what stands in for broken files, for a process that is
     started while they are broken; it belongs to one run of the gateway.
+    `vouch`: see `vouching.py`.
 
     Attributes:
         poll_s: how long it waits now until it looks at the files again.
@@ -49,12 +51,14 @@ class PromptFeed:
         reloaded: Reloaded,
         poll_s: float = POLL_S,
         last_good: Path | None = None,
+        vouch: Vouch | None = None,
     ) -> None:
         self._folder = folder
         self._labels = labels
         self._reloaded = reloaded
         self._least_s = poll_s
         self._last_good = last_good
+        self._vouch = vouch
         self._seen: Seen = NOTHING
         self._logged: frozenset[Problem] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,7 +104,9 @@ class PromptFeed:
             return
         # Seen first and read then: what changes in between is read again.
         before = None if first else self.library.value
-        new = await asyncio.to_thread(read_library, self._folder, before, seen=seen, last_good=last_good)
+        new = await asyncio.to_thread(
+            read_library, self._folder, before, seen=seen, last_good=last_good, vouch=self._vouch
+        )
         self._seen = seen
         self._take(new)
         if self._last_good is not None:

@@ -20,19 +20,22 @@ from gateway.prompts.building import Entry, Files, build, is_prompt
 from gateway.prompts.digests import source_digest
 from gateway.prompts.library import Library
 from gateway.prompts.naming import why_no_name
+from gateway.prompts.scanning import PARTIAL as _PARTIAL
+from gateway.prompts.scanning import PROMPT as _PROMPT
 from gateway.prompts.scanning import Seen, Stat, look
 from gateway.prompts.versions import Partial, Partials, Problem
+from gateway.prompts.vouching import Vouch, Vouched, as_vouched, vouched_by_folder
 from gateway.stores.documents import DocumentError
 
 MAX_BYTES = 1024 * 1024
-_PARTIAL, _PROMPT = "_", ".prompt"
 
 
 class Folder(msgspec.Struct, frozen=True, eq=False):
-    """A folder as it was read."""
+    """A folder as it was read. `vouched`: by name, what was signed of it."""
 
     stats: Mapping[str, Stat]
     files: Files
+    vouched: Vouched | None = None
 
 
 class Built(msgspec.Struct, frozen=True, eq=False):
@@ -55,17 +58,35 @@ _NO_PARTIALS: Partials = {}
 
 
 def read_library(
-    root: Path, before: Library | None = None, *, seen: Seen | None = None, last_good: Mapping[str, Entry] | None = None
+    root: Path,
+    before: Library | None = None,
+    *,
+    seen: Seen | None = None,
+    last_good: Mapping[str, Entry] | None = None,
+    vouch: Vouch | None = None,
 ) -> Library:
     """All prompts below `root`.
 
     Args:
         before: as it was read last; what is wrong by now stays as it is there, and is told in `problems`.
         seen: what `look` has found. last_good: by name, what stands in where there is nothing before.
+        vouch: reads who vouches for what, if somebody must.
     """
     seen = look(root) if seen is None else seen
     old = NOTHING if before is None else before.tree
-    folders = {path: _folder(f"{root}/{path}", stats, old.folders.get(path)) for path, stats in seen.folders.items()}
+    try:
+        vouched = None if vouch is None else vouched_by_folder(root, vouch, seen)
+    except DocumentError as error:
+        return _as_it_was(before, last_good or {}, error)
+    folders = {
+        path: _folder(
+            f"{root}/{path}".rstrip("/"),
+            stats,
+            old.folders.get(path),
+            None if vouched is None else vouched.get(path, {}),
+        )
+        for path, stats in seen.folders.items()
+    }
     kept = {path: one for path, one in old.folders.items() if _hidden(path, seen.unreadable)}
     folders = {**kept, **folders}
     partials = _partials(root, folders, old)
@@ -102,18 +123,27 @@ def _hidden(path: str, unreadable: Mapping[str, str]) -> bool:
     return any(not one or path == one or path.startswith(f"{one}/") for one in unreadable)
 
 
-def _folder(path: str, stats: Mapping[str, Stat], old: Folder | None) -> Folder:
-    if old is not None and old.stats == stats:
+def _as_it_was(before: Library | None, last_good: Mapping[str, Entry], error: DocumentError) -> Library:
+    """Nobody vouches for anything that is there: nothing of it is taken."""
+    known = last_good if before is None else before.prompts
+    entries = {name: msgspec.structs.replace(entry, stands_in=True) for name, entry in known.items()}
+    problem = Problem(file=error.file, line=error.line, reason=error.reason)
+    labels, tree = (None, NOTHING) if before is None else (before.labels, before.tree)
+    return Library(entries, [problem], labels, tree)
+
+
+def _folder(path: str, stats: Mapping[str, Stat], old: Folder | None, vouched: Vouched | None) -> Folder:
+    if old is not None and old.stats == stats and old.vouched == vouched:
         return old
     files: dict[str, bytes | DocumentError] = {}
     for name, seen in stats.items():
-        if old is not None and old.stats.get(name) == seen:
+        if old is not None and old.stats.get(name) == seen and old.vouched == vouched:
             files[name] = old.files[name]
         elif name.endswith(_PROMPT) or name in ("prompt.yaml", "versions.yaml"):
             files[name] = _read(f"{path}/{name}")
         else:
             files[name] = b""  # that it is there is all that counts
-    return Folder(stats, files)
+    return Folder(stats, files if vouched is None else as_vouched(path, files, vouched), vouched)
 
 
 def _read(path: str) -> bytes | DocumentError:

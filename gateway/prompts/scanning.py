@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 PROMPT, YAML = ".prompt", (".yaml", ".yml")
+PARTIAL = "_"
+BUNDLE = "bundle.sig"
 MAX_DEPTH = 16
 Stat = tuple[int, int, int]
 
@@ -55,7 +57,7 @@ def _look_into(path: str) -> tuple[dict[str, Stat], list[str]]:
             name = entry.name
             if name.startswith("."):  # an editor's, or half of a file that is being replaced
                 continue
-            if name.endswith(PROMPT) or name.endswith(YAML):
+            if name.endswith(PROMPT) or name.endswith(YAML) or name == BUNDLE:
                 try:
                     found = entry.stat()
                 except OSError:

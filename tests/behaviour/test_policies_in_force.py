@@ -182,6 +182,22 @@ async def test_signed_policies_take_force_only_as_they_were_signed(
     assert "tenants.yaml is not the file that was signed" in str(status["problems"])
     assert run("policy", "sign", "--key", key, "--policies", folder).returncode == 0
     await changes(gateway, before)
+    draft = gateway.folder / "policies" / "prompts" / "greeting" / "draft.prompt"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("---\nmodel: test-model\n---\nHello.")
+    run("prompts", "publish", "greeting", "--policies", folder)
+    move = ("prompts", "label", "greeting", "production", "1")
+    refused = gateway.cli(*move, check=False)
+    assert (refused.returncode, gateway.cli("check", check=False).returncode) == (1, 1)
+    async with client_of(gateway) as client:
+        asked = {"model": "prompt:greeting@1", "messages": []}
+        assert (await client.post("/chat/completions", json=asked)).status_code == 404
+        run("policy", "sign", "--key", key, "--policies", folder)
+        assert gateway.cli("check").returncode == 0
+        gateway.cli(*move)
+        async with within(10):
+            while (await client.post("/chat/completions", json=asked)).status_code == 404:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_worker_that_dies_while_a_file_is_wrong_comes_back_with_what_was_good(

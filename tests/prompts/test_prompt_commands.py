@@ -8,6 +8,7 @@ import pytest
 from shelves import BODY, Shelf
 
 from gateway.cli import main
+from gateway.compare.cases import read_suite
 from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyStore
 from gateway.prompts.labels.opening import open_labels
@@ -109,7 +110,7 @@ def test_a_label_in_the_file_is_moved_in_the_file(checkout: Checkout) -> None:
 
 def test_a_gate_holds_on_the_command_line(checkout: Checkout) -> None:
     checkout.shelf.publish("a", "one", "two")
-    checkout.shelf.write("a/cases.yaml", "tests: []\n")
+    checkout.shelf.write("a/cases.yaml", "tests: [{vars: {message: x}, assert: [{type: contains, value: y}]}]\n")
     checkout.shelf.meta(
         "a", "gates: {production: {suite: cases.yaml}, pinned: {suite: cases.yaml}}\nlabels: {pinned: 1}\n"
     )
@@ -120,9 +121,10 @@ def test_a_gate_holds_on_the_command_line(checkout: Checkout) -> None:
         assert checkout.audit()[-1][2]["forced"] is True
     assert [one["how"] for one in checkout.json("history", "a")] == ["forced", "forced"]
     digests = [one["digest"] for one in checkout.json("show", "a")["versions"]]
+    tests = read_suite(checkout.shelf.root / "a" / "cases.yaml").digest
     with open_labels(checkout.place) as store:
         run = store.record_gate_run(
-            prompt="a", digest=digests[0], against_digest=digests[1], suite_digest="s", verdict="better", actor="ci"
+            prompt="a", digest=digests[0], against_digest=digests[1], suite_digest=tests, verdict="better", actor="ci"
         )
     assert checkout.json("label", "a", "pinned", "1")["gate_run"] == run.id
     assert f'gate_run: "{run.id}"' in (checkout.shelf.root / "a/prompt.yaml").read_text()
