@@ -20,6 +20,8 @@ _ITS_OWN = frozenset(
         *(b"idempotency-key", b"x-client-request-id", b"x-request-id", b"accept", b"x-prompt"),
     }
 )
+# The caller's own prompt, should he have one, is none of it.
+_AS_IT_IS = {b"x-prompt": b"none"}
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -90,7 +92,7 @@ class OwnCalls:
 
         own = Call(
             operation=operation,
-            headers={name: value for name, value in headers.items() if name not in _ITS_OWN},
+            headers={**{name: value for name, value in headers.items() if name not in _ITS_OWN}, **_AS_IT_IS},
             record=Record(
                 id=uuid7(started_ns), started_ns=started_ns, tenant="", team="", key_id="", operation=operation.name
             ),

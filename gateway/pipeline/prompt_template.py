@@ -2,7 +2,9 @@
 
 A call names one in its body (`prompt: {id, version, variables}`, as OpenAI's Responses API has it; here in chat
 completions and the other dialects too), in the header `x-prompt: NAME[@VERSION]`, or as its model,
-`prompt:NAME[@VERSION]`. VERSION is a label, a number, or a digest; without one, the label `production` counts.
+`prompt:NAME[@VERSION]`. VERSION is a label, a number, or a digest; without one, the label `production` counts. A call
+that names none is made from the one that is its caller's default (`default_for` of prompt.yaml), if there is one;
+`x-prompt: none` says that it is to be sent as it is. Whether it may be is for access rules to say (`require_prompt`).
 """
 
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ from gateway.prompts.requests import Frame, frame_of, turns_of
 from gateway.prompts.variables import plain_values
 
 HEADER = b"x-prompt"
+NO_PROMPT = b"none"
 MODEL = "prompt:"
 REPLY_HEADER = "x-gateway-prompt"
 _FIELD = "prompt"
@@ -33,7 +36,7 @@ _MEMBERS = frozenset({"id", "version", "variables"})
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A prompt as a call names it. `where`: the field, the header or the model that does."""
+    """A prompt as a call names it. `where`: the field, the header or the model that does; empty if nothing does."""
 
     name: str
     version: str
@@ -44,7 +47,7 @@ class Named(msgspec.Struct, frozen=True):
 def prompt_template(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def templated(call: Call) -> Reply:
-            if call.operation.protocol in CONVERSATIONS and (named := named_by(call)) is not None:
+            if call.operation.protocol in CONVERSATIONS and (named := asked_for(call, parts)) is not None:
                 put_in(call, named, parts)
             if not call.model:
                 raise model_missing()
@@ -55,13 +58,35 @@ def prompt_template(parts: Parts) -> Layer:
     return layer
 
 
-def named_by(call: Call) -> Named | None:
-    """The prompt that the call names, if any.
+def asked_for(call: Call, parts: Parts) -> Named | None:
+    """The prompt that the call is made from: the one that it names, or else its caller's own.
 
     Raises:
-        BadRequest: it names two, or has variables for none.
+        BadRequest: it names two, or none where there are several or none to take.
+    """
+    named = named_by(call)
+    if named is not None and named.name:
+        return named
+    caller, as_it_is = call.caller, call.headers.get(HEADER) == NO_PROMPT
+    defaults = () if as_it_is else parts.prompts.value.defaults_of(caller.tenant, caller.team, caller.labels)
+    if len(defaults) == 1:
+        said = named or Named("", "", {}, "")
+        return Named(defaults[0], said.version, said.variables, "")
+    if defaults:
+        raise BadRequest(f"say which prompt as `prompt.id`: {', '.join(defaults)}", param="prompt.id")
+    if named is None:
+        return None
+    raise BadRequest("`prompt` must say which one: {id, version?, variables?}", param="prompt.id")
+
+
+def named_by(call: Call) -> Named | None:
+    """The prompt that the call names, if any; one without a name, if it only has variables.
+
+    Raises:
+        BadRequest: it names two.
     """
     header = call.headers.get(HEADER)
+    header = None if header == NO_PROMPT else header
     by_model = call.model.removeprefix(MODEL) if call.model.startswith(MODEL) else ""
     value = call.fields.get(_FIELD) if call.fields.among(_PROMPT) else None
     if not (header or by_model) and value is None:
@@ -73,7 +98,7 @@ def named_by(call: Call) -> Named | None:
             name, _, wanted = text.partition("@")
             found.append(Named(name, wanted or version, variables, where))
     if not found:
-        raise BadRequest("`prompt` must say which one: {id, version?, variables?}", param="prompt.id")
+        return Named("", version, variables, "")
     first = found[0]
     for other in found[1:]:
         if (other.name, other.version) != (first.name, first.version):
@@ -103,7 +128,7 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
         ) from None
     except RenderError as error:
         raise BadRequest(f"the prompt `{found.name}` cannot be rendered: {error}", param=_FIELD) from None
-    model = _model(call, found, frame)
+    model = _model(call, named, found, frame)
     request = msgspec.structs.replace(frame.request, messages=before)
     owned = Owned(request, after, frame.overridable, found.name)
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
@@ -128,16 +153,17 @@ def _resolved(call: Call, named: Named, parts: Parts) -> Resolved:
         )
     except Fault as fault:
         if named.where != "prompt.id" and fault.param:
-            fault.param = named.where
+            fault.param = named.where or None
         raise
 
 
-def _model(call: Call, found: Resolved, frame: Frame) -> str:
-    """The prompt's model; the caller's own, where the prompt has none or leaves the choice to callers."""
+def _model(call: Call, named: Named, found: Resolved, frame: Frame) -> str:
+    """The prompt's model; the caller's own, where the prompt has none or leaves the choice to callers. Who did not name
+    the prompt cannot know that it has one, and may have to say some model."""
     own = "" if call.model.startswith(MODEL) else call.model
     theirs = frame.request.model
     free = not theirs or bool({"model", "*"} & frame.overridable)
-    if own and not free and own != theirs:
+    if own and not free and own != theirs and named.where:
         raise BadRequest(
             f"the prompt `{found.name}` asks the model `{theirs}`; leave `model` out, or name that one",
             code="prompt_not_overridable",

@@ -25,6 +25,14 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approver: Literal["anyone", "other"] = "anyone"
 
 
+class Whose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Callers, all of it at once: patterns of tenants and teams, and of labels of the key, such as `app`."""
+
+    tenants: tuple[str, ...] | None = None
+    teams: tuple[str, ...] | None = None
+    labels: dict[str, str] = {}
+
+
 class FileMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"from_": "from"}):
     """A move of a label that stands in this file, as `gateway prompts label` writes it down.
 
@@ -51,7 +59,8 @@ class PromptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     Attributes:
         owner: who answers for it. description: what it is for. tags: free words.
         aliases: other names, such as the `pmpt_…` of an import.
-        tenants, teams: who may use it, patterns; left out: all.
+        tenants, teams: who may use it, patterns; left out: all. default_for: whose calls are made from it if
+            they name no prompt.
         labels: by name the version they stand on, or weights by version; those that stand here are moved here only.
         gates: by label, what its moves need. history: moves of the labels that stand here, oldest first.
     """
@@ -62,6 +71,7 @@ class PromptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     tags: tuple[str, ...] = ()
     tenants: tuple[str, ...] | None = None
     teams: tuple[str, ...] | None = None
+    default_for: tuple[Whose, ...] = ()
     labels: dict[str, Place] = {}
     gates: dict[str, Gate] = {}
     history: tuple[FileMove, ...] = ()

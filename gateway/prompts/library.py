@@ -53,7 +53,7 @@ class Library:
     prompts: by name. labels: positions of the labels that the database keeps, by (prompt, label).
     """
 
-    __slots__ = ("_aliases", "_by_prompt", "_told", "labels", "prompts", "tree")
+    __slots__ = ("_aliases", "_by_prompt", "_defaults", "_told", "labels", "prompts", "tree")
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Library:
         self._by_prompt: dict[str, dict[str, Position]] = {}
         for (prompt, label), position in self.labels.items():
             self._by_prompt.setdefault(prompt, {})[label] = position
+        self._defaults = [entry.meta for entry in prompts.values() if entry.meta.default_for]
         self._aliases: dict[str, str] = {}
         for prompt, entry in prompts.items():
             for alias in entry.meta.aliases:
@@ -129,6 +130,12 @@ class Library:
             prompt=prompt,
             meta=entry.meta,
         )
+
+    def defaults_of(self, tenant: str, team: str, labels: Mapping[str, str]) -> Sequence[str]:
+        """The prompts from which this caller's calls are made if they name none: more than one leaves it open which."""
+        if not self._defaults:
+            return ()
+        return [meta.name for meta in self._defaults if meta.is_default_for(tenant, team, labels)]
 
     def entry(self, name: str, visible: Visible = anybody) -> Entry:
         """A prompt by its name or an alias.

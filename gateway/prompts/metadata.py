@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from gateway.core.globs import compile_globs
-from gateway.prompts.document import FileMove, Gate, Place, PromptFile
+from gateway.prompts.document import FileMove, Gate, Place, PromptFile, Whose
 from gateway.prompts.naming import why_no_label, why_no_name
 from gateway.prompts.positions import Position, position_of
 from gateway.stores.documents import Document, Text, load_document
@@ -13,6 +13,7 @@ from gateway.stores.yamltree import Path_
 
 FILE = "prompt.yaml"
 Test = Callable[[str], bool]
+Belongs = Callable[[str, str, Mapping[str, str]], bool]
 
 
 def _any(_: str) -> bool:
@@ -24,6 +25,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pinned: where labels stand that the file keeps. gates: by label, what its moves need.
+        default_for: tests of a caller whose calls it is the default of: (tenant, team, labels of the key).
         history: moves of those labels, oldest first. file: its path, for errors. data: its bytes.
     """
 
@@ -39,6 +41,11 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes = b""
     of_tenant: Test = _any
     of_team: Test = _any
+    default_for: tuple[Belongs, ...] = ()
+
+    def is_default_for(self, tenant: str, team: str, labels: Mapping[str, str]) -> bool:
+        """Whether this caller's calls are made from it, if they name no prompt."""
+        return self.open_to(tenant, team) and any(one(tenant, team, labels) for one in self.default_for)
 
     def open_to(self, tenant: str, team: str) -> bool:
         """Whether this team of this tenant may use the prompt."""
@@ -59,6 +66,11 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
     for index, alias in enumerate(file.aliases):
         if why := why_no_name(alias):
             raise document.error(("aliases", index), f"{why} (an alias is a name)")
+    for index, whose in enumerate(file.default_for):
+        if whose.tenants is None and whose.teams is None and not whose.labels:
+            raise document.error(
+                ("default_for", index), "whose calls? say tenants, teams or labels; `teams: ['*']` is all"
+            )
     for label, gate in file.gates.items():
         _check_label(document, ("gates", label), label)
         if "/" in gate.suite or not gate.suite.endswith(".yaml"):
@@ -77,8 +89,23 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
         data=text.data,
         of_tenant=_any if file.tenants is None else compile_globs(file.tenants),
         of_team=_any if file.teams is None else compile_globs(file.teams),
+        default_for=tuple(_belongs(one) for one in file.default_for),
     )
     return meta, document
+
+
+def _belongs(whose: Whose) -> Belongs:
+    of_tenant, of_team = (_any if globs is None else compile_globs(globs) for globs in (whose.tenants, whose.teams))
+    labelled = {name: compile_globs((glob,)) for name, glob in whose.labels.items()}
+
+    def belongs(tenant: str, team: str, labels: Mapping[str, str]) -> bool:
+        return (
+            of_tenant(tenant)
+            and of_team(team)
+            and all(name in labels and test(labels[name]) for name, test in labelled.items())
+        )
+
+    return belongs
 
 
 def placed(place: Place) -> Position:

@@ -153,6 +153,7 @@ aliases: [pmpt_1, other/name]
 tags: [a, b]
 tenants: [demo]
 teams: ["a*"]
+default_for: [{tenants: [demo], teams: ["a*"], labels: {app: "bot-*"}}]
 labels: {production: 2, staging: {2: 90, 3: 10}}
 gates: {production: {suite: cases.yaml, margin: 0.02, approver: other}}
 history:
