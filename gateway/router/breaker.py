@@ -9,6 +9,9 @@ half_open  succeeded, `trials` in a row                closed     all is forgott
 half_open  succeeded, fewer                            half_open  the next trial
 half_open  failed                                      open       twice as long, at most `max_open_s`
 
+Failures of one caller alone, while others are served, open nothing: they may be his requests', which would break every
+target in turn.
+
 Where there are probes, no call is a trial before one was answered. The first is believed at once; after a trial that
 failed all the same, only when the doubled time is over.
 
@@ -24,6 +27,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gateway.router.document import Ejection
+from gateway.router.witnesses import Witnesses
 
 State = Literal["closed", "open", "half_open"]
 Event = Literal["tripped", "rested", "recovered", "failed"]
@@ -48,7 +52,7 @@ class Breaker:
     """
 
     __slots__ = (
-        *("_failed", "_good", "_mark", "_row", "_since", "_slice", "_succeeded", "_trying", "_wait_s"),
+        *("_failed", "_good", "_mark", "_row", "_since", "_slice", "_succeeded", "_trying", "_wait_s", "_witnesses"),
         *("heard", "opened", "options", "probed_from", "state", "until"),
     )
 
@@ -58,6 +62,7 @@ class Breaker:
         self.until = self.probed_from = 0.0
         self.opened = self._mark = self._since = 0
         self._trying = False
+        self._witnesses = Witnesses()
         self.heard = False
         self._wait_s = options.open_s
         self._good = self._row = 0
@@ -106,25 +111,27 @@ class Breaker:
                 self._row = 0
                 self._failed, self._succeeded = [0] * SLICES, [0] * SLICES
 
-    def succeeded(self, mark: int, now: float) -> None:
-        """Its answer was whole."""
+    def succeeded(self, mark: int, now: float, who: str = "") -> None:
+        """Its answer to this caller was whole."""
+        self._witnesses.served(who, now)
         if mark >= self._since and self.state != "half_open":
             self._row = 0
             self._turn(now)
             self._succeeded[self._slice % SLICES] += 1
 
-    def failed(self, mark: int, now: float, spread: float) -> None:
-        """`spread`: 0 to 1, so that many workers do not try at the same moment."""
+    def failed(self, mark: int, now: float, spread: float, who: str = "") -> None:
+        """`who`: whose call it was. `spread`: 0 to 1, so that many workers do not try at the same moment."""
         if mark < self._since or not self.options.enabled:
             return
         self._row += 1
+        self._witnesses.failed(who, now)
         if self.state == "half_open":
             self._wait_s = min(self.options.max_open_s, self._wait_s * 2)
             self._open("failed", now, spread)
         elif self.state == "closed":
             self._turn(now)
             self._failed[self._slice % SLICES] += 1
-            if self._row >= self.options.consecutive or self._is_bad():
+            if (self._row >= self.options.consecutive or self._is_bad()) and not self._witnesses.blame(who, now):
                 self._open("tripped", now, spread)
         elif self.heard and self._row >= self.options.consecutive:
             self._found(now, spread)  # those that could go nowhere else say so as well

@@ -71,7 +71,7 @@ class Sender:
         call.target = permit.model.target
         self.tell(call, permit)
         attempt = begun(call, permit, following.role, self._clock.now_ns())
-        run = standing.begun(now)
+        run = standing.begun(now, call.record.key_id)
         call.on_close(lambda: standing.ended(run))
         return Begun(call, rule, attempt, standing, run)
 

@@ -23,11 +23,12 @@ OWN_TURNS, OWN_KEPT = 4, 0.9
 
 
 class Run:
-    """A call under way at a target: since when, and the mark by which its breaker counts it."""
+    """A call under way at a target: since when, the mark by which its breaker counts it, and whose it is."""
 
-    __slots__ = ("began", "mark")
+    __slots__ = ("began", "mark", "who")
 
-    def __init__(self, began: float, mark: int) -> None:
+    def __init__(self, began: float, mark: int, who: str) -> None:
+        self.who = who
         self.began = began
         self.mark = mark
 
@@ -69,9 +70,9 @@ class Standing:
             return False
         return there >= room(options, batch=False) or is_batch()
 
-    def begun(self, now: float) -> Run:
-        """A call is sent there."""
-        run = Run(now, self.breaker.begun())
+    def begun(self, now: float, who: str = "") -> Run:
+        """A call of this caller is sent there."""
+        run = Run(now, self.breaker.begun(), who)
         self._runs[run] = None
         return run
 
@@ -97,11 +98,11 @@ class Standing:
 
     def succeeded(self, run: Run, now: float) -> None:
         """Its answer was whole."""
-        self.breaker.succeeded(run.mark, now)
+        self.breaker.succeeded(run.mark, now, run.who)
 
     def failed(self, run: Run, now: float, spread: float) -> None:
         """The target did not serve it; `spread`: 0 to 1, at random."""
-        self.breaker.failed(run.mark, now, spread)
+        self.breaker.failed(run.mark, now, spread, run.who)
 
     def refused(self, now: float, after_s: float | None) -> None:
         """It has too much to do: it rests for as long as it says, or longer each time."""

@@ -1,5 +1,7 @@
 """When a target is left alone, and how it comes back."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gateway.router.breaker import TABLE, Breaker
@@ -183,3 +185,46 @@ def test_what_was_heard_elsewhere_is_probed_too() -> None:
     breaker.heard_open(200.0)
     breaker.probed(100.0)
     assert breaker.state == "half_open"
+
+
+def test_requests_of_one_caller_that_break_everything_take_it_from_nobody() -> None:
+    """A poison request: whoever else asks is served."""
+    breaker = Breaker(Ejection(consecutive=3, min_calls=10, failure_rate=0.3))
+    for second in range(20):
+        breaker.succeeded(breaker.begun(), float(second), "others")
+        for _ in range(5):
+            breaker.failed(breaker.begun(), second + 0.5, 0.5, "one")
+    assert breaker.state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("what", "act"),
+    [
+        ("another is failed too", lambda breaker: breaker.failed(breaker.begun(), 1.0, 0.5, "another")),
+        ("nobody else was served since", lambda breaker: breaker.failed(breaker.begun(), 1.5, 0.5, "one")),
+    ],
+)
+def test_what_is_not_one_callers_doing_opens_it(what: str, act: Callable[[Breaker], object]) -> None:
+    breaker = Breaker(Ejection(consecutive=3))
+    breaker.succeeded(breaker.begun(), 0.0, "others")
+    for _ in range(5):
+        breaker.failed(breaker.begun(), 0.5, 0.5, "one")
+    assert breaker.state == "closed"
+    act(breaker)
+    assert breaker.state == "open"
+
+
+def test_the_only_caller_is_believed() -> None:
+    breaker = Breaker(Ejection(consecutive=3))
+    for _ in range(3):
+        breaker.failed(breaker.begun(), 0.5, 0.5, "one")
+    assert breaker.state == "open"
+
+
+def test_many_callers_are_not_remembered_without_end() -> None:
+    breaker = Breaker(Ejection(consecutive=3))
+    for number in range(10_000):
+        breaker.succeeded(breaker.begun(), 0.0, f"caller {number}")
+    for _ in range(3):
+        breaker.failed(breaker.begun(), 0.5, 0.5, "one")
+    assert breaker.state == "closed"
