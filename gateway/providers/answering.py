@@ -16,7 +16,7 @@ from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import used_units
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.refusals import error_object
-from gateway.dialects.sse import Framer
+from gateway.dialects.sse import Framer, data_of, read_object, split
 from gateway.dialects.translation import StreamDecoder
 from gateway.providers.converting import note_native
 from gateway.providers.headers import returned
@@ -94,9 +94,11 @@ class EventStream:
         status, and another be asked.
 
         Raises:
-            UpstreamFault: the first event tells of an error.
+            UpstreamFault: the first event tells of an error, or is none.
         """
         first = self._first = await self._next()
+        if first is not None:
+            _check_first(first)
         if first is not None and _ERROR.search(first) is not None:
             for told in decoder().feed(first)[:1]:
                 if isinstance(told, Failed):
@@ -119,6 +121,18 @@ class EventStream:
         if not rest.strip() and self._reader.may_end():
             return rest or None
         raise UpstreamBroken("the upstream's stream ended before the answer was complete", code="upstream_cut_short")
+
+
+def _check_first(batch: bytes) -> None:
+    """Raises:
+    UpstreamBroken: the first event's data is no JSON.
+    """
+    for event in split(batch):
+        data = data_of(event)
+        if data:
+            if data.strip() != b"[DONE]":
+                read_object(data)
+            return
 
 
 async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Callable[[], float]) -> Reply:

@@ -80,11 +80,18 @@ async def test_a_client_hears_nothing_of_a_target_that_fails_before_its_first_by
     assert (rows[0]["status"], rows[0]["error_code"]) == (503, "upstream_status_503")
 
 
-async def test_a_stream_that_begins_with_an_error_has_failed_before_its_first_byte(
-    make_gateway: GatewayFactory,
+@pytest.mark.parametrize(
+    ("begins", "code"),
+    [
+        (event({"error": {"message": "busy", "code": 503}}), "upstream_overloaded"),
+        (b": hello\n\ndata: <html>busy</html>\n\n", "upstream_protocol_error"),
+    ],
+)
+async def test_a_stream_that_begins_with_no_answer_has_failed_before_its_first_byte(
+    make_gateway: GatewayFactory, begins: bytes, code: str
 ) -> None:
     async with two_upstreams(make_gateway, "routes: {}") as (gateway, first, second, client):
-        first.set(CHAT, event_stream(event({"error": {"message": "busy", "code": 503}})))
+        first.set(CHAT, event_stream(begins))
         second.set(CHAT, streamed("from two"))
         answer = await client.post("/chat/completions", json=body(stream=True))
         assert "from two" in answer.text
@@ -92,7 +99,7 @@ async def test_a_stream_that_begins_with_an_error_has_failed_before_its_first_by
         (record,) = await asyncio.to_thread(gateway.records, 1)
     rows = gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
     assert [(row["target"], row["outcome"], row["error_code"]) for row in rows] == [
-        ("one/m", "failed", "upstream_overloaded"),
+        ("one/m", "failed", code),
         ("two/m", "completed", ""),
     ]
 
