@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from gateway.access.impact import Change, Group
 from gateway.cli.impact_words import CHANGES, Told, besides, few, instant, name_of, reasons, summary, told_of
-from gateway.cli.markdown import code, prose, table
 from gateway.core.money import decimal_text
+from gateway.pages.markdown import code, prose, table
 
 # By which a bot finds the comment that it wrote before.
 MARK = "<!-- gateway policy impact -->"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.pages.words import printable as printable
+
 
 def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
@@ -26,11 +28,6 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).replace("-", "", 1).isdigit()
-
-
-def printable(text: str) -> str:
-    """The text without anything that could move a cursor or turn a line around: such characters as their numbers."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
 @contextmanager

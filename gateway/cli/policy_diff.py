@@ -10,10 +10,10 @@ from gateway.access.comparing import Comparison, NameChange, compare
 from gateway.access.describing import SAID, Described, counted, described, few, rules_in_words
 from gateway.access.sides import Side
 from gateway.cli.arguments import Verbs, moment, verb
-from gateway.cli.markdown import prose
 from gateway.cli.output import print_json, print_table
 from gateway.cli.policy_folders import wiring_of
 from gateway.config import read_config
+from gateway.pages.markdown import prose
 from gateway.policyset import CALLS, PolicySet, read_policies
 
 HEADINGS = ("change", "who", "models", "operations", "requests", "why")

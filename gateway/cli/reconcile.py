@@ -9,7 +9,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import markdown
 from gateway.cli.arguments import Verbs, add_config, date_time, label, verb
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
@@ -21,6 +20,7 @@ from gateway.ledger.reconciling.differences import Cell, Difference
 from gateway.ledger.reconciling.files import read_export
 from gateway.ledger.reconciling.reconcile import Asked, Result, reconcile
 from gateway.ledger.store import LedgerUnavailable
+from gateway.pages import markdown
 from gateway.stores.wording import nearest
 
 COLUMNS = ("day", "model", "finding", "meter", "provider", "ledger", "difference", "percent")

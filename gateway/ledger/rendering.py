@@ -14,12 +14,12 @@ import msgspec
 from gateway.core.money import decimal_text
 from gateway.ledger.feedback.rating import RatedRow, Ratings
 from gateway.ledger.reports import NUMBERS, UsageRow
+from gateway.pages.cells import safe_cell
 
 # Money is shown as an exact decimal in the price book's currency.
 _MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd"}
 _SHOWN = tuple(_MONEY.get(name, name) for name in NUMBERS)
 RATED = ("feedback", "up_share", "mean_score")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cells(row: UsageRow) -> dict[str, str]:
@@ -60,9 +60,7 @@ def as_csv(rows: Iterable[UsageRow], group_by: Sequence[str], *, with_feedback: 
     writer.writeheader()
     yield written()
     for row in rows:
-        # A cell that a spreadsheet would run as a formula is given a quote in front.
-        safe = {name: f"'{text}" if text.startswith(_FORMULA) else text for name, text in cells(row).items()}
-        writer.writerow(safe)
+        writer.writerow({name: safe_cell(text) for name, text in cells(row).items()})
         yield written()
 
 

@@ -19,7 +19,8 @@ from gateway.ledger.statement.chart import STEPS, chart, nice_step
 from gateway.ledger.statement.figures import NOTHING, Budget, Day, Figures, figures, teams
 from gateway.ledger.statement.index import file_of, index
 from gateway.ledger.statement.page import Statement, page
-from gateway.ledger.statement.words import amount, exact, name
+from gateway.ledger.statement.words import amount, exact
+from gateway.pages.words import name
 
 OCTOBER = Month(2026, 10)
 MONTH_NS = 31 * 24 * HOUR_NS
@@ -122,7 +123,7 @@ def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
     assert not re.search(r"https?://|//|@import|url\(|<script|<link|<img", text)
     read = Reading(text)
     policy = next(attributes["content"] for tag, attributes in read.tags if attributes.get("http-equiv"))
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def test_a_page_can_be_read_without_seeing_it(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from gateway.ledger.statement.figures import Day
-from gateway.ledger.statement.words import exact, many
+from gateway.ledger.statement.words import exact
+from gateway.pages.words import many
 
 WIDTH, HEIGHT = 880, 240
 LEFT, BOTTOM, TOP = 76, 26, 14

@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 from gateway.ledger.months import Month
 from gateway.ledger.statement.figures import TeamLine
-from gateway.ledger.statement.page import document, head
-from gateway.ledger.statement.words import amount, exact, name, rounded, whole
+from gateway.ledger.statement.style import CSS
+from gateway.ledger.statement.words import amount, exact, rounded
+from gateway.pages.document import document, head
+from gateway.pages.words import name, whole
 
 
 def file_of(tenant: str, team: str) -> str:
@@ -26,7 +28,7 @@ def index(teams: Sequence[TeamLine], month: Month, currency: str) -> str:
     rows = "".join(map(_row, teams))
     sums = "".join(f'<td class="n">{cell}</td>' for cell in (whole(sum(one.calls for one in teams)), amount(total)))
     return document(
-        f"{head(f'Statements, {month.begin:%B %Y}')}<header><div><p class=quiet>Statements of AI usage</p>"
+        f"{head(f'Statements, {month.begin:%B %Y}', CSS)}<header><div><p class=quiet>Statements of AI usage</p>"
         f'<h1>{month.begin:%B %Y}</h1></div><div class="total"><span class="quiet">Total</span>'
         f"<strong>{rounded(total)} {name(currency)}</strong>"
         f'<span class="quiet">exactly {exact(total)}</span></div></header>'

@@ -10,7 +10,9 @@ from gateway.ledger.months import Month
 from gateway.ledger.statement.chart import chart
 from gateway.ledger.statement.figures import Budget, Day, Figures, MeterLine, ModelLine
 from gateway.ledger.statement.style import CSS
-from gateway.ledger.statement.words import amount, exact, many, name, percent, plain, quantity, rounded, whole
+from gateway.ledger.statement.words import amount, exact, percent, quantity, rounded
+from gateway.pages.document import document, head
+from gateway.pages.words import many, name, plain, whole
 
 SHOWN = 100
 
@@ -32,7 +34,7 @@ def page(said: Statement) -> str:
     found = said.figures
     title = f"{said.team_name or said.team}, {said.month.begin:%B %Y}"
     parts = [
-        head(title),
+        head(title, CSS, styled_by_attribute=True),
         _header(said),
         _facts(found),
         _notices(found),
@@ -44,19 +46,6 @@ def page(said: Statement) -> str:
         _footer(said),
     ]
     return document("".join(parts))
-
-
-def document(body: str) -> str:
-    return f"{body}</main></body></html>\n"
-
-
-def head(title: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{plain(title)}</title><style>{CSS}</style></head><body><main>"
-    )
 
 
 def _header(said: Statement) -> str:

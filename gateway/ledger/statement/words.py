@@ -1,25 +1,10 @@
-"""Names and amounts as a statement shows them. Names are chosen by strangers: they are text, and nothing else."""
+"""Amounts as a statement shows them."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from html import escape
 
 from gateway.core.money import decimal_text
 
 _CENT, _FINE = Decimal("0.01"), Decimal("0.0001")
-
-
-def plain(text: str) -> str:
-    """The text as HTML. What does not print, or turns a line around, is shown by its number."""
-    return escape("".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text))
-
-
-def name(text: str) -> str:
-    """The same, its direction kept to itself."""
-    return f"<bdi>{plain(text)}</bdi>"
-
-
-def whole(count: int) -> str:
-    return f"{count:,}"
 
 
 def rounded(nano: int) -> str:
@@ -48,11 +33,6 @@ def exact(nano: int) -> str:
 def quantity(text: str) -> str:
     head, dot, places = text.partition(".")
     return f"{int(head):,}" + (f"{dot}{places[:3]}" if places.strip("0") else "")
-
-
-def many(count: int, one: str, more: str = "") -> str:
-    """`1 call`, `2,000 calls`."""
-    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def _of(nano: int) -> Decimal:

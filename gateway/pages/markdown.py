@@ -7,7 +7,7 @@ nobody's name (`@team`) and refers to nothing (`#1`).
 import re
 from collections.abc import Sequence
 
-from gateway.cli.output import printable
+from gateway.pages.words import printable
 
 # What a code span shows as it is: no backtick that would end it, no pipe that would end the cell, no blank at an end.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+,-]*(?<! )")
