@@ -73,6 +73,7 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
     """Where results go."""
     out = parser.add_argument_group("results")
     out.add_argument("--json", metavar="FILE", help="write all of it there; `-` prints it instead of tables")
+    out.add_argument("--html", metavar="FILE", help="write it there as a page for whoever decides")
     out.add_argument("--junit", metavar="FILE", help="write it there as JUnit XML")
     out.add_argument("--quiet", action="store_true", help="no progress")
 

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.cli.junit import Result, Suite, junit
 from gateway.cli.output import whole_file
+from gateway.compare.reporting.page import page
 from gateway.compare.running.results import CaseShown, Graded, Results
 
 
@@ -18,6 +19,9 @@ def write_reports(options: argparse.Namespace, runs: list[Results], title: str) 
         told &= _write(Path(options.json), as_json(runs))
     if options.junit:
         told &= _write(Path(options.junit), as_junit(runs, title))
+    if options.html:
+        written = "" if options.json in (None, "-") else options.json
+        told &= _write(Path(options.html), page(runs, title, written).encode())
     return told
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.compare.cases import Case, Suite
 from gateway.compare.grading import Grade, Judge
-from gateway.compare.running.comparing import Contest, ranking
+from gateway.compare.running.comparing import Contest, contested, ranking
 from gateway.compare.running.differing import Asked, differences
 from gateway.compare.running.frontiers import placed
 from gateway.compare.running.gating import judge, judge_alone
@@ -108,6 +108,7 @@ def results_of(found: Found, aims: Aims) -> Results:
         judgements=_judgements(summaries, graded, shown, asked, aims) if aims.gates else (),
         judges=judges,
         ranking=ranking(found.contests, aims.level, aims.seed),
+        contested=contested(found.contests),
         pareto=pareto,
         stopped=found.stopped,
         missing=found.missing,
@@ -136,6 +137,8 @@ def shown_case(case: Case) -> CaseShown:
         never_break=case.never_break,
         repeats=case.repeat,
         line=case.line,
+        vars=case.vars,
+        messages=case.messages,
     )
 
 

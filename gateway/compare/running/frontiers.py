@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.compare.grading import Sample
 from gateway.compare.running.results import Difference, Graded, Summary
 from gateway.compare.running.values import PASS
 from gateway.compare.statistics.errors import NotEstimable
@@ -32,22 +33,30 @@ def placed(
 
 def _arm(one: Summary, graded: Sequence[Graded], metric: str) -> Arm | None:
     quality = one.pass_rate if metric == PASS else one.score
-    samples = [each.trial for each in graded if each.trial.arm == one.arm and each.trial.origin != "gateway"]
-    costs = [
-        float(trial.sample.cost_nano)
-        for trial in samples
-        if trial.sample is not None and trial.sample.cost_nano is not None
-    ]
-    times = [
-        trial.sample.latency_s for trial in samples if trial.sample is not None and trial.sample.latency_s is not None
-    ]
-    if quality is None or len(costs) < 2:
+    if quality is None:
+        return None
+    cost = cost_of_thousand(one.arm, graded, quality.level)
+    if cost is None:
+        return None
+    times = [sample.latency_s for sample in _answers(one.arm, graded) if sample.latency_s is not None]
+    return Arm(one.arm, quality, cost, _median(times, quality.level))
+
+
+def cost_of_thousand(arm: str, graded: Sequence[Graded], level: float) -> Interval | None:
+    """Nano-units of a thousand answers, as if none had been kept; None: of so few, or so alike, nothing can be said."""
+    costs = [float(sample.cost_nano) for sample in _answers(arm, graded) if sample.cost_nano is not None]
+    if len(costs) < 2:
         return None
     try:
-        cost = per_thousand(costs, quality.level)
+        return per_thousand(costs, level)
     except NotEstimable:
         return None
-    return Arm(one.arm, quality, cost, _median(times, quality.level))
+
+
+def _answers(arm: str, graded: Sequence[Graded]) -> list[Sample]:
+    """What the gateway gave out of its own cache says nothing of costs and times."""
+    trials = [one.trial for one in graded if one.trial.arm == arm and one.trial.origin != "gateway"]
+    return [trial.sample for trial in trials if trial.sample is not None]
 
 
 def _median(times: Sequence[float], level: float) -> Interval | None:

@@ -6,7 +6,7 @@ unknown is None, never 0.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Quantiles(msgspec.Struct, frozen=True):
 
 class CaseShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A case as reports name it. `source`: cases with the same are not independent of one another. `never_break`: it
-    must pass each time, of `repeats`."""
+    must pass each time, of `repeats`. `vars`, `messages`: what is put into a prompt, or asked as it is."""
 
     id: str
     description: str = ""
@@ -37,6 +37,8 @@ class CaseShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     never_break: bool = False
     repeats: int = 1
     line: int = 0
+    vars: Mapping[str, Any] = {}
+    messages: tuple[Mapping[str, Any], ...] = ()
 
 
 class Graded(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +198,17 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
     first: float | None = None
 
 
+class Contested(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a judge preferred an answer of `one` to that of `other` to the same question, and the other way round;
+    what it could not decide is a tie."""
+
+    one: str
+    other: str
+    won: int
+    lost: int
+    tied: int
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
@@ -204,7 +217,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         began, ended: Unix seconds. level: of confidence. seed: of the order and of resampling.
         repeats: how often each case was asked of each arm, at most.
         differences: between pairs of arms, the base first. judgements: where there is a base that arms stand against.
-        ranking: best first; empty without a judge that compares answers.
+        ranking: best first; empty without a judge that compares answers. contested: what it is made of, by pair.
         pareto: names of the arms that no other beats in quality, cost and speed at once.
         stopped: why it ended before its end: `cost ceiling`, `time limit`, `no price`, or who refuses all that
             is asked; empty: it did not.
@@ -243,3 +256,4 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     notes: tuple[str, ...]
     gateway: str = ""
+    contested: tuple[Contested, ...] = ()
