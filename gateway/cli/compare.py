@@ -5,7 +5,6 @@ Exit codes: 0 compared, 1 it could not be, 2 it was stopped before all was asked
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,7 @@ from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.suite_arms import Arms, named_arms, prompt_arms, resolved, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing, words
 from gateway.cli.suite_plans import judge_of, plan_of
-from gateway.cli.suite_reports import as_json, write_reports
+from gateway.cli.suite_reports import check_printing, printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_differences, print_end, print_ranking
 from gateway.compare.cases import Suite, read_suite
@@ -41,6 +40,7 @@ def add_to(verbs: Verbs) -> None:
 
 def run(options: argparse.Namespace) -> int:
     try:
+        check_printing(options)
         place, judge = place_of(options), judge_of(options)
         suite = read_suite(Path(options.suite), judge=judge, python=options.python)
         arms = _arms(options, place).checked(least=2)
@@ -49,9 +49,7 @@ def run(options: argparse.Namespace) -> int:
         results = run_over_http(options, place, plan, judges)
     except (*REFUSALS, NothingSelected, re.error, ValueError) as error:
         return unusable(error)
-    if options.json == "-":
-        sys.stdout.write(as_json([results]).decode())
-    else:
+    if not printed(options, [results], "gateway compare"):
         print_arms(results)
         print()
         print_differences(results)

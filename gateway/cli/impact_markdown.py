@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from gateway.access.impact import Change, Group
 from gateway.cli.impact_words import CHANGES, Told, besides, few, instant, name_of, reasons, summary, told_of
 from gateway.core.money import decimal_text
-from gateway.pages.markdown import code, prose, table
+from gateway.pages.markdown import MAX_CHARACTERS, code, details, prose, table, within
 
 # By which a bot finds the comment that it wrote before.
 MARK = "<!-- gateway policy impact -->"
-# GitHub takes 65,536 characters; what goes beyond this is left to the JSON.
-MAX_CHARACTERS = 60_000
 MAX_ROWS = 30
 MAX_FOLDED = 20
 
@@ -30,19 +28,7 @@ def comment(told: Told) -> str:
         f"Policies `{told.before[:16]}` → `{told.after[:16]}`, both as of {told.at}, tried on the calls from "
         f"{told.since} to {told.until or told.at}.",
     ]
-    return "\n".join([*_within(lines, MAX_CHARACTERS), *end]) + "\n"
-
-
-def _within(lines: Sequence[str], most: int) -> list[str]:
-    """As many of the lines as fit; a section that is cut is closed."""
-    kept: list[str] = []
-    for line in lines:
-        most -= len(line) + 1
-        if most < 0:
-            opened = sum(one.startswith("<details>") - (one == "</details>") for one in kept)
-            return [*kept, "", *["</details>", ""] * opened, "There is more; `--json` has all of it.", ""]
-        kept.append(line)
-    return kept
+    return "\n".join([*within(lines, MAX_CHARACTERS, "There is more; `--json` has all of it."), *end]) + "\n"
 
 
 def _section(told: Told, change: Change) -> list[str]:
@@ -60,11 +46,7 @@ def _folded(told: Told, change: Change) -> list[str]:
     name, _ = CHANGES[change]
     calls = sum(group.sums.calls for group in groups)
     told_lines = [*_table(told, groups[:MAX_FOLDED], change), *_rest(groups, MAX_FOLDED)]
-    return _details(f"{name.capitalize()}: {calls:,} calls", told_lines)
-
-
-def _details(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>", ""]
+    return details(f"{name.capitalize()}: {calls:,} calls", told_lines)
 
 
 def _rest(groups: Sequence[Group], most: int) -> list[str]:
@@ -114,8 +96,8 @@ def _why(told: Told) -> list[str]:
         for id_, group in list(used.items())[:MAX_FOLDED]
         if (info := told.keys.get(id_)) is not None
     ]
-    found = _details("Why", lines) if lines else []
-    return found + (_details("Whose keys are newly refused", holders) if holders else [])
+    found = details("Why", lines) if lines else []
+    return found + (details("Whose keys are newly refused", holders) if holders else [])
 
 
 def _undecidable(told: Told) -> list[str]:
@@ -124,4 +106,4 @@ def _undecidable(told: Told) -> list[str]:
         return []
     rows = [[code(one.tenant), code(one.team), f"{one.sums.calls:,}", prose(one.reason)] for one in found[:MAX_FOLDED]]
     title = f"Not decidable: {told.impact.undecidable.calls:,} calls"
-    return _details(title, table(["tenant", "team", "calls", "reason"], 2, rows))
+    return details(title, table(["tenant", "team", "calls", "reason"], 2, rows))

@@ -14,7 +14,7 @@ from gateway.cli.prompts_asked import SUITE, Asked, to_test
 from gateway.cli.suite_arms import Arms, prompt_arms, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing
 from gateway.cli.suite_plans import aimed, judge_of, plan_of
-from gateway.cli.suite_reports import as_json, write_reports
+from gateway.cli.suite_reports import check_printing, printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
 from gateway.compare.cases import read_suite
@@ -48,6 +48,7 @@ def add_test(actions: Verbs) -> None:
 
 def run(options: argparse.Namespace) -> int:
     try:
+        check_printing(options)
         place = place_of(options)
         prompts = Prompts(place.settings.prompts_dir, place.settings)
         asked = list(to_test(options, prompts.library()))
@@ -56,9 +57,7 @@ def run(options: argparse.Namespace) -> int:
             _note(options, prompts, one, results)
     except (*REFUSALS, NothingSelected, StoreUnavailable, re.error, ValueError) as error:
         return unusable(error)
-    if options.json == "-":
-        sys.stdout.write(as_json(runs).decode())
-    else:
+    if not printed(options, runs, "gateway prompts test"):
         for results in runs:
             _print(results)
     if not runs:

@@ -74,6 +74,8 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("results")
     out.add_argument("--json", metavar="FILE", help="write all of it there; `-` prints it instead of tables")
     out.add_argument("--html", metavar="FILE", help="write it there as a page for whoever decides")
+    out.add_argument("--markdown", metavar="FILE", help="write it there as a comment on a pull request; `-` prints it")
+    out.add_argument("--csv", metavar="FILE", help="write a line there for each answer")
     out.add_argument("--junit", metavar="FILE", help="write it there as JUnit XML")
     out.add_argument("--quiet", action="store_true", help="no progress")
 

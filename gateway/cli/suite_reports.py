@@ -2,27 +2,63 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from gateway.cli.junit import Result, Suite, junit
 from gateway.cli.output import whole_file
+from gateway.compare.reporting.comment import comment
 from gateway.compare.reporting.page import page
+from gateway.compare.reporting.sheet import sheet
 from gateway.compare.running.results import CaseShown, Graded, Results
+
+# Instead of a file: printed, and no tables.
+PRINTED = "-"
 
 
 def write_reports(options: argparse.Namespace, runs: list[Results], title: str) -> bool:
     """Write what was asked for; whether all of it could be. `title`: the command."""
+    json_file = "" if options.json in (None, PRINTED) else options.json
+    forms: dict[str, Callable[[], bytes]] = {
+        "json": lambda: as_json(runs),
+        "junit": lambda: as_junit(runs, title),
+        "html": lambda: page(runs, title, json_file).encode(),
+        "markdown": lambda: _markdown(options, runs, title).encode(),
+        "csv": lambda: sheet(runs).encode("utf-8", "replace"),
+    }
     told = True
-    if options.json and options.json != "-":
-        told &= _write(Path(options.json), as_json(runs))
-    if options.junit:
-        told &= _write(Path(options.junit), as_junit(runs, title))
-    if options.html:
-        written = "" if options.json in (None, "-") else options.json
-        told &= _write(Path(options.html), page(runs, title, written).encode())
+    for form, made in forms.items():
+        path = getattr(options, form)
+        if path and path != PRINTED:
+            told &= _write(Path(path), made())
     return told
+
+
+def check_printing(options: argparse.Namespace) -> None:
+    """Before anything is asked and paid for.
+
+    Raises:
+        ValueError: two forms are to be printed into one another.
+    """
+    if options.json == PRINTED and options.markdown == PRINTED:
+        raise ValueError("--json and --markdown cannot both be printed; give one of them a file")
+
+
+def printed(options: argparse.Namespace, runs: list[Results], title: str) -> bool:
+    """Print what is asked for with `-` instead of tables; whether anything was."""
+    if options.json == PRINTED:
+        sys.stdout.write(as_json(runs).decode())
+    elif options.markdown == PRINTED:
+        sys.stdout.write(_markdown(options, runs, title))
+    else:
+        return False
+    return True
+
+
+def _markdown(options: argparse.Namespace, runs: list[Results], title: str) -> str:
+    return comment(runs, title, next((path for path in (options.html, options.json) if path and path != PRINTED), ""))
 
 
 def as_json(runs: list[Results]) -> bytes:

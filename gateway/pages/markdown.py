@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from gateway.pages.words import printable
 
+# GitHub takes 65,536 characters of a comment; what goes beyond this is left to other reports.
+MAX_CHARACTERS = 60_000
 # What a code span shows as it is: no backtick that would end it, no pipe that would end the cell, no blank at an end.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+,-]*(?<! )")
 # All punctuation of ASCII but `'`, `,`, `;` and, unless it is the first, `-`.
@@ -39,6 +41,24 @@ def table(headings: Sequence[str], right: int, rows: Sequence[Sequence[str]]) ->
     hold numbers, stand to the right."""
     rules = ["--:" if right <= index < len(headings) - 1 else "---" for index in range(len(headings))]
     return [f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows)]
+
+
+def details(title: str, lines: Sequence[str]) -> list[str]:
+    """Lines that are folded away. `title`: HTML already."""
+    return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>", ""]
+
+
+def within(lines: Sequence[str], most: int, rest: str) -> list[str]:
+    """As many of the lines as have room in so many characters; a section that is cut is closed, and `rest` says where
+    the rest is."""
+    kept: list[str] = []
+    for line in lines:
+        most -= len(line) + 1
+        if most < 0:
+            opened = sum(one.startswith("<details>") - (one == "</details>") for one in kept)
+            return [*kept, "", *["</details>", ""] * opened, rest, ""]
+        kept.append(line)
+    return kept
 
 
 def _escaped(text: str) -> str:

@@ -172,6 +172,31 @@ async def test_a_judge_is_asked_through_the_same_gateway_and_its_cost_is_told_ap
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_reports_are_written_for_all_who_read_them(compare: Compare, tmp_path: Path) -> None:
+    files = {form: tmp_path / f"report.{form}" for form in ("json", "html", "csv", "junit")}
+    words = [word for form, path in files.items() for word in (f"--{form}", str(path))]
+    done = await compare("--models", "good,bad", "--limit", "12", "--no-cache", *words, "--markdown", "-")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<!-- gateway compare -->\n▼ **Worse.**")
+    assert "report.html" in done.stdout.splitlines()[-1].replace("&#46;", ".")
+    page = files["html"].read_text()
+    assert "bad is worse than good: 50.0 points fewer of the cases pass" in page
+    assert page.count('<details class="case"') == 12
+    assert "q11" in page
+    assert files["csv"].read_text().count("\n") == 1 + 24
+    assert len(json.loads(files["json"].read_text())["graded"]) == 24
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_two_forms_are_not_printed_into_one_another(place: Site, compare: Compare) -> None:
+    place.upstream.requests.clear()
+    done = await compare("--models", "good,bad", "--json", "-", "--markdown", "-")
+    assert done.returncode == 1
+    assert "--json and --markdown cannot both be printed; give one of them a file" in done.stderr
+    assert place.upstream.requests == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_code_in_a_suite_runs_only_where_it_is_allowed(place: Site, compare: Compare, tmp_path: Path) -> None:
     suite = tmp_path / "coded.yaml"
     suite.write_text(

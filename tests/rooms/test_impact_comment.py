@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.access.impact import Cause, Change, Group, Impact, KeyUse, Sums, Undecidable
-from gateway.cli.impact_markdown import MAX_CHARACTERS, comment
+from gateway.cli.impact_markdown import comment
 from gateway.cli.impact_words import CHANGES, Told, as_json, print_impact, summary
 from gateway.cli.output import print_json
 from gateway.identity.keystore import KeyInfo
-from gateway.pages.markdown import code, prose, shortened
+from gateway.pages.markdown import MAX_CHARACTERS, code, prose, shortened
 
 HOSTILE = (
     "a|b", "|\n| x | y |", "`", "``", "`a`", "\n\n# title", "<script>alert(1)</script>", "</details>", "<!--", "-->",

@@ -3,6 +3,8 @@ text out.
 
     telling.py     verdicts, and what to do next, in sentences; moving.py: which cases make the difference
     page.py        the page (HTML): its parts are plots, tables and case_blocks, its looks style.py and script.py
+    comment.py     a comment on a pull request (Markdown)
+    sheet.py       a line for each answer (CSV)
 
 Must never: let what a model, a case or a prompt says be anything but text, leave something out and not say so, or say
 more of a difference than its interval does.

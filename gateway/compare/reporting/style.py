@@ -79,7 +79,8 @@ del { background: var(--gone); text-decoration: line-through; }
 }
 @media print {
   :root { --add: #e2f0e4; --gone: #f7e0de; --hair: #ddd; --chip: #fff; }
-  .arms th, .arms td, .arms tbody th { font-size: 7.5pt; padding: 0.25rem 0.3rem; min-width: 0; } .arms td:nth-child(2) { min-width: 5rem; }
+  .arms th, .arms td, .arms tbody th { font-size: 7.5pt; padding: 0.25rem 0.3rem; } .arms tbody th { min-width: 5.5rem; } .arms td:nth-child(2) { min-width: 4.5rem; }
+  .arms thead th, .arms small { font-size: 6.5pt; white-space: normal; }
   .filters { display: none; } .case, .verdict { break-inside: avoid; } pre { max-height: none; }
   .chip, ins, del, svg *, td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
