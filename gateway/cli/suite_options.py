@@ -76,6 +76,8 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--html", metavar="FILE", help="write it there as a page for whoever decides")
     out.add_argument("--markdown", metavar="FILE", help="write it there as a comment on a pull request; `-` prints it")
     out.add_argument("--csv", metavar="FILE", help="write a line there for each answer")
+    out.add_argument("--inspect", metavar="DIR", help="write a log for each arm there, for `inspect view`")
+    out.add_argument("--promptfoo", metavar="FILE", help="write it there as promptfoo does, for `promptfoo import`")
     out.add_argument("--junit", metavar="FILE", help="write it there as JUnit XML")
     out.add_argument("--quiet", action="store_true", help="no progress")
 

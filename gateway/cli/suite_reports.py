@@ -1,6 +1,7 @@
 """Results written into files, in the forms that other programs read."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ import msgspec
 from gateway.cli.junit import Result, Suite, junit
 from gateway.cli.output import whole_file
 from gateway.compare.reporting.comment import comment
+from gateway.compare.reporting.inspect_logs import inspect_logs
 from gateway.compare.reporting.page import page
+from gateway.compare.reporting.promptfoo_output import promptfoo_output
 from gateway.compare.reporting.sheet import sheet
 from gateway.compare.running.results import CaseShown, Graded, Results
 
@@ -27,12 +30,15 @@ def write_reports(options: argparse.Namespace, runs: list[Results], title: str) 
         "html": lambda: page(runs, title, json_file).encode(),
         "markdown": lambda: _markdown(options, runs, title).encode(),
         "csv": lambda: sheet(runs).encode("utf-8", "replace"),
+        "promptfoo": lambda: _json(promptfoo_output(runs)),
     }
     told = True
     for form, made in forms.items():
         path = getattr(options, form)
         if path and path != PRINTED:
             told &= _write(Path(path), made())
+    if options.inspect:
+        told &= _write_logs(Path(options.inspect), runs)
     return told
 
 
@@ -86,6 +92,20 @@ def _case(results: Results, case: CaseShown, mine: list[Graded]) -> Result:
     failed = [one for one in mine if one.trial.case == case.id and one.counted and not one.passed]
     details = "\n".join(f"{results.file}:{case.line}: repeat {one.trial.repeat}: {one.reason}" for one in failed)
     return Result(f"{case.id} {case.description}".strip(), failed[0].reason if failed else "", details)
+
+
+def _write_logs(folder: Path, runs: list[Results]) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"error: {folder}: {error.strerror or error}", file=sys.stderr)
+        return False
+    return all(_write(folder / name, _json(log)) for name, log in inspect_logs(runs).items())
+
+
+def _json(value: object) -> bytes:
+    """In ASCII: half a letter, which models write now and then, is no UTF-8, and no reason to write nothing."""
+    return json.dumps(value).encode() + b"\n"
 
 
 def _write(path: Path, data: bytes) -> bool:

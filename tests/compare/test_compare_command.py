@@ -173,9 +173,10 @@ async def test_a_judge_is_asked_through_the_same_gateway_and_its_cost_is_told_ap
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_reports_are_written_for_all_who_read_them(compare: Compare, tmp_path: Path) -> None:
-    files = {form: tmp_path / f"report.{form}" for form in ("json", "html", "csv", "junit")}
+    files = {form: tmp_path / f"report.{form}" for form in ("json", "html", "csv", "junit", "promptfoo")}
     words = [word for form, path in files.items() for word in (f"--{form}", str(path))]
-    done = await compare("--models", "good,bad", "--limit", "12", "--no-cache", *words, "--markdown", "-")
+    words += ["--inspect", str(tmp_path / "logs"), "--markdown", "-"]
+    done = await compare("--models", "good,bad", "--limit", "12", "--no-cache", *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("<!-- gateway compare -->\n▼ **Worse.**")
     assert "report.html" in done.stdout.splitlines()[-1].replace("&#46;", ".")
@@ -185,6 +186,10 @@ async def test_reports_are_written_for_all_who_read_them(compare: Compare, tmp_p
     assert "q11" in page
     assert files["csv"].read_text().count("\n") == 1 + 24
     assert len(json.loads(files["json"].read_text())["graded"]) == 24
+    assert len(json.loads(files["promptfoo"].read_text())["results"]["results"]) == 24
+    logs = [json.loads(path.read_text()) for path in sorted((tmp_path / "logs").iterdir())]
+    assert [log["eval"]["model"] for log in logs] == ["bad", "good"]
+    assert all(len(log["samples"]) == 12 for log in logs)
 
 
 @pytest.mark.asyncio(loop_scope="module")
