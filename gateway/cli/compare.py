@@ -5,6 +5,7 @@ Exit codes: 0 compared, 1 it could not be, 2 it was stopped before all was asked
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ from gateway.cli.suite_reports import check_printing, printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_differences, print_end, print_ranking
 from gateway.compare.cases import Suite, read_suite
+from gateway.compare.cases.public.packages import NoSuite
+from gateway.compare.cases.public.suites import PREFIX, public_suite
 from gateway.compare.grading import Judge
 from gateway.compare.running.comparing import with_contest
 from gateway.compare.running.selecting import NothingSelected
@@ -26,7 +29,7 @@ from gateway.compare.running.selecting import NothingSelected
 def add_to(verbs: Verbs) -> None:
     example = "gateway compare suites/triage.yaml --models gpt-4o-mini,claude-haiku-4-5 --max-cost 0.50"
     parser = verb(verbs, "compare", "ask models, prompts or routes the same cases, and tell them apart", example)
-    parser.add_argument("suite", metavar="SUITE", help="the file of cases")
+    parser.add_argument("suite", metavar="SUITE", help="the file of cases, or public:NAME")
     parser.add_argument("--models", type=words, default=(), metavar="A,B", help="models; with --prompts: each of both")
     parser.add_argument("--routes", type=words, default=(), metavar="A,B", help="names of routes")
     parser.add_argument("--prompts", type=words, default=(), metavar="X@1,X@2", help="versions of prompts")
@@ -42,9 +45,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_printing(options)
         place, judge = place_of(options), judge_of(options)
-        suite = read_suite(Path(options.suite), judge=judge, python=options.python)
+        suite = _suite(options, judge)
         arms = _arms(options, place).checked(least=2)
-        plan = plan_of(options, place, Path(options.suite).stem, _preferring(suite, options, judge), arms)
+        plan = plan_of(
+            options, place, Path(options.suite.removeprefix(PREFIX)).stem, _preferring(suite, options, judge), arms
+        )
         judges = [*suite.judges.values(), *([judge] if judge is not None else [])]
         results = run_over_http(options, place, plan, judges)
     except (*REFUSALS, NothingSelected, re.error, ValueError) as error:
@@ -57,6 +62,19 @@ def run(options: argparse.Namespace) -> int:
         print_end(results)
     written = write_reports(options, [results], "gateway compare")
     return 2 if results.stopped else int(not written)
+
+
+def _suite(options: argparse.Namespace, judge: Judge | None) -> Suite:
+    if not options.suite.startswith(PREFIX):
+        return read_suite(Path(options.suite), judge=judge, python=options.python)
+    found = public_suite(options.suite)
+    if found.runs_code and not options.python:
+        raise NoSuite(
+            f"{options.suite} is graded by running what models write, with your rights: allow it with --python, where "
+            "nothing can be harmed (a container without a network)"
+        )
+    print(found.told, file=sys.stderr)
+    return read_suite(found.text, judge=judge, python=options.python)
 
 
 def _arms(options: argparse.Namespace, place: Place) -> Arms:
