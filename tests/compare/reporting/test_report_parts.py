@@ -130,3 +130,11 @@ def test_cases_that_decide_are_shown_first() -> None:
     broken = chosen(found, moves, most=len(moves[0].broken))
     assert {case.id for case in broken.cases} == set(moves[0].broken)
     assert chosen(found, moves, room=0).cases == ()
+
+
+@pytest.mark.parametrize(("margin", "says"), [(0.0, "Set a margin."), (0.01, "Set a wider margin.")])
+def test_arms_that_answer_alike_are_told_apart_by_no_number_of_cases(margin: float, says: str) -> None:
+    found = results_of(10, {"old": 1.0, "new": 1.0}, margin=margin)
+    one = difference(more_cases=None, margin=margin)
+    (verdict,) = verdicts(msgspec.structs.replace(found, differences=(one,)))
+    assert verdict.advice.endswith(says)

@@ -77,5 +77,7 @@ def public_suite(name: str) -> Read:
     except NoSuite as error:
         raise NoSuite(f"{name}: {error}") from None
     told = f"{suite.about}; out of {suite.package} {file.version}, {suite.licence}"
-    document = {"description": told, "tests": tests}
-    return Read(Text(name, msgspec.json.encode(document)), told, suite.runs_code)
+    # A line for each test, so that they are told apart by it.
+    lines = b",\n".join(map(msgspec.json.encode, tests))
+    document = b'{"description": %b, "tests": [\n%b]}\n' % (msgspec.json.encode(told), lines)
+    return Read(Text(name, document), told, suite.runs_code)
