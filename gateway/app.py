@@ -23,6 +23,7 @@ from gateway.edge.models import ListModels
 from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
+from gateway.evaluating import evaluating
 from gateway.feedback import feedback_deps
 from gateway.guard.outside.classifiers import MAX_TOKENS
 from gateway.guard.outside.judging import Judges
@@ -136,6 +137,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             feedback=feedback_deps(settings, policies.tenants, journal, reports, CLOCK),
+            evals=await evaluating(settings, own_calls, stack),
             organization=_organization(settings, policies, credentials), langfuse=langfuse_prompts(prompts.library),
             ready=status.ready, metrics_allowed=credentials.may_read_metrics,
             exposition=lambda: reports.exposition(watched),

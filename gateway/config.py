@@ -18,6 +18,7 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.evals.options import EvalsOptions
 from gateway.guard.outside.options import GuardServiceOptions, check_guard_services
 from gateway.identity.checking import check_identity
 from gateway.identity.operators import OperatorOptions, check_operators
@@ -79,6 +80,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     focus: FocusOptions = FocusOptions()
     alerts: AlertOptions = AlertOptions()
     feedback: FeedbackOptions = FeedbackOptions()
+    evals: EvalsOptions = EvalsOptions()
     responses: ResponsesOptions = ResponsesOptions()
     prompts: PromptOptions = PromptOptions()
     mirror_pairs: PairsOptions = PairsOptions()

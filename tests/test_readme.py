@@ -37,8 +37,9 @@ from tests.conftest import ROOT
 README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
 LEDGER = ROOT / "gateway" / "ledger" / "LEDGER.md"
 RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
+EVALS = ROOT / "gateway" / "evals" / "EVALS.md"
 TEXT = README.read_text()
-PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING)}
+PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {
@@ -60,7 +61,7 @@ def test_every_endpoint_is_named() -> None:
 
 
 SHAPES = {
-    "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "feedback": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
+    "providers": Config, "identity": Config, "redis": Config, "metering": Config, "alerts": Config, "ledger": Config, "feedback": Config, "evals": Config, "operators": Config, "tenants": TenantsFile, "rules": AccessFile,
     "guards": GuardsFile, "guard_services": Config, "limits": LimitsFile, "routes": RoutesFile, "overload": RoutesFile, "name": Card,
     "tests": CasesFile, "currency": PricesFile, "owner": PromptFile, "prompts": Config, "margin": SuiteFile,
 }  # fmt: skip

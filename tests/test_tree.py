@@ -35,6 +35,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "gateway/responses/",
         "gateway/pairs/",
         "gateway/prompts/labels/",
+        "gateway/evals/",
     ),
     "prometheus_client": ("gateway/telemetry/",),
     "opentelemetry": ("gateway/telemetry/",),

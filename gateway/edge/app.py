@@ -20,8 +20,10 @@ from gateway.core.faults import Fault, Internal, MethodNotAllowed, NotFound, Una
 from gateway.core.principal import Principal
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
+from gateway.edge.evals import EvalDeps, eval_routes
 from gateway.edge.feedback import PATH as FEEDBACK
 from gateway.edge.feedback import FeedbackDeps, feedback_routes
+from gateway.edge.files import file_routes
 from gateway.edge.langfuse import LangfusePrompts, langfuse_routes
 from gateway.edge.models import GEMINI_BASE, dialect_of, model_routes
 from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
@@ -42,8 +44,8 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     Attributes:
         identify: the caller of a request's headers, or None.
         list_models: the model objects the caller may use with a request of these headers, as `/v1/models` shows them.
-        stored: responses kept for their tenants. feedback: what is said of answers. organization: usage and costs in
-            OpenAI's shape. langfuse: prompts in Langfuse's.
+        stored: responses kept for their tenants. feedback: what is said of answers. evals: OpenAI's evals, and files
+            for them. organization: usage and costs in OpenAI's shape. langfuse: prompts in Langfuse's.
         ready: (is this worker ready, details without secrets).
         metrics: (headers → allowed), and the exposition with its content type.
     """
@@ -53,6 +55,7 @@ class EdgeDeps(msgspec.Struct, frozen=True):
     list_models: Callable[[Principal, Mapping[bytes, bytes]], Sequence[Mapping[str, object]]]
     stored: StoredResponses
     feedback: FeedbackDeps
+    evals: EvalDeps
     organization: OrganizationDeps
     langfuse: LangfusePrompts
     ready: Callable[[], tuple[bool, Mapping[str, object]]]
@@ -156,6 +159,8 @@ def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
         *model_routes(BASE, deps.list_models, caller),
         *stored_routes(BASE, deps.stored, caller),
         *feedback_routes(BASE, deps.feedback, caller),
+        *eval_routes(BASE, deps.evals, caller),
+        *file_routes(BASE, deps.evals, caller),
         *organization_routes(BASE, deps.organization),
         Route(f"{BASE}/{{path:path}}", nothing, methods=every),
         Route(f"{GEMINI_BASE}/{{path:path}}", nothing, methods=every),

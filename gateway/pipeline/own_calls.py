@@ -25,13 +25,21 @@ _AS_IT_IS = {b"x-prompt": b"none"}
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """How a call of our own ended. `body`: the answer of a 200, else empty; `fault`: why there is none, if we know;
-    None for a status that the upstream gave, or for a call that took too long (status 0)."""
+    """How a call of our own ended.
+
+    Attributes:
+        body: the answer of a 200, else empty. refusal: the body of an upstream's own answer that is no 200.
+        fault: why there is none, if we know; None for a status that the upstream gave, or for a call that took too long
+            (status 0).
+        keep_content: policy lets what was said in it be kept.
+    """
 
     status: int
     body: bytes
     record: Record
     fault: Fault | None = None
+    refusal: bytes = b""
+    keep_content: bool = True
 
 
 class OwnCalls:
@@ -63,7 +71,9 @@ class OwnCalls:
                 whole = tap(whole)
             own.record.status, own.record.bytes_out = reply.status, len(reply.body)
             self._end(own, None if whole else UpstreamFault("", code=f"upstream_status_{reply.status}"))
-            return Answered(reply.status if whole or reply.status != 200 else 0, whole, own.record)
+            refusal = reply.body if reply.status != 200 else b""
+            status = reply.status if whole or reply.status != 200 else 0
+            return Answered(status, whole, own.record, refusal=refusal, keep_content=own.keep_content)
         except Fault as fault:
             own.record.status = fault.status
             self._end(own, fault)

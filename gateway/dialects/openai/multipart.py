@@ -81,16 +81,25 @@ class MultipartFields:
         return body
 
 
+def delimiter_in(content_type: bytes) -> bytes:
+    """What stands between the parts of a form, with the line break before it.
+
+    Raises:
+        BadRequest: no boundary, or one that two parsers could read differently.
+    """
+    found = _BOUNDARY.fullmatch(content_type)
+    if found is None:
+        raise BadRequest("content-type must be `multipart/form-data; boundary=…` and nothing else")
+    return b"\r\n--" + (found.group(1) or found.group(2))
+
+
 def read_multipart(body: bytes, content_type: bytes) -> MultipartFields:
     """Find the fields of a form.
 
     Raises:
         BadRequest: no boundary, broken framing, or a field that stands twice.
     """
-    found = _BOUNDARY.fullmatch(content_type)
-    if found is None:
-        raise BadRequest("content-type must be `multipart/form-data; boundary=…` and nothing else")
-    delimiter = b"\r\n--" + (found.group(1) or found.group(2))
+    delimiter = delimiter_in(content_type)
     text = b"\r\n" + body
     at = text.find(delimiter)
     if at != 0:
