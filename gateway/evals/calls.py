@@ -9,7 +9,7 @@ import msgspec
 from gateway.compare.grading import Answer, Outside, Sample
 from gateway.compare.running.samples import sample_of, whole_sample
 from gateway.core.call import Operation
-from gateway.core.faults import BudgetExhausted, Fault, PolicyFault, Unauthenticated
+from gateway.core.faults import BudgetExhausted, Fault, PolicyFault, RateLimited, Unauthenticated
 from gateway.dialects.openai.operations import OPERATIONS
 from gateway.dialects.responses.answers import decode_answer
 from gateway.evals.messages import Api
@@ -148,11 +148,12 @@ class Calls:
                 raise NoLongerAdmitted(answered.fault.message)
             code, message = _why(answered)
             told = _told_wait(answered.fault)
-            wait = max(told, wait) if told else wait
-            if not _is_busy(answered, code) or waited + wait > self._options.max_wait_s:
+            # Our own limits know when there is room; an upstream that says it again and again is given longer.
+            pause = told if told and isinstance(answered.fault, RateLimited) else max(told, wait)
+            if not _is_busy(answered, code) or waited + pause > self._options.max_wait_s:
                 raise CallFailed(code, message)
-            await self._sleep(wait)
-            waited += wait
+            await self._sleep(pause)
+            waited += pause
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     def _count(self, model: str, answered: Answered) -> None:

@@ -12,7 +12,8 @@ from gateway.stores.wording import nearest, reworded
 MAX_PAIRS, MAX_KEY, MAX_VALUE, MAX_NAME = 16, 64, 512, 256
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 Shape = TypeVar("Shape")
-_STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[\]`]+)")
+# `[...]`, which stands for any key of a mapping, names no place.
+_STEP = re.compile(r"\[(\d+)\]|\.([^.\[\]`]+)")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _TAG = re.compile(r"Invalid value '(.*)'$", re.DOTALL)
 _LENGTH = re.compile(r"Expected `(str|array|object)` of length (<|>)= (\d+)")
@@ -51,7 +52,7 @@ def read_as(value: Any, shape: type[Shape], place: str = "", words: Sequence[str
 
 
 def _unfit(reason: str, place: str, at: str, shape: Any, words: Sequence[str]) -> BadRequest:
-    param = joined(place, [int(index) if index.isdecimal() else key for index, key in _STEP.findall(at)])
+    param = joined(place, [int(index) if index else key for index, key in _STEP.findall(at)])
     if unknown := _UNKNOWN.match(reason):
         return BadRequest(f"unknown field `{unknown[1][:64]}`", param=joined(param, [unknown[1][:64]]))
     if reason.startswith("Object missing required field"):

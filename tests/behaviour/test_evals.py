@@ -1,6 +1,7 @@
 """OpenAI's evals with OpenAI's own SDK, against a gateway as its users run it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,12 +10,15 @@ import openai
 import pytest
 import pytest_asyncio
 
+from gateway.testing import json_answer
 from tests.behaviour.evals_desk import (
     CHAT,
     CUSTOM,
     MATCH,
     RESPONSES,
     Desk,
+    answering,
+    chat_answer,
     completions,
     evals_desk,
     strictly,
@@ -33,6 +37,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
 async def fresh(desk: Desk) -> None:
+    desk.upstream.set(CHAT, answering)
     desk.upstream.requests.clear()
 
 
@@ -353,3 +358,57 @@ async def test_a_file_that_was_sent_is_run(desk: Desk) -> None:
     assert run.result_counts.to_dict() == {"total": 4, "passed": 2, "failed": 2, "errored": 0}
     assert sorted(one.datasource_item_id for one in await desk.items(run)) == [0, 1, 2, 3]
     assert len([one for one in desk.upstream.requests if one.path == CHAT]) == 4
+
+
+def many(count: int) -> Any:
+    return completions(*[(str(number), "") for number in range(count)], model="slow")
+
+
+async def until_asked(desk: Desk) -> None:
+    async with asyncio.timeout(10):
+        while not desk.upstream.requests:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_key_that_is_revoked_ends_its_run(desk: Desk) -> None:
+    said = desk.gateway.cli("keys", "create", "--tenant", "acme", "--team", "team-a", "--owner", "o", "--json")
+    key = json.loads(said.stdout)
+    leaver = desk.client_of(key["key"])
+    await asyncio.sleep(0.5)
+    made = await leaver.evals.create(data_source_config=CUSTOM, testing_criteria=[MATCH])
+    run = await leaver.evals.runs.create(made.id, data_source=many(500))
+    await until_asked(desk)
+    await asyncio.to_thread(desk.gateway.cli, "keys", "revoke", key["id"])
+    run = await desk.ended(await desk.client.evals.runs.retrieve(run.id, eval_id=made.id))
+    strictly(run)
+    assert (run.status, run.error.code) == ("failed", "invalid_api_key")
+    assert 0 < len(desk.upstream.requests) < 500
+    with pytest.raises(openai.AuthenticationError):
+        await leaver.evals.list()
+
+
+async def test_an_upstream_that_is_busy_is_asked_again_and_one_that_refuses_is_told(desk: Desk) -> None:
+    busy = json_answer({"error": {"message": "busy", "code": "rate_limit_exceeded"}}, 429, {"retry-after": "1"})
+    refusing = json_answer({"error": {"message": "no such thing", "code": "bad_thing"}}, 400)
+    made = await desk.eval()
+    desk.upstream.set(CHAT, busy, chat_answer("x"))
+    run = await desk.run(made, completions(("x", "x")))
+    assert run.result_counts.passed == 1
+    desk.upstream.set(CHAT, refusing)
+    run = await desk.run(made, completions(("x", "x")))
+    (item,) = await desk.items(run)
+    strictly(item)
+    assert (item.sample.error.code, item.sample.error.message) == ("bad_thing", "no such thing")
+
+
+async def test_a_deleted_run_or_eval_stops(desk: Desk) -> None:
+    made = await desk.eval()
+    run = await desk.client.evals.runs.create(made.id, data_source=many(500))
+    await until_asked(desk)
+    await desk.client.evals.delete(made.id)
+    await asyncio.sleep(1.6)
+    asked = len(desk.upstream.requests)
+    await asyncio.sleep(0.6)
+    assert len(desk.upstream.requests) == asked
+    with pytest.raises(openai.NotFoundError):
+        await desk.client.evals.runs.retrieve(run.id, eval_id=made.id)
