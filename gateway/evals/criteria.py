@@ -64,7 +64,10 @@ def read_criteria(value: Any, *, embeds: bool) -> tuple[Criterion, ...]:
     found = cast(list[Any], value)
     if len(found) > MAX_CRITERIA:
         raise BadRequest(f"an eval has at most {MAX_CRITERIA} testing criteria", param=PLACE)
-    return tuple(_criterion(one, joined(PLACE, [index]), embeds) for index, one in enumerate(found))
+    try:
+        return tuple(_criterion(one, joined(PLACE, [index]), embeds) for index, one in enumerate(found))
+    except RecursionError:
+        raise BadRequest("`testing_criteria` are nested too deeply", param=PLACE) from None
 
 
 def _criterion(value: Any, place: str, embeds: bool) -> Criterion:

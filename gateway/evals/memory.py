@@ -1,6 +1,7 @@
 """The store for the event loop: one call at a time, in a thread of its own."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,9 @@ from typing import Self, TypeVar
 from gateway.core.faults import Overloaded
 from gateway.evals.store import EvalStore
 
+_log = logging.getLogger("gateway.evals")
 T = TypeVar("T")
+AGAIN_S = 1.0
 
 
 class Memory:
@@ -32,6 +35,15 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._thread.shutdown()
+
+    async def insisting(self, work: Callable[[EvalStore], T]) -> T:
+        """The same, again and again while the database cannot be used: for what has to be written down some time."""
+        while True:
+            try:
+                return await self(work)
+            except Overloaded as away:
+                _log.error("evals cannot be read or kept, and it is tried again: %s", away.__cause__)
+                await asyncio.sleep(AGAIN_S)
 
     async def __call__(self, work: Callable[[EvalStore], T]) -> T:
         try:

@@ -10,7 +10,7 @@ from gateway.evals.reading import joined
 
 Api = Literal["chat", "responses"]
 ROLES = ("user", "assistant", "system", "developer", "tool", "function")
-_TEXTS = frozenset({"input_text", "output_text", "text"})
+_TEXTS = ("input_text", "output_text", "text")
 Fill = Callable[[str], str]
 
 

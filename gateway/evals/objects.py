@@ -56,7 +56,7 @@ def run_object(row: RunRow, base: str) -> dict[str, Any]:
             for model, used in sorted(tally.usage.items())
         ],
         "per_testing_criteria_results": [
-            {"testing_criteria": name, "passed": passed, "failed": failed} for name, passed, failed in tally.criteria
+            {"testing_criteria": one.name, "passed": one.passed, "failed": one.failed} for one in tally.criteria
         ],
     }
 

@@ -96,11 +96,19 @@ class ModelUsage(msgspec.Struct, kw_only=True):
     cached: int = 0
 
 
+class Counted(msgspec.Struct):
+    """Rows by what one criterion said of them; those that it gave no grade to are in neither."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+
+
 class Tally(msgspec.Struct, kw_only=True):
-    """What a run has used, by the model's name; and of each criterion, in order: [passed, failed]."""
+    """What a run has used, by the model's name, and what its criteria said, in their order."""
 
     usage: dict[str, ModelUsage] = {}
-    criteria: list[tuple[str, int, int]] = []
+    criteria: list[Counted] = []
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

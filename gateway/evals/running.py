@@ -27,8 +27,9 @@ from gateway.evals.items import Done, Rows
 from gateway.evals.jsonl import DataRow, lines_of
 from gateway.evals.memory import Memory
 from gateway.evals.options import EvalsOptions
-from gateway.evals.rows import RunRow, Tally
+from gateway.evals.rows import Counted, RunRow, Tally
 from gateway.evals.sources import DataSource, read_source
+from gateway.evals.turns import Turns
 
 _log = logging.getLogger("gateway.evals")
 BEAT_S, LOOK_EVERY = 1.0, 5
@@ -67,7 +68,7 @@ class Runs:
         self._options = options
         self._clock = clock
         self._sleep = sleep
-        self._turns = asyncio.Semaphore(options.concurrent_runs)
+        self._turns = Turns(options.concurrent_runs)
         self._slots = asyncio.Semaphore(options.concurrent_calls)
         self._grading = ThreadPoolExecutor(1, thread_name_prefix="grading")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -116,8 +117,8 @@ class Runs:
             task.cancel()
 
     async def _carry_out(self, run: RunRow, criteria: bytes, headers: Mapping[bytes, bytes]) -> None:
-        async with self._turns:
-            if not await self._memory(lambda store: store.start_run(run.id)):
+        async with self._turns.of(run.tenant):
+            if not await self._memory.insisting(lambda store: store.start_run(run.id)):
                 return
             try:
                 await self._do(run, criteria, headers)
@@ -134,10 +135,7 @@ class Runs:
                 _log.exception("run %s failed", run.id)
                 ending = ("failed", "internal_error", "the gateway failed; its log holds the reason")
             status, code, message = ending
-            try:
-                await self._memory(lambda store: store.end_run(run.id, status, code, message))
-            except Fault as fault:  # its lease will tell
-                _log.error("run %s has ended and is not marked as such: %s", run.id, fault.message)
+            await self._memory.insisting(lambda store: store.end_run(run.id, status, code, message))
 
     async def _do(self, run: RunRow, criteria: bytes, headers: Mapping[bytes, bytes]) -> None:
         source = read_source(msgspec.json.decode(run.data_source))
@@ -208,19 +206,18 @@ class _Keeping:
 
     def __init__(self, run: RunRow, criteria: Sequence[Criterion], calls: Calls, memory: Memory, clock: Clock) -> None:
         self._run = run
-        self._calls = calls
         self._memory = memory
         self._clock = clock
-        self._criteria = [[one.name, 0, 0] for one in criteria]
+        self._tally = Tally(usage=calls.usage, criteria=[Counted(one.name) for one in criteria])
 
     async def keep(self, done: Done) -> None:
         """Raises:
         _Ended: the run is over. Conflict: there is no more room.
         """
         run = self._run
-        for counted, passed in zip(self._criteria, done.passed, strict=True):
-            if passed is not None:
-                counted[1 if passed else 2] += 1  # pyright: ignore[reportOperatorIssue, reportArgumentType]
+        for counted, passed in zip(self._tally.criteria, done.passed, strict=True):
+            counted.passed += passed is True
+            counted.failed += passed is False
         item_id = new_id("outputitem", self._clock)
         body = msgspec.json.encode(
             {
@@ -232,8 +229,8 @@ class _Keeping:
                 **done.fields,
             }
         )
-        tally = msgspec.json.encode(Tally(usage=self._calls.usage, criteria=[tuple(one) for one in self._criteria]))  # pyright: ignore[reportArgumentType]
-        if not await self._memory(lambda store: store.put_item(run, item_id, done.status, body, tally)):
+        tally = msgspec.json.encode(self._tally)
+        if not await self._memory.insisting(lambda store: store.put_item(run, item_id, done.status, body, tally)):
             raise _Ended
 
 
@@ -243,4 +240,4 @@ def new_id(kind: str, clock: Clock) -> str:
 
 def first_tally(criteria: Sequence[Criterion]) -> bytes:
     """Of a run that has not begun."""
-    return msgspec.json.encode(Tally(criteria=[(one.name, 0, 0) for one in criteria]))
+    return msgspec.json.encode(Tally(criteria=[Counted(one.name) for one in criteria]))

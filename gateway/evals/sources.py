@@ -116,7 +116,7 @@ def read_source(value: Any) -> DataSource:
 
 def _rows(source: Mapping[str, Any]) -> tuple[str, list[DataRow]]:
     place, kind = f"{PLACE}.source", source.get("type")
-    if kind in _KEPT_BY_OPENAI:
+    if isinstance(kind, str) and kind in _KEPT_BY_OPENAI:
         raise BadRequest(
             f"this gateway keeps no {_KEPT_BY_OPENAI[kind]} to make rows of; send rows, as `file_content` or as the "
             "`file_id` of a file that was sent with `purpose=evals`",

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,9 +25,11 @@ from tests.behaviour.evals_desk import (
     evals_desk,
     strictly,
 )
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PAGE = ROOT / "gateway" / "evals" / "EVALS.md"
 TWO = (("Paris", "Paris"), ("Rome", "London"))
 
 
@@ -412,3 +416,22 @@ async def test_a_deleted_run_or_eval_stops(desk: Desk) -> None:
     assert len(desk.upstream.requests) == asked
     with pytest.raises(openai.NotFoundError):
         await desk.client.evals.runs.retrieve(run.id, eval_id=made.id)
+
+
+async def test_the_pages_example_runs_as_it_stands(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"item": {"q": "Say Paris", "a": "Paris"}}\n{"item": {"q": "Say Rome", "a": "Oslo"}}\n')
+    for written, here in (
+        ("http://127.0.0.1:8080/v1", desk.gateway.base_url), ("gw-…", desk.gateway.key), ('"smollm2"', '"model"'),
+        ('open("rows.jsonl", "rb")', f"__import__('pathlib').Path({str(rows)!r})"),
+        ("run = client.evals.runs.retrieve(", "__import__('time').sleep(1)\nrun = client.evals.runs.retrieve("),
+    ):  # fmt: skip
+        assert written in example
+        example = example.replace(written, here)
+    await asyncio.to_thread(exec, example + "\nclient.close()", {})
+    said = capsys.readouterr().out
+    assert "'a': 'Oslo'" in said
+    assert "'a': 'Paris'" not in said
