@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.faults import BadRequest, NotConfigured
-from gateway.evals.reading import read_as
+from gateway.evals.reading import read_as, refuse_large
 from gateway.guard.detectors.json_schema import validator_of
 from gateway.guard.detectors.matching import MissingExtra
 
@@ -70,6 +70,7 @@ def read_config(value: Any) -> dict[str, Any]:
     if kind != "custom":
         raise BadRequest("`data_source_config.type` is `custom`", param=f"{PLACE}.type")
     custom = read_as(value, Custom, PLACE)
+    refuse_large(custom.item_schema, f"{PLACE}.item_schema")
     try:
         Items(custom.item_schema)
     except MissingExtra:

@@ -1,7 +1,7 @@
 """`testing_criteria`: OpenAI's graders as evals have them, understood once for all rows of a run."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from gateway.compare.grading import Grade, Outside, Sample, Wrong
 from gateway.compare.grading.openai import Grader, read_grader
 from gateway.core.faults import BadRequest
-from gateway.evals.reading import joined
+from gateway.evals.reading import joined, refuse_blocks, refuse_large, texts_in
 from gateway.stores.wording import nearest
 
 MAX_CRITERIA = 50
@@ -28,11 +28,13 @@ class Criterion(msgspec.Struct, frozen=True):
     """Attributes:
     asks: somebody has to be asked for the grade; without, it is arithmetic.
     needs_sample: it looks at the answer, and so a row without one cannot be graded by it.
+    slots: how many values are put into its texts.
     """
 
     grader: Grader
     asks: bool
     needs_sample: bool
+    slots: int
 
     @property
     def name(self) -> str:
@@ -65,6 +67,7 @@ def read_criteria(value: Any, *, embeds: bool) -> tuple[Criterion, ...]:
     if len(found) > MAX_CRITERIA:
         raise BadRequest(f"an eval has at most {MAX_CRITERIA} testing criteria", param=PLACE)
     try:
+        refuse_large(found, PLACE)
         return tuple(_criterion(one, joined(PLACE, [index]), embeds) for index, one in enumerate(found))
     except RecursionError:
         raise BadRequest("`testing_criteria` are nested too deeply", param=PLACE) from None
@@ -90,20 +93,17 @@ def _criterion(value: Any, place: str, embeds: bool) -> Criterion:
             code="grader_not_supported",
             param=f"{place}.evaluation_metric",
         )
+    texts = list(texts_in(found))
+    for text in texts:
+        refuse_blocks(text, place)
     try:
         grader = read_grader(found)
     except Wrong as wrong:
         param = joined(place, wrong.path)
         raise BadRequest(f"`{param}`: {wrong.reason}", param=param) from None
-    return Criterion(grader, kind in ("label_model", "score_model") or cosine, _looks_at_sample(found))
-
-
-def _looks_at_sample(value: Any) -> bool:
-    if isinstance(value, str):
-        return _SAMPLE.search(value) is not None
-    parts: Sequence[Any] = ()
-    if isinstance(value, dict):
-        parts = list(cast(dict[str, Any], value).values())
-    elif isinstance(value, list):
-        parts = cast(list[Any], value)
-    return any(_looks_at_sample(one) for one in parts)
+    return Criterion(
+        grader,
+        asks=cosine or kind in ("label_model", "score_model"),
+        needs_sample=any(_SAMPLE.search(text) for text in texts),
+        slots=sum(text.count("{{") for text in texts),
+    )

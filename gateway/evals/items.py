@@ -17,6 +17,9 @@ from gateway.evals.messages import Unfillable, as_told
 from gateway.evals.sources import DataSource
 
 MAX_REASON = 2_000
+# Of a text that is put in again and again: a few bytes of template would fill the memory.
+MAX_FILLED = 128 * 1024 * 1024
+_TOO_LARGE = ("template_error", "with all of its values put in, this row would be larger than any model reads")
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +51,18 @@ class Rows:
         self._criteria = criteria
         self._calls = calls
         self._grading = grading
+        self._slots = sum(one.slots for one in criteria)
 
     async def do(self, number: int, row: DataRow) -> Done:
         """Raises:
         NoLongerAdmitted: the run is over.
         """
-        answered = await self._answer(row)
+        size = len(msgspec.json.encode(row))
+        answered = await self._answer(row, size)
+        if answered.sample is not None:
+            size += len(answered.sample.text)
+        if answered.error is None and self._slots * size > MAX_FILLED:
+            answered = msgspec.structs.replace(answered, error=_TOO_LARGE)
         grades: list[Grade] = []
         if answered.error is None:
             heard = _Listening(self._calls)
@@ -79,10 +88,12 @@ class Rows:
             },
         )
 
-    async def _answer(self, row: DataRow) -> Answered:
+    async def _answer(self, row: DataRow, size: int) -> Answered:
         sampling = self._source.sampling
         if sampling is None:
             return Answered(sample=None if row.sample is None else given_sample(row.sample))
+        if sampling.messages.slots * size > MAX_FILLED:
+            return Answered(error=_TOO_LARGE)
         try:
             messages = sampling.messages.filled(row.item)
         except Unfillable as error:

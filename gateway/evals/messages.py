@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 from gateway.compare.grading.templates import Missing, Template
 from gateway.compare.grading.values import text_of
 from gateway.core.faults import BadRequest
-from gateway.evals.reading import joined
+from gateway.evals.reading import joined, refuse_blocks, refuse_large
 
 Api = Literal["chat", "responses"]
 ROLES = ("user", "assistant", "system", "developer", "tool", "function")
@@ -22,6 +22,9 @@ class InputMessages:
     """Args:
         value: `input_messages`, decoded. place: what it is called in the request.
 
+    Attributes:
+        slots: how many values are put into them.
+
     Raises:
         BadRequest: it is none, or has a template that is none; `param` says where.
     """
@@ -31,6 +34,8 @@ class InputMessages:
         self._templates: dict[str, Template] = {}
         self._messages: Sequence[Mapping[str, Any]] = ()
         self._reference: Template | None = None
+        self.slots = 0
+        refuse_large(value, place)
         found = cast(dict[str, Any], value) if isinstance(value, dict) else {}
         if found.get("type") == "template" and isinstance(found.get("template"), list):
             self._messages = self._read(cast(list[Any], found["template"]), joined(place, ["template"]))
@@ -83,6 +88,8 @@ class InputMessages:
         return found
 
     def _template(self, text: str, place: str) -> Template:
+        refuse_blocks(text, place)
+        self.slots += text.count("{{")
         try:
             template = Template(text)
         except ValueError as error:

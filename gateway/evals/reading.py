@@ -1,7 +1,7 @@
 """Bodies of requests as values of a form, or told what is wrong with them, and where."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.faults import BadRequest
 from gateway.stores.wording import nearest, reworded
 
+MAX_WRITTEN = 256 * 1024
 MAX_PAIRS, MAX_KEY, MAX_VALUE, MAX_NAME = 16, 64, 512, 256
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 Shape = TypeVar("Shape")
@@ -72,6 +73,39 @@ def joined(place: str, path: Sequence[str | int]) -> str:
     for step in path:
         place = f"{place}[{step}]" if isinstance(step, int) else f"{place}.{step}" if place else step
     return place
+
+
+def refuse_large(value: Any, place: str) -> None:
+    """Raises:
+    BadRequest: it is more than anybody writes. What is read once a row, and on the event loop, has to be small.
+    """
+    if len(msgspec.json.encode(value)) > MAX_WRITTEN:
+        raise BadRequest(f"`{place}` has more than {MAX_WRITTEN} bytes", param=place)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, keys excepted.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in cast(dict[str, Any], value).values():
+            yield from texts_in(one)
+    elif isinstance(value, list):
+        for one in cast(list[Any], value):
+            yield from texts_in(one)
+
+
+def refuse_blocks(text: str, place: str) -> None:
+    """Raises:
+    BadRequest: it has Jinja's blocks in it, which OpenAI's templates have not; to look for where each of many ends
+        would take long.
+    """
+    if "{%" in text or "{#" in text:
+        raise BadRequest(f"`{place}`: `{{%` and `{{#` begin nothing here; only `{{{{…}}}}` does", param=place)
 
 
 def read_metadata(value: Mapping[str, str] | None) -> dict[str, str]:

@@ -119,6 +119,18 @@ def test_a_body_is_an_object_that_can_be_given_back(body: bytes) -> None:
         read_object(body, "{}")
 
 
+def test_what_is_read_for_each_row_is_small() -> None:
+    long = "x" * 300_000
+    for read, valid, place in (
+        (read_config, {**CONFIG, "item_schema": {"description": long}}, "data_source_config.item_schema"),
+        (_criteria, [{**EQ, "input": long}], "testing_criteria"),
+        (read_source, {**SOURCE, "input_messages": {**MESSAGES, "more": long}}, "data_source.input_messages"),
+    ):
+        with pytest.raises(BadRequest, match="bytes") as refused:
+            read(valid)
+        assert refused.value.param == place
+
+
 def test_metadata_is_as_large_as_openais() -> None:
     assert read_metadata(None) == {}
     full = {f"{at:064}": "x" * 512 for at in range(16)}

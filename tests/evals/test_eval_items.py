@@ -115,6 +115,16 @@ async def test_rows_bring_answers_or_need_none(grading: ThreadPoolExecutor) -> N
     assert pipeline.asked == []
 
 
+async def test_values_that_are_put_in_again_and_again_fill_no_memory(grading: ThreadPoolExecutor) -> None:
+    row, many = DataRow({"q": "x" * 2_000_000, "a": ""}), "{{item.q}}" * 100
+    asked = {"type": "template", "template": [{"role": "user", "content": many}]}
+    pipeline = Pipeline(said("x"))
+    found = await done(grading, pipeline, EQ, row=row, input_messages=asked)
+    assert (found.status, found.fields["sample"]["error"]["code"], pipeline.asked) == ("error", "template_error", [])
+    graded = await done(grading, pipeline, {**EQ, "input": many}, row=row)
+    assert (graded.status, graded.fields["results"]) == ("error", [])
+
+
 @pytest.mark.parametrize(
     ("said_by_row", "text", "tools"),
     [
