@@ -23,5 +23,7 @@ async def evaluating(settings: Settings, own_calls: OwnCalls, stack: contextlib.
     files = Files(settings.state_dir / "evals")
     store = stack.enter_context(EvalStore(settings.state_dir / "evals.db", options, CLOCK))
     memory = stack.enter_context(Memory(store))
-    runs = await stack.enter_async_context(Runs(memory, files, own_calls, options, CLOCK))
+    noted = settings.config.metering.noted
+    runs = Runs(memory, files, own_calls, options, CLOCK, run_header=noted.run_header)
+    await stack.enter_async_context(runs)
     return EvalDeps(Desk(memory, files, runs, options, CLOCK), body_s)

@@ -51,7 +51,11 @@ class _Ended(Exception):
 
 
 class Runs:
-    """`async with Runs(…) as runs`. One per worker."""
+    """`async with Runs(…) as runs`. One per worker.
+
+    Args:
+        run_header: the header by which calls say of which run they are; empty: there is none.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,8 @@ class Runs:
         make: Make,
         options: EvalsOptions,
         clock: Clock,
+        *,
+        run_header: str = "",
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._memory = memory
@@ -67,6 +73,7 @@ class Runs:
         self._make = make
         self._options = options
         self._clock = clock
+        self._run_header = run_header.lower().encode()
         self._sleep = sleep
         self._turns = Turns(options.concurrent_runs)
         self._slots = asyncio.Semaphore(options.concurrent_calls)
@@ -140,7 +147,8 @@ class Runs:
     async def _do(self, run: RunRow, criteria: bytes, headers: Mapping[bytes, bytes]) -> None:
         source = read_source(msgspec.json.decode(run.data_source))
         read = read_criteria(msgspec.json.decode(criteria), embeds=True)
-        calls = Calls(self._make, headers, self._options, self._slots, self._sleep)
+        named = {self._run_header: run.id.encode()} if self._run_header else {}
+        calls = Calls(self._make, {**named, **headers}, self._options, self._slots, self._sleep)
         rows = Rows(source, read, calls, self._grading)
         keeping = _Keeping(run, read, calls, self._memory, self._clock)
         feed = _Feed(self._rows(source))

@@ -267,12 +267,11 @@ async def test_calls_of_a_run_are_the_callers_own_in_the_ledger(desk: Desk) -> N
     run = await desk.run(made, completions(("ledgered", "ledgered")))
     assert run.status == "completed"
     async with asyncio.timeout(10):
-        while not (rows := desk.gateway.ask_ledger("SELECT * FROM calls WHERE model = 'model'")):
+        while not (rows := desk.gateway.ask_ledger("SELECT * FROM calls WHERE run_id = ?", run.id)):
             await asyncio.sleep(0.05)
-    assert {(row["tenant"], row["team"], row["operation"]) for row in rows} <= {
-        ("acme", "team-a", "chat"),
-        ("acme", "team-a", "responses"),
-    }
+    (row,) = rows
+    assert (row["tenant"], row["team"], row["operation"], row["model"]) == ("acme", "team-a", "chat", "model")
+    assert row["cost_nano"] > 0
 
 
 async def test_runs_are_listed_by_status_and_deleted(desk: Desk) -> None:
