@@ -42,22 +42,24 @@ SELECT
     + (SELECT coalesce(sum(bytes), 0) FROM files WHERE tenant = :tenant) AS bytes;
 
 -- name: insert_run
-INSERT INTO runs
-    (tenant, eval_id, id, created_at, status, owner, lease_until, name, model, metadata, data_source, tally, bytes)
-VALUES (:tenant, :eval_id, :id, :created_at, 'queued', :owner, :lease_until, :name, :model, :metadata, :data_source,
-    :tally, :bytes);
+INSERT INTO runs (tenant, eval_id, id, created_at, status, owner, lease_until, name, model, metadata, tally, bytes)
+VALUES (:tenant, :eval_id, :id, :created_at, 'queued', :owner, :lease_until, :name, :model, :metadata, :tally, :bytes);
+
+-- name: insert_source
+INSERT INTO sources (run_id, data_source) VALUES (:id, :data_source);
 
 -- name: get_run
-SELECT * FROM runs WHERE tenant = :tenant AND eval_id = :eval_id AND id = :id;
+SELECT runs.*, data_source FROM runs JOIN sources ON run_id = id
+WHERE tenant = :tenant AND eval_id = :eval_id AND id = :id;
 
 -- name: runs_asc
-SELECT * FROM runs
+SELECT runs.*, data_source FROM runs JOIN sources ON run_id = id
 WHERE tenant = :tenant AND eval_id = :eval_id AND (:status = '' OR status = :status)
     AND (:after IS NULL OR seq > :after)
 ORDER BY seq LIMIT :limit;
 
 -- name: runs_desc
-SELECT * FROM runs
+SELECT runs.*, data_source FROM runs JOIN sources ON run_id = id
 WHERE tenant = :tenant AND eval_id = :eval_id AND (:status = '' OR status = :status)
     AND (:after IS NULL OR seq < :after)
 ORDER BY seq DESC LIMIT :limit;

@@ -102,9 +102,12 @@ class EvalStore(SqliteStore):
                     headers={"retry-after": "10"},
                 )
             now, lease = self._now(), self._lease()
+            # Apart: SQLite writes a row anew, whole, whenever a count in it changes.
+            source = values.pop("data_source")
             self._execute(
                 "insert_run", tenant=tenant, eval_id=eval_id, created_at=now, lease_until=lease, bytes=size, **values
             )
+            self._execute("insert_source", id=new.id, data_source=source)
             self._execute("use_eval", tenant=tenant, id=eval_id, used_at=now)
             return self.get_run(tenant, eval_id, new.id)
 

@@ -1,6 +1,7 @@
 """What is sent for evals and runs: whatever it is, it is understood or refused, and the call is what it says."""
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.faults import BadRequest, Fault
+from gateway.core.faults import BadRequest, Fault, NotConfigured
 from gateway.evals.config import items_of, read_config
 from gateway.evals.criteria import read_criteria
 from gateway.evals.jsonl import MAX_LINE, count_lines, lines_of
@@ -100,6 +101,13 @@ def test_a_config_comes_back_with_the_schema_of_whole_rows() -> None:
     items = items_of(with_sample)
     assert items.wrong({"q": "x"}) == ""
     assert items.wrong({"q": 5}).startswith("`item.q`: ")
+
+
+def test_without_the_extra_that_checks_rows_no_eval_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    for read in (read_config, lambda _: items_of({"schema": {"properties": {"item": {}}}})):
+        with pytest.raises(NotConfigured, match="guards"):
+            read(CONFIG)
 
 
 def test_which_criteria_look_at_an_answer() -> None:

@@ -25,7 +25,6 @@ CREATE TABLE runs (
     name          TEXT NOT NULL,
     model         TEXT NOT NULL,
     metadata      BLOB NOT NULL,
-    data_source   BLOB NOT NULL,
     error_code    TEXT NOT NULL DEFAULT '',
     error_message TEXT NOT NULL DEFAULT '',
     passed        INTEGER NOT NULL DEFAULT 0,
@@ -38,6 +37,10 @@ CREATE INDEX runs_by_eval ON runs (eval_id, seq);
 CREATE INDEX runs_by_tenant ON runs (tenant, bytes);
 CREATE INDEX runs_by_age ON runs (created_at);
 CREATE INDEX live_runs ON runs (lease_until) WHERE status IN ('queued', 'in_progress');
+CREATE TABLE sources (
+    run_id      TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    data_source BLOB NOT NULL
+) STRICT;
 CREATE TABLE items (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
