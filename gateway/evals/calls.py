@@ -19,6 +19,7 @@ from gateway.pipeline.own_calls import Answered
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 MAX_MESSAGE = 500
+WITHHELD = "policy wants nothing kept of what was said in this call"
 # Statuses of somebody who is busy now. Of others the same question has the same answer.
 _BUSY = frozenset({429, 503, 529})
 # 429s that waiting does not mend: there is no money left.
@@ -31,11 +32,12 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class CallFailed(Exception):
-    """There is no answer. `code`, `message`: why, for the row's `error`."""
+    """There is no answer. `code`, `message`: why, for the row's `error`. `keep`: policy lets what was said in the call
+    be kept; where it does not, the message does not quote it."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+    def __init__(self, code: str, message: str, keep: bool) -> None:
+        super().__init__(message if keep else WITHHELD)
+        self.code, self.message, self.keep = code, message if keep else WITHHELD, keep
 
 
 class NoLongerAdmitted(Exception):
@@ -107,7 +109,7 @@ class Calls:
             else:
                 sample = _of_response(answered.body, body, answered.record.cost_nano)
         except Fault as fault:
-            raise CallFailed(fault.code, fault.message[:MAX_MESSAGE]) from None
+            raise CallFailed(fault.code, fault.message[:MAX_MESSAGE], answered.keep_content) from None
         return Heard(sample, answered.keep_content)
 
     def outside(self, heard_by: Callable[[bool], None]) -> Outside:
@@ -131,7 +133,8 @@ class Calls:
         try:
             found = msgspec.json.decode(answered.body, type=_Vectors).data
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise CallFailed("upstream_protocol_error", "the model for vectors answered with none") from None
+            told = "the model for vectors answered with none"
+            raise CallFailed("upstream_protocol_error", told, answered.keep_content) from None
         return [one.embedding for one in sorted(found, key=lambda one: one.index)], answered.keep_content
 
     async def _answered(self, path: str, body: Mapping[str, Any]) -> Answered:
@@ -151,7 +154,7 @@ class Calls:
             # Our own limits know when there is room; an upstream that says it again and again is given longer.
             pause = told if told and isinstance(answered.fault, RateLimited) else max(told, wait)
             if not _is_busy(answered, code) or waited + pause > self._options.max_wait_s:
-                raise CallFailed(code, message)
+                raise CallFailed(code, message, answered.keep_content)
             await self._sleep(pause)
             waited += pause
             wait = min(wait * 2, LONGEST_WAIT_S)

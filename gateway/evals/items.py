@@ -10,7 +10,7 @@ import msgspec
 from gateway.compare.grading import Grade, Outside, Sample, ToolCall
 from gateway.compare.grading.values import clipped
 from gateway.dialects.chat.usage import write_usage
-from gateway.evals.calls import CallFailed, Calls, NoLongerAdmitted
+from gateway.evals.calls import WITHHELD, CallFailed, Calls, NoLongerAdmitted
 from gateway.evals.criteria import Criterion
 from gateway.evals.jsonl import DataRow
 from gateway.evals.messages import Unfillable, as_told
@@ -101,7 +101,7 @@ class Rows:
         try:
             heard = await self._calls.ask(sampling.api, sampling.request(messages))
         except CallFailed as failed:
-            return Answered(messages=messages, error=(failed.code, failed.message))
+            return Answered(messages=messages, error=(failed.code, failed.message), keep=failed.keep)
         return Answered(sample=heard.sample, messages=messages, keep=heard.keep)
 
     async def _grade(self, criterion: Criterion, row: DataRow, sample: Sample | None, outside: Outside) -> Grade:
@@ -194,7 +194,7 @@ def _output(sample: Sample, keep: bool) -> dict[str, Any]:
 def _result(criterion: Criterion, grade: Grade, keep: bool) -> dict[str, Any]:
     sample: dict[str, Any] = {}
     if grade.error:
-        sample["error"] = clipped(grade.error, MAX_REASON)
+        sample["error"] = clipped(grade.error, MAX_REASON) if keep else WITHHELD
     elif keep:
         sample["reason"] = clipped(grade.reason, MAX_REASON)
     if grade.by is not None:

@@ -77,9 +77,9 @@ class OwnCalls:
         except Fault as fault:
             own.record.status = fault.status
             self._end(own, fault)
-            return Answered(fault.status, b"", own.record, fault)
+            return Answered(fault.status, b"", own.record, fault, keep_content=own.keep_content)
         except TimeoutError:
-            return Answered(0, b"", own.record)
+            return Answered(0, b"", own.record, keep_content=own.keep_content)
         finally:
             self._end(own, None, "cancelled")
             own.close()

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from gateway.core.faults import NotAllowed, Unauthenticated
-from gateway.evals.calls import NoLongerAdmitted
+from gateway.evals.calls import WITHHELD, NoLongerAdmitted
 from gateway.evals.criteria import read_criteria
 from gateway.evals.items import Done, Rows, given_sample
 from gateway.evals.jsonl import DataRow
 from gateway.evals.sources import read_source
-from tests.evals.eval_doubles import Pipeline, refused, said
+from gateway.pipeline.own_calls import Answered
+from tests.evals.eval_doubles import Pipeline, record, refused, said
 
 EQ = {
     "type": "string_check",
@@ -95,6 +96,22 @@ async def test_of_what_may_not_be_kept_only_grades_are(grading: ThreadPoolExecut
     assert found.status == "pass"
     kept = {name: value for name, value in found.fields.items() if name != "datasource_item"}
     assert b"nightjar" not in msgspec.json.encode(kept)
+
+
+@pytest.mark.parametrize("secretive", ["m", "judge"])
+async def test_nor_is_what_a_refusal_of_it_quotes(grading: ThreadPoolExecutor, secretive: str) -> None:
+    quoting = b'{"error": {"message": "I will not say nightjar", "code": "bad"}}'
+
+    def by(body: Any) -> Any:
+        if body["model"] != secretive:
+            return said("x")
+        return Answered(400, b"", record(), refusal=quoting, keep_content=False)
+
+    asked = {"type": "template", "template": [{"role": "user", "content": "nightjar" if secretive == "m" else "x"}]}
+    found = await done(grading, Pipeline(by=by), SCORE, input_messages=asked)
+    assert found.status == "error"
+    assert b"nightjar" not in msgspec.json.encode(found.fields)
+    assert WITHHELD in msgspec.json.encode(found.fields).decode()
 
 
 @pytest.mark.parametrize("refuses", ["m", "judge"])
