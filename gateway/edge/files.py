@@ -1,16 +1,18 @@
 """`/v1/files` for the data of evals: `purpose=evals` and no other. A tenant sees its own only."""
 
 import asyncio
+import contextlib
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, RequestTimeout, TooLarge
+from gateway.core.faults import BadRequest, Fault, RequestTimeout, TooLarge
 from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of, refuse_encoded
 from gateway.edge.inflight import ClientGone
 from gateway.edge.reading import MAX_DIGITS, headers_of
 from gateway.edge.uploads import FormReader
+from gateway.evals.desk import Desk
 from gateway.evals.files import Spool
 
 PURPOSE = "evals"
@@ -18,6 +20,7 @@ MAX_FILE_NAME = 256
 SECONDS = (3_600, 2_592_000)  # as OpenAI has it
 # A form is so much larger than the file in it, at most.
 FORM_BYTES = 64 * 1024
+HEARD_BYTES, HEARD_S = 16 * 1024 * 1024, 2.0
 MOST = 10_000
 _FIELDS = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})
 
@@ -27,6 +30,13 @@ def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
 
     async def create(request: Request) -> Response:
         desk, tenant = await admitted(deps, caller, request)
+        try:
+            return json(await kept(request, desk, tenant))
+        except Fault:
+            await _hear_out(request)
+            raise
+
+    async def kept(request: Request, desk: Desk, tenant: str) -> object:
         await desk.check_room(tenant, _declared(request, desk.options.max_file_bytes))
         async with desk.spool() as spool:
             form = await _read(request, spool, deps.body_s)
@@ -34,7 +44,7 @@ def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
             if form.file is None or not form.file.filename:
                 raise BadRequest("the form has no file; send one as `file`", param="file")
             name = form.file.filename[:MAX_FILE_NAME]
-            return json(await desk.keep_file(tenant, spool, name, _expires_in(form.fields)))
+            return await desk.keep_file(tenant, spool, name, _expires_in(form.fields))
 
     async def listed(request: Request) -> Response:
         desk, tenant = await admitted(deps, caller, request)
@@ -89,6 +99,18 @@ async def _read(request: Request, spool: Spool, piece_s: float) -> FormReader:
         if not message.get("more_body", False):
             form.end()
             return form
+
+
+async def _hear_out(request: Request) -> None:
+    """Read some of what a refused client still sends: one whose connection is closed meanwhile may never read why."""
+    left = HEARD_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_S):
+            while left > 0:
+                message = await request.receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
 
 
 def _declared(request: Request, most: int) -> int:
