@@ -38,8 +38,9 @@ README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
 LEDGER = ROOT / "gateway" / "ledger" / "LEDGER.md"
 RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
 EVALS = ROOT / "gateway" / "evals" / "EVALS.md"
+TUNING = ROOT / "gateway" / "compare" / "tuning" / "TUNING.md"
 TEXT = README.read_text()
-PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS)}
+PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS, TUNING)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {

@@ -53,6 +53,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "jsonschema_rs": ("gateway/guard/detectors/json_schema.py", "gateway/prompts/dotprompt/checking.py"),
     "py3langid": ("gateway/guard/detectors/language.py",),
     "xllamacpp": ("gateway/modelhost/llamacpp.py",),
+    "gepa": ("gateway/compare/tuning/reflective.py",),
 }
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
 

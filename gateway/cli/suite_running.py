@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -85,7 +85,7 @@ def run_over_http(options: argparse.Namespace, place: Place, plan: Plan, judges:
         be gone on with. KeyboardInterrupt: with a word on how to go on.
     """
     runs = place.state / "runs"
-    _tidy(runs)
+    tidy(runs)
     folder = Path(options.run_dir) if options.run_dir else runs / plan.id
     currency = plan.aims.currency
     with ExitStack() as stack:
@@ -103,7 +103,7 @@ def run_over_http(options: argparse.Namespace, place: Place, plan: Plan, judges:
     if results.stopped:
         print(f"stopped: {results.stopped}; go on where it ended with --run {folder}", file=sys.stderr)
     elif not options.run_dir:
-        _forget(folder)
+        forget(folder)
     return results
 
 
@@ -116,9 +116,19 @@ async def _asked(
     kept: KeptAnswers | None,
     told: ProgressShown,
 ) -> Results:
+    async with means_over_http(options, place, journal, kept) as (means, gateway):
+        asked = dict.fromkeys(str(request["model"]) for request in plan.requests.values() if "model" in request)
+        check_models(await gateway.models(), list(asked), judges, options.embeddings)
+        return await run_suite(plan, means if options.quiet else msgspec.structs.replace(means, told=told))
+
+
+@asynccontextmanager
+async def means_over_http(
+    options: argparse.Namespace, place: Place, journal: Journal, kept: KeptAnswers | None
+) -> AsyncGenerator[tuple[Means, KnownGateway]]:
+    """What asks a gateway, and grades by it."""
     async with HttpClient(place.settings.config.http_client) as client:
         gateway = KnownGateway(client, place.url, place.key)
-        _check_models(await gateway.models(), plan, judges, options.embeddings)
         ask = OverHttp(
             client,
             place.url,
@@ -135,15 +145,15 @@ async def _asked(
             embed=None if options.embeddings is None else (lambda texts: gateway.embed(options.embeddings, texts)),
             python=run_python() if options.python else None,
         )
-        means = Means(ask=ask, outside=outside, journal=journal, kept=kept, patience=patience, clock=CLOCK)
-        if not options.quiet:
-            means = msgspec.structs.replace(means, told=told)
-        return await run_suite(plan, means)
+        yield Means(ask=ask, outside=outside, journal=journal, kept=kept, patience=patience, clock=CLOCK), gateway
 
 
-def _check_models(known: Sequence[str], plan: Plan, judges: Sequence[Judge], embeddings: str | None) -> None:
-    """A misspelt model would be asked for an hour, and refused each time."""
-    asked = dict.fromkeys(str(request["model"]) for request in plan.requests.values() if "model" in request)
+def check_models(known: Sequence[str], asked: Sequence[str], judges: Sequence[Judge], embeddings: str | None) -> None:
+    """A misspelt model would be asked for an hour, and refused each time.
+
+    Raises:
+        Unusable: with the nearest name.
+    """
     wanted = [(model, "") for model in asked] + [(judge.model, "the judge's ") for judge in judges]
     for model, whose in [*wanted, *([(embeddings, "the embeddings' ")] if embeddings else [])]:
         if model and model not in known:
@@ -167,17 +177,17 @@ def _price(book: PriceBook | None) -> Price | None:
     return price
 
 
-def _tidy(runs: Path) -> None:
+def tidy(runs: Path) -> None:
     """Runs that were stopped, and that nobody has gone on with for as long as answers are kept, go."""
     for folder in runs.glob("*"):
         try:
             if CLOCK.now() - (folder / FILE).stat().st_mtime > KEEP_DAYS * DAY_S:
-                _forget(folder)
+                forget(folder)
         except OSError:
             continue
 
 
-def _forget(folder: Path) -> None:
+def forget(folder: Path) -> None:
     """A run that has come to its end is in its results; nobody goes on with it."""
     for path in folder.glob("*"):
         path.unlink(missing_ok=True)

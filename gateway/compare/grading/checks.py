@@ -58,6 +58,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         keeps_score: `not-` turns the verdict round, not the score.
         threshold: of a set: the score from which it passes.
         by: who judges, if a model does.
+        expected: a text that an answer may be, or hold, to meet it; empty: it names none.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     keeps_score: bool = False
     threshold: float | None = None
     by: JudgedBy | None = None
+    expected: str = ""
 
     @property
     def at_once(self) -> bool:

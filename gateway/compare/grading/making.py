@@ -77,6 +77,8 @@ ASKS: Mapping[str, Kind[Asking]] = {
     "python": Kind(python, threshold=True, config=True),
 }
 NOBODY: Mapping[str, Any] = {}
+# Whose value is what an answer may be.
+_NAMES_IT = frozenset({"equals", "contains", "icontains", "starts-with"})
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +138,8 @@ def make(assertion: Assertion, making: Making) -> Check:
     )
     path = _path(assertion, name, kind)
     if name in LOOKS:
-        return Check(**shared, looks=LOOKS[name].make(wanted), path=path)
+        expected = value if name in _NAMES_IT and not negated and path is None and isinstance(value, str) else ""
+        return Check(**shared, looks=LOOKS[name].make(wanted), path=path, expected=expected)
     by = rubrics.question_for(wanted).by if name in PROMPTS else None
     return Check(**shared, asks=ASKS[name].make(wanted), path=path, by=by)
 

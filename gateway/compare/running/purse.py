@@ -28,6 +28,7 @@ class Purse:
         self.spent = 0
         self.unpriced = 0
         self._dearest: dict[str, int] = {}
+        self._expected: dict[str, int] = {}
         self._open: set[Reservation] = set()
         self._changed = asyncio.Event()
         self._closed = False
@@ -35,6 +36,17 @@ class Purse:
     def learn(self, who: str, cost: int) -> None:
         """What an answer of an earlier part has cost."""
         self._dearest[who] = max(cost, self._dearest.get(who, 0))
+
+    def expect(self, who: str, cost: int) -> None:
+        """What a first answer is thought to cost, of one who is much like others: then that one is foreseen, too."""
+        self._expected[who] = cost
+
+    def under(self, ceiling: int | None) -> "Purse":
+        """The same money and the same experience below another ceiling: open, with nothing under way."""
+        purse = Purse(ceiling)
+        purse.spent, purse.unpriced = self.spent, self.unpriced
+        purse._dearest, purse._expected = dict(self._dearest), dict(self._expected)
+        return purse
 
     async def wait_for(self, who: str) -> Reservation | None:
         """Money for one more question, as soon as those under way have left some; None: there is none left, or the
@@ -86,7 +98,7 @@ class Purse:
         nano = known or 0
         if self.ceiling is not None:
             # What an unforeseen answer costs is known afterwards only; but where nothing is left, none is asked for.
-            least = 1 if known is None else nano
+            least = max(1, self._expected.get(who, 0)) if known is None else nano
             if least and self.spent + self._put_aside() + least > self.ceiling:
                 return None
         reservation = Reservation(who, nano)

@@ -67,7 +67,7 @@ async def run_suite(plan: Plan, means: Means) -> Results:
     purse = Purse(plan.ceiling_nano)
     began = means.clock.now()
     if means.journal is not None:
-        _take_up(means.journal, purse)
+        take_up(means.journal, purse)
         began = means.journal.head.began
     besides = Besides(cases, [arm.name for arm in plan.arms], grader, purse, means.journal)
     labelled = await besides.label(plan.selected.labelled)
@@ -129,7 +129,7 @@ def questions(plan: Plan) -> list[Question]:
     return found
 
 
-def _take_up(journal: Journal, purse: Purse) -> None:
+def take_up(journal: Journal, purse: Purse) -> None:
     """What earlier parts of the run have spent is spent, and says what answers cost."""
     for done in journal.done.values():
         cost = cost_of(done.trial)

@@ -51,9 +51,22 @@ def cut(source: Source) -> tuple[list[str], list[Tag]]:
     return _Lexer(source).cut()
 
 
+def spans(source: Source) -> list[tuple[int, int]]:
+    """Where its tags begin and end, as offsets in its text; a raw block, with what it holds, is one of them. What is
+    between is text.
+
+    Raises:
+        TemplateError: as `cut`.
+    """
+    lexer = _Lexer(source)
+    lexer.cut()
+    return lexer.spans
+
+
 class _Lexer:
     def __init__(self, source: Source) -> None:
         self._source, self._text = source, source.text
+        self.spans: list[tuple[int, int]] = []
         self._texts: list[str] = []
         self._tags: list[Tag] = []
 
@@ -72,6 +85,7 @@ class _Lexer:
             texts.append("".join([*held, text[start:end]]) if held else text[start:end])
             found = _SHORT.match(text, at)
             start = self._tag(at) if found is None else self._short(at, found)
+            self.spans.append((at, start))
             held, looked = [], start
         texts.append("".join([*held, text[start:]]))
         return texts, tags
