@@ -18,6 +18,7 @@ import openai
 import pytest
 import pytest_asyncio
 
+from gateway.cli import main
 from tests.conftest import ROOT, Gateway, fetch_weights
 from tests.ports import free_port
 
@@ -122,6 +123,18 @@ async def test_the_usage_report(demo: Demo) -> None:
     columns = "team model calls refused failed input_tokens cached_input_tokens output_tokens cost_usd unpriced"
     assert said[0].split() == columns.split()
     assert any(line.split()[:2] == ["quickstart", "smollm2"] for line in said[1:])
+
+
+async def test_the_demo_prompts_second_version_is_better_than_its_first(
+    demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real difference, by a real model: without the example it answers with sentences. Six of the 48 cases, since two
+    busy cores take some seconds for each."""
+    command = ["prompts", "test", "demo/sentiment", "--limit", "6", "--quiet", "--config", str(demo.config_file)]
+    code = await asyncio.to_thread(main, command)
+    said = capsys.readouterr()
+    assert code == 0, said.out + said.err
+    assert "demo/sentiment@2 against demo/sentiment@1: better, gate passed" in said.out
 
 
 async def test_an_engine_that_dies_is_started_again(demo: Demo, client: openai.AsyncOpenAI) -> None:

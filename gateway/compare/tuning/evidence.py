@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,7 +36,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     digest: of the draft; a version that is published from it has the same.
     parent, parent_version, parent_digest: what it was made of; version 0 is a draft.
-    suite, suite_digest: the cases. shown: cases of which proposals were made; scored, held: see `Parts`.
+    suite, suite_digest: the cases: their file, and `sha256:…` of what they ask.
+    shown: cases of which proposals were made; scored, held: see `Parts`.
     proven: whether the held-out cases call it better.
     model: what answered, as the prompt or the command line names it; reflect_model: what proposed; empty: nothing did.
     tried: candidates in order, with their means over the scored cases. refused: proposals that were none, by reason.
@@ -90,7 +92,7 @@ def evidence_of(tuned: Tuned, tuning: Tuning, start: Candidate, best: Candidate,
         seed=tuning.seed,
         rounds=tuning.rounds,
         metric=tuning.aims.metric,
-        suite=tuning.suite.file,
+        suite=Path(tuning.suite.file).name,
         suite_digest=tuning.suite.digest,
         shown=tuple(case.id for case in tuning.parts.shown),
         scored=_part(tuned.scored),

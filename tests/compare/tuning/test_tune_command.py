@@ -105,6 +105,7 @@ async def test_a_better_version_becomes_a_draft_with_its_evidence(tuned: Tune, p
     (file,) = folder.glob("tuned-*.json")
     evidence = json.loads(file.read_bytes())
     assert evidence["proven"]
+    assert str(tuned.root) not in file.read_text(), "it goes into a repository"
     assert (evidence["parent"], evidence["parent_version"], evidence["method"]) == ("good@1", 1, "reflect")
     assert (evidence["model"], evidence["reflect_model"]) == ("test-model", "proposer")
     assert evidence["held"]["judgement"]["word"] == "better"
