@@ -11,6 +11,10 @@ from gateway.compare.tuning.evaluating import Evaluator
 from gateway.compare.tuning.workshop import Candidate
 
 _PERFECT = 1.0 - 1e-9
+NOTHING_COUNTS = (
+    "nothing that counts is asserted of the cases: assert something that no judge is needed for, or say what the judge "
+    "is worth (`calibrated`)"
+)
 
 
 class Tried(msgspec.Struct, frozen=True, eq=False):
@@ -49,14 +53,16 @@ class Tries:
         """Its answers to the cases, and what each case is worth.
 
         Raises:
-            Ended: as `Evaluator.ask`.
+            Ended: as `Evaluator.ask`. ValueError: nothing that counts was said of the cases that score.
         """
         graded = await self._evaluator.graded(candidate, cases)
         values = self._evaluator.values(candidate, graded)
         if self._needed <= {case.id for case in cases} and candidate.digest not in self._seen:
             self._seen.add(candidate.digest)
             counted = [values[case.id] for case in self._scored if case.id in values]
-            tried = Tried(candidate, fsum(counted) / len(counted) if counted else 0.0)
+            if not counted:
+                raise ValueError(NOTHING_COUNTS)
+            tried = Tried(candidate, fsum(counted) / len(counted))
             before = self.best.value if self.found else -1.0
             self.found.append(tried)
             self._told(tried, tried.value > before)

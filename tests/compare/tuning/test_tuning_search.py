@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.compare.cases import read_suite
+from gateway.compare.grading import Judge
 from gateway.compare.running.asking import Heard, Question
 from gateway.compare.running.suites import Means
 from gateway.compare.running.trials import Failure
@@ -20,6 +22,7 @@ from gateway.compare.tuning.reflecting import words_in
 from gateway.compare.tuning.reflective import MissingExtra, load_gepa
 from gateway.compare.tuning.tuner import INTERRUPTED, NOTHING_LEFT, Tuner, warnings_of
 from gateway.compare.tuning.workshop import Refused
+from gateway.stores.documents import Text
 from tests.compare.tuning.scripted_tuning import RULE, Model, proposing, suite_of, tune, tuning_of, workshop_of
 
 GOOD = f"Answer the question. {RULE}\n{{{{>plain}}}}"
@@ -225,6 +228,15 @@ class Silent(Model):
 async def test_a_model_that_does_not_propose_is_told() -> None:
     with pytest.raises(Unasked, match="model_not_allowed: not yours"):
         await tune(Silent(), tuning_of(SUITE))
+
+
+async def test_where_only_advice_is_given_there_is_nothing_to_tune_by() -> None:
+    text = "".join(
+        f"  - {{vars: {{number: '{n}'}}, assert: [{{type: llm-rubric, value: is right}}]}}\n" for n in range(60)
+    )
+    suite = read_suite(Text("cases.yaml", f"tests:\n{text}".encode()), judge=Judge(name="judge", model="m"))
+    with pytest.raises(ValueError, match="nothing that counts is asserted"):
+        await tune(Model(), tuning_of(suite))
 
 
 async def test_gepa_prints_and_writes_nothing(
