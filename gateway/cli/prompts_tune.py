@@ -17,7 +17,7 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import printable
 from gateway.cli.prices import money
 from gateway.cli.prompt_places import Place as Prompts
-from gateway.cli.prompts_asked import SUITE, folder_of
+from gateway.cli.prompts_asked import SUITE
 from gateway.cli.suite_arms import resolved
 from gateway.cli.suite_options import add_asking, add_cases, at_least_one, selection_of, share
 from gateway.cli.suite_plans import CURRENCY, judge_of
@@ -25,6 +25,7 @@ from gateway.cli.suite_running import CLOCK, REFUSALS, Place, new_run, place_of,
 from gateway.cli.suite_tables import print_arms, print_judgement
 from gateway.cli.tune_running import spent_words, tune_over_http
 from gateway.compare.cases import Suite, read_suite
+from gateway.compare.cases.gates import folder_of
 from gateway.compare.running.finding import Aims
 from gateway.compare.running.judges import declared_words
 from gateway.compare.running.runner import Bounds
