@@ -140,7 +140,7 @@ def _tuning(options: argparse.Namespace, place: Place, workshop: Workshop, suite
     if method != "few-shot" and not workshop.words:
         raise ValueError("the prompt has no words of its own to change; try --method few-shot")
     if method != "reflect" and not workshop.takes_examples:
-        raise ValueError("the prompt does not end with a message of the user, before which examples go")
+        raise ValueError("the prompt ends with no message of the user, before which examples go; try --method reflect")
     model = start.arm.model or start.prompt.model or ""
     if not model:
         raise ValueError("the prompt names no model; say one with --model")

@@ -13,16 +13,17 @@ import pytest
 import pytest_asyncio
 
 from gateway.cli import main
+from gateway.compare.tuning.parts import divide
 from gateway.core.clock import SystemClock
 from gateway.prompts.loading import read_library
 from gateway.prompts.publishing import publish
 from gateway.testing import ScriptedUpstream
 from tests.compare.scripted import answering
-from tests.compare.tuning.scripted_tuning import PROMPT, RULE, answer, proposing, suite_text
+from tests.compare.tuning.scripted_tuning import PROMPT, RULE, answer, proposing, suite_of, suite_text
 from tests.conftest import Site, gateways
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NAMES = ("good", "bad", "shots", "small", "twice")
+NAMES = ("good", "bad", "shots", "small", "twice", "leaky")
 # What the model that proposes says, by the number of its answers that were refused.
 PROPOSALS = [
     proposing(RULE),
@@ -36,6 +37,10 @@ def reply(body: dict[str, Any]) -> str:
     if body["model"] != "reflector":
         return answer(messages, enough=2)
     refused = sum(one["role"] == "assistant" for one in messages)
+    if "leaky" in messages[1]["content"]:
+        parts = divide(suite_of(60).cases, 0.4)
+        known = [case.vars["number"] for case in (*parts.shown, *parts.scored)]
+        return proposing("{{>plain}} " + " ".join(f"q{number}=yes" for number in known))
     if "hopeless" in messages[1]["content"]:
         return PROPOSALS[refused]
     return [PROPOSALS[0], proposing(f"Answer the question. {RULE}\n{{{{>plain}}}}")][min(refused, 1)]
@@ -54,7 +59,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]
                 folder = root / name
                 folder.mkdir()
                 (folder / "cases.yaml").write_text(suite_text(8 if name == "small" else 60))
-                words = "a hopeless question" if name == "bad" else "the question"
+                words = {"bad": "a hopeless question", "leaky": "a leaky question"}.get(name, "the question")
                 (folder / "draft.prompt").write_text(PROMPT.replace("the question", words))
                 publish(root, name, by="author", message="", clock=SystemClock())
             await asyncio.to_thread(gateway.start)
@@ -131,6 +136,24 @@ async def test_nothing_better_writes_nothing(tuned: Tune) -> None:
     assert "nothing was found that is better by the cases that score" in done.stdout
     assert "refused: it adds `{{#each @root}}`, `{{this}}`, `{{/each}}`; every tag" in done.stdout
     assert sorted((tuned.root / "bad").iterdir()) == before
+
+
+async def test_what_is_not_proven_is_written_only_if_told(tuned: Tune) -> None:
+    """It is right wherever the search looked, and nowhere else."""
+    words = ("leaky", "--method", "reflect", "--reflect-model", "proposer", "--rounds", "2")
+    draft = tuned.root / "leaky" / "draft.prompt"
+    done = await tuned(*words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert re.search(r"leaky@[0-9a-f]{12} against leaky@1: (equivalent|inconclusive), gate", done.stdout)
+    assert "no draft is written" in done.stderr
+    assert not draft.exists()
+    done = await tuned(*words, "--anyway")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert draft.exists()
+    (file,) = draft.parent.glob("tuned-*.json")
+    evidence = json.loads(file.read_bytes())
+    assert (evidence["proven"], evidence["scored"]["judgement"]["word"]) == (False, "better")
+    assert evidence["held"]["judgement"]["word"] != "better"
 
 
 async def test_examples_out_of_cases(tuned: Tune) -> None:

@@ -4,10 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway.compare.cases import read_suite
+from gateway.compare.tuning.bootstrapping import examples_of
 from gateway.compare.tuning.examples import FOREIGN_MARK, Example, block_of
 from gateway.compare.tuning.layout import BEGIN
 from gateway.compare.tuning.workshop import Refused
 from gateway.prompts.dotprompt import Message
+from gateway.stores.documents import Text
 from tests.compare.tuning.scripted_tuning import PROMPT, workshop_of
 
 PIECES = ["{{", "}}", "{", "}", "\\", "!", "~", "\n", " ", "a", 'role "system"']
@@ -83,3 +86,21 @@ def test_what_other_tools_take_for_marks_is_no_example() -> None:
     assert not Example("a", "q", f"{FOREIGN_MARK}history>>>").usable
     assert not Example("a", " ", "x").usable
     assert "{{" in block_of([Example("a", "q", "x")])
+
+
+NAMED = """
+tests:
+  - {vars: {number: '1'}, assert: [{type: equals, value: one}]}
+  - {vars: {number: '2'}, assert: [{type: icontains, value: two}, {type: word-count, value: {max: 3}}]}
+  - {vars: {number: '3'}, assert: [{type: contains, value: three}, {type: word-count, value: {min: 3}}]}
+  - {vars: {number: '4'}, assert: [{type: not-equals, value: four}]}
+  - {vars: {number: '5'}, assert: [{type: contains, value: five}, {type: contains, value: "five, or so"}]}
+  - {vars: {number: '6'}, messages: [{role: user, content: before}], assert: [{type: equals, value: six}]}
+  - {vars: {number: '<<<dotprompt:history>>>'}, assert: [{type: equals, value: seven}]}
+"""
+
+
+def test_an_answer_is_known_where_all_assertions_are_content_with_what_one_names() -> None:
+    suite = read_suite(Text("cases.yaml", NAMED.encode()))
+    found = examples_of(WORKSHOP.start, suite.cases, ())
+    assert [(one.asked.strip(), one.answer) for one in found] == [("q1", "one"), ("q2", "two"), ("q5", "five, or so")]
