@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.compare.running.asking import Heard, Question
+from gateway.compare.running.purse import Purse
 from gateway.compare.running.runner import CEILING, UNPRICED, Bounds
 from gateway.compare.running.suites import Means, run_suite
 from gateway.compare.running.trials import Failure
@@ -120,3 +121,35 @@ def test_a_run_that_is_stopped_has_asked_both_arms_the_same_cases(seed: int) -> 
     cases = [{one.trial.case for one in found.graded if one.trial.arm == arm} for arm in "ab"]
     assert cases[0] == cases[1]
     assert len(cases[0]) == 15
+
+
+@given(cost=st.integers(1, 1_000), ceiling=st.integers(1_000, 20_000), arms=st.integers(2, 20), each=st.integers(1, 5))
+def test_what_is_expected_of_a_first_answer_is_foreseen(cost: int, ceiling: int, arms: int, each: int) -> None:
+    """Arms that are much like others overshoot not even by their first answers."""
+
+    async def ask_all() -> Purse:
+        purse = Purse(ceiling)
+        for arm in range(arms):
+            purse.expect(str(arm), cost)
+            for _ in range(each):
+                if (reservation := await purse.wait_for(str(arm))) is not None:
+                    purse.settle(reservation, cost)
+        return purse
+
+    purse = asyncio.run(ask_all())
+    assert purse.spent == min(arms * each, ceiling // cost) * cost
+
+
+async def test_below_another_ceiling_it_is_the_same_purse() -> None:
+    purse = Purse(1_000)
+    reservation = await purse.wait_for("a")
+    assert reservation is not None
+    purse.settle(reservation, 400)
+    purse.expect("b", 700)
+    purse.close()
+    assert await purse.wait_for("a") is None
+    wider = purse.under(1_500)
+    assert wider.spent == 400
+    first = await wider.wait_for("b")
+    assert first is not None
+    assert await purse.under(1_000).wait_for("b") is None, "700 more than 400 are expected"
