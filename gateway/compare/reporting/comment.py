@@ -34,7 +34,7 @@ def comment(runs: Sequence[Results], title: str, also: str = "") -> str:
         if len(runs) > 1:
             lines += [f"### {prose(results.suite)}", ""]
         lines += _run(results)
-    end = [f"Every case, with what was answered, is in {code(also)}.", ""] if runs and also else []
+    end = [f"Every case, with what was answered, is in {code(also, 200)}.", ""] if runs and also else []
     cut = "There is more than a comment holds; `--html` and `--json` have all of it."
     return "\n".join([*within(lines, MAX_CHARACTERS, cut), *end]).rstrip() + "\n"
 
