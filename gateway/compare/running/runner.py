@@ -163,13 +163,14 @@ class Runner:
             self._stop(CEILING)
             return None
         cost: int | None = 0
-        answered = False
+        teaches = trial is not None
         try:
             if trial is None:
                 trial = await self._answer(question, kept, reservation.nano)
                 cost = 0 if trial.sample is None or trial.origin == "kept" else trial.sample.cost_nano
-            answered = trial.sample is not None
-            if answered:
+                # What the gateway's cache gave for nothing says nothing of what the next answer costs.
+                teaches = trial.sample is not None and trial.origin != "gateway"
+            if trial.sample is not None:
                 grades = await self._grader.grade(trial)
                 trial = msgspec.structs.replace(trial, grades=grades)
                 cost = None if cost is None else cost + sum(grade.cost_nano for grade in grades)
@@ -178,7 +179,7 @@ class Runner:
         finally:
             if cost is None and self._purse.ceiling is not None:
                 self._stop(UNPRICED)
-            self._purse.settle(reservation, cost, teaches=answered)
+            self._purse.settle(reservation, cost, teaches=teaches)
 
     async def _answer(self, question: Question, kept: Heard | None, nano: int) -> Trial:
         asked_at = self._clock.now()

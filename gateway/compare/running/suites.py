@@ -134,7 +134,7 @@ def take_up(journal: Journal, purse: Purse) -> None:
     for done in journal.done.values():
         cost = cost_of(done.trial)
         purse.spent += cost or 0
-        if cost is not None and done.trial.sample is not None:
+        if cost is not None and done.trial.sample is not None and done.trial.origin == "asked":
             purse.learn(done.trial.arm, cost)
     purse.spent += sum(grade.cost_nano for line in journal.labelled.values() for grade in line.grades)
     purse.spent += sum(cost_of_comparing(line) for line in journal.compared.values())
