@@ -6,11 +6,16 @@ from typing import Any
 
 import msgspec
 
+from gateway.compare.cases import Suite, read_suite
+from gateway.compare.grading import Judge, Outside
+from gateway.compare.grading.judging.judges import Answer
 from gateway.compare.running.asking import Heard, Question
+from gateway.compare.running.comparing import with_contest
 from gateway.compare.running.journal import Head, Journal
 from gateway.compare.running.results import Results
 from gateway.compare.running.runner import CEILING, Bounds
 from gateway.compare.running.suites import Means, run_suite
+from gateway.stores.documents import Text
 from tests.compare.scripted import arms_of, heard, plan_of, suite_of
 
 
@@ -37,6 +42,54 @@ class Counted:
             await asyncio.sleep(0)
         self.open -= 1
         return msgspec.structs.replace(heard("yes", cost_nano=0 if kept else self._cost), kept=kept)
+
+
+JUDGED = "judges: {strict: {model: judge-model}}\n"
+GRADE = '{"reason": "so", "pass": true, "score": 1}'
+
+
+def judged(cases: int, labels: int) -> Suite:
+    """Cases whose answers are looked at, and labelled ones that a judge is asked about."""
+    asks = "  - {{messages: [{{role: user, content: q{0}}}], assert: [{{type: contains, value: yes}}{1}]}}\n"
+    brings = "  - {providerOutput: 'labelled %d', human: pass, assert: [{type: llm-rubric, value: is good}]}\n"
+    tests = "".join(asks.format(at, ", {type: llm-rubric, value: is good}" if labels else "") for at in range(cases))
+    return read_suite(
+        Text("c.yaml", (JUDGED + "tests:\n" + tests + "".join(brings % n for n in range(labels))).encode())
+    )
+
+
+def test_labels_that_no_money_was_left_for_are_not_all_that_was_asked() -> None:
+    """Else a judge that would count is silently one that advises, and the gate passes without it."""
+    asked = 0
+
+    async def judge(*_: Any) -> Answer:
+        nonlocal asked
+        asked += 1
+        return Answer(GRADE, 60 if "labelled" in str(_[0]) else 0)
+
+    async def ask(_: Question) -> Heard:
+        return heard("yes", cost_nano=0)
+
+    found = run(ask, 100, suite=judged(2, 20), outside=Outside(ask=judge))
+    assert found.judges[0].labels == 1
+    assert found.stopped == CEILING
+
+
+def test_comparisons_that_no_money_was_left_for_are_not_all_that_was_asked() -> None:
+    suite = suite_of(10)
+    contest = [with_contest(case, "is better", Judge(name="j", model="j")) for case in suite.cases]
+
+    async def judge(*_: Any) -> Answer:
+        return Answer('{"reason": "so", "winner": "tie"}', 10)
+
+    async def ask(_: Question) -> Heard:
+        return heard("yes", cost_nano=1)
+
+    more = {"suite": msgspec.structs.replace(suite, cases=tuple(contest)), "outside": Outside(ask=judge)}
+    found = run(ask, 120, "a", "b", **more)
+    assert found.ranking[0].ties == 5
+    assert (found.stopped, found.spent_nano) == (CEILING, 120)
+    assert run(ask, 10_000, "a", "b", **more).stopped == ""
 
 
 def test_what_a_cache_gave_for_nothing_teaches_nothing_of_what_an_answer_costs(tmp_path: Path) -> None:

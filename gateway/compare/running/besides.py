@@ -30,6 +30,9 @@ class Besides:
 
     Args:
         arms: their names, in the run's order.
+
+    Attributes:
+        short: something was left ungraded, because no money was left for it, or the run was stopped.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Besides:
         self._grader = grader
         self._purse = purse
         self._journal = journal
+        self.short = False
 
     async def label(self, cases: Sequence[Case]) -> tuple[Labelled, ...]:
         """Grade answers that people have an opinion of."""
@@ -81,6 +85,7 @@ class Besides:
             return done
         reservation = await self._purse.wait_for(_WHO_COMPARES)
         if reservation is None:
+            self.short = True
             return None
         grades, contests = await self._grader.compare(case, block)
         cost = sum(grade.cost_nano for each in grades for grade in each)
@@ -94,8 +99,11 @@ class Besides:
         checks = self._grader.digest(case.id)
         if self._journal is not None and (done := self._journal.labelled.get(case.id)) and done.checks == checks:
             return Labelled(case, done.grades)
+        if case.output is None:
+            return None
         reservation = await self._purse.wait_for(_WHO_LABELS)
-        if reservation is None or case.output is None:
+        if reservation is None:
+            self.short = True
             return None
         grades = await self._grader.grade_sample(case, case.output)
         self._purse.settle(reservation, sum(grade.cost_nano for grade in grades))

@@ -18,7 +18,7 @@ from gateway.compare.running.ordering import order
 from gateway.compare.running.patience import Patience
 from gateway.compare.running.purse import Purse
 from gateway.compare.running.results import Results
-from gateway.compare.running.runner import Bounds, Progress, Runner
+from gateway.compare.running.runner import CEILING, Bounds, Progress, Runner
 from gateway.compare.running.selecting import Selected
 from gateway.compare.running.trials import Arm, cost_of
 from gateway.core.clock import Clock, SystemClock
@@ -95,7 +95,8 @@ async def run_suite(plan: Plan, means: Means) -> Results:
         trials=held.trials,
         contests=held.contests,
         labelled=labelled,
-        stopped=ran.stopped,
+        # A judge that was held against fewer labels than there are may not count, and nobody would know why.
+        stopped=ran.stopped or (CEILING if besides.short else ""),
         missing=ran.missing,
         spent_nano=purse.spent,
         left_out=plan.selected.left_out,
