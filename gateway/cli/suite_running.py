@@ -140,12 +140,22 @@ async def means_over_http(
         )
         patience = Patience()
         whole = OverHttp(client, place.url, place.key, timeout_s=options.timeout, no_cache=options.no_cache)
+        judging = Judging(whole, kept, patience, asyncio.sleep)
         outside = Outside(
-            ask=Judging(whole, kept, patience, asyncio.sleep),
+            ask=judging,
             embed=None if options.embeddings is None else (lambda texts: gateway.embed(options.embeddings, texts)),
             python=run_python() if options.python else None,
         )
-        yield Means(ask=ask, outside=outside, journal=journal, kept=kept, patience=patience, clock=CLOCK), gateway
+        means = Means(
+            ask=ask,
+            outside=outside,
+            unpriced=lambda: judging.unpriced,
+            journal=journal,
+            kept=kept,
+            patience=patience,
+            clock=CLOCK,
+        )
+        yield means, gateway
 
 
 def check_models(known: Sequence[str], asked: Sequence[str], judges: Sequence[Judge], embeddings: str | None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.compare.cases import Suite, read_suite
 from gateway.compare.grading import Judge, Outside
@@ -12,8 +13,10 @@ from gateway.compare.grading.judging.judges import Answer
 from gateway.compare.running.asking import Heard, Question
 from gateway.compare.running.comparing import with_contest
 from gateway.compare.running.journal import Head, Journal
+from gateway.compare.running.judges import Judging
+from gateway.compare.running.patience import Patience
 from gateway.compare.running.results import Results
-from gateway.compare.running.runner import CEILING, Bounds
+from gateway.compare.running.runner import CEILING, UNPRICED, Bounds
 from gateway.compare.running.suites import Means, run_suite
 from gateway.stores.documents import Text
 from tests.compare.scripted import arms_of, heard, plan_of, suite_of
@@ -58,6 +61,11 @@ def judged(cases: int, labels: int) -> Suite:
     )
 
 
+def judged_alone(cases: int) -> Suite:
+    ask = "  - {messages: [{role: user, content: q%d}], assert: [{type: llm-rubric, value: is good}]}\n"
+    return read_suite(Text("c.yaml", (JUDGED + "tests:\n" + "".join(ask % at for at in range(cases))).encode()))
+
+
 def test_labels_that_no_money_was_left_for_are_not_all_that_was_asked() -> None:
     """Else a judge that would count is silently one that advises, and the gate passes without it."""
     asked = 0
@@ -90,6 +98,29 @@ def test_comparisons_that_no_money_was_left_for_are_not_all_that_was_asked() -> 
     assert found.ranking[0].ties == 5
     assert (found.stopped, found.spent_nano) == (CEILING, 120)
     assert run(ask, 10_000, "a", "b", **more).stopped == ""
+
+
+@pytest.mark.parametrize("labels", [0, 20])
+def test_where_a_judges_price_is_not_known_no_ceiling_can_be_kept(labels: int) -> None:
+    """Answers counted as nothing, each of a judge that costs more than what it judges."""
+    asked = 0
+
+    async def judge(_: Question) -> Heard:
+        nonlocal asked
+        asked += 1
+        return heard(GRADE, cost_nano=None)
+
+    async def ask(_: Question) -> Heard:
+        return heard("yes", cost_nano=1)
+
+    async def nap(_: float) -> None: ...
+
+    judging = Judging(judge, None, Patience(), nap)
+    means = {"outside": Outside(ask=judging), "unpriced": lambda: judging.unpriced}
+    suite = judged(30, labels) if labels else judged_alone(30)
+    found = run(ask, 10**9, suite=suite, **means)
+    assert (found.stopped, asked) == (UNPRICED, 1)
+    assert run(ask, None, suite=suite, **means).stopped == ""
 
 
 def test_what_a_cache_gave_for_nothing_teaches_nothing_of_what_an_answer_costs(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from gateway.compare.grading import Grade
 from gateway.compare.running.comparing import Contest
 from gateway.compare.running.grader import CaseGrader, contests_of
 from gateway.compare.running.journal import Compared, GradesGiven, Journal
-from gateway.compare.running.purse import Purse
+from gateway.compare.running.purse import Purse, Reservation
 from gateway.compare.running.standing import Labelled
 from gateway.compare.running.trials import Trial
 
@@ -29,7 +29,7 @@ class Besides:
     """What grading there is besides that of single answers, as far as the money goes.
 
     Args:
-        arms: their names, in the run's order.
+        arms: their names, in the run's order. unpriced: as in `Runner`.
 
     Attributes:
         short: something was left ungraded, because no money was left for it, or the run was stopped.
@@ -42,7 +42,9 @@ class Besides:
         grader: CaseGrader,
         purse: Purse,
         journal: Journal | None,
+        unpriced: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._unpriced = unpriced
         self._cases = cases
         self._arms = {name: place for place, name in enumerate(arms)}
         self._grader = grader
@@ -89,7 +91,7 @@ class Besides:
             return None
         grades, contests = await self._grader.compare(case, block)
         cost = sum(grade.cost_nano for each in grades for grade in each)
-        self._purse.settle(reservation, cost)
+        self._settle(reservation, cost)
         line = Compared(case, repeat, by, tuple(grades), tuple(contests))
         if self._journal is not None:
             self._journal.write(line)
@@ -106,10 +108,16 @@ class Besides:
             self.short = True
             return None
         grades = await self._grader.grade_sample(case, case.output)
-        self._purse.settle(reservation, sum(grade.cost_nano for grade in grades))
+        self._settle(reservation, sum(grade.cost_nano for grade in grades))
         if self._journal is not None:
             self._journal.write(GradesGiven(("", case.id, 0), checks, grades))
         return Labelled(case, grades)
+
+    def _settle(self, reservation: Reservation, cost: int) -> None:
+        if self._purse.ceiling is not None and self._unpriced():
+            self.short = True
+            self._purse.close()
+        self._purse.settle(reservation, cost)
 
 
 def _digest(checks: str, block: Sequence[Trial]) -> str:

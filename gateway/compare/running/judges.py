@@ -23,6 +23,9 @@ class Judging:
 
     Args:
         ask: of whole answers, not of streams. sleep: between tries.
+
+    Attributes:
+        unpriced: how many answers had no price, and count as nothing.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Judging:
         self._kept = kept
         self._patience = patience
         self._sleep = sleep
+        self.unpriced = 0
 
     async def __call__(self, messages: Sequence[Message], model: str, params: Mapping[str, Any]) -> Answer:
         """Raises:
@@ -61,6 +65,7 @@ class Judging:
             raise NoAnswer("no answer came" if failure is None else f"{failure.code}: {failure.message}")
         if self._kept is not None and not heard.kept:
             self._kept.put(question, heard)
+        self.unpriced += heard.sample.cost_nano is None
         return Answer(heard.sample.text, heard.sample.cost_nano or 0, heard.sample.model)
 
 

@@ -64,7 +64,7 @@ class Runner:
 
     Args:
         ask: raises nothing but a cancel. kept: None: nothing is kept, and nothing kept is used.
-        told: hears of every trial that is done.
+        told: hears of every trial that is done. unpriced: whether some judge's answer has had no price.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Runner:
         patience: Patience = Patience(),  # noqa: B008  frozen
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         told: Callable[[Progress], None] = lambda _: None,
+        unpriced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ask = ask
         self._grader = grader
@@ -91,6 +92,7 @@ class Runner:
         self._patience = patience
         self._sleep = sleep
         self._told = told
+        self._unpriced = unpriced
         self._stopped = ""
         self._trials: dict[int, Trial] = {}
         self._failures = self._from_kept = 0
@@ -123,6 +125,7 @@ class Runner:
         for index, (question, done) in waiting:
             if not self._stopped and self._until is not None and self._clock.monotonic() >= self._until:
                 self._stop(TIME)
+            self._look_for_prices(self._unpriced())
             checks = self._grader.digest(question.case)
             if done is not None and done.checks == checks:
                 self._finish(index, done.trial)
@@ -135,6 +138,11 @@ class Runner:
         """Nothing more is begun; the first reason counts."""
         self._stopped = self._stopped or why
         self._purse.close()
+
+    def _look_for_prices(self, missing: bool) -> None:
+        """Stop if a price is missing that a ceiling would have to know."""
+        if missing and self._purse.ceiling is not None:
+            self._stop(UNPRICED)
 
     def _look(self, trial: Trial) -> None:
         """Stop if nothing that an arm is asked will ever be answered."""
@@ -177,8 +185,7 @@ class Runner:
             self._write(GradesGiven((trial.arm, trial.case, trial.repeat), checks, trial.grades))
             return trial
         finally:
-            if cost is None and self._purse.ceiling is not None:
-                self._stop(UNPRICED)
+            self._look_for_prices(cost is None or self._unpriced())
             self._purse.settle(reservation, cost, teaches=teaches)
 
     async def _answer(self, question: Question, kept: Heard | None, nano: int) -> Trial:

@@ -18,7 +18,7 @@ from gateway.compare.running.ordering import order
 from gateway.compare.running.patience import Patience
 from gateway.compare.running.purse import Purse
 from gateway.compare.running.results import Results
-from gateway.compare.running.runner import CEILING, Bounds, Progress, Runner
+from gateway.compare.running.runner import CEILING, UNPRICED, Bounds, Progress, Runner
 from gateway.compare.running.selecting import Selected
 from gateway.compare.running.trials import Arm, cost_of
 from gateway.core.clock import Clock, SystemClock
@@ -48,10 +48,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """By what. `outside`: whom grades may ask; the rest as in `Runner`."""
+    """By what. `outside`: whom grades may ask; `unpriced`: how many answers of judges have had no price; the rest as in
+    `Runner`."""
 
     ask: Ask
     outside: Outside = Outside()
+    unpriced: Callable[[], int] = lambda: 0
     journal: Journal | None = None
     kept: KeptAnswers | None = None
     patience: Patience = Patience()
@@ -69,7 +71,11 @@ async def run_suite(plan: Plan, means: Means) -> Results:
     if means.journal is not None:
         take_up(means.journal, purse)
         began = means.journal.head.began
-    besides = Besides(cases, [arm.name for arm in plan.arms], grader, purse, means.journal)
+
+    def unpriced() -> bool:
+        return means.unpriced() > 0
+
+    besides = Besides(cases, [arm.name for arm in plan.arms], grader, purse, means.journal, unpriced)
     labelled = await besides.label(plan.selected.labelled)
     runner = Runner(
         means.ask,
@@ -82,6 +88,7 @@ async def run_suite(plan: Plan, means: Means) -> Results:
         patience=means.patience,
         sleep=means.sleep,
         told=means.told,
+        unpriced=unpriced,
     )
     ran = await runner.run(questions(plan))
     held = await besides.hold(ran.trials)
@@ -96,7 +103,7 @@ async def run_suite(plan: Plan, means: Means) -> Results:
         contests=held.contests,
         labelled=labelled,
         # A judge that was held against fewer labels than there are may not count, and nobody would know why.
-        stopped=ran.stopped or (CEILING if besides.short else ""),
+        stopped=ran.stopped or ((UNPRICED if unpriced() else CEILING) if besides.short else ""),
         missing=ran.missing,
         spent_nano=purse.spent,
         left_out=plan.selected.left_out,
