@@ -18,6 +18,7 @@ from gateway.compare.running.patience import Patience
 from gateway.compare.running.results import Results
 from gateway.compare.running.runner import CEILING, UNPRICED, Bounds
 from gateway.compare.running.suites import Means, run_suite
+from gateway.compare.running.trials import Failure
 from gateway.stores.documents import Text
 from tests.compare.scripted import arms_of, heard, plan_of, suite_of
 
@@ -121,6 +122,42 @@ def test_where_a_judges_price_is_not_known_no_ceiling_can_be_kept(labels: int) -
     found = run(ask, 10**9, suite=suite, **means)
     assert (found.stopped, asked) == (UNPRICED, 1)
     assert run(ask, None, suite=suite, **means).stopped == ""
+
+
+def broken(cost: int | None) -> Heard:
+    return Heard(failure=Failure(status=0, code="timeout", message="it broke off"), cost_nano=cost)
+
+
+@pytest.mark.parametrize(("cost", "asked", "spent"), [(400, 5, 2_000), (None, 3, 2_100)])
+def test_answers_that_broke_off_are_paid_for_too(cost: int | None, asked: int, spent: int, tmp_path: Path) -> None:
+    """What nobody says the cost of is taken to cost what was put aside for it."""
+    count = 0
+
+    async def ask(_: Question) -> Heard:
+        nonlocal count
+        count += 1
+        return heard("yes", cost_nano=700 if cost is None else 400) if count == 1 else broken(cost)
+
+    with Journal(tmp_path, Head(id="run", suite="suite", began=1.0)) as journal:
+        found = run(ask, 2_100, journal=journal)
+    assert (count, found.spent_nano, found.stopped) == (asked, spent, CEILING)
+    assert found.summaries[0].cost_nano == spent
+    # The next part knows of it.
+    with Journal(tmp_path, Head(id="run", suite="suite", began=1.0)) as journal:
+        again = run(ask, 2_100, journal=journal)
+    assert (count, again.spent_nano) == (asked, spent)
+
+
+def test_where_nobody_can_say_what_was_lost_no_ceiling_can_be_kept() -> None:
+    count = 0
+
+    async def ask(_: Question) -> Heard:
+        nonlocal count
+        count += 1
+        return broken(None)
+
+    assert (run(ask, 2_000).stopped, count) == (UNPRICED, 1)
+    assert run(ask, None).stopped == ""
 
 
 def test_what_a_cache_gave_for_nothing_teaches_nothing_of_what_an_answer_costs(tmp_path: Path) -> None:

@@ -159,6 +159,14 @@ async def test_half_an_answer_is_none(script: Script) -> None:
     assert heard.failure is not None
     assert heard.failure.message
     assert heard.again_in_s is None
+    # What was answered so far is paid for all the same.
+    assert heard.cost_nano is None
+
+
+async def test_an_answer_that_cannot_be_read_cost_what_its_header_says() -> None:
+    heard, _ = await asked(body_answer(b"<html>", "text/html", headers={**HEADERS}))
+    assert heard.sample is None
+    assert (heard.cost_nano, heard.call) == (18, "0199")
 
 
 def refusal(code: str, kind: str = "x", **gateway: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sample: the answer; None: there is none, and `failure` says why.
         call, target, prompt: as in `Trial`. kept: it came out of the gateway's own cache.
+        cost_nano: of a failure: what it cost all the same, as of an answer that broke off; None: nobody can say.
         again_in_s: somebody is busy, and may be asked again after so long; None: asking again does not help.
     """
 
@@ -46,6 +47,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     prompt: str = ""
     kept: bool = False
+    cost_nano: int | None = 0
     again_in_s: float | None = None
 
 

@@ -67,10 +67,11 @@ class OverHttp:
         if self._stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         began = self._client.now()
+        told: dict[str, str] = {}
         try:
             exchange = await self._client.send(self._url, headers, msgspec.json.encode(body), self._timeouts)
             try:
-                told = dict(exchange.headers)
+                told.update(exchange.headers)
                 if exchange.status != 200:
                     return _refused(exchange.status, told, await exchange.read())
                 sample = await self._sample(question, exchange, told, began)
@@ -78,7 +79,12 @@ class OverHttp:
                 exchange.close()
         except Fault as fault:
             gone = isinstance(fault, UpstreamUnreachable)
-            return Heard(failure=_failure_of(fault), again_in_s=FIRST_WAIT_S if gone else None)
+            return Heard(
+                failure=_failure_of(fault),
+                call=told.get("x-request-id", ""),
+                cost_nano=0 if gone else nano_of(told.get("x-gateway-cost-usd")),
+                again_in_s=FIRST_WAIT_S if gone else None,
+            )
         return Heard(
             sample=sample,
             call=told.get("x-request-id", ""),
@@ -146,7 +152,12 @@ def _refused(status: int, told: Mapping[str, str], body: bytes) -> Heard:
     failure = Failure(status=status, code=code, message=error.message[:MAX_ERROR], blame=blame)
     poor = not _POOR.isdisjoint((error.code, error.type))
     busy = status in _BUSY and not poor and told.get("x-should-retry") != "false"
-    return Heard(failure=failure, call=told.get("x-request-id", ""), again_in_s=_wait(told) if busy else None)
+    return Heard(
+        failure=failure,
+        call=told.get("x-request-id", ""),
+        cost_nano=nano_of(told.get("x-gateway-cost-usd")) or 0,
+        again_in_s=_wait(told) if busy else None,
+    )
 
 
 def _wait(told: Mapping[str, str]) -> float:

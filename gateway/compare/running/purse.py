@@ -6,7 +6,8 @@ import msgspec
 
 
 class Reservation(msgspec.Struct, frozen=True, eq=False):
-    """Money put aside for one asking. `who`: whose answers it is judged by; `nano`: how much; 0: nobody knows yet."""
+    """Money put aside for one asking. `who`: whose answers it is judged by; `nano`: how much, by the dearest of all
+    where none of its own has come; 0: nobody knows."""
 
     who: str
     nano: int
@@ -95,7 +96,7 @@ class Purse:
 
     def _reserve(self, who: str) -> Reservation | None:
         known = self._dearest.get(who)
-        nano = known or 0
+        nano = max(self._dearest.values(), default=0) if known is None else known
         if self.ceiling is not None:
             # What an unforeseen answer costs is known afterwards only; but where nothing is left, none is asked for.
             least = max(1, self._expected.get(who, 0)) if known is None else nano

@@ -12,7 +12,7 @@ from gateway.compare.running.journal import Answered, Asking, Done, GradesGiven,
 from gateway.compare.running.keeping import KeptAnswers
 from gateway.compare.running.patience import Patience, Waited, patiently
 from gateway.compare.running.purse import Purse
-from gateway.compare.running.trials import Trial
+from gateway.compare.running.trials import Trial, cost_of
 from gateway.core.clock import Clock
 
 CEILING, TIME, UNPRICED = "cost ceiling", "time limit", "no price"
@@ -175,7 +175,7 @@ class Runner:
         try:
             if trial is None:
                 trial = await self._answer(question, kept, reservation.nano)
-                cost = 0 if trial.sample is None or trial.origin == "kept" else trial.sample.cost_nano
+                cost = cost_of(trial)
                 # What the gateway's cache gave for nothing says nothing of what the next answer costs.
                 teaches = trial.sample is not None and trial.origin != "gateway"
             if trial.sample is not None:
@@ -194,13 +194,17 @@ class Runner:
         if waited is None:
             self._write(Asking((question.arm.name, question.case, question.repeat), question.digest, nano))
             waited = await patiently(self._ask, question, self._patience, self._sleep)
-        heard = waited.heard
+        heard, failure = waited.heard, waited.heard.failure
+        if failure is not None:
+            # A stream that broke off, an answer that came too late: somebody pays for it, and nobody says how much.
+            cost = (nano or None) if heard.cost_nano is None else heard.cost_nano
+            failure = msgspec.structs.replace(failure, cost_nano=cost)
         trial = Trial(
             arm=question.arm.name,
             case=question.case,
             repeat=question.repeat,
             sample=heard.sample,
-            failure=heard.failure,
+            failure=failure,
             at=asked_at,
             call=heard.call,
             target=heard.target,

@@ -26,6 +26,7 @@ def summarise(arm: str, graded: Sequence[Graded], shown: Mapping[str, CaseShown]
     samples = [trial.sample for trial in trials if trial.sample is not None]
     costs = [sample.cost_nano for sample in samples if sample.cost_nano is not None and sample.cost_nano >= 0]
     paid = [one.sample.cost_nano or 0 for one in trials if one.sample is not None and one.origin != "kept"]
+    paid += [one.failure.cost_nano or 0 for one in trials if one.failure is not None]
     priced = [
         trial.sample.cost_nano
         for trial in trials

@@ -35,12 +35,14 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why nobody answered. `status`: of HTTP; 0: no answer came at all. `blame`: as the gateway has it."""
+    """Why nobody answered. `status`: of HTTP; 0: no answer came at all. `blame`: as the gateway has it. `cost_nano`:
+    what it cost all the same, as the gateway says, or else as much as was put aside for it; None: nobody knows."""
 
     status: int
     code: str
     message: str
     blame: str = ""
+    cost_nano: int | None = 0
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,8 +75,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def cost_of(trial: Trial) -> int | None:
-    """Nano-units that a trial cost its run, grades included; None: its answer has no price."""
+    """Nano-units that a trial cost its run, grades included; None: it has no price."""
     grading = sum(grade.cost_nano for grade in trial.grades)
-    if trial.sample is None or trial.origin == "kept":
+    if trial.sample is None:
+        failed = 0 if trial.failure is None else trial.failure.cost_nano
+        return None if failed is None else grading + failed
+    if trial.origin == "kept":
         return grading
     return None if trial.sample.cost_nano is None else trial.sample.cost_nano + grading
