@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.cli.suite_arms import resolved
+from gateway.cli.suite_options import LEVEL
 from gateway.compare.cases.gates import folder_of
 from gateway.core.faults import Fault
 from gateway.prompts.building import Entry
@@ -64,6 +65,8 @@ def _check_gate(options: argparse.Namespace) -> None:
     for name in _NOT_WITH_GATE:
         if getattr(options, name):
             raise ValueError(f"--{name} and --gate do not go together: what a gate's run is, prompt.yaml says")
+    if options.level < LEVEL:
+        raise ValueError(f"--level and --gate do not go together below {LEVEL:g}: a worse version would pass sooner")
     if options.errors == "exclude":
         raise ValueError("--errors exclude and --gate do not go together: what is not answered does not pass a gate")
     if not options.names:

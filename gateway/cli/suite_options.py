@@ -11,6 +11,8 @@ from gateway.cli.arguments import add_config
 from gateway.compare.running.selecting import Selection
 from gateway.core.money import nano_from_decimal
 
+LEVEL = 0.95
+
 
 def add_asking(parser: argparse.ArgumentParser) -> None:
     """Where and how it is asked."""
@@ -66,7 +68,7 @@ def add_cases(parser: argparse.ArgumentParser) -> None:
         "--metric", choices=("pass", "score"), help="what arms are compared by; default: the suite's, else pass"
     )
     how.add_argument("--margin", type=share, metavar="SHARE", help="how much worse is not worse; default: the suite's")
-    how.add_argument("--level", type=level, default=0.95, metavar="SHARE", help="of confidence; default: 0.95")
+    how.add_argument("--level", type=level, default=LEVEL, metavar="SHARE", help=f"of confidence; default: {LEVEL:g}")
 
 
 def add_writing(parser: argparse.ArgumentParser) -> None:

@@ -239,6 +239,10 @@ WRONG = {
         ("support/steady", "--gate", "production", "--limit", "3"),
         "--limit and --gate do not go together",
     ),
+    "gate with less confidence": (
+        ("support/steady", "--gate", "production", "--level", "0.5"),
+        "--level and --gate do not go together below 0.95",
+    ),
     "no suite": (("support/steady", "--suite", "nothing.yaml"), "nothing.yaml: cannot be read"),
 }
 
