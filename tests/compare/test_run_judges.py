@@ -223,3 +223,14 @@ def test_a_judge_that_cannot_be_asked_says_why() -> None:
 
     with pytest.raises(NoAnswer, match="model_not_allowed: not yours"):
         asyncio.run(Judging(refused, None, Patience(), nap)([{"role": "user", "content": "a"}], "m", {}))
+
+
+@pytest.mark.parametrize("asserts", ["{type: contains, value: yes, weight: 0}, {type: llm-rubric, value: is good}", ""])
+def test_a_case_of_which_nothing_counts_is_no_pass(asserts: str) -> None:
+    """Else cases that no answer can fail, captured ones without assertions say, make arms alike and open every gate."""
+    test = f"  - {{messages: [{{role: user, content: q1}}], assert: [{asserts}]}}\n"
+    suite = read_suite(Text("cases.yaml", f"{JUDGES}tests:\n{test * 40}".encode()))
+    for base in ("old", ""):
+        results = run(suite, Says(), base=base)
+        assert [(one.passed, one.pass_rate) for one in results.summaries] == [(0, None)] * 2
+        assert {one.gate for one in results.judgements} == {"inconclusive"}

@@ -41,7 +41,8 @@ def _graded(trial: Trial, scoring: Scoring) -> Graded:
     advisory = tuple(
         grade.kind for grade in trial.grades if grade.weight and not grade.passed and grade not in counting
     )
-    if not counting and trial.grades:
+    # Nothing is asserted, or what weighs something is advice: what is left would pass whatever was answered.
+    if not any(grade.weight for grade in counting):
         return Graded(
             trial=trial,
             passed=False,
