@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,8 @@ MALFORMED: list[str] = [
     '[{"reason": "x", "score": 1, "pass": true}]',
     '```\n{"reason": "x", "score": 1, "pass": true}\n```\n```\n{}\n```',
     "[" * 100_000,
+    r'{"reason": "it quotes \ud800", "score": 1, "pass": true}',
+    r'{"reason": "x", "score": 1, "pass": true, "\udfff": 1}',
     '{"reason": "' + "x" * 300_000 + '", "score": 1, "pass": true}',
 ]
 
@@ -111,6 +114,7 @@ async def test_what_is_no_grade_is_asked_for_once_more_and_then_an_error(said: s
         assert (failed.passed, failed.met, failed.score, failed.cost_nano) == (False, False, 0.0, 20)
         assert failed.error.startswith("the judge gave no grade: ")
         assert len(judge.asked) == 2
+        msgspec.json.encode(failed)  # it is written down
 
 
 @pytest.mark.parametrize(

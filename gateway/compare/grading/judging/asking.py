@@ -142,10 +142,13 @@ def read_object(text: str) -> Mapping[str, Any]:
         bare = bare.removeprefix(_FENCE).removesuffix(_FENCE).strip().removeprefix("json")
     try:
         value = json.loads(bare, object_pairs_hook=_once, parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False).encode()
     except Malformed:
         raise
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
+    except UnicodeEncodeError:  # what it says is written down, and could not be
+        raise Malformed("half a character stands in it") from None
     except ValueError as error:
         raise Malformed(f"it is not JSON ({clipped(str(error), 80)})") from None
     if not isinstance(value, dict):
