@@ -229,8 +229,10 @@ def test_what_is_no_formula_is_refused(formula: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "formula", ["1/0", "0^-1", "(0-1)^0.5", "sqrt(-1)", "log(0)", "exp(1000)", "10^400", "9^9^9^9", "a*10^300*10^300"]
-)
+    "formula",
+    ["1/0", "0^-1", "(0-1)^0.5", "sqrt(-1)", "log(0)", "exp(1000)", "10^400", "9^9^9^9", "a*10^300*10^300",
+     "min((0-a)^0.5, 1)", "floor((0-a)^0.5)", "exp((0-a)^0.5)", "+".join(["a"] * 999)],
+)  # fmt: skip
 def test_formulas_without_a_value(formula: str) -> None:
     with pytest.raises(Ungradable, match="has no value"):
         Formula(formula, ["a"]).value({"a": 1.0})

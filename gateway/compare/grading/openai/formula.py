@@ -53,7 +53,7 @@ class Formula:
         """
         try:
             found = self._value(scores)
-        except (ArithmeticError, ValueError) as error:
+        except (ArithmeticError, ValueError, TypeError, RecursionError) as error:  # of complex numbers, of 900 terms
             raise Ungradable(f"`{self.text}` has no value: {error}") from None
         if isinstance(found, complex) or not math.isfinite(found):
             raise Ungradable(f"`{self.text}` has no value that is a number")

@@ -79,6 +79,13 @@ def verdict_of(returned: Any, threshold: float | None) -> Verdict:
     """Raises:
     Ungradable: it is none of what an assertion may return.
     """
+    try:
+        return _verdict_of(returned, threshold)
+    except OverflowError:
+        raise Ungradable("python returned a whole number of hundreds of digits, which is no score") from None
+
+
+def _verdict_of(returned: Any, threshold: float | None) -> Verdict:
     if isinstance(returned, bool):
         return Verdict(returned, float(returned), f"python returned {text_of(returned)}")
     if isinstance(returned, int | float) and math.isfinite(returned):
