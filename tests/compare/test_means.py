@@ -110,6 +110,11 @@ def test_turning_the_scale_turns_the_interval(values: list[float], in_clusters: 
 
 
 def test_scores_that_never_vary_are_not_certain() -> None:
+    alike = mean_interval([0.5] * 2, bounds=(0.0, 1.0))
+    assert alike.low < 0.1 < 0.9 < alike.high
+    assert 0.49 < mean_interval([0.5] * 400, bounds=(0.0, 1.0)).low < 0.5
+    clusters = mean_interval([0.4, 0.6, 0.6, 0.4], clusters=list("aabb"), bounds=(0.0, 1.0))
+    assert clusters.low < 0.1
     found = mean_interval([1.0] * 30, bounds=(0.0, 1.0))
     assert (found.low, found.high) == (pytest.approx(wilson(30, 30).low), 1.0)
 

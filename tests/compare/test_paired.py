@@ -12,6 +12,7 @@ from gateway.compare.statistics.mcnemar import McNemar, mcnemar
 from gateway.compare.statistics.paired import averaged, difference_interval, paired_difference, paired_proportions
 from gateway.compare.statistics.permutation import sign_flip_p
 from gateway.compare.statistics.tango import Discordance, counted, tango_limits
+from gateway.compare.statistics.verdicts import decide
 
 # Darwin's plants, crossed less self-fertilised, in eighths of an inch: Fisher, The Design of Experiments (1935), §21.
 DARWIN = [49.0, -67.0, 8.0, 16.0, 6.0, 23.0, 28.0, 41.0, 14.0, 29.0, 56.0, 24.0, 75.0, 60.0, -48.0]
@@ -49,6 +50,23 @@ def test_tangos_limits_are_where_the_score_test_stops_rejecting(b: int, c: int, 
     low, high = tango_limits(Discordance(b, c, n), 1.959964)
     assert low == pytest.approx(-1.0) or score(low) == pytest.approx(1.96, abs=0.02)
     assert high == pytest.approx(1.0) or score(high) == pytest.approx(-1.96, abs=0.02)
+
+
+@pytest.mark.parametrize("clusters", [None, list("aabb")])
+def test_cases_that_all_differ_by_the_same_tell_no_more_than_their_number(clusters: list[str] | None) -> None:
+    """Two cases, or four of two sources, are no proof, however well they agree: Student's t would have no width."""
+    n = 4 if clusters else 2
+    for difference in (0.3, -0.05):
+        found = paired_difference([0.5 + difference] * n, [0.5] * n, clusters=clusters).interval
+        assert found.estimate == pytest.approx(difference)
+        assert found.low < -0.5 < 0.5 < found.high
+        assert decide(found, 0.1).gate == "undecided"
+    # Four scores of two sources whose sums are the same, and which differ within them.
+    if clusters:
+        found = paired_difference([0.5, 0.6, 0.6, 0.5], [0.0] * 4, clusters=clusters).interval
+        assert found.low < 0.0
+    many = paired_difference([0.8] * 400, [0.5] * 400).interval
+    assert 0.28 < many.low < 0.3 < many.high < 0.31
 
 
 def test_without_any_discordant_case_there_is_still_a_width() -> None:

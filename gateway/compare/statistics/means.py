@@ -3,6 +3,7 @@
 Which method is taken follows from the data, and is named in the answer:
 * Most values at one end of their scale (`bounds`): Wilson's interval, for the values counted as whole ones (as
   `tango.py` does for differences). For 0 and 1 it is Wilson's interval itself.
+* Values that are all the same, between the ends of their scale: by how many others there may be (`alike_limits`).
 * Otherwise Student's t corrected for skew (`skewness.py`), or, where cases come in clusters, cluster-robust t.
 """
 
@@ -16,7 +17,7 @@ from gateway.compare.statistics.clusters import cluster_variance, groups_of, shr
 from gateway.compare.statistics.distributions import two_sided_quantile
 from gateway.compare.statistics.errors import check_bounds, check_level, check_numbers, check_within
 from gateway.compare.statistics.interval import Interval
-from gateway.compare.statistics.proportions import wilson_limits
+from gateway.compare.statistics.proportions import alike_limits, wilson_limits
 from gateway.compare.statistics.skewness import moments, skew_corrected
 
 # What is nearer to the end of a scale of length 1 is there, but for rounding.
@@ -51,13 +52,23 @@ def mean_interval(
         found = moments(values)
         df = found.n - 1.0
         low, high = skew_corrected(found, two_sided_quantile(level, df))
-        return _bounded(Interval(found.mean, low, high, level, "hall_t", found.n, None, found.error, df), bounds)
+        made = Interval(found.mean, low, high, level, "hall_t", found.n, None, found.error, df)
+        return _bounded(_with_width(made, found.n, bounds), bounds)
     spread = cluster_variance(groups_of(values, clusters))
     df, error = spread.degrees_of_freedom, math.sqrt(spread.variance)
     reach = two_sided_quantile(level, df) * error
     low, high = spread.mean - reach, spread.mean + reach
     made = Interval(spread.mean, low, high, level, "cluster_t", spread.n, spread.clusters, error, df)
-    return _bounded(made, bounds)
+    return _bounded(_with_width(made, spread.n / spread.greatest_design_effect, bounds), bounds)
+
+
+def _with_width(made: Interval, worth: float, bounds: tuple[float, float] | None) -> Interval:
+    """On a scale, values that do not differ at all, or clusters that do not, have a width too."""
+    if bounds is None or (made.standard_error or 0.0) > _NOTHING * (bounds[1] - bounds[0]):
+        return made
+    quantile = two_sided_quantile(made.level, made.degrees_of_freedom)
+    low, high = alike_limits(made.estimate, worth, quantile, bounds)
+    return msgspec.structs.replace(made, low=low, high=high, method="alike")
 
 
 def _from_one_end(

@@ -8,6 +8,7 @@ Answers that were repeated are averaged per case first: K answers to one questio
 | pass or fail | Tango's, without 0 only if McNemar's test agrees (`tells_apart`) | McNemar, exact |
 | scores, half of the differences or more 0 | Tango's for scores, Student's t | sign flips |
 | scores, more of them different | Student's t corrected for skew | sign flips |
+| scores that all differ by the same | by how many others there may be (`alike_limits`) | sign flips |
 | any of these in clusters | the same with the design effect; cluster-robust t | sign flips of clusters |
 """
 
@@ -33,9 +34,12 @@ from gateway.compare.statistics.errors import (
 from gateway.compare.statistics.interval import Interval, scaled
 from gateway.compare.statistics.mcnemar import mcnemar
 from gateway.compare.statistics.permutation import sign_flip_p
+from gateway.compare.statistics.proportions import alike_limits
 from gateway.compare.statistics.skewness import moments, skew_corrected
 from gateway.compare.statistics.tango import Discordance, counted, tango_limits
 
+# A difference, or a standard error, on a scale of length 1 that is there by rounding alone.
+_NOTHING = 1e-12
 Test = Literal["mcnemar_exact", "sign_flip"]
 
 
@@ -137,19 +141,21 @@ def difference_interval(
     if clusters is None:
         found, df = moments(differences), n - 1.0
         quantile, count, error = two_sided_quantile(level, df), None, found.error
-        name = "tango_t" if few_differ else "hall_t"
-        limits = (
-            tango_limits(counted(differences, most, n), quantile) if few_differ else skew_corrected(found, quantile)
-        )
+        worth, plain, name = float(n), skew_corrected(found, quantile), "tango_t" if few_differ else "hall_t"
     else:
         spread = cluster_variance(groups := groups_of(differences, clusters))
         df, count, error = spread.degrees_of_freedom, spread.clusters, math.sqrt(spread.variance)
         quantile, name = two_sided_quantile(level, df), "cluster_tango_t" if few_differ else "cluster_t"
         worth = n / shrunk_design_effect(spread, sum(any(group) for group in groups))
-        reach = quantile * error
-        limits = (
-            tango_limits(counted(differences, most, worth), quantile) if few_differ else (mean - reach, mean + reach)
-        )
+        plain = mean - quantile * error, mean + quantile * error
+        if error <= _NOTHING * most:
+            worth = n / spread.greatest_design_effect
+    if few_differ:
+        limits = tango_limits(counted(differences, most, worth), quantile)
+    elif error <= _NOTHING * most:
+        limits, name = alike_limits(mean, worth, quantile, (-most, most)), "alike"
+    else:
+        limits = plain
     low, high = max(-most, min(limits[0], mean)), min(most, max(limits[1], mean))
     return Interval(mean, low, high, level, name, n, count, error, df)
 
@@ -163,4 +169,4 @@ def averaged(repeats: Sequence[Sequence[float]], argument: str = "repeats") -> l
 
 def _rounded(difference: float, most: float) -> float:
     """Averages of the same answers in another order differ by rounding, which is no difference."""
-    return 0.0 if abs(difference) < 1e-12 * most else difference
+    return 0.0 if abs(difference) < _NOTHING * most else difference

@@ -61,6 +61,13 @@ def clustered_proportion(passed: Sequence[bool], clusters: Sequence[Hashable], l
     return Interval(spread.mean, low, high, level, "clustered_wilson", spread.n, len(groups), error, df)
 
 
+def alike_limits(value: float, n: float, quantile: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Of the mean of values that are all the same: Student's t has no width for them, however few they are. What is
+    not known is how many others there would be among more, of which none was seen (Wilson), anywhere within bounds."""
+    unseen = wilson_limits(0.0, n, quantile)[1]
+    return value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value)
+
+
 def wilson_limits(proportion: float, n: float, quantile: float) -> tuple[float, float]:
     """`n` need not be whole: cases that come in groups count for fewer."""
     square = quantile * quantile
