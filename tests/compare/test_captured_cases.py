@@ -90,6 +90,28 @@ def test_what_the_text_does_not_tell_is_not_told(name: str) -> None:
     assert read_back(made, messages) is None
 
 
+MANY = {
+    "no end": ("Q: {{a}} | {{b}} | {{c}} | {{d}} end.", "Q: " + "x | " * 4_000 + " end", None),
+    "two ways": ("{{a}} | {{b}} | {{c}} | {{d}}", "x | " * 4_000, None),
+    "the same word twice": ("{{a}} | {{b}} | {{a}} | {{c}} end.", "x | " * 4_000 + " end", None),
+    "one way": (
+        "Q: {{a}} | {{b}} | {{c}} | {{d}} end",
+        "Q: x | y | | | z end",
+        {"a": "x", "b": "y", "c": "|", "d": "z"},
+    ),
+    "twice in one text": ("{{a}}, {{b}}! I said {{a}}.", "no, you! I said no.", {"a": "no", "b": "you"}),
+    "not twice": ("{{a}}, {{b}}! I said {{a}}.", "no, you! I said yes.", None),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_no_text_takes_long_to_be_taken_apart(name: str) -> None:
+    """Callers write it: with a pattern's backtracking, one message of some thousand letters took longer than anyone."""
+    template, said, variables = MANY[name]
+    found = read_back(prompt(f'{{{{role "user"}}}}{template}'), [{"role": "user", "content": said}])
+    assert (None if found is None else dict(found.variables)) == variables
+
+
 def row(number: int, variables: dict[str, str], **about: Any) -> dict[str, Any]:
     request = {"model": "m", "messages": asked_with(prompt(), variables)}
     answer = {"choices": [{"index": 0, "message": {"content": about.pop("answer", "fraud")}, "finish_reason": "stop"}]}

@@ -19,10 +19,16 @@ from gateway.prompts.dotprompt.checking import check
 
 # As many variables may be missing at once, at most, of those that may be.
 MOST_LEFT_OUT = 3
-# Of a message with variables in it: taking a longer one apart could take long.
+# Of a message with variables in it.
 MOST_CHARACTERS = 20_000
+# Of a message that has one of them twice, how many ways may have to be tried.
+MOST_WAYS = 10_000_000
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _HERE = "\ue002here\ue002"
+
+
+class _TooMuch(Exception):
+    """There are more ways to take a text apart than are tried."""
 
 
 class ReadBack(msgspec.Struct, frozen=True):
@@ -37,11 +43,14 @@ def read_back(prompt: Prompt, messages: Sequence[Mapping[str, Any]]) -> ReadBack
     names = _names(prompt)
     if names is None:
         return None
-    for given in _subsets(prompt, names):
-        fits, found = _tried(prompt, given, messages)
-        if fits:
-            # With fewer variables it might fit too: then what they are would be called the caller's own words.
-            return found
+    try:
+        for given in _subsets(prompt, names):
+            fits, found = _tried(prompt, given, messages)
+            if fits:
+                # With fewer variables it might fit too: then what they are would be called the caller's own words.
+                return found
+    except _TooMuch:
+        pass
     return None
 
 
@@ -137,6 +146,36 @@ def _match(text: str, found: str, given: Sequence[str], taken: dict[str, str], *
     if len(found) > MOST_CHARACTERS:
         return False
     parts = re.split(f"{_OPEN}(\\d+){_CLOSE}", text)
+    numbers, distinct = parts[1::2], len(set(parts[1::2]))
+    if distinct < len(numbers):
+        if len(found) ** distinct > MOST_WAYS:
+            raise _TooMuch
+        values = _tried_all(parts, found, lazy=lazy)
+    else:
+        values = _between(parts[::2], found, lazy=lazy)
+    pairs = () if values is None else zip(numbers, values, strict=True)
+    return values is not None and all(taken.setdefault(given[int(name)], value) == value for name, value in pairs)
+
+
+def _between(fixed: Sequence[str], found: str, *, lazy: bool) -> list[str] | None:
+    """What stands between these texts, which are at the beginning, in this order, and at the end: in one pass, whatever
+    was said. `lazy`: each as far to the left as it can be, else to the right."""
+    start, end = len(fixed[0]), len(found) - len(fixed[-1])
+    if start > end or not found.startswith(fixed[0]) or not found.endswith(fixed[-1]):
+        return None
+    values: list[str] = []
+    for part in fixed[1:-1] if lazy else reversed(fixed[1:-1]):
+        at = found.find(part, start, end) if lazy else found.rfind(part, start, end)
+        if at < 0:
+            return None
+        values.append(found[start:at] if lazy else found[at + len(part) : end])
+        start, end = (at + len(part), end) if lazy else (start, at)
+    values.append(found[start:end])
+    return values if lazy else values[::-1]
+
+
+def _tried_all(parts: Sequence[str], found: str, *, lazy: bool) -> list[str] | None:
+    """As `_between`, where what stands in two places must be the same."""
     seen: set[str] = set()
     written: list[str] = []
     for index, part in enumerate(parts):
@@ -148,6 +187,4 @@ def _match(text: str, found: str, given: Sequence[str], taken: dict[str, str], *
             seen.add(part)
             written.append(f"(?P<v{part}>.{'*?' if lazy else '*'})")
     matched = re.fullmatch("".join(written), found, re.DOTALL)
-    if matched is None:
-        return False
-    return all(taken.setdefault(given[int(name[1:])], value) == value for name, value in matched.groupdict().items())
+    return None if matched is None else [matched[f"v{number}"] for number in parts[1::2]]
