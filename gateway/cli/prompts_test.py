@@ -17,7 +17,8 @@ from gateway.cli.suite_plans import aimed, judge_of, plan_of
 from gateway.cli.suite_reports import check_printing, printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
-from gateway.compare.cases import read_suite
+from gateway.compare.cases import Suite, read_suite
+from gateway.compare.cases.gates import digest_of_gate
 from gateway.compare.running.results import Judgement, Results
 from gateway.compare.running.runner import CEILING, TIME, UNPRICED
 from gateway.compare.running.selecting import NothingSelected
@@ -52,9 +53,10 @@ def run(options: argparse.Namespace) -> int:
         place = place_of(options)
         prompts = Prompts(place.settings.prompts_dir, place.settings)
         asked = list(to_test(options, prompts.library()))
-        runs = [_test(options, place, one) for one in asked]
-        for one, results in zip(asked, runs, strict=True):
-            _note(options, prompts, one, results)
+        tested = [_test(options, place, one) for one in asked]
+        for one, (results, suite) in zip(asked, tested, strict=True):
+            _note(options, prompts, one, results, suite)
+        runs = [results for results, _ in tested]
     except (*REFUSALS, NothingSelected, StoreUnavailable, re.error, ValueError) as error:
         return unusable(error)
     if not printed(options, runs, "gateway prompts test"):
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     return max((_exit(results) for results in runs), key=(0, 2, 1).index, default=0) if written else 1
 
 
-def _test(options: argparse.Namespace, place: Place, one: Asked) -> Results:
+def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Results, Suite]:
     judge = judge_of(options)
     suite = read_suite(one.suite, judge=judge, python=options.python)
     models = (options.model,) if options.model else ()
@@ -78,12 +80,12 @@ def _test(options: argparse.Namespace, place: Place, one: Asked) -> Results:
     if one.gate is not None:
         plan = aimed(plan, margin=one.gate.margin)
     judges = [*suite.judges.values(), *([judge] if judge is not None else [])]
-    return run_over_http(options, place, plan, judges)
+    return run_over_http(options, place, plan, judges), suite
 
 
-def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Results) -> None:
+def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Results, suite: Suite) -> None:
     """Write down that it was tested, where labels are kept: a label with a gate moves only to what passed."""
-    if options.gate is None:
+    if one.gate is None:
         return
     if results.stopped:
         print(f"{one.new.name}: not noted for the gate, because not all was asked", file=sys.stderr)
@@ -94,7 +96,7 @@ def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Re
             prompt=one.new.name,
             digest=one.new.digest,
             against_digest="" if one.base is None else one.base.digest,
-            suite_digest=results.digest,
+            suite_digest=digest_of_gate(suite, one.gate),
             verdict=verdict_of(judgement),
             actor=actor(),
             summary={"run": results.id, "gate": options.gate, "reasons": list(judgement.reasons)},

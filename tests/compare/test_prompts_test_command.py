@@ -185,7 +185,19 @@ async def test_a_gates_run_is_noted_and_lets_the_label_move(tested: Test, place:
     tests = suite.read_text()
     suite.write_text(tests.replace("yes 3", "yes"))
     assert await asyncio.to_thread(main, moves) == 1, "the tests have changed since"
+    for looser in (
+        "metric: score\n",
+        "limits: {cost: 0.5}\n",
+        "judges: {j: {model: m, calibrated: {kappa: 1, labels: 99}}}\n",
+    ):
+        suite.write_text(looser + tests)
+        assert await asyncio.to_thread(main, moves) == 1, "it is another gate now"
     suite.write_text(tests)
+    meta = suite.with_name("prompt.yaml")
+    gates = meta.read_text()
+    meta.write_text(gates.replace("margin: 0.15", "margin: 0.01"))
+    assert await asyncio.to_thread(main, moves) == 1, "a run by a wide margin opens no narrow gate"
+    meta.write_text(gates)
     assert await asyncio.to_thread(main, moves) == 0
     failed = await tested("support/worse", "--gate", "production")
     assert failed.returncode == 1

@@ -9,8 +9,10 @@ from shelves import BODY, Shelf
 
 from gateway.cli import main
 from gateway.compare.cases import read_suite
+from gateway.compare.cases.gates import digest_of_gate
 from gateway.core.clock import SystemClock
 from gateway.identity.keystore import KeyStore
+from gateway.prompts.document import Gate
 from gateway.prompts.labels.opening import open_labels
 from gateway.prompts.labels.options import LabelPlace
 from tests.conftest import ROOT
@@ -121,7 +123,7 @@ def test_a_gate_holds_on_the_command_line(checkout: Checkout) -> None:
         assert checkout.audit()[-1][2]["forced"] is True
     assert [one["how"] for one in checkout.json("history", "a")] == ["forced", "forced"]
     digests = [one["digest"] for one in checkout.json("show", "a")["versions"]]
-    tests = read_suite(checkout.shelf.root / "a" / "cases.yaml").digest
+    tests = digest_of_gate(read_suite(checkout.shelf.root / "a" / "cases.yaml"), Gate("cases.yaml"))
     with open_labels(checkout.place) as store:
         run = store.record_gate_run(
             prompt="a", digest=digests[0], against_digest=digests[1], suite_digest=tests, verdict="better", actor="ci"

@@ -46,7 +46,8 @@ class GateRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         digest: of the version that was tested. against_digest: of the one it was compared with; empty: with none.
-        suite_digest: of the tests. verdict: see `PASSING`. at_ns: Unix nanoseconds. summary: figures, as JSON values.
+        suite_digest: of the tests, and of what they let through. verdict: see `PASSING`. at_ns: Unix nanoseconds.
+        summary: figures, as JSON values.
     """
 
     id: str

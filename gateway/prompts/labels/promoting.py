@@ -40,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promoter:
-    """`note(actor, action, object, details)`: writes the audit log. `tests`: the digest of a gate's tests."""
+    """`note(actor, action, object, details)`: writes the audit log. `tests`: the digest of what a gate asks."""
 
     def __init__(self, store: LabelStore, note: Note, tests: Tests) -> None:
         self._store = store
@@ -184,7 +184,7 @@ def _passed(store: LabelStore, entry: Entry, label: str, number: int, main: int,
         return last.id
     found = "there is none" if last is None else f"the last one, {last.id}, says `{last.verdict}`"
     if last is not None and last.passed:
-        found = f"the last one, {last.id}, was of the tests as they were before"
+        found = f"the last one, {last.id}, was of another gate, or of this one as it was before"
     other = f"version {main}" if main else "nothing"
     raise Conflict(
         f"the label `{label}` has a gate: version {number} needs a passing run of {entry.meta.gates[label].suite} "
