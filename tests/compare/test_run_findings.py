@@ -205,3 +205,21 @@ def test_what_is_unfair_is_said() -> None:
         "old: 10 answers have no price; its cost is of the others",
     )
     assert results.pareto == ()
+
+
+@pytest.mark.parametrize("who", ["both", "the one in use"])
+def test_an_outage_opens_no_gate(who: str) -> None:
+    """What failed for want of an answer of the version in use says nothing good of another."""
+
+    async def ask(question: Question) -> Heard:
+        number = int(question.request["messages"][0]["content"].removeprefix("q"))
+        if number >= 10 and (who == "both" or question.arm.name == "old"):
+            return Heard(failure=Failure(status=502, code="upstream_error", message="down"))
+        worse = question.arm.name == "new" and number % 2
+        return heard("no" if worse else f"yes {number}")
+
+    (judgement,) = run(ask, suite_of(200), margin=0.05).judgements
+    assert judgement.gate != "passed"
+    assert judgement.difference is not None
+    assert judgement.difference.cases == 10
+    assert "190 trials of old" in judgement.reasons[-1]

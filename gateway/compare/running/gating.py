@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from gateway.compare.running.differing import Asked, Compared, compare
 from gateway.compare.running.results import CaseShown, Gate, Graded, GuardKept, Judgement, Quantiles, Summary, Word
 from gateway.compare.running.summarising import quantiles
@@ -18,8 +20,12 @@ def judge(
     limits: Mapping[str, float],
 ) -> Judgement:
     """The other arm against the base. `limits`: by one of `GUARDS`, how much more than the base's median the other's
-    may be, as a share: 0.1 is a tenth more."""
-    compared = compare(base.arm, other.arm, graded, shown, asked)
+    may be, as a share: 0.1 is a tenth more.
+
+    What failed for want of an answer of the base, or of a grade, is left out: an outage says nothing good of the other.
+    """
+    lost = [one for one in graded if one.trial.arm == base.arm and one.counted and one.error]
+    compared = compare(base.arm, other.arm, _without(graded, lost), shown, asked)
     guards = tuple(_guard(name, base, other, graded, limit) for name, limit in limits.items())
     unproven = _unproven(other.arm, graded, shown)
     failed = [*_broken(other), *(_beyond(guard) for guard in guards if not guard.kept)]
@@ -31,6 +37,8 @@ def judge(
         open_.append(_undecided(compared))
     gate: Gate = "failed" if failed else "inconclusive" if open_ else "passed"
     reasons = (*failed, *open_) or (compared.difference.said,)
+    if lost:
+        reasons += (f"{len(lost)} trials of {base.arm} have no answer or no grade, and say nothing of {other.arm}",)
     return Judgement(
         base=base.arm,
         other=other.arm,
@@ -67,6 +75,11 @@ def judge_alone(other: Summary, graded: Sequence[Graded], shown: Mapping[str, Ca
         guards=(),
         difference=None,
     )
+
+
+def _without(graded: Sequence[Graded], lost: Sequence[Graded]) -> list[Graded]:
+    gone = {id(one) for one in lost}
+    return [msgspec.structs.replace(one, counted=False) if id(one) in gone else one for one in graded]
 
 
 def _broken(other: Summary) -> list[str]:
