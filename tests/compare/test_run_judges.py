@@ -234,3 +234,14 @@ def test_a_case_of_which_nothing_counts_is_no_pass(asserts: str) -> None:
         results = run(suite, Says(), base=base)
         assert [(one.passed, one.pass_rate) for one in results.summaries] == [(0, None)] * 2
         assert {one.gate for one in results.judgements} == {"inconclusive"}
+
+
+def test_a_judge_of_comparisons_that_advises_fails_nobody_when_it_gives_no_grade() -> None:
+    async def silent(*_: Any) -> Answer:
+        raise NoAnswer("nobody is there")
+
+    test = "  - {messages: [{role: user, content: q1}], assert: [{type: contains, value: answer}, {type: select-best, value: is better}]}\n"
+    suite = read_suite(Text("cases.yaml", f"{JUDGES}tests:\n{test * 40}".encode()))
+    results = run(suite, silent)
+    assert [(one.passed, one.errors) for one in results.summaries] == [(40, 0)] * 2
+    assert [one.errors for one in run(suite, silent, declared={"strict": Declared(0.9, 100)}).summaries] == [40, 40]

@@ -108,7 +108,7 @@ def _asking(
 
 def _contested(check: Check, one: Contested) -> Grade:
     if one.verdict is None:
-        return unsettled(check, Ungradable(one.error, one.cost_nano))
+        return msgspec.structs.replace(unsettled(check, Ungradable(one.error, one.cost_nano)), by=one.by)
     return settled(check, one.verdict)
 
 
