@@ -149,7 +149,7 @@ async def means_over_http(
         means = Means(
             ask=ask,
             outside=outside,
-            unpriced=lambda: judging.unpriced,
+            unpriced=lambda: judging.unpriced + gateway.unpriced,
             journal=journal,
             kept=kept,
             patience=patience,

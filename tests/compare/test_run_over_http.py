@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from gateway.compare.grading import ToolCall
+from gateway.compare.grading.judging.judges import Vectors
 from gateway.compare.running.asking import Heard, Question
 from gateway.compare.running.gateways import KnownGateway, Unusable
 from gateway.compare.running.over_http import OverHttp, nano_of
@@ -241,10 +242,15 @@ async def test_the_gateways_models_are_asked_for_first() -> None:
 
 async def test_vectors() -> None:
     vectors = {"data": [{"index": 1, "embedding": [0, 1]}, {"index": 0, "embedding": [1, 0]}]}
-    async with ScriptedUpstream({"/v1/embeddings": [json_answer(vectors), json_answer(refusal("x"), 400)]}) as upstream:
+    priced = json_answer(vectors, headers={"x-gateway-cost-usd": "0.000000018"})
+    answers = [priced, json_answer(vectors), json_answer(refusal("x"), 400)]
+    async with ScriptedUpstream({"/v1/embeddings": answers}) as upstream:
         async with HttpClient(ClientOptions()) as client:
             gateway = KnownGateway(client, upstream.base_url.removesuffix("/v1"), "gw-key")
-            assert await gateway.embed("e", ["a", "b"]) == [[1, 0], [0, 1]]
+            assert await gateway.embed("e", ["a", "b"]) == Vectors([[1, 0], [0, 1]], 18)
+            assert gateway.unpriced == 0
+            assert (await gateway.embed("e", ["a", "b"])).cost_nano == 0
+            assert gateway.unpriced == 1
             assert upstream.requests[0].json() == {"model": "e", "input": ["a", "b"], "encoding_format": "float"}
             with pytest.raises(Unusable, match="answered 400: because"):
                 await gateway.embed("e", ["a"])

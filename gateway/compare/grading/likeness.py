@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from operator import mul
 
+import msgspec
+
 from gateway.compare.grading.checks import Asked, Asking, Look, Wanted
 from gateway.compare.grading.distance import fuzzy_ratio, levenshtein
 from gateway.compare.grading.grades import Ungradable, Verdict
@@ -87,13 +89,21 @@ def similar(wanted: Wanted) -> Asking:
     async def ask(asked: Asked) -> Verdict:
         if not asked.sample.text.strip():
             return _scored(0.0, threshold, "cosine of an empty answer")
-        return _scored(await likest(asked.outside, asked.sample.text, expected), threshold, "cosine")
+        found = await likest(asked.outside, asked.sample.text, expected)
+        return msgspec.structs.replace(_scored(found.cosine, threshold, "cosine"), cost_nano=found.cost_nano)
 
     return ask
 
 
-async def likest(outside: Outside, text: str, expected: Sequence[str]) -> float:
-    """The highest cosine of the text with any of those expected.
+class Likest(msgspec.Struct, frozen=True):
+    """The highest cosine of a text with any of several. `cost_nano`: of the vectors."""
+
+    cosine: float
+    cost_nano: int = 0
+
+
+async def likest(outside: Outside, text: str, expected: Sequence[str]) -> Likest:
+    """How like the text is to the likest of those expected.
 
     Raises:
         Ungradable: there is no model for vectors, it fails, or answers with no vectors.
@@ -101,12 +111,16 @@ async def likest(outside: Outside, text: str, expected: Sequence[str]) -> float:
     if outside.embed is None:
         raise Ungradable("there is no model for vectors to ask")
     try:
-        vectors = await outside.embed([text, *expected])
+        found = await outside.embed([text, *expected])
     except Exception as error:  # noqa: BLE001  whatever keeps a model from answering is this grade's error
         raise Ungradable(f"the model for vectors cannot be asked: {error}") from None
+    vectors, cost = found.each, found.cost_nano
     if len(vectors) != len(expected) + 1:
-        raise Ungradable(f"the model gave {len(vectors)} vectors for {len(expected) + 1} texts")
-    return max(cosine(vectors[0], one) for one in vectors[1:])
+        raise Ungradable(f"the model gave {len(vectors)} vectors for {len(expected) + 1} texts", cost)
+    try:
+        return Likest(max(cosine(vectors[0], one) for one in vectors[1:]), cost)
+    except Ungradable as problem:
+        raise Ungradable(str(problem), cost) from None
 
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:

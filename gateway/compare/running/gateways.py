@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.compare.grading.judging.judges import Vectors
+from gateway.compare.running.over_http import nano_of
 from gateway.core.faults import Fault
 from gateway.transport.client import HttpClient
 from gateway.transport.options import Timeouts
@@ -40,11 +42,15 @@ class KnownGateway:
 
     Args:
         url: without `/v1`.
+
+    Attributes:
+        unpriced: how often vectors had no price, and count as nothing.
     """
 
     def __init__(self, client: HttpClient, url: str, key: str) -> None:
         self._client = client
         self._url = url.rstrip("/")
+        self.unpriced = 0
         self._headers = {"authorization": f"Bearer {key}", "accept-encoding": "identity"}
 
     async def models(self) -> list[str]:
@@ -53,27 +59,29 @@ class KnownGateway:
         Raises:
             Unusable: nobody is there, or the key is not known.
         """
-        body = await self._get("GET", "models", b"")
+        body, _ = await self._get("GET", "models", b"")
         try:
             return sorted(model.id for model in msgspec.json.decode(body, type=_Models).data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Unusable(f"what answers at {self._url} is no such gateway: /v1/models holds no list") from None
 
-    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str]) -> Vectors:
         """One vector for each text.
 
         Raises:
             Unusable: it gave none.
         """
         body = msgspec.json.encode({"model": model, "input": list(texts), "encoding_format": "float"})
-        answer = await self._get("POST", "embeddings", body)
+        answer, cost = await self._get("POST", "embeddings", body)
         try:
             data = sorted(msgspec.json.decode(answer, type=_Vectors).data, key=lambda one: one.index)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Unusable(f"the model `{model}` gave no vectors") from None
-        return [one.embedding for one in data]
+        self.unpriced += cost is None
+        return Vectors([one.embedding for one in data], cost or 0)
 
-    async def _get(self, method: str, path: str, body: bytes) -> bytes:
+    async def _get(self, method: str, path: str, body: bytes) -> tuple[bytes, int | None]:
+        """The answer, and what its header says it cost."""
         headers: Mapping[str, str] = {**self._headers, **({"content-type": "application/json"} if body else {})}
         try:
             url = parse_url(f"{self._url}/v1/{path}")
@@ -88,7 +96,8 @@ class KnownGateway:
             raise Unusable(f"the gateway at {self._url} does not know the key; give another one (--key-file)")
         if exchange.status != 200:
             raise Unusable(f"{self._url}/v1/{path} answered {exchange.status}: {_words(answer)}")
-        return answer
+        told = dict(exchange.headers)
+        return answer, 0 if told.get("x-cache", "") in ("hit", "stale") else nano_of(told.get("x-gateway-cost-usd"))
 
 
 def _words(answer: bytes) -> str:

@@ -48,7 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """By what. `outside`: whom grades may ask; `unpriced`: how many answers of judges have had no price; the rest as in
+    """By what. `outside`: whom grades may ask; `unpriced`: how many of their answers have had no price; the rest as in
     `Runner`."""
 
     ask: Ask

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.compare.grading import Asked, Judge, Making, Outside, Sample, ToolCall, ask, combine, look
 from gateway.compare.grading.assertion import ALL_WORDS
+from gateway.compare.grading.judging.judges import Vectors
 from gateway.compare.grading.likeness import cosine
 from gateway.compare.grading.making import ASKS, LOOKS
 from gateway.compare.grading.names import ALIASES, NAMES, NOT, REFUSED, SET, TOGETHER
@@ -150,13 +151,13 @@ def test_a_thousand_answers_take_a_tenth_of_a_second() -> None:
 async def test_similar_asks_for_vectors_once() -> None:
     asked: list[list[str]] = []
 
-    async def embed(texts: Any) -> list[list[float]]:
+    async def embed(texts: Any) -> Vectors:
         asked.append(list(texts))
-        return [{"cat": [1.0, 0.0], "kitten": [0.9, 0.1], "car": [0.0, 1.0]}[text] for text in texts]
+        return Vectors([{"cat": [1.0, 0.0], "kitten": [0.9, 0.1], "car": [0.0, 1.0]}[text] for text in texts], 7)
 
     outside = Outside(embed=embed)
     close = await ask(check(type="similar", value=["car", "kitten"]), Asked(sample=Sample(text="cat"), outside=outside))
-    assert close.met
+    assert (close.met, close.cost_nano) == (True, 7)
     assert close.score == pytest.approx(cosine([1, 0], [0.9, 0.1]))
     assert asked == [["cat", "car", "kitten"]]
     far = check(type="not-similar:cosine", value="car", threshold=0.5)
@@ -179,12 +180,13 @@ async def test_vectors_that_are_none_are_an_error(vectors: Any, error: str) -> N
     async def embed(_: object) -> Any:
         if isinstance(vectors, Exception):
             raise vectors
-        return vectors
+        return Vectors(vectors, 7)
 
     for word in ("similar", "not-similar"):
         grade = await ask(check(type=word, value="a"), Asked(sample=Sample(text="b"), outside=Outside(embed=embed)))
         assert not grade.passed
         assert error in grade.error
+        assert grade.cost_nano == (0 if isinstance(vectors, Exception) else 7)
 
 
 async def test_a_check_for_which_somebody_must_be_asked_is_not_looked_at() -> None:

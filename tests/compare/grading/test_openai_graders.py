@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from openai.types.graders import LabelModelGrader, ScoreModelGrader, StringCheckGrader, TextSimilarityGrader
 
 from gateway.compare.grading import Grade, Outside, Sample, ToolCall, Ungradable, Wrong
+from gateway.compare.grading.judging.judges import Vectors
 from gateway.compare.grading.openai import read_grader
 from gateway.compare.grading.openai.document import Metric
 from gateway.compare.grading.openai.formula import Formula
@@ -59,14 +60,15 @@ async def test_string_check(operation: str, answer: str, passed: bool) -> None:
 async def test_every_metric_of_similarity(metric: str) -> None:
     item = {"label": "the cat sat on the mat"}
 
-    async def embed(texts: Any) -> list[list[float]]:
-        return [[1.0, float("cat" in text)] for text in texts]
+    async def embed(texts: Any) -> Vectors:
+        return Vectors([[1.0, float("cat" in text)] for text in texts], 7)
 
     grader = read_grader({**LIKE, "evaluation_metric": metric, "pass_threshold": 0.9})
     same = await grader.grade(item, Sample(text="the cat sat on the mat"), Outside(embed=embed))
     other = await grader.grade(item, Sample(text="dogs"), Outside(embed=embed))
     assert (same.passed, other.passed) == (True, False)
     assert same.score > 0.99
+    assert same.cost_nano == (7 if metric == "cosine" else 0)
     assert same.measured == pytest.approx(same.score)
     empty = await grader.grade(item, Sample(text=""), Outside(embed=embed))
     assert (empty.passed, empty.error) == (False, "")

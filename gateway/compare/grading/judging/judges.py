@@ -20,8 +20,16 @@ class Answer(msgspec.Struct, frozen=True):
 
 # (messages, model, parameters of the request) → its answer. Whatever it raises is the grade's error.
 AskModel = Callable[[Sequence[Message], str, Mapping[str, Any]], Awaitable[Answer]]
-# Texts → as many vectors, all of one length.
-Embed = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
+
+
+class Vectors(msgspec.Struct, frozen=True):
+    """One for each text, all of one length. `cost_nano`: of asking."""
+
+    each: Sequence[Sequence[float]]
+    cost_nano: int = 0
+
+
+Embed = Callable[[Sequence[str]], Awaitable[Vectors]]
 
 
 class Code(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from gateway.compare.grading.distance import fuzzy_ratio
 from gateway.compare.grading.grades import Grade, Ungradable, Unmet, Verdict
 from gateway.compare.grading.judging.judges import Outside
-from gateway.compare.grading.likeness import likest
+from gateway.compare.grading.likeness import Likest, likest
 from gateway.compare.grading.openai.document import (
     AnyGrader,
     LabelModel,
@@ -171,17 +171,18 @@ def _text_similarity(grader: TextSimilarity) -> Grading:
 
     async def grade(values: Mapping[str, Any], outside: Outside) -> Verdict:
         one, other = text.text(values), reference.text(values)
-        score = await _similarity(name, one, other, outside)
-        return Verdict(score >= threshold, score, f"{name} {score:.4f}, asked for {threshold:g}", measured=score)
+        found = await _similarity(name, one, other, outside)
+        score, told = found.cosine, f"{name} {found.cosine:.4f}, asked for {threshold:g}"
+        return Verdict(score >= threshold, score, told, measured=score, cost_nano=found.cost_nano)
 
     return grade
 
 
-async def _similarity(name: str, text: str, reference: str, outside: Outside) -> float:
+async def _similarity(name: str, text: str, reference: str, outside: Outside) -> Likest:
     if name != "cosine":
-        return _METRICS[name](text, reference)
+        return Likest(_METRICS[name](text, reference))
     # An empty text has no vector.
-    return await likest(outside, text, [reference]) if text.strip() and reference.strip() else 0.0
+    return await likest(outside, text, [reference]) if text.strip() and reference.strip() else Likest(0.0)
 
 
 def _multi(grader: Multi) -> Grading:
