@@ -1,6 +1,7 @@
 """XML and HTML, read no further than to say whether they are any."""
 
 import re
+import string
 from collections.abc import Collection
 from xml.parsers import expat
 
@@ -19,6 +20,7 @@ _KNOWN = _VOID | _OPTIONAL | frozenset(_OTHER_NAMES.split())
 # What is in them is no markup.
 _RAW = frozenset({"script", "style", "textarea", "title"})
 _MAX_DEPTH = 10_000
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
 class _Refused(Exception):
@@ -76,7 +78,8 @@ _DOCTYPE = re.compile(r"<!doctype[^<>]*+>", re.IGNORECASE)
 
 class _Html:
     def __init__(self, text: str) -> None:
-        self.text, self.lower = text, text.lower()
+        # Letter for letter: `İ` in lower case are two, and places in the one would be none in the other.
+        self.text, self.lower = text, text.translate(_LOWER)
         self.inside: list[str] = []
         self.elements = 0
 

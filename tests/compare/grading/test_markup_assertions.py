@@ -50,6 +50,7 @@ def test_is_xml(required: list[str] | None, answer: str, met: bool) -> None:
         ("<my-element>x</my-element>", True),
         ("<!-- note --><p>x</p>", True),
         ("Just text", False),
+        ("<HTML><Title>İstanbul, İzmir</TITLE><body><p>İİİ</p></body></HTML>", True),
         ("Text before <div>HTML</div> text after", False),
         ("<div>a</div> and <div>b</div>", False),
         ('<?xml version="1.0"?><root>x</root>', False),
