@@ -12,7 +12,7 @@ from gateway.compare.grading import Judge, Outside
 from gateway.compare.grading.judging.judges import Answer
 from gateway.compare.running.asking import Heard, Question
 from gateway.compare.running.comparing import with_contest
-from gateway.compare.running.journal import Head, Journal
+from gateway.compare.running.journal import FILE, Head, Journal
 from gateway.compare.running.judges import Judging
 from gateway.compare.running.patience import Patience
 from gateway.compare.running.results import Results
@@ -146,6 +146,28 @@ def test_answers_that_broke_off_are_paid_for_too(cost: int | None, asked: int, s
     with Journal(tmp_path, Head(id="run", suite="suite", began=1.0)) as journal:
         again = run(ask, 2_100, journal=journal)
     assert (count, again.spent_nano) == (asked, spent)
+
+
+def test_what_a_judge_was_asked_when_the_run_was_killed_is_spent_in_all_later_parts(tmp_path: Path) -> None:
+    async def judge(*_: Any) -> Answer:
+        return Answer(GRADE, 50)
+
+    async def ask(_: Question) -> Heard:
+        return heard("yes", cost_nano=10)
+
+    def part() -> int:
+        with Journal(tmp_path, Head(id="run", suite="suite", began=1.0)) as journal:
+            return run(ask, 10_000, suite=judged_alone(5), outside=Outside(ask=judge), journal=journal).spent_nano
+
+    assert part() == 300
+    path = tmp_path / FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    last = max(at for at, line in enumerate(lines) if b'"kind":"answered"' in line)
+    left = lines[: last + 1]
+    path.write_bytes(b"".join(left))
+    ungraded = sum(b'"kind":"answered"' in one for one in left) - sum(b'"kind":"graded"' in one for one in left)
+    assert ungraded
+    assert [part(), part()] == [300 + 50 * ungraded] * 2
 
 
 def test_where_nobody_can_say_what_was_lost_no_ceiling_can_be_kept() -> None:

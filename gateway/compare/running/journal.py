@@ -4,10 +4,11 @@
     answered  this is what came
     graded    this is what it is worth, by these assertions; without an arm: a labelled answer
     compared  this is what the answers to one case are worth beside each other
+    lost      a part of the run ended here with so much put aside for what was on its way
 
 A run that is killed is gone on with from there. What had been answered is not asked again, unless what is asked has
 changed since; what had been graded is not graded again, unless the assertions have. A question that was on its way
-when the run was killed is asked again, and its money counts as spent.
+when the run was killed is asked again, or its answer graded again, and the money of that counts as spent.
 """
 
 import fcntl
@@ -75,7 +76,11 @@ class Compared(msgspec.Struct, frozen=True, tag="compared", tag_field="kind"):
     contests: tuple[Contest, ...]
 
 
-Line = Asking | Answered | GradesGiven | Compared
+class Lost(msgspec.Struct, frozen=True, tag="lost", tag_field="kind"):
+    nano: int
+
+
+Line = Asking | Answered | GradesGiven | Compared | Lost
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -152,7 +157,10 @@ class Journal:
         for line in _lines(data[:whole], self._folder / FILE):
             read.take(line)
         self.done, self.labelled, self.compared = read.done, read.labelled, read.compared
-        self.lost = read.lost + sum(read.under_way.values())
+        self.lost = read.lost
+        if under_way := sum(read.under_way.values()):
+            self.write(Lost(under_way))
+            self.lost += under_way
 
 
 class _Read:
@@ -172,7 +180,10 @@ class _Read:
                 self.under_way[line.key] = line.nano
             case Answered():
                 key = key_of(line.trial)
-                self.under_way.pop(key, None)
+                # What is left of it is for grades.
+                for_grades = self.under_way.pop(key, 0) - (cost_of(line.trial) or 0)
+                if line.trial.sample is not None and for_grades > 0:
+                    self.under_way[key] = for_grades
                 if key in self.done:  # asked anew, because what is asked had changed
                     self.lost += cost_of(self.done[key].trial) or 0
                 self.done[key] = Done(line.trial, line.question, "")
@@ -182,6 +193,9 @@ class _Read:
                 before = self.compared.get((line.case, line.repeat))
                 self.lost += 0 if before is None else cost_of_comparing(before)
                 self.compared[line.case, line.repeat] = line
+            case Lost():
+                self.lost += line.nano
+                self.under_way.clear()
 
     def _grades(self, line: GradesGiven) -> None:
         arm, case, _ = line.key
@@ -190,6 +204,7 @@ class _Read:
             self.lost += 0 if before is None else sum(grade.cost_nano for grade in before.grades)
             self.labelled[case] = line
         elif (found := self.done.get(line.key)) is not None:
+            self.under_way.pop(line.key, None)
             self.lost += sum(grade.cost_nano for grade in found.trial.grades)
             graded = msgspec.structs.replace(found.trial, grades=line.grades)
             self.done[line.key] = Done(graded, found.question, line.checks)
