@@ -169,6 +169,29 @@ def test_what_cannot_become_a_case_is_counted_by_its_reason() -> None:
     assert not {"p3", "p4", "p6"} & set(opened)
 
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+PARTS = [
+    {"type": "image_url", "image_url": {"url": PICTURE}},
+    {"type": "image_url", "image_url": {"url": "https://example.com/ann.png"}},
+    {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+    {"type": "file", "file": {"file_data": "JVBERi0=", "filename": "ann.pdf"}},
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_nobody_can_look_through_is_not_given_out(part: dict[str, Any]) -> None:
+    """Nothing finds a person in a picture."""
+    own = [{"role": "user", "content": [{"type": "text", "text": "who is that?"}, part]}]
+    request = {"model": "m", "messages": asked_with(prompt(), message(1), own)}
+    found, _ = captured([row(1, message(1), request=json.dumps(request))])
+    assert (found.cases, found.left_out) == ((), {"media": 1})
+    picture = {**message(2), "message": PICTURE}
+    assert captured([row(2, picture)])[0].left_out == {"media": 1}
+    words = [{"role": "user", "content": [{"type": "text", "text": "who is that?"}]}]
+    request = {"model": "m", "messages": asked_with(prompt(), message(1), words)}
+    assert len(captured([row(1, message(1), request=json.dumps(request))])[0].cases) == 1
+
+
 def test_the_sample_is_the_seeds_and_none_is_older_than_asked() -> None:
     rows = [row(number, message(number)) for number in range(60)]
     one, opened = captured(rows, sample=5)

@@ -17,12 +17,14 @@ from gateway.prompts.dotprompt import Prompt
 
 Row = Mapping[str, Any]
 CHAT = "chat"
+_TEXTS = ("text", "refusal")
 # Why a call became no case, in the order of what is looked at; for people.
 REASONS: Mapping[str, str] = {
     "consent": "of teams that have not consented (`cases_from_traffic` in tenants.yaml)",
     "protocol": "not in chat completions' protocol",
     "version": "of a version that is not here",
     "untold": "whose variables the text does not tell",
+    "media": "with pictures, sound or files, in which nobody finds what is to be taken out",
     "known": "that are among the cases already",
 }
 
@@ -119,6 +121,8 @@ class _Making:
         found = None if prompt is None or messages is None else read_back(prompt, messages)
         if found is None:
             return "untold"
+        if _has_media([found.variables, found.messages]):
+            return "media"
         redactor = Redactor(self._detectors)
         variables = redactor.redacted(dict(found.variables))
         own = tuple(redactor.redacted(list(found.messages)))
@@ -154,6 +158,22 @@ def _messages(request: str) -> list[Mapping[str, Any]] | None:
         return None
     found = cast(list[Any], messages)
     return found if all(isinstance(one, dict) for one in found) else None
+
+
+def _has_media(value: Any) -> bool:
+    """Whether something in it is no text: a part of a message that is another thing, or what stands for one."""
+    if isinstance(value, str):
+        return value.startswith("data:") and ";base64," in value[:200]
+    if isinstance(value, Mapping):
+        found = cast(Mapping[str, Any], value)
+        parts = found.get("content")
+        other = isinstance(parts, list) and any(_kind(part) not in _TEXTS for part in cast(list[Any], parts))
+        return other or any(_has_media(one) for one in found.values())
+    return isinstance(value, list | tuple) and any(_has_media(one) for one in cast(list[Any], value))
+
+
+def _kind(part: Any) -> object:
+    return cast(Mapping[str, Any], part).get("type") if isinstance(part, Mapping) else None
 
 
 def _answer(body: str, *, streamed: bool) -> str:
