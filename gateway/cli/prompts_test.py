@@ -19,6 +19,7 @@ from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, 
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
 from gateway.compare.cases import Suite, read_suite
 from gateway.compare.cases.gates import digest_of_gate
+from gateway.compare.running.noting import other_prompts
 from gateway.compare.running.results import Judgement, Results
 from gateway.compare.running.runner import CEILING, TIME, UNPRICED
 from gateway.compare.running.selecting import NothingSelected
@@ -54,8 +55,9 @@ def run(options: argparse.Namespace) -> int:
         prompts = Prompts(place.settings.prompts_dir, place.settings)
         asked = list(to_test(options, prompts.library()))
         tested = [_test(options, place, one) for one in asked]
-        for one, (results, suite) in zip(asked, tested, strict=True):
-            _note(options, prompts, one, results, suite)
+        noted = [
+            _note(options, prompts, one, results, suite) for one, (results, suite) in zip(asked, tested, strict=True)
+        ]
         runs = [results for results, _ in tested]
     except (*REFUSALS, NothingSelected, StoreUnavailable, re.error, ValueError) as error:
         return unusable(error)
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if not runs:
         print("nothing to test: no prompt has cases and a version besides the one in use", file=sys.stderr)
     written = write_reports(options, runs, "gateway prompts test")
-    return max((_exit(results) for results in runs), key=(0, 2, 1).index, default=0) if written else 1
+    return max((_exit(results) for results in runs), key=(0, 2, 1).index, default=0) if written and all(noted) else 1
 
 
 def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Results, Suite]:
@@ -83,13 +85,17 @@ def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Result
     return run_over_http(options, place, plan, judges), suite
 
 
-def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Results, suite: Suite) -> None:
-    """Write down that it was tested, where labels are kept: a label with a gate moves only to what passed."""
+def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Results, suite: Suite) -> bool:
+    """Write down that it was tested, where labels are kept: a label with a gate moves only to what passed. False: what
+    was tested is not what is here."""
     if one.gate is None:
-        return
+        return True
     if results.stopped:
         print(f"{one.new.name}: not noted for the gate, because not all was asked", file=sys.stderr)
-        return
+        return True
+    for other in other_prompts(results.arms, results.graded):
+        print(f"{one.new.name}: not noted for the gate, because {other}", file=sys.stderr)
+        return False
     judgement = results.judgements[0]
     with prompts.store() as store:
         made = store.record_gate_run(
@@ -102,6 +108,7 @@ def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Re
             summary={"run": results.id, "gate": options.gate, "reasons": list(judgement.reasons)},
         )
     print(f"noted as {made.id}: {made.verdict}", file=sys.stderr)
+    return True
 
 
 def verdict_of(judgement: Judgement) -> Verdict:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -240,6 +241,31 @@ async def test_versions_are_compared_with_each_of_several_models(tested: Test, p
     assert [one["passed"] for one in done.json["summaries"]] == [3, 3, 6, 6]
     assert len(done.json["differences"]) == 6
     assert {request.json()["model"] for request in place.upstream.requests} == {"real-model", "other-model"}
+
+
+async def test_a_gateway_that_serves_another_text_under_the_same_version_passes_no_gate(
+    tested: Test, place: Site, tmp_path: Path
+) -> None:
+    """A checkout beside a gateway that has others' files: what was asked is not what would be let through."""
+    here = tmp_path / "checkout"
+    shutil.copytree(place.gateway.folder / "policies", here / "policies")
+    shutil.copy(place.gateway.folder / "config.yaml", here / "config.yaml")
+    root = here / "policies" / "prompts"
+    folder = root / "support" / "better"
+    for path in folder.iterdir():
+        if path.name not in ("cases.yaml", "prompt.yaml"):
+            path.unlink()
+    for number in range(2):
+        (folder / "draft.prompt").write_text(PROMPT.format(skill="badly") + f"\n{{{{! {number} elsewhere }}}}")
+        publish(root, "support/better", by="author", message="", clock=SystemClock())
+    done = await tested(
+        "support/better", "--gate", "production", "--config", str(here / "config.yaml"),
+        "--gateway", place.gateway.base_url,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "noted as gate_" not in done.stderr
+    assert "support/better: not noted for the gate, because support/better@" in done.stderr
+    assert "the gateway served another prompt than the one here" in done.stderr
 
 
 WRONG = {

@@ -36,7 +36,7 @@ def notes(noted: Noted) -> tuple[str, ...]:
         *_truncated(noted),
         *_different(noted),
         *_drift(noted),
-        *_prompts(noted),
+        *other_prompts(noted.arms, noted.graded),
         *_kept(noted),
         *_unpriced(noted),
         *_advice(noted),
@@ -92,10 +92,10 @@ def _drift(noted: Noted) -> Iterator[str]:
             yield f"{one.arm}: more than one target served: {told}"
 
 
-def _prompts(noted: Noted) -> Iterator[str]:
+def other_prompts(arms: Sequence[Arm], graded: Sequence[Graded]) -> Iterator[str]:
     """What the gateway says it put together, where that is not what is here under the same name."""
-    for arm in noted.arms:
-        told = [one.trial.prompt for one in noted.graded if one.trial.arm == arm.name and one.trial.prompt]
+    for arm in arms:
+        told = [one.trial.prompt for one in graded if one.trial.arm == arm.name and one.trial.prompt]
         other = [prompt for prompt in told if arm.digest and f"digest={arm.digest}" not in prompt]
         if other:
             yield f"{arm.name}: the gateway served another prompt than the one here {len(other)} times: {other[0]}"
