@@ -170,6 +170,25 @@ def test_what_a_judge_was_asked_when_the_run_was_killed_is_spent_in_all_later_pa
     assert [part(), part()] == [300 + 50 * ungraded] * 2
 
 
+@pytest.mark.parametrize(("cost", "spent"), [(400, 1_010), (None, 1_210)])
+def test_what_judges_answers_that_broke_off_cost_is_counted(cost: int | None, spent: int) -> None:
+    count = 0
+
+    async def judge(_: Question) -> Heard:
+        nonlocal count
+        count += 1
+        return heard(GRADE, cost_nano=600) if count == 1 else broken(cost)
+
+    async def ask(_: Question) -> Heard:
+        return heard("yes", cost_nano=5)
+
+    async def nap(_: float) -> None: ...
+
+    judging = Judging(judge, None, Patience(), nap)
+    found = run(ask, 10_000, suite=judged_alone(2), outside=Outside(ask=judging), unpriced=lambda: judging.unpriced)
+    assert (found.spent_nano, found.stopped, found.judges[0].cost_nano) == (spent, "", spent - 10)
+
+
 def test_where_nobody_can_say_what_was_lost_no_ceiling_can_be_kept() -> None:
     count = 0
 

@@ -14,7 +14,11 @@ from gateway.compare.running.trials import Arm
 
 
 class NoAnswer(Exception):
-    """A judge did not answer. Says why."""
+    """A judge did not answer. Says why. `cost_nano`: what it cost all the same."""
+
+    def __init__(self, why: str, cost_nano: int = 0) -> None:
+        super().__init__(why)
+        self.cost_nano = cost_nano
 
 
 class Judging:
@@ -40,6 +44,8 @@ class Judging:
         self._patience = patience
         self._sleep = sleep
         self.unpriced = 0
+        # By model, what its dearest answer has cost: of one that broke off nobody says it.
+        self._dearest: dict[str, int] = {}
 
     async def __call__(self, messages: Sequence[Message], model: str, params: Mapping[str, Any]) -> Answer:
         """Raises:
@@ -62,11 +68,15 @@ class Judging:
         heard = (await patiently(self._ask, question, self._patience, self._sleep)).heard
         if heard.sample is None:
             failure = heard.failure
-            raise NoAnswer("no answer came" if failure is None else f"{failure.code}: {failure.message}")
+            cost = self._dearest.get(model) if heard.cost_nano is None else heard.cost_nano
+            self.unpriced += cost is None
+            raise NoAnswer("no answer came" if failure is None else f"{failure.code}: {failure.message}", cost or 0)
         if self._kept is not None and not heard.kept:
             self._kept.put(question, heard)
-        self.unpriced += heard.sample.cost_nano is None
-        return Answer(heard.sample.text, heard.sample.cost_nano or 0, heard.sample.model)
+        cost = heard.sample.cost_nano
+        self.unpriced += cost is None
+        self._dearest[model] = max(cost or 0, self._dearest.get(model, 0))
+        return Answer(heard.sample.text, cost or 0, heard.sample.model)
 
 
 def declared_words(judge: msgspec.Struct | None) -> str:

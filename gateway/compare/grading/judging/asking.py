@@ -126,6 +126,7 @@ async def _answer(
     try:
         return await outside.ask(messages, model, params)
     except Exception as error:  # noqa: BLE001  whatever keeps a judge from answering is this grade's error
+        spent += getattr(error, "cost_nano", 0)
         raise Ungradable(f"the judge cannot be asked: {error}", spent) from None
 
 

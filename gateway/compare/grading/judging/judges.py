@@ -18,7 +18,8 @@ class Answer(msgspec.Struct, frozen=True):
     model: str = ""
 
 
-# (messages, model, parameters of the request) → its answer. Whatever it raises is the grade's error.
+# (messages, model, parameters of the request) → its answer. Whatever it raises is the grade's error; if that has a
+# `cost_nano`, so much was spent in vain.
 AskModel = Callable[[Sequence[Message], str, Mapping[str, Any]], Awaitable[Answer]]
 
 
