@@ -40,7 +40,8 @@ RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
 EVALS = ROOT / "gateway" / "evals" / "EVALS.md"
 TUNING = ROOT / "gateway" / "compare" / "tuning" / "TUNING.md"
 TEXT = README.read_text()
-PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS, TUNING)}
+LIVE = ROOT / "gateway" / "compare" / "live" / "LIVE.md"
+PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS, TUNING, LIVE)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {

@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 refused or found wrong (a message on stderr says what), 2 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from gateway import __version__
 from gateway.cli import (
@@ -15,6 +16,7 @@ from gateway.cli import (
     cache,
     check,
     compare,
+    compare_live,
     keys,
     ledger,
     models,
@@ -30,20 +32,33 @@ from gateway.cli import (
 from gateway.stores.documents import DocumentError
 
 VERBS = (
-    *(serve, check, keys, models, targets, policy, prompts, compare, prices, cache, usage, ledger, reconcile, alerts),
-    schema,
+    *(serve, check, keys, models, targets, policy, prompts, compare, compare_live, prices, cache, usage, ledger),
+    *(reconcile, alerts, schema),
 )
+
+TWO_WORDS = frozenset({compare_live.VERB})
+
+
+class CommandLine(argparse.ArgumentParser):
+    """Whose verbs may be of two words where the first alone is a verb too: `compare live` beside `compare SUITE`."""
+
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]  it has overloads
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        words = list(sys.argv[1:] if args is None else args)
+        two = " ".join(words[:2])
+        return super().parse_known_args([two, *words[2:]] if two in TWO_WORDS else words, namespace)
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; documentation is checked against it."""
-    top = argparse.ArgumentParser(
+    top = CommandLine(
         prog="gateway",
         description="An organisation's one door to generative AI.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"gateway {__version__}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=argparse.ArgumentParser)
     for verb in VERBS:
         verb.add_to(verbs)
     return top

@@ -97,16 +97,18 @@ class BoundedMean:
         sums = tuple(self._above), tuple(self._below)
         return SequenceState(*self._bounds, self._null, self.n, self._total, *sums, self._peak)
 
-    def observe(self, value: float) -> None:
-        """Raises:
-        BadArgument: it is out of bounds.
+    def observe(self, value: float, times: int = 1) -> None:
+        """One value, or the same one several times: in which order values came is of no matter to what they come to.
+
+        Raises:
+            BadArgument: it is out of bounds.
         """
         check_within([value], self._bounds, "value")
         x = self._scaled(value)
-        self.n += 1
-        self._total += value
-        self._above = [gain + math.log1p(bet * x) for gain, bet in zip(self._above, BETS, strict=True)]
-        self._below = [gain + math.log1p(-bet * x) for gain, bet in zip(self._below, BETS, strict=True)]
+        self.n += times
+        self._total += value * times
+        self._above = [gain + times * math.log1p(bet * x) for gain, bet in zip(self._above, BETS, strict=True)]
+        self._below = [gain + times * math.log1p(-bet * x) for gain, bet in zip(self._below, BETS, strict=True)]
         self._peak = max(self._peak, self._log_e())
 
     def reading(self, level: float = 0.95) -> Reading:
@@ -114,12 +116,23 @@ class BoundedMean:
         NotEstimable: nothing was observed yet.
         """
         check_level(level)
+        tail, estimate = (1.0 - level) / 2.0, self.estimate
+        low, high = min(self.limit("above", tail), estimate), max(self.limit("below", tail), estimate)
+        return Reading(estimate, low, high, level, self.n, self.e_value, math.exp(-self._peak))
+
+    @property
+    def estimate(self) -> float:
+        """Raises:
+        NotEstimable: nothing was observed yet.
+        """
         if not self.n:
             raise NotEstimable("value", "nothing was observed yet")
-        tail, estimate = (1.0 - level) / 2.0, self._total / self.n
-        low, high = min(self.limit("above", tail), estimate), max(self.limit("below", tail), estimate)
-        evidence = math.exp(min(700.0, self._log_e()))
-        return Reading(estimate, low, high, level, self.n, evidence, math.exp(-self._peak))
+        return self._total / self.n
+
+    @property
+    def e_value(self) -> float:
+        """The evidence against the mean asked about, now."""
+        return math.exp(min(700.0, self._log_e()))
 
     def limit(self, side: Side, alpha: float) -> float:
         """One-sided: the mean is above this (below this) at all times, but for a probability of alpha."""

@@ -1,0 +1,109 @@
+"""`gateway compare live`: what live traffic says of a route's targets, a canary, a mirror, or a prompt's versions.
+
+Exit codes: 0 compared, 1 it could not be, 2 an arm is surely worse, or breaks a guard.
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from gateway.cli.arguments import Verbs, add_config, date_time, since, verb
+from gateway.cli.live_tables import print_live
+from gateway.cli.output import print_json, whole_file
+from gateway.compare.live.comparing import LEAST
+from gateway.compare.live.results import Live
+from gateway.config import read_config
+from gateway.core.clock import SystemClock
+from gateway.ledger.live.reading import Subject
+from gateway.ledger.slices import nanoseconds
+from gateway.ledger.store import LedgerUnavailable
+from gateway.livetraffic import Question, compared, measures_of
+from gateway.policyset import read_policies
+
+VERB = "compare live"
+DAYS = 3
+# Calls that began so lately may still be under way, or on their way into the ledger.
+SETTLED_S = 60.0
+
+
+def add_to(verbs: Verbs) -> None:
+    example = "gateway compare live --route fast --since 7d --metric thumbs --guard error_rate=0.01 --guard latency"
+    parser = verb(verbs, VERB, "compare the arms of live traffic: targets, canaries, mirrors, versions", example)
+    add_config(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--route", metavar="NAME", help="the targets of a route, its canary, its mirrors")
+    which.add_argument("--prompt", metavar="NAME[@LABEL]", help="the versions of a prompt; default: label production")
+    parser.add_argument("--since", type=since, metavar="WHEN", help=f"7d, 24h, or a date or time; default: {DAYS}d")
+    parser.add_argument(
+        "--until", type=date_time, metavar="WHEN", help=f"the moment after the last; default: {SETTLED_S:.0f} s ago"
+    )
+    parser.add_argument(
+        "--metric", default="success", metavar="NAME",
+        help="success, thumbs, latency, ttft, cost, or a metric of feedback; default: success",
+    )  # fmt: skip
+    parser.add_argument("--margin", type=float, metavar="X", help="how much worse is no worse; default: 0.02, or 5 %%")
+    parser.add_argument(
+        "--guard", type=guard, action="append", default=[], metavar="METRIC[=X]",
+        help="must not be worse by more than X: error_rate=0.02, refusals, latency=0.2, ttft, cost, …",
+    )  # fmt: skip
+    parser.add_argument("--against", metavar="ARM", default="", help="default: the arm with most of the traffic")
+    parser.add_argument("--least", type=int, default=LEAST, metavar="N", help=f"of differences; default: {LEAST}")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print JSON, or write it to FILE as well")
+    parser.set_defaults(run=run)
+
+
+def guard(text: str) -> tuple[str, float | None]:
+    """`latency=0.2`, or `latency` for the usual allowance, for argparse."""
+    name, equals, value = text.partition("=")
+    try:
+        return name, float(value) if equals else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a guard is METRIC or METRIC=0.2, not {text!r}") from None
+
+
+def run(options: argparse.Namespace) -> int:
+    if not (options.route or options.prompt):
+        return _wrong("say which traffic: --route NAME or --prompt NAME")
+    settings = read_config(Path(options.config))
+    prompt, _, label = (options.prompt or "").partition("@")
+    now = SystemClock().now()
+    began = options.since.at if options.since is not None else datetime.now(UTC) - timedelta(days=DAYS)
+    try:
+        question = Question(
+            subject=Subject(options.route or "", prompt, label or ("production" if prompt else "")),
+            since_ns=nanoseconds(began),
+            until_ns=int((now - SETTLED_S) * 1e9) if options.until is None else nanoseconds(options.until),
+            measures=measures_of(options.metric, options.margin, options.guard, settings.config.feedback),
+            base=options.against,
+            least=options.least,
+        )
+        policies = read_policies(settings.policies_dir, settings.wiring)
+        found = compared(settings.ledger, question, policies.routes)
+    except (ValueError, LedgerUnavailable) as error:
+        return _wrong(error)
+    found = msgspec.structs.replace(found, currency=policies.prices.currency)
+    if options.json == "-":
+        print_json(found)
+    else:
+        print_live(found, question.measures)
+        if options.json and not _written(Path(options.json), found):
+            return 1
+    return 2 if any(one.word == "worse" or one.broken for one in found.differences) else 0
+
+
+def _written(path: Path, found: Live) -> bool:
+    try:
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    except OSError as error:
+        _wrong(error)
+        return False
+    return True
+
+
+def _wrong(error: Exception | str) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1

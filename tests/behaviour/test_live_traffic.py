@@ -1,0 +1,107 @@
+"""`gateway compare live` on what a real gateway has sent to two upstreams of known quality."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from gateway.testing import ScriptedUpstream, json_answer, status
+from tests.behaviour.test_routes import CHAT, PRICES, body, said, two_upstreams
+from tests.conftest import CARD, Gateway, GatewayFactory
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROUTES = """
+routes: {fast: {strategy: weighted, targets: [{target: one/m}, {target: two/m}]MORE}}
+retries: {max_attempts: 1}
+ejection: {enabled: false}
+"""
+CALLS = 500
+
+
+class Site(NamedTuple):
+    gateway: Gateway
+    one: ScriptedUpstream
+    two: ScriptedUpstream
+    client: httpx.AsyncClient
+
+    async def send(self, count: int, **fields: Any) -> list[httpx.Response]:
+        gate = asyncio.Semaphore(16)
+
+        async def call() -> httpx.Response:
+            async with gate:
+                return await self.client.post("/chat/completions", json=body(**fields))
+
+        return list(await asyncio.gather(*(call() for _ in range(count))))
+
+    async def live(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """The command's exit code, and what it says."""
+        until = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+        asked = ("compare", "live", "--route", "fast", "--since", "1h", "--until", until, "--json", *words)
+        done = await asyncio.to_thread(self.gateway.cli, *asked, check=False)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+
+@contextlib.asynccontextmanager
+async def site_of(make: GatewayFactory, more: str = "", **config: Any) -> AsyncGenerator[Site]:
+    cards = {f"models/{name}": CARD.format(name=name, target=f"{name}/m") for name in ("one", "two")}
+    async with two_upstreams(make, ROUTES.replace("MORE", more), PRICES, cards, **config) as parts:
+        yield Site(*parts)
+
+
+async def test_the_target_that_fails_and_that_people_like_less_is_worse(make_gateway: GatewayFactory) -> None:
+    async with site_of(make_gateway) as site:
+        site.one.set(CHAT, json_answer(said("from one")))
+        # Scripts are used in turn: three in ten fail.
+        bad = [status(500) if number % 10 < 3 else json_answer(said("from two")) for number in range(CALLS)]
+        site.two.set(CHAT, *bad)
+        answers = await site.send(CALLS)
+        die = random.Random(1)
+        for answer in answers[:150]:
+            if answer.status_code == 200:
+                up = die.random() < (0.95 if answer.headers["x-gateway-target"] == "one/m" else 0.05)
+                said_of = {"request_id": answer.headers["x-request-id"], "value": "up" if up else "down"}
+                assert (await site.client.post("/feedback", json=said_of)).status_code == 201
+        await asyncio.to_thread(site.gateway.records, CALLS)
+        code, found = await site.live("--guard", "error_rate")
+        (one,) = found["differences"]
+        assert (code, one["base"] in ("one/m", "two/m"), one["judged"]) == (2, True, True)
+        assert one["word"] == ("worse" if one["base"] == "one/m" else "better")
+        code, found = await site.live("--against", "one/m", "--guard", "error_rate=0.05")
+        (one,) = found["differences"]
+        assert (code, one["word"], one["other"]) == (2, "worse", "two/m")
+        assert [guard["state"] for guard in one["guards"]] == ["broken"]
+        arms = {arm["arm"]: arm for arm in found["arms"]}
+        assert sum(arm["calls"] for arm in arms.values()) == CALLS
+        assert arms["one/m"]["success_rate"] == 1.0
+        assert abs(arms["two/m"]["success_rate"] - 0.7) < 0.02
+        assert arms["one/m"]["thumbs_up"] > 0.8 > 0.2 > arms["two/m"]["thumbs_up"]
+        assert arms["one/m"]["cost_per_thousand_nano"] == 18_000_000
+        code, found = await site.live("--against", "one/m", "--metric", "thumbs", "--least", "5")
+        assert (code, found["differences"][0]["word"], found["metric"]) == (2, "worse", "thumbs")
+        shown = await asyncio.to_thread(
+            site.gateway.cli, "compare", "live", "--route", "fast", "--since", "1h",
+            "--until", f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}", "--against", "one/m",
+            "--guard", "latency=0.5", check=False,
+        )  # fmt: skip
+        assert "`two/m` against `one/m`: worse, success -" in shown.stdout
+        assert "guard latency" in shown.stdout
+
+
+async def test_what_cannot_be_asked_is_said(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway(policies={"routes": "routes: {}"})
+    for words, why in (
+        (("--route", "fast", "--metric", "succes"), "there is no metric `succes`; did you mean `success`?"),
+        (("--route", "fast", "--guard", "cost=12"), "`cost` may be worse by 0 or more, and by less than 10"),
+    ):
+        done = await asyncio.to_thread(gateway.cli, "compare", "live", *words, check=False)
+        assert done.returncode == 1
+        assert why in done.stderr
+    done = await asyncio.to_thread(gateway.cli, "compare", "live", "--route", "fast")
+    assert "no calls in this period" in done.stdout

@@ -1,0 +1,99 @@
+"""The parts of live comparisons: runs of calls, units that count once, quantiles in little memory."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.compare.live.contrasts import FIRST, Contrast, Scale
+from gateway.compare.live.measures import measure_of
+from gateway.compare.live.pairing import MOST, Pairing
+from gateway.compare.live.sketch import Sketch
+from gateway.compare.live.units import Seen, Units
+from gateway.compare.statistics.betting import BoundedMean
+
+SUCCESS = measure_of("success", {}, 0.05, primary=True)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1))))
+def test_a_run_is_of_neighbours_and_depends_on_arms_alone(calls: Sequence[tuple[bool, float]]) -> None:
+    pairing, other = Pairing(), Pairing()
+    for candidate, value in calls:
+        found = pairing.add(value, candidate=candidate)
+        # Whatever the values are, runs end at the same calls.
+        assert (other.add(1.0, candidate=candidate) is None) is (found is None)
+        assert found is None or all(0.0 <= one <= 1.0 for one in found)
+
+
+def test_of_an_arm_that_waits_the_last_calls_count() -> None:
+    pairing = Pairing()
+    for value in [0.0] * 100 + [1.0] * MOST:
+        assert pairing.add(value, candidate=False) is None
+    assert pairing.add(0.5, candidate=True) is None
+    assert pairing.add(0.5, candidate=True) == (0.5, 1.0)
+
+
+def test_a_unit_counts_once_by_the_mean_of_its_time() -> None:
+    units = Units(window_ns=10)
+
+    def seen(arm: str, unit: str | None, at: int, value: float) -> list[Seen]:
+        return list(units.add(Seen(arm, unit, at, (value, None))))
+
+    assert seen("a", "u", 0, 1.0) == []
+    assert seen("b", None, 1, 0.5) == [Seen("b", None, 1, (0.5, None))]
+    assert seen("a", "u", 5, 0.0) == []
+    assert seen("b", "u", 6, 1.0) == []  # he has moved on; he counts for where he began
+    assert seen("a", "v", 10, 1.0) == [Seen("a", "u", 0, (0.5, None))]
+    assert seen("a", "u", 12, 1.0) == []
+    assert list(units.until(19)) == []
+    assert list(units.until(20)) == [Seen("a", "v", 10, (1.0, None))]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60), st.randoms())
+def test_many_values_at_once_come_to_the_same_as_one_by_one(values: list[float], order: random.Random) -> None:
+    one, other = BoundedMean((-1.0, 1.0)), BoundedMean((-1.0, 1.0))
+    for value in values:
+        one.observe(value)
+    for value in set(values):
+        other.observe(value, values.count(value))
+    assert (one.n, round(one.estimate, 9)) == (other.n, round(other.estimate, 9))
+    assert abs(one.limit("above", 0.05) - other.limit("above", 0.05)) < 1e-9
+    assert abs(one.e_value / other.e_value - 1) < 1e-9
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=200), st.floats(0.01, 1.0))
+def test_quantiles_are_within_two_percent_of_a_value(values: list[float], share: float) -> None:
+    sketch = Sketch()
+    for value in values:
+        sketch.add(value)
+    exact = sorted(values)[max(1, -int(-share * len(values) // 1)) - 1]
+    assert abs(sketch.quantile(share) / exact - 1) < 0.02
+
+
+def test_a_scale_is_found_from_the_first_calls_and_cuts_what_is_beyond() -> None:
+    scale = Scale(measure_of("latency", {}, None, primary=False))
+    assert [scale.fitted(1.0) for _ in range(FIRST)] == [None] * FIRST
+    assert (scale.fitted(1.5), scale.fitted(900.0), scale.limit) == (1.5, 2.0, 2.0)
+
+
+def test_costs_that_are_all_nothing_are_no_trouble() -> None:
+    scale = Scale(measure_of("cost", {}, None, primary=False))
+    for _ in range(FIRST):
+        scale.fitted(0.0)
+    assert scale.fitted(0.0) == 0.0
+    assert scale.limit == 1.0
+
+
+def test_the_better_side_is_the_metrics_own() -> None:
+    latency = Contrast(measure_of("latency", {}, 0.1, primary=True), (0.0, 2.0))
+    success = Contrast(SUCCESS, (0.0, 1.0))
+    for _ in range(400):
+        latency.add(0.5, 1.0)
+        success.add(0.5, 1.0)
+    assert latency.is_better(0.01)
+    assert latency.is_beyond(0.01, better=True)
+    assert latency.is_within(0.01, better=False)
+    assert success.is_worse(0.01)
+    assert success.is_beyond(0.01, better=False)
+    assert not success.is_within(0.01, better=False)
