@@ -24,6 +24,7 @@ from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.evaluating import evaluating
+from gateway.experiments import LOOKED
 from gateway.feedback import feedback_deps
 from gateway.guard.outside.classifiers import MAX_TOKENS
 from gateway.guard.outside.judging import Judges
@@ -60,7 +61,7 @@ from gateway.remembering import memory_of, pairs_of, stored_responses
 from gateway.reporting import Reports, Watched
 from gateway.responses.memory import Memory
 from gateway.router.draining import FILE, follow
-from gateway.router.rollouts import Rollouts
+from gateway.router.rollouts import FOLDER, Rollouts
 from gateway.router.router import Router
 from gateway.routing import mirroring, routing, watching
 from gateway.shedding import telling, turning_away
@@ -103,7 +104,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
         callers, tokens = await stack.enter_async_context(
             recognising(config.identity, keys.keys, policies.tenants, client, CLOCK, reports.token_refused)
         )
-        rollouts = Rollouts(policies.routes, CLOCK, state / "canaries", reports.trials)
+        rollouts = Rollouts(policies.routes, CLOCK, state / FOLDER, reports.trials)
         await stack.enter_async_context(rollouts)
         providers = build_providers(settings, spec, client, demands(policies.limits))
         router = routing(providers, policies, CLOCK, reports.seen, rollouts)
@@ -121,7 +122,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             mirroring(router, policies, parts, reports.trials, pairs, config.mirror_pairs)
         )
         flights = InFlight(config.patience, CLOCK.monotonic)
-        files = (settings.run_dir / "engines.json", settings.ledger_state)
+        files = (settings.run_dir / "engines.json", settings.ledger_state, settings.run_dir / LOOKED)
         watched = Watched(flights, keys, router, shedding, store_problem(counters))
         status = Status(
             policies, prompts.library, keys, flights, journal, *files, tokens, watched.store_problem, router, mirrors

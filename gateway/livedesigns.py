@@ -1,10 +1,11 @@
 """How the arms of a route or of a prompt's versions are chosen, by the policies: what live comparisons rest on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.compare.live.designs import CANARY, STABLE, Design, Kind, Unit, arm_told
 from gateway.ledger.live.reading import Counted, tells_labels
-from gateway.router.document import Route, RouteTarget
+from gateway.router.document import Route
+from gateway.router.experiments import Running
 from gateway.router.loading import RouteRule
 from gateway.stores.wording import nearest
 
@@ -23,8 +24,9 @@ def route_design(rule: RouteRule | None, counted: Sequence[Counted], base: str =
         return _chosen(counted, base, note)
     if rule.rollout is not None:
         return _canary(rule, base)
-    route = rule.route
-    drawn = _drawn(route.targets) if route.strategy == "weighted" else ()
+    if rule.experiment is not None:
+        return experiment_design(rule, rule.experiment, base)
+    route, drawn = rule.route, rule.drawn
     if len(drawn) > 1:
         return _weighted(route, drawn, counted, base)
     why = f"its strategy is `{route.strategy}`" if len(route.targets) > 1 else "it has one target"
@@ -32,29 +34,31 @@ def route_design(rule: RouteRule | None, counted: Sequence[Counted], base: str =
     return _chosen(counted, base, note)
 
 
-def _drawn(targets: Iterable[RouteTarget]) -> tuple[str, ...]:
-    """Those that a weighted route chooses among by its die, whatever the call."""
-    open_to_all = [one for one in targets if one.weight > 0 and not one.when]
-    first = min((one.priority for one in open_to_all), default=0)
-    return tuple(one.target for one in open_to_all if one.priority == first)
+def experiment_design(rule: RouteRule, running: Running, base: str = "") -> Design:
+    """Raises:
+    ValueError: there is no such arm.
+    """
+    unit, judged, notes = _unit(rule.route)
+    arms = tuple(running.arms)
+    return Design(
+        kind="experiment", base=_base(base, arms, running.base), arms=arms, judged=judged, unit=unit, notes=notes
+    )
 
 
-def _weighted(route: Route, drawn: tuple[str, ...], counted: Sequence[Counted], base: str) -> Design:
+def _weighted(route: Route, drawn: Mapping[str, float], counted: Sequence[Counted], base: str) -> Design:
     notes = [
         "which target the die chose is read from where a call's first attempt went: calls whose target was left alone, "
         "because it was broken or full, count for none, and callers that may use only some of the targets count as "
-        "others do"
+        "others do; an `experiment` of the route has it recorded"
     ]
-    weights = {one.target: one.weight for one in route.targets}
-    if len({weights[one] for one in drawn}) > 1:
-        heaviest = max(drawn, key=lambda one: weights[one])
-    else:
-        heaviest = _most("weighted", drawn, counted) or drawn[0]
+    arms = tuple(drawn)
+    alike = len(set(drawn.values())) == 1
+    heaviest = _most("weighted", arms, counted) if alike else max(arms, key=lambda one: drawn[one])
     unit, judged, more = _unit(route)
     return Design(
         kind="weighted",
-        base=_base(base, drawn, heaviest),
-        arms=drawn,
+        base=_base(base, arms, heaviest),
+        arms=arms,
         judged=judged,
         unit=unit,
         notes=(*notes, *more),

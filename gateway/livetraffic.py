@@ -13,6 +13,7 @@ from gateway.ledger.feedback.metrics import DEFAULT, FeedbackOptions
 from gateway.ledger.live.reading import Counted, LiveReader, Subject, live_reader
 from gateway.ledger.options import LedgerPlace
 from gateway.livedesigns import prompt_design, route_design
+from gateway.router.experiments import Running
 from gateway.router.loading import Routes
 
 NANO = 1_000_000_000
@@ -65,6 +66,24 @@ def _declared(feedback: FeedbackOptions) -> Mapping[str, Scored]:
         elif one.kind == "score" and one.min is not None and one.max is not None:
             found[name] = Scored((one.min, one.max))
     return found
+
+
+def question_of(running: Running, since_ns: int, until_ns: int, feedback: FeedbackOptions) -> Question:
+    """What an experiment asks, as its route declares it.
+
+    Raises:
+        ValueError: it names a metric that there is not.
+    """
+    experiment = running.experiment
+    return Question(
+        subject=Subject(route=running.route),
+        since_ns=since_ns,
+        until_ns=until_ns,
+        measures=measures_of(experiment.metric, experiment.margin, experiment.guards.named, feedback),
+        base=running.base,
+        level=1.0 - experiment.alpha,
+        least=experiment.least,
+    )
 
 
 def compared(place: LedgerPlace, question: Question, routes: Routes) -> Live:

@@ -28,6 +28,7 @@ class Status:
         journal: Journal,
         engines_file: Path,
         ledger_state: Path,
+        experiments_file: Path,
         tokens: Tokens | None,
         store_problem: Callable[[], str] | None,
         router: Router,
@@ -36,6 +37,7 @@ class Status:
         """`store_problem`: why what replicas share their limits in is away; empty: it is not. None: they share none."""
         self._store_problem = store_problem
         self._ledger_state = ledger_state
+        self._experiments_file = experiments_file
         self._router = router
         self._mirrors = mirrors
         self._tokens = tokens
@@ -66,10 +68,22 @@ class Status:
         return read_state(self._ledger_state)
 
     def engines(self) -> list[dict[str, object]]:
+        return self._published(self._engines_file)
+
+    def _published(self, file: Path) -> list[dict[str, object]]:
+        """What the parent has written for its workers."""
         try:
-            return msgspec.json.decode(self._engines_file.read_bytes(), type=list[dict[str, object]])
+            return msgspec.json.decode(file.read_bytes(), type=list[dict[str, object]])
         except (OSError, msgspec.MsgspecError):
             return []
+
+    def _experiments(self) -> list[dict[str, object]]:
+        """How calls are split now, and what came of the last look at the ledger."""
+        seen = {one["route"]: one for one in self._published(self._experiments_file)}
+        return [
+            {**one, "last_look": {name: value for name, value in seen.get(one["route"], {}).items() if name != "route"}}
+            for one in self._router.rollouts.experiments()
+        ]
 
     def full(self) -> Mapping[str, object]:
         _, details = self.ready()
@@ -87,5 +101,6 @@ class Status:
             "upstreams": self._router.paced(),
             "targets": self._router.targets(),
             "canaries": self._router.rollouts.view(),
+            "experiments": self._experiments(),
             "mirrors": self._mirrors.view(),
         }

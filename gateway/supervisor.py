@@ -3,7 +3,8 @@
     gateway serve ── supervisor ─┬─ worker 1…N   the event loops that answer requests
                                  ├─ engines      model servers on this machine
                                  ├─ drainer      the ledger's one writer, in a thread
-                                 └─ alerts       budgets, anomalies and missing prices, told to webhooks
+                                 ├─ alerts       budgets, anomalies and missing prices, told to webhooks
+                                 └─ experiments  arms of routes that do worse are stopped
 
 No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
 """
@@ -24,6 +25,7 @@ from gateway.alerting import alerts_of
 from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
 from gateway.edge.server import listen
+from gateway.experiments import Experiments
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.drain import Drained, Drainer
 from gateway.ledger.opening import open_ledger, retention
@@ -95,6 +97,10 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
         client = await stack.enter_async_context(HttpClient(settings.config.http_client))
         await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock))
+        told = metrics.trials.stopped
+        await stack.enter_async_context(
+            Experiments(settings, policies.routes, lambda route, why: told.labels(route, why).inc(), clock)
+        )
         engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
 
         def admit(engine: str, weights: str) -> str:

@@ -17,6 +17,7 @@ from gateway.cli import (
     check,
     compare,
     compare_live,
+    experiments,
     keys,
     ledger,
     models,
@@ -32,8 +33,8 @@ from gateway.cli import (
 from gateway.stores.documents import DocumentError
 
 VERBS = (
-    *(serve, check, keys, models, targets, policy, prompts, compare, compare_live, prices, cache, usage, ledger),
-    *(reconcile, alerts, schema),
+    *(serve, check, keys, models, targets, policy, prompts, compare, compare_live, experiments),
+    *(prices, cache, usage, ledger, reconcile, alerts, schema),
 )
 
 TWO_WORDS = frozenset({compare_live.VERB})

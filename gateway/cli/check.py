@@ -12,6 +12,7 @@ from gateway.config import Settings, missing_extras
 from gateway.core.wiring import Wiring
 from gateway.drift import Finding, find_drift
 from gateway.drift.finding import Page
+from gateway.livetraffic import question_of
 from gateway.policyset import PolicySet, policy_problems, read_policies
 from gateway.prompting import vouching
 from gateway.prompts.checking import prompt_problems
@@ -60,7 +61,8 @@ def _found(options: argparse.Namespace) -> list[Found]:
     policies = read_policies(folder, wiring)
     prompts = _prompts(folder, policies, wiring, whole=settings is not None)
     silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
-    return [*missing, *prompts, *find_drift(policies, folder, now, wiring, config), *silent]
+    unmeasured = [] if settings is None else _unmeasured(settings, policies, folder)
+    return [*missing, *prompts, *find_drift(policies, folder, now, wiring, config), *silent, *unmeasured]
 
 
 def _prompts(folder: Path, policies: PolicySet | None, wiring: Wiring, whole: bool = False) -> list[DocumentError]:
@@ -86,6 +88,23 @@ def _silent(settings: Settings, page: Page) -> list[Finding]:
         for number, one in enumerate(settings.config.alerts.webhooks)
         if not one.secret
     ]
+
+
+def _unmeasured(settings: Settings, policies: PolicySet, folder: Path) -> list[Finding]:
+    """Experiments whose metric there is not: they decide nothing."""
+    found: list[Finding] = []
+    for name, rule in policies.routes.rules.items():
+        if rule.experiment is None:
+            continue
+        try:
+            question_of(rule.experiment, 0, 0, settings.config.feedback)
+        except ValueError as error:
+            file = folder / "routes.yaml"
+            page = Page(str(file), file.read_bytes())
+            told = f"the experiment of `{name}` decides nothing: {error}"
+            remedy = "name one of ours, or declare it with `min` and `max` below `feedback.metrics` in config.yaml"
+            found.append(page.finding("experiment_without_metric", ("routes", name, "experiment"), told, remedy))
+    return found
 
 
 def _config(options: argparse.Namespace) -> str:

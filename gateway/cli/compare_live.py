@@ -14,16 +14,20 @@ from gateway.cli.arguments import Verbs, add_config, date_time, since, verb
 from gateway.cli.live_tables import print_live
 from gateway.cli.output import print_json, whole_file
 from gateway.compare.live.comparing import LEAST
-from gateway.compare.live.results import Live
-from gateway.config import read_config
+from gateway.compare.live.results import Live, LiveArm
+from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
+from gateway.experiments import resumed_at
 from gateway.ledger.live.reading import Subject
 from gateway.ledger.slices import nanoseconds
 from gateway.ledger.store import LedgerUnavailable
-from gateway.livetraffic import Question, compared, measures_of
+from gateway.livetraffic import Question, compared, measures_of, question_of
 from gateway.policyset import read_policies
+from gateway.router.experiments import Running, shares_of
+from gateway.router.rollouts import FOLDER, read_over
 
-VERB = "compare live"
+VERB, SUCCESS = "compare live", "success"
+CLOCK = SystemClock()
 DAYS = 3
 # Calls that began so lately may still be under way, or on their way into the ledger.
 SETTLED_S = 60.0
@@ -36,13 +40,18 @@ def add_to(verbs: Verbs) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--route", metavar="NAME", help="the targets of a route, its canary, its mirrors")
     which.add_argument("--prompt", metavar="NAME[@LABEL]", help="the versions of a prompt; default: label production")
-    parser.add_argument("--since", type=since, metavar="WHEN", help=f"7d, 24h, or a date or time; default: {DAYS}d")
+    parser.add_argument(
+        "--since",
+        type=since,
+        metavar="WHEN",
+        help=f"7d, 24h, or a date or time; default: the experiment's beginning, or {DAYS}d",
+    )
     parser.add_argument(
         "--until", type=date_time, metavar="WHEN", help=f"the moment after the last; default: {SETTLED_S:.0f} s ago"
     )
     parser.add_argument(
-        "--metric", default="success", metavar="NAME",
-        help="success, thumbs, latency, ttft, cost, or a metric of feedback; default: success",
+        "--metric", metavar="NAME",
+        help="success, thumbs, latency, ttft, cost, or a metric of feedback; default: the experiment's, or success",
     )  # fmt: skip
     parser.add_argument("--margin", type=float, metavar="X", help="how much worse is no worse; default: 0.02, or 5 %%")
     parser.add_argument(
@@ -50,7 +59,7 @@ def add_to(verbs: Verbs) -> None:
         help="must not be worse by more than X: error_rate=0.02, refusals, latency=0.2, ttft, cost, …",
     )  # fmt: skip
     parser.add_argument("--against", metavar="ARM", default="", help="default: the arm with most of the traffic")
-    parser.add_argument("--least", type=int, default=LEAST, metavar="N", help=f"of differences; default: {LEAST}")
+    parser.add_argument("--least", type=int, metavar="N", help=f"of differences; default: {LEAST}")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print JSON, or write it to FILE as well")
     parser.set_defaults(run=run)
 
@@ -68,23 +77,16 @@ def run(options: argparse.Namespace) -> int:
     if not (options.route or options.prompt):
         return _wrong("say which traffic: --route NAME or --prompt NAME")
     settings = read_config(Path(options.config))
-    prompt, _, label = (options.prompt or "").partition("@")
-    now = SystemClock().now()
-    began = options.since.at if options.since is not None else datetime.now(UTC) - timedelta(days=DAYS)
+    policies = read_policies(settings.policies_dir, settings.wiring)
+    rule = policies.routes.rules.get(options.route)
+    running = None if rule is None else rule.experiment
+    now = CLOCK.now()
     try:
-        question = Question(
-            subject=Subject(options.route or "", prompt, label or ("production" if prompt else "")),
-            since_ns=nanoseconds(began),
-            until_ns=int((now - SETTLED_S) * 1e9) if options.until is None else nanoseconds(options.until),
-            measures=measures_of(options.metric, options.margin, options.guard, settings.config.feedback),
-            base=options.against,
-            least=options.least,
-        )
-        policies = read_policies(settings.policies_dir, settings.wiring)
+        question = _question(options, settings, running, now)
         found = compared(settings.ledger, question, policies.routes)
     except (ValueError, LedgerUnavailable) as error:
         return _wrong(error)
-    found = msgspec.structs.replace(found, currency=policies.prices.currency)
+    found = msgspec.structs.replace(found, currency=policies.prices.currency, arms=_arms(found, running, settings, now))
     if options.json == "-":
         print_json(found)
     else:
@@ -92,6 +94,53 @@ def run(options: argparse.Namespace) -> int:
         if options.json and not _written(Path(options.json), found):
             return 1
     return 2 if any(one.word == "worse" or one.broken for one in found.differences) else 0
+
+
+def _question(options: argparse.Namespace, settings: Settings, running: Running | None, now: float) -> Question:
+    """As the options have it; what they leave open, as the route's experiment declares it, or the usual.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    feedback = settings.config.feedback
+    until_ns = int((now - SETTLED_S) * 1e9) if options.until is None else nanoseconds(options.until)
+    prompt, _, label = (options.prompt or "").partition("@")
+    usual = datetime.now(UTC) - timedelta(days=DAYS)
+    question = Question(
+        subject=Subject(options.route or "", prompt, label or ("production" if prompt else "")),
+        since_ns=nanoseconds(usual),
+        until_ns=until_ns,
+        measures=measures_of(options.metric or SUCCESS, options.margin, options.guard, feedback),
+    )
+    if running is not None:
+        folder = settings.state_dir / FOLDER
+        since_ns = int(max(running.from_s, resumed_at(folder, running)) * 1e9)
+        declared = question_of(running, since_ns, max(since_ns, until_ns), feedback)
+        own = options.metric is None and options.margin is None and not options.guard
+        question = declared if own else msgspec.structs.replace(declared, measures=question.measures)
+    since_ns = question.since_ns if options.since is None else nanoseconds(options.since.at)
+    return msgspec.structs.replace(
+        question,
+        since_ns=since_ns,
+        base=options.against or question.base,
+        least=question.least if options.least is None else options.least,
+    )
+
+
+def _arms(found: Live, running: Running | None, settings: Settings, now: float) -> tuple[LiveArm, ...]:
+    """With what an experiment gives them now."""
+    if running is None:
+        return found.arms
+    over = read_over(settings.state_dir / FOLDER)
+    shares = shares_of(running, over, now)
+    return tuple(
+        msgspec.structs.replace(
+            one,
+            share=shares.get(one.arm),
+            stopped=over[id_].reason if (id_ := running.ids.get(one.arm)) in over else "",
+        )
+        for one in found.arms
+    )
 
 
 def _written(path: Path, found: Live) -> bool:

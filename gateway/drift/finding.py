@@ -23,6 +23,7 @@ Kind = Literal[
     "route_refused",
     "raise_over",
     "webhook_without_secret",
+    "experiment_without_metric",
 ]
 DAY_S = 86_400
 

@@ -11,6 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
 from gateway.router.canaries import Rollout
 from gateway.router.document import RouteTarget
+from gateway.router.experiments import Running, drawn, planned, shares_of
 from gateway.router.loading import RouteRule
 from gateway.router.plans import Candidate, Die, Wish, hashed, ranked
 from gateway.router.rollouts import Rollouts
@@ -50,6 +51,8 @@ class Chooser:
             permits = self._fitting(call, rule, permits)
         if rule.rollout is not None:
             return self._with_canary(call, rule, rule.rollout, permits)
+        if rule.experiment is not None:
+            return self._with_experiment(call, rule, rule.experiment, permits)
         return self._ordered(call, rule, permits)
 
     def _with_canary(
@@ -71,6 +74,26 @@ class Chooser:
         if thrown >= share or not self._candidate(call, new[0], rule, self._clock.monotonic(), priced=False).usable:
             return stable
         return [*new, *stable]
+
+    def _with_experiment(
+        self, call: Call, rule: RouteRule, running: Running, permits: Sequence[Permit]
+    ) -> Sequence[Permit]:
+        """The arm that the die chose before all others. Those that were stopped are left out, those that lost are last;
+        a call that may not go to all the others is none of the experiment's."""
+        over, now = self._rollouts.over, self._clock.now()
+        ended = {place: over[name] for place, name in running.ids.items() if name in over}
+        kept = [one for one in permits if one.model.place not in ended]
+        lost = [one for one in permits if one.model.place in ended and ended[one.model.place].last_resort]
+        ordered = [*self._ordered(call, rule, kept), *lost] or self._ordered(call, rule, permits)
+        shares = shares_of(running, over, now)
+        live, places = [place for place, share in shares.items() if share > 0], {one.model.place for one in kept}
+        if now < running.from_s or len(live) < 2 or not places.issuperset(live):
+            return ordered
+        sticky = "" if rule.route.sticky is None else sticky_word(call, rule.route.sticky)
+        arm = drawn(shares, hashed(sticky, running.id) if sticky else self._die())
+        permit = next(one for one in kept if one.model.place == arm)
+        usable = self._candidate(call, permit, rule, self._clock.monotonic(), priced=False).usable
+        return planned(arm, ordered, usable=usable)
 
     def _ordered(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> Sequence[Permit]:
         if len(permits) < 2:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from gateway.router.experiments import Experiment
+
 # What went wrong with an upstream, as `troubles.py` tells it apart.
 Trouble = Literal[
     "rate_limited",
@@ -158,6 +160,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             `min_quality`.
         timeout_s: an attempt that has not begun to answer by then is given up.
         fallbacks: other models, for when no target of this one is left.
+        experiment: its targets are held against each other, and what does worse is stopped; of a weighted route.
     """
 
     targets: tuple[RouteTarget, ...] = ()
@@ -171,6 +174,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     hedge: Hedge | None = None
     mirrors: tuple[Mirror, ...] = ()
     canary: Canary | None = None
+    experiment: Experiment | None = None
 
 
 class Ejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

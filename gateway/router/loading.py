@@ -10,6 +10,7 @@ from gateway.core.target import Target, parse_target
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.router.canaries import Rollout, rollout_of
 from gateway.router.document import Canary, Retries, Route, RoutesFile, RouteTarget
+from gateway.router.experiments import Running, running_of
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
 from gateway.stores.wording import nearest
@@ -27,7 +28,7 @@ ROUTE_VARIABLES: Mapping[str, str] = {
 
 class RouteRule(msgspec.Struct, frozen=True):
     """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have;
-    `rollout`: its canary's."""
+    `rollout`: its canary's; `experiment`: its experiment's."""
 
     name: str
     route: Route
@@ -36,6 +37,16 @@ class RouteRule(msgspec.Struct, frozen=True):
     entries: Mapping[str, RouteTarget] = {}
     conditions: Mapping[str, Condition] = {}
     rollout: Rollout | None = None
+    experiment: Running | None = None
+
+    @property
+    def drawn(self) -> Mapping[str, float]:
+        """The targets among which the die of a weighted route chooses, whatever the call, and their weights."""
+        if self.route.strategy != "weighted":
+            return {}
+        open_to_all = [one for one in self.route.targets if one.weight > 0 and not one.when]
+        first = min((one.priority for one in open_to_all), default=0)
+        return {one.target: one.weight for one in open_to_all if one.priority == first}
 
 
 class Routes(msgspec.Struct, frozen=True):
@@ -136,7 +147,33 @@ def _rule(
             raise document.error((*where, key), f"`{key}` is for `strategy: cheapest`")
     retries = document.value.retries if route.retries is None else route.retries
     timeout_s = document.value.timeout_s if route.timeout_s is None else route.timeout_s
-    return RouteRule(name, route, retries, timeout_s, entries, conditions, rollout)
+    rule = RouteRule(name, route, retries, timeout_s, entries, conditions, rollout)
+    if route.experiment is None:
+        return rule
+    return msgspec.structs.replace(rule, experiment=_experiment(document, (*where, "experiment"), rule))
+
+
+def _experiment(document: Document[RoutesFile], where: Path_, rule: RouteRule) -> Running:
+    route, experiment, arms = rule.route, rule.route.experiment, rule.drawn
+    assert experiment is not None, "asked of routes with one"
+    if route.canary is not None:
+        raise document.error(where, "a route has a canary or an experiment, not both")
+    if len(arms) < 2:
+        said = "an experiment needs `strategy: weighted` and two targets that any call may get: without `when`, of the"
+        raise document.error(where, f"{said} lowest `priority`, with weights above 0")
+    if route.sticky is not None and route.sticky.by not in ("user", "key"):
+        said = (
+            f"records do not tell who stays by `{route.sticky.by}`; an experiment's sessions stay `by: user` or `key`"
+        )
+        raise document.error((*where[:-1], "sticky", "by"), said)
+    if experiment.base and experiment.base not in arms:
+        raise document.error(
+            (*where, "base"), f"`{experiment.base}` is none of the arms{nearest(experiment.base, list(arms))}"
+        )
+    try:
+        return running_of(rule.name, experiment, experiment.base or max(arms, key=lambda one: arms[one]), arms)
+    except ValueError as error:
+        raise document.error((*where, "since"), str(error)) from None
 
 
 def _check_target(document: Document[RoutesFile], path: Path_, text: str, wiring: Wiring) -> None:

@@ -1,4 +1,5 @@
-"""Canaries carried out: each worker counts what it sees of both sides, and goes by what any worker has decided.
+"""Canaries carried out: each worker counts what it sees of both sides, and goes by what any worker has decided. Arms of
+experiments that were stopped stand in the same folder (`gateway/experiments.py` puts them there).
 
 A canary that was rolled back is a file in a folder that all workers share and look at: it stays so after a restart,
 until its `since` or its target is another, or an operator deletes the file.
@@ -31,23 +32,27 @@ from gateway.router.canaries import (
     state_at,
     what_is_worse,
 )
+from gateway.router.experiments import shares_of
 from gateway.router.loading import RouteRule, Routes
 from gateway.router.telling import RouteReports, Untold
 from gateway.stores.files import private_directory, write_private
 
 _log = logging.getLogger("gateway.router")
 LOOK_S = 0.5
+FOLDER = "canaries"  # below the state folder
 KEPT = 2_000  # attempts of each side
 
 
 class RolledBack(msgspec.Struct, frozen=True):
-    """What the file says; `at`: Unix seconds."""
+    """What the file says, of a canary or of an arm of an experiment; `at`: Unix seconds. `last_resort`: it is still
+    used when no other can be."""
 
     route: str = ""
     target: str = ""
     since: str = ""
     at: float = 0.0
     reason: str = ""
+    last_resort: bool = False
 
 
 class _Sides:
@@ -80,7 +85,7 @@ class Rollouts:
     async def __aenter__(self) -> Self:
         if self._folder is not None:
             private_directory(self._folder)
-            self._over = _read(self._folder)
+            self._over = read_over(self._folder)
         self._looking = asyncio.create_task(self._look_for_ever())
         return self
 
@@ -90,6 +95,11 @@ class Rollouts:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+
+    @property
+    def over(self) -> Mapping[str, RolledBack]:
+        """What gets no more calls, by its id, as far as this worker has heard."""
+        return self._over
 
     def share(self, rollout: Rollout) -> float:
         """Its part of the calls now."""
@@ -143,12 +153,13 @@ class Rollouts:
 
     async def look(self) -> None:
         """Hear what others decided, decide what this worker has seen enough of."""
-        rollouts = [rule.rollout for rule in self._routes.value.rules.values() if rule.rollout is not None]
+        rules = self._routes.value.rules.values()
+        rollouts = [rule.rollout for rule in rules if rule.rollout is not None]
+        if self._folder is not None and (rollouts or any(rule.experiment is not None for rule in rules)):
+            await self._hear(self._folder)
         if not rollouts:
             self._sides.clear()
             return
-        if self._folder is not None:
-            await self._hear(self._folder)
         ids = {one.id for one in rollouts}
         self._sides = {name: sides for name, sides in self._sides.items() if name in ids}
         now = self._clock.now()
@@ -159,7 +170,7 @@ class Rollouts:
             self._told.stepped(rollout.route, self.share(rollout))
 
     async def _hear(self, folder: Path) -> None:
-        heard = await asyncio.to_thread(_read, folder)
+        heard = await asyncio.to_thread(read_over, folder)
         for name in self._over.keys() - heard.keys() - self._unwritten.keys():
             self._sides.pop(name, None)  # an operator lets it begin again: so does what is known of it
         self._over = {**self._unwritten, **heard}
@@ -192,12 +203,27 @@ class Rollouts:
         if self._folder is None:
             return True
         try:
-            first = await asyncio.to_thread(_write, self._folder, id, one)
+            first = await asyncio.to_thread(write_over, self._folder, id, one)
         except OSError as error:
             _log.error("that a canary was rolled back is only known to this worker: %s", error)
             return False
         self._unwritten.pop(id, None)
         return first
+
+    def experiments(self) -> list[dict[str, object]]:
+        """Every experiment, for operators: its arms, their parts of the calls, and why some have none."""
+        found: list[dict[str, object]] = []
+        for rule in self._routes.value.rules.values():
+            if (running := rule.experiment) is not None:
+                shares = shares_of(running, self._over, self._clock.now())
+                arms = [
+                    {"target": place, "share": shares[place], **_ended(self._over.get(running.ids[place]))}
+                    for place in running.arms
+                ]
+                found.append(
+                    {"route": rule.name, "since": running.experiment.since, "base": running.base, "arms": arms}
+                )
+        return found
 
     def view(self) -> list[dict[str, object]]:
         """Every canary, for operators."""
@@ -212,8 +238,12 @@ class Rollouts:
         return found
 
 
-def _read(folder: Path) -> dict[str, RolledBack]:
-    """By the canary's id. That the file is there is what counts."""
+def _ended(one: RolledBack | None) -> dict[str, object]:
+    return {} if one is None else {"stopped_at": int(one.at), "reason": one.reason}
+
+
+def read_over(folder: Path) -> dict[str, RolledBack]:
+    """By the id of a canary or of an arm. That the file is there is what counts."""
     return {path.stem: _read_one(path) for path in folder.glob("[!.]*.json")}
 
 
@@ -224,8 +254,12 @@ def _read_one(path: Path) -> RolledBack:
         return RolledBack()
 
 
-def _write(folder: Path, id: str, one: RolledBack) -> bool:
-    """Whether the file was not there yet."""
+def write_over(folder: Path, id: str, one: RolledBack) -> bool:
+    """Whether the file was not there yet.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     written = folder / f".{id}.{secrets.token_hex(4)}"
     write_private(written, msgspec.json.encode(one))
     try:

@@ -13,6 +13,7 @@ from gateway.core.model import Permit
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
+from gateway.router.experiments import Drawn
 from gateway.router.hedging import Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
 from gateway.router.mending import Again, mended
@@ -99,6 +100,8 @@ class Router:
         call.record.route = rule.name
         if rule.rollout is not None:
             self.rollouts.began(call, rule, plan)
+        if isinstance(plan, Drawn):
+            call.record.variant = plan.arm
         while True:
             headers, closings = dict(call.reply_headers), call.closings
             if (delay_s := self._hedge_s(rule, trying)) is None:

@@ -50,3 +50,4 @@ class TrialMetrics:
         self.tried = counter("canary_attempts", "By side.", "route", "variant", "result")
         self.share = gauge("canary_share", "A canary's part of the calls.", "route", mode="livemostrecent")
         self.rolled_back = counter("canary_rollbacks", "Canaries that did worse.", "route")
+        self.stopped = counter("experiment_arms_stopped", "Arms that get no more calls.", "route", "why")

@@ -7,7 +7,7 @@ import msgspec
 from gateway.ledger.alerts.signing import secret_key
 from gateway.transport.url import parse_url
 
-Kind = Literal["budget.threshold_reached", "spend.anomaly", "price.missing"]
+Kind = Literal["budget.threshold_reached", "spend.anomaly", "price.missing", "experiment.arm_stopped"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TEST = "alert.test"
 

@@ -39,12 +39,14 @@ OpenReader = Callable[[], AbstractContextManager[Reader | None]]
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What the rest of the gateway lends, as plain functions. `currency`: of the price book. `budgets`: see there."""
+    """What the rest of the gateway lends, as plain functions. `currency`: of the price book. `budgets`: see there.
+    `decided`: what was decided elsewhere and is to be told, each time it is asked for."""
 
     ledger: OpenReader
     budgets: Budgets
     currency: Callable[[], str]
     reported: Reported
+    decided: Callable[[], Iterable[Event]] = tuple
 
 
 class Alerts:
@@ -86,7 +88,7 @@ class Alerts:
         """One look; how many events were new. What cannot be looked at now is looked at the next time."""
         now = self._clock.now()
         told = 0
-        for look in (self._budgets, self._prices, self._hours):
+        for look in (self._budgets, self._prices, self._hours, self._decided):
             try:
                 told += await asyncio.to_thread(look, now)
             except (LedgerUnavailable, OutboxUnavailable) as error:
@@ -112,6 +114,9 @@ class Alerts:
         currency = self._around.currency()
         found = (reached(level, self._options.thresholds, currency, now) for level in self._around.budgets(now))
         return self._tell(event for event in found if event is not None)
+
+    def _decided(self, now: float) -> int:  # noqa: ARG002  it is asked as the others are
+        return self._tell(self._around.decided())
 
     def _prices(self, now: float) -> int:
         with self._around.ledger() as reader:

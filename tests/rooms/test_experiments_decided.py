@@ -1,0 +1,155 @@
+"""What experiments decide from the ledger, and what they do not."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config import Settings, read_config
+from gateway.core.attempt import Attempt
+from gateway.core.clock import uuid7
+from gateway.core.live import Live
+from gateway.core.record import Record
+from gateway.experiments import Experiments, looked, resume, resumed_at, stopped_events
+from gateway.ledger.store import SqliteLedger
+from gateway.router.experiments import Running
+from gateway.router.loading import Routes, read_routes
+from gateway.router.rollouts import FOLDER, read_over
+from gateway.stores.documents import Text
+from gateway.testing import HandClock
+
+SINCE = 1_800_000_000
+ROUTE = """
+routes:
+  fast:
+    strategy: weighted
+    targets: [{target: p/a, weight: 2}, {target: p/b}, {target: p/c}]
+    experiment: {since: "2027-01-15T08:00:00Z", settle_s: 0, guards: {error_rate: 0.05}, MORE}
+"""
+
+
+class Desk:
+    def __init__(self, folder: Path, more: str = "look_s: 60") -> None:
+        (folder / "config.yaml").write_text('{"state_dir": "state"}')
+        self.settings: Settings = read_config(folder / "config.yaml")
+        self.clock = HandClock(SINCE + 5_000)
+        self.routes: Live[Routes] = Live(read_routes(Text("routes.yaml", ROUTE.replace("MORE", more).encode())))
+        self.stopped: list[tuple[str, str]] = []
+        for made in (self.settings.state_dir / FOLDER, self.settings.run_dir):
+            made.mkdir(parents=True)
+        self.experiments = self.restarted()
+        self.number = 0
+
+    def restarted(self) -> Experiments:
+        return Experiments(self.settings, self.routes, lambda route, why: self.stopped.append((route, why)), self.clock)
+
+    @property
+    def running(self) -> Running:
+        found = self.routes.value.rules["fast"].experiment
+        assert found is not None
+        return found
+
+    def send(self, fails: dict[str, float], count: int = 1_200, at: float = SINCE, **fields: Any) -> None:
+        calls: list[Record] = []
+        for _ in range(count):
+            self.number += 1
+            arm = ("p/a", "p/b", "p/a", "p/c")[self.number % 4]
+            # As often as it is to fail, spread evenly.
+            failed = int(self.number * fails[arm]) != int((self.number - 4) * fails[arm])
+            started = int(at * 1e9) + self.number * 1_000_000
+            calls.append(
+                Record(
+                    id=uuid7(started, lambda size: bytes(size)), started_ns=started, tenant="t", team="x", key_id="k",
+                    operation="chat", model="fast", route="fast", variant=arm, target=arm, duration_us=1_000,
+                    outcome="failed" if failed else "completed", usage_source="none",
+                    attempts=(Attempt(role="primary", target=arm, served=not failed),), **fields,
+                )
+            )  # fmt: skip
+        with SqliteLedger(self.settings.ledger.file, None, "w") as store:
+            store.commit(calls, "w-1.jnl", self.number)
+
+    def look(self) -> list[tuple[str, str]]:
+        return [(one.arm, one.why) for one in self.experiments.look(self.running)]
+
+    def over(self) -> set[str]:
+        names = {name: place for place, name in self.running.ids.items()}
+        return {names[one] for one in read_over(self.settings.state_dir / FOLDER)}
+
+
+def test_the_arm_that_breaks_a_guard_is_stopped_once_and_the_others_go_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.22})
+    assert desk.look() == [("p/c", "guard")]
+    assert (desk.over(), desk.stopped) == ({"p/c"}, [("fast", "guard")])
+    desk.experiments = desk.restarted()
+    assert desk.look() == []
+    (event,) = stopped_events(desk.settings.state_dir / FOLDER, desk.routes)
+    assert (event.kind, event.data["arm"], event.key) == (
+        "experiment.arm_stopped",
+        "p/c",
+        f"experiment {desk.running.ids['p/c']} {SINCE + 5_000}",
+    )
+    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    assert (seen.problem, len(seen.said)) == ("", 2)
+
+
+def test_arms_alike_stay(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.send({"p/a": 0.05, "p/b": 0.05, "p/c": 0.05}, 3_000)
+    assert (desk.look(), desk.over()) == ([], set())
+
+
+@pytest.mark.parametrize(
+    ("more", "decided"),
+    [
+        ("stop: {on_worse: tell}", []),
+        ("stop: {on_better: hold}", []),
+        ("stop: {on_better: promote}", [("p/a", "lost"), ("p/c", "lost")]),
+    ],
+)
+def test_a_better_arm_gets_more_only_if_that_is_said(tmp_path: Path, more: str, decided: list[Any]) -> None:
+    desk = Desk(tmp_path, more)
+    fails = {"p/a": 0.3, "p/b": 0.01, "p/c": 0.3}
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3} if "tell" in more else fails, 2_000)
+    assert desk.look() == decided
+    assert {one.last_resort for one in read_over(desk.settings.state_dir / FOLDER).values()} <= {True}
+
+
+def test_what_was_before_its_beginning_is_not_counted(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.4}, at=SINCE - 10_000)
+    assert desk.look() == []
+
+
+def test_after_going_on_with_an_arm_what_it_did_before_is_forgotten(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3})
+    desk.look()
+    stopped = desk.settings.state_dir / FOLDER
+    assert not resume(stopped, desk.running, "p/b", SINCE + 6_000)
+    assert resumed_at(stopped, desk.running) == 0
+    assert resume(stopped, desk.running, "p/c", SINCE + 6_000)
+    assert desk.over() == set()
+    desk.clock.advance(5_000)
+    assert (desk.look(), desk.over()) == ([], set())
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3}, at=SINCE + 7_000)
+    assert desk.look() == [("p/c", "guard")]
+
+
+@pytest.mark.parametrize("how", ["damaged", "metric", "none"])
+def test_what_cannot_be_known_is_not_decided_and_said(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(tmp_path, "metric: starz" if how == "metric" else "look_s: 1")
+    if how != "none":
+        desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.5})
+    if how == "damaged":
+        with sqlite3.connect(desk.settings.ledger.file) as connection:
+            connection.execute("DROP TABLE feedback")
+        connection.close()
+    assert (desk.look(), desk.over()) == ([], set())
+    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    assert bool(seen.problem) is (how != "none")
+    desk.look()
+    assert caplog.text.count("decides nothing, its split stays") == (how != "none")
