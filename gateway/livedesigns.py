@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.compare.live.designs import CANARY, STABLE, Design, Kind, Unit, arm_told
-from gateway.ledger.live.reading import Counted, tells_labels
+from gateway.ledger.live.reading import Counted
 from gateway.router.document import Route
 from gateway.router.experiments import Running
 from gateway.router.loading import RouteRule
@@ -109,15 +109,13 @@ def prompt_design(counted: Sequence[Counted], base: str = "") -> Design:
     """
     versions = {one.prompt_id.rpartition("@")[2] for one in counted}
     arms = tuple(sorted(versions, key=lambda one: (len(one), one)))
-    notes = ["a user, or else a run, stays with his version, and so counts once; any other call counts by itself"]
-    if not tells_labels():
-        notes.append("records do not tell by what a version was asked for: calls that name it themselves count as well")
+    note = "a user, or else a run, stays with his version, and so counts once; any other call counts by itself"
     return Design(
         kind="prompt",
         base=_base(base, arms, _most("prompt", arms, counted)),
         arms=arms,
         unit="user",
-        notes=tuple(notes),
+        notes=(note,),
     )
 
 

@@ -235,12 +235,19 @@ def test_canaries_are_compared_by_their_sides(desk: Desk) -> None:
 
 def test_versions_of_a_prompt_are_arms(desk: Desk) -> None:
     calls = [
-        msgspec.structs.replace(one, prompt_id=f"support/triage@{2 if one.target == 'p/b' else 1}")
+        msgspec.structs.replace(
+            one, prompt_id=f"support/triage@{2 if one.target == 'p/b' else 1}", prompt_label="production"
+        )
         for one in traffic(1_500, {"p/a": 0.3, "p/b": 0.02})
     ]
-    calls += [sent(5_000 + n, "p/a", prompt_id=name) for n, name in enumerate(("support/triage2@7", "support/tri@9"))]
-    calls += [sent(6_000, "p/a", prompt_id="support/triage@1", cache="exact")]
-    found = asked(desk, calls, routes(), subject=Subject(prompt="support/triage"))
+    label = {"prompt_label": "production"}
+    others = ("support/triage2@7", "support/tri@9")
+    calls += [sent(5_000 + n, "p/a", prompt_id=name, **label) for n, name in enumerate(others)]
+    calls += [sent(6_000, "p/a", prompt_id="support/triage@1", cache="exact", **label)]
+    # Whoever names a version has not left it to chance.
+    calls += [sent(6_001 + n, "p/a", prompt_id="support/triage@3") for n in range(50)]
+    found = asked(desk, calls, routes(), subject=Subject(prompt="support/triage", label="production"))
+    assert {one.arm for one in found.arms} == {"1", "2"}
     one = only(found)
     assert (one.base, one.other, one.word) == ("1", "2", "better")
     assert found.uncounted == {"answered from the cache": 1}

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.record import Record
 from gateway.ledger.feedback.joining import PACKAGE as FEEDBACK
 from gateway.ledger.feedback.joining import bounds_of
 from gateway.ledger.options import LedgerPlace
@@ -15,20 +14,14 @@ from gateway.stores.reading import Reader
 from gateway.stores.sqlite import named_queries
 
 PACKAGE = "gateway.ledger.live"
-_LABEL = "prompt_label"
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Of what the calls are: a route's, or a prompt's, asked for by `label` as far as records tell."""
+    """Of what the calls are: a route's, or those that asked for a prompt by a label; empty: by whatever."""
 
     route: str = ""
     prompt: str = ""
     label: str = ""
-
-
-def tells_labels() -> bool:
-    """Whether records hold the label by which a prompt was asked for."""
-    return _LABEL in Record.__struct_fields__
 
 
 class LiveCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -138,8 +131,8 @@ def _condition(subject: Subject) -> tuple[str, dict[str, Any]]:
     # All its versions: what stands between `NAME@` and the first beyond.
     texts: dict[str, Any] = {"prompt_from": f"{subject.prompt}@", "prompt_to": f"{subject.prompt}A"}
     sql = "AND calls.prompt_id >= :prompt_from AND calls.prompt_id < :prompt_to"
-    if subject.label and tells_labels():
-        return f"{sql} AND calls.{_LABEL} = :label", {**texts, "label": subject.label}
+    if subject.label:
+        return f"{sql} AND calls.prompt_label = :label", {**texts, "label": subject.label}
     return sql, texts
 
 
