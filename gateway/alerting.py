@@ -1,11 +1,13 @@
 """Alerts as the parent process runs them: from its settings, its policies and its metrics."""
 
+from collections.abc import Callable, Iterable
+
 from gateway.budgets import budget_levels
 from gateway.config import Settings
 from gateway.core.clock import Clock
 from gateway.core.live import Live
 from gateway.core.model import Catalogue
-from gateway.experiments import stopped_events
+from gateway.ledger.alerts.events import Event
 from gateway.ledger.alerts.outbox import Outbox
 from gateway.ledger.alerts.watch import Alerts, Surroundings
 from gateway.ledger.reading import ledger_reader
@@ -13,12 +15,19 @@ from gateway.limitpast import spent_by_ledger
 from gateway.limits.rules import LimitPolicy
 from gateway.limits.seeding import Spent
 from gateway.policyfeed import PolicyFeed
-from gateway.router.rollouts import FOLDER
 from gateway.telemetry.metrics import Metrics
 from gateway.transport.client import HttpClient
 
 
-def alerts_of(settings: Settings, policies: PolicyFeed, metrics: Metrics, client: HttpClient, clock: Clock) -> Alerts:
+def alerts_of(
+    settings: Settings,
+    policies: PolicyFeed,
+    metrics: Metrics,
+    client: HttpClient,
+    clock: Clock,
+    decided: Callable[[], Iterable[Event]] = tuple,
+) -> Alerts:
+    """`decided`: arms of experiments that were stopped."""
     spent = spent_of(settings, policies.catalogue, policies.limits)
     place = settings.ledger
     around = Surroundings(
@@ -26,7 +35,7 @@ def alerts_of(settings: Settings, policies: PolicyFeed, metrics: Metrics, client
         budgets=lambda now: budget_levels(policies.limits.value, spent, now),
         currency=lambda: policies.prices.value.currency,
         reported=AlertReports(metrics),
-        decided=lambda: stopped_events(settings.state_dir / FOLDER, policies.routes),
+        decided=decided,
     )
     return Alerts(settings.config.alerts, outbox_of(settings), around, client, clock)
 

@@ -1,7 +1,7 @@
-"""Experiments of routes, looked after by the parent process: whoever is surely worse gets no more calls.
+"""Experiments of routes and of prompts, looked after by the parent process: whoever is surely worse gets no more calls.
 
     ledger ── every `look_s` ──▶ compared as `gateway compare live` does ──▶ decided ──▶ a file in `canaries/` of the
-    state folder, which all workers follow, and which outlives restarts
+    state folder, which all workers follow, and which outlives restarts; or a label is moved (`labelexperiments.py`)
 
 There is one parent to a state folder. Of several gateways with one ledger each looks for itself and at the same calls,
 and stops its own workers' arm. What cannot be known is not decided: with the ledger away, or a metric that there is
@@ -11,46 +11,42 @@ says so.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from gateway.compare.live.results import Live, LiveDifference
-from gateway.compare.live.saying import guard_said
+from gateway.compare.live.results import Live
 from gateway.config import Settings
 from gateway.core.clock import Clock
+from gateway.core.faults import Fault
 from gateway.core.live import Live as Current
+from gateway.labelexperiments import LabelExperiments, Labelled
 from gateway.ledger.alerts.events import Event
+from gateway.ledger.live.reading import Subject
 from gateway.ledger.store import LedgerUnavailable
+from gateway.livedecisions import KIND, Decision, decisions
 from gateway.livetraffic import NANO, Question, compared, question_of
+from gateway.prompts.vouching import Vouch
 from gateway.router.experiments import Running
 from gateway.router.loading import Routes
 from gateway.router.rollouts import FOLDER, RolledBack, read_over, write_over
 from gateway.stores.files import private_directory, write_private
+from gateway.stores.reading import StoreUnavailable
 
 _log = logging.getLogger("gateway.experiments")
 LEAST_S, MOST_S = 0.05, 1.0
 # A look that takes long is followed by a rest that is so much longer: a twentieth of one core at most.
 REST = 20
-KIND = "experiment.arm_stopped"
 _RESUMED = "resumed-"
 LOOKED = "experiments.json"  # below the folder of this run
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """An arm that is to get no more calls. `why`: `worse`, `guard`, or `lost` against one that was promoted."""
-
-    arm: str
-    why: str
-    reason: str
-
-
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the last look at an experiment, for operators. `at`: Unix seconds. `problem`: why nothing could be
-    decided; empty: it could. `said`: each arm's difference in a sentence."""
+    """What came of the last look at an experiment, for operators. `route`: its name, or `prompt@label`. `at`: Unix
+    seconds. `problem`: why nothing could be decided; empty: it could. `said`: each arm's difference in a sentence."""
 
     route: str
     at: float
@@ -58,45 +54,24 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()
 
 
-def decisions(found: Live, running: Running, question: Question, stopped: Collection[str]) -> list[Decision]:
-    """What follows from a comparison; nothing of arms that were stopped already."""
-    stop = running.experiment.stop
-    made: list[Decision] = []
-    live = [one for one in found.differences if one.other in running.arms and one.other not in stopped]
-    if stop.on_worse == "stop":
-        made = [decision for one in live if (decision := _harm(one, question)) is not None]
-    harmed = {one.arm for one in made}
-    better = [one for one in live if one.word == "better" and one.other not in harmed]
-    if stop.on_better == "promote" and better and running.base not in stopped:
-        best = max(better, key=_gain)
-        others = [one for one in running.arms if one != best.other and one not in stopped and one not in harmed]
-        made += [Decision(one, "lost", best.said) for one in others]
-    return made
-
-
-def _gain(one: LiveDifference) -> float:
-    assert one.interval is not None, "it is better"
-    return abs(one.interval.estimate)
-
-
-def _harm(one: LiveDifference, question: Question) -> Decision | None:
-    by_name = {measure.name: measure for measure in question.measures}
-    for guard in one.broken:
-        return Decision(one.other, "guard", guard_said(guard, by_name[guard.metric]))
-    return Decision(one.other, "worse", one.said) if one.word == "worse" else None
-
-
 class Experiments:
     """`async with Experiments(settings, routes, stopped, clock)`, one per state folder. `stopped(route, why)` is told
     of each arm that gets no more calls."""
 
     def __init__(
-        self, settings: Settings, routes: Current[Routes], stopped: Callable[[str, str], None], clock: Clock
+        self,
+        settings: Settings,
+        routes: Current[Routes],
+        stopped: Callable[[str, str], None],
+        clock: Clock,
+        vouch: Vouch | None = None,
     ) -> None:
         self._settings, self._routes, self._stopped, self._clock = settings, routes, stopped, clock
         self._folder = settings.state_dir / FOLDER
+        self._labels = LabelExperiments(settings, clock, vouch)
         self._due: dict[str, float] = {}
         self._looked: dict[str, Looked] = {}
+        self._known: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -113,53 +88,75 @@ class Experiments:
 
     async def _look_for_ever(self) -> None:
         while True:
-            began = self._clock.monotonic()
-            due = [one for one in self._running() if began >= self._due.get(one.id, 0.0)]
-            for running in due:
-                try:
-                    await asyncio.to_thread(self.look, running)
-                except Exception:  # noqa: BLE001  the border: experiments are looked after as long as the gateway lives
-                    _log.exception("the experiment of the route `%s` could not be looked at", running.route)
-                took = self._clock.monotonic() - began
-                self._due[running.id] = self._clock.monotonic() + max(running.experiment.look_s, took * REST)
-            await asyncio.sleep(min([MOST_S, *(max(LEAST_S, one.experiment.look_s) for one in self._running())]))
+            wait_s = MOST_S
+            try:
+                for one in await asyncio.to_thread(self._found):
+                    if self._clock.monotonic() >= self._due.get(one.id, 0.0):
+                        began = self._clock.monotonic()
+                        await asyncio.to_thread(self.look, one)
+                        rest_s = max(one.experiment.look_s, (self._clock.monotonic() - began) * REST)
+                        self._due[one.id] = self._clock.monotonic() + rest_s
+                    wait_s = min(wait_s, max(LEAST_S, one.experiment.look_s))
+            except Exception:  # noqa: BLE001  the border: experiments are looked after as long as the gateway lives
+                _log.exception("experiments could not be looked at")
+            await asyncio.sleep(wait_s)
 
-    def _running(self) -> list[Running]:
-        return [rule.experiment for rule in self._routes.value.rules.values() if rule.experiment is not None]
+    def _found(self) -> list[Running | Labelled]:
+        rules = self._routes.value.rules.values()
+        found = [*(rule.experiment for rule in rules if rule.experiment is not None), *self._labels.found()]
+        self._known = {one.id for one in found}
+        return found
 
-    def look(self, running: Running) -> list[Decision]:
+    def events(self) -> Iterator[Event]:
+        """Every arm that was stopped, for whoever tells each once."""
+        yield from stopped_events(self._folder, self._routes)
+        yield from self._labels.events()
+
+    def look(self, one: Running | Labelled) -> list[Decision]:
         """One look, in a thread; what was decided, and done."""
         now = self._clock.now()
-        over = read_over(self._folder)
-        stopped = {place for place, name in running.ids.items() if name in over}
-        made: list[Decision] = []
-        if now >= running.from_s and len(running.arms) - len(stopped) > 1:
-            try:
-                found, question = self._compared(running, now)
-            except (LedgerUnavailable, ValueError) as error:
-                self._could_not(running, now, str(error))
-                return []
-            if resumed_at(self._folder, running) * NANO <= question.since_ns:  # nobody has begun anew meanwhile
-                made = decisions(found, running, question, stopped)
-            said = tuple(one.said for one in found.differences if one.other in running.arms)
-            self._looked[running.id] = Looked(route=running.route, at=now, said=said)
-            for one in made:
-                self._stop(running, one, now)
+        try:
+            made, said = self._route(one, now) if isinstance(one, Running) else self._labels.look(one, now)
+        except (LedgerUnavailable, StoreUnavailable, ValueError, Fault) as error:
+            self._could_not(one, now, str(error))
+            return []
+        self._looked[one.id] = Looked(route=one.name, at=now, said=said)
+        for decision in made:
+            if isinstance(one, Running):
+                self._stop(one, decision, now)
+            else:
+                _log.warning("the version %s is taken off %s: %s", decision.arm, one.name, decision.reason)
+                self._stopped(one.name, decision.why)
         self._publish()
         return made
+
+    def _route(self, running: Running, now: float) -> tuple[list[Decision], tuple[str, ...]]:
+        """What is to be done with a route's arms, and each one's difference in a sentence."""
+        over = read_over(self._folder)
+        stopped = {place for place, name in running.ids.items() if name in over}
+        live = [place for place in running.arms if place not in stopped]
+        if now < running.from_s or len(live) < 2:
+            return [], ()
+        found, question = self._compared(running, now)
+        said = tuple(one.said for one in found.differences if one.other in running.arms)
+        if resumed_at(self._folder, running) * NANO > question.since_ns:
+            return [], said  # somebody has begun anew meanwhile
+        return decisions(found, running.experiment.stop, question, live), said
 
     def _compared(self, running: Running, now: float) -> tuple[Live, Question]:
         settings = self._settings
         since = max(running.from_s, resumed_at(self._folder, running))
         until = max(since, now - running.experiment.settle_s)
-        question = question_of(running, int(since * NANO), int(until * NANO), settings.config.feedback)
+        period = (int(since * NANO), int(until * NANO))
+        subject, feedback = Subject(route=running.route), settings.config.feedback
+        question = question_of(subject, running.experiment, running.base, period, feedback)
         return compared(settings.ledger, question, self._routes.value), question
 
-    def _could_not(self, running: Running, now: float, why: str) -> None:
-        before = self._looked.get(running.id)
+    def _could_not(self, one: Running | Labelled, now: float, why: str) -> None:
+        before = self._looked.get(one.id)
         if before is None or before.problem != why:
-            _log.error("the experiment of the route `%s` decides nothing, its split stays: %s", running.route, why)
-        self._looked[running.id] = Looked(route=running.route, at=now, problem=why)
+            _log.error("the experiment of `%s` decides nothing, its split stays: %s", one.name, why)
+        self._looked[one.id] = Looked(route=one.name, at=now, problem=why)
         self._publish()
 
     def _stop(self, running: Running, one: Decision, now: float) -> None:
@@ -180,8 +177,7 @@ class Experiments:
             self._stopped(running.route, one.why)
 
     def _publish(self) -> None:
-        known = {one.id for one in self._running()}
-        self._looked = {name: one for name, one in self._looked.items() if name in known}
+        self._looked = {name: one for name, one in self._looked.items() if not self._known or name in self._known}
         try:
             write_private(self._settings.run_dir / LOOKED, msgspec.json.encode(list(self._looked.values())))
         except OSError as error:

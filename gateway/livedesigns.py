@@ -101,13 +101,13 @@ def _chosen(counted: Sequence[Counted], base: str, note: str) -> Design:
     )
 
 
-def prompt_design(counted: Sequence[Counted], base: str = "") -> Design:
-    """Of the versions of a prompt that were used.
+def prompt_design(counted: Sequence[Counted], base: str = "", among: Sequence[str] = ()) -> Design:
+    """Of the versions of a prompt that were used, or of these alone.
 
     Raises:
         ValueError: there is no such version.
     """
-    versions = {one.prompt_id.rpartition("@")[2] for one in counted}
+    versions = set(among) or {one.prompt_id.rpartition("@")[2] for one in counted}
     arms = tuple(sorted(versions, key=lambda one: (len(one), one)))
     note = "a user, or else a run, stays with his version, and so counts once; any other call counts by itself"
     return Design(

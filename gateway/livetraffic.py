@@ -9,11 +9,11 @@ from gateway.compare.live.comparing import LEAST
 from gateway.compare.live.designs import Design
 from gateway.compare.live.measures import Measure, Scored, measure_of
 from gateway.compare.live.results import Live
+from gateway.core.experiment import Experiment
 from gateway.ledger.feedback.metrics import DEFAULT, FeedbackOptions
 from gateway.ledger.live.reading import Counted, LiveReader, Subject, live_reader
 from gateway.ledger.options import LedgerPlace
 from gateway.livedesigns import prompt_design, route_design
-from gateway.router.experiments import Running
 from gateway.router.loading import Routes
 
 NANO = 1_000_000_000
@@ -24,7 +24,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         since_ns, until_ns: Unix nanoseconds; calls that began before the one and not before the other.
-        measures: the primary metric, then the guards. base: the arm to hold others against; empty: the usual one.
+        measures: the primary metric, then the guards. arms: versions of a prompt; none: all that were used.
+        base: the arm to hold others against; empty: the usual one.
         least: differences before anything is claimed.
     """
 
@@ -33,6 +34,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int
     measures: tuple[Measure, ...]
     base: str = ""
+    arms: tuple[str, ...] = ()
     level: float = 0.95
     least: int = LEAST
 
@@ -68,19 +70,21 @@ def _declared(feedback: FeedbackOptions) -> Mapping[str, Scored]:
     return found
 
 
-def question_of(running: Running, since_ns: int, until_ns: int, feedback: FeedbackOptions) -> Question:
-    """What an experiment asks, as its route declares it.
+def question_of(
+    subject: Subject, experiment: Experiment, base: str, period: tuple[int, int], feedback: FeedbackOptions
+) -> Question:
+    """What an experiment asks, as it is declared. `period`: Unix nanoseconds.
 
     Raises:
         ValueError: it names a metric that there is not.
     """
-    experiment = running.experiment
+    since_ns, until_ns = period
     return Question(
-        subject=Subject(route=running.route),
+        subject=subject,
         since_ns=since_ns,
         until_ns=until_ns,
         measures=measures_of(experiment.metric, experiment.margin, experiment.guards.named, feedback),
-        base=running.base,
+        base=base,
         level=1.0 - experiment.alpha,
         least=experiment.least,
     )
@@ -96,17 +100,18 @@ def compared(place: LedgerPlace, question: Question, routes: Routes) -> Live:
     with live_reader(place, subject, question.since_ns, question.until_ns) as reader:
         if reader is None:
             return _answer(question, Design(kind="chosen", base="", arms=()), Assembled((), (), {}), ())
-        design = design_of(subject, routes, reader.counted(), question.base)
+        design = design_of(question, routes, reader.counted())
         return answered(reader, question, design)
 
 
-def design_of(subject: Subject, routes: Routes, counted: Sequence[Counted], base: str) -> Design:
+def design_of(question: Question, routes: Routes, counted: Sequence[Counted]) -> Design:
     """Raises:
     ValueError: there is no such arm.
     """
+    subject = question.subject
     if subject.prompt:
-        return prompt_design(counted, base)
-    return route_design(routes.rules.get(subject.route), counted, base)
+        return prompt_design(counted, question.base, question.arms)
+    return route_design(routes.rules.get(subject.route), counted, question.base)
 
 
 def answered(reader: LiveReader, question: Question, design: Design) -> Live:

@@ -78,12 +78,10 @@ class Status:
             return []
 
     def _experiments(self) -> list[dict[str, object]]:
-        """How calls are split now, and what came of the last look at the ledger."""
+        """How calls are split now, and what came of the last look at the ledger; of prompts only that."""
         seen = {one["route"]: one for one in self._published(self._experiments_file)}
-        return [
-            {**one, "last_look": {name: value for name, value in seen.get(one["route"], {}).items() if name != "route"}}
-            for one in self._router.rollouts.experiments()
-        ]
+        split = {one["route"]: one for one in self._router.rollouts.experiments()}
+        return [{**split.get(name, {"route": name}), "last_look": seen.get(name)} for name in {**split, **seen}]
 
     def full(self) -> Mapping[str, object]:
         _, details = self.ready()

@@ -4,7 +4,7 @@
                                  ├─ engines      model servers on this machine
                                  ├─ drainer      the ledger's one writer, in a thread
                                  ├─ alerts       budgets, anomalies and missing prices, told to webhooks
-                                 └─ experiments  arms of routes that do worse are stopped
+                                 └─ experiments  arms of routes and versions of prompts that do worse are stopped
 
 No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
 """
@@ -35,6 +35,7 @@ from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
 from gateway.policyfeed import PolicyFeed
 from gateway.processes import Worker, WorkerSpec
+from gateway.prompting import vouching
 from gateway.providers.provider import Endpoint
 from gateway.stores.files import private_directory
 from gateway.telemetry.metrics import Metrics, fresh_folder
@@ -96,11 +97,9 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         await stack.enter_async_context(drainer)
         policies = await stack.enter_async_context(_policies(settings, stack, clock))
         client = await stack.enter_async_context(HttpClient(settings.config.http_client))
-        await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock))
-        told = metrics.trials.stopped
-        await stack.enter_async_context(
-            Experiments(settings, policies.routes, lambda route, why: told.labels(route, why).inc(), clock)
-        )
+        experiments = _experiments(settings, policies, metrics, clock)
+        await stack.enter_async_context(experiments)
+        await stack.enter_async_context(alerts_of(settings, policies, metrics, client, clock, experiments.events))
         engines = {name: one.engine for name, one in settings.config.providers.items() if one.engine}
 
         def admit(engine: str, weights: str) -> str:
@@ -131,6 +130,13 @@ def _policies(settings: Settings, stack: contextlib.AsyncExitStack, clock: Syste
     history = PolicyHistory(settings.policy_history)
     activation = Activation(settings.policies_dir, history, keys.note, clock, settings.last_good_policies)
     return PolicyFeed(settings.policies_dir, activation.reloaded, settings.wiring)
+
+
+def _experiments(settings: Settings, policies: PolicyFeed, metrics: Metrics, clock: SystemClock) -> Experiments:
+    def stopped(name: str, why: str) -> None:
+        metrics.trials.stopped.labels(name, why).inc()
+
+    return Experiments(settings, policies.routes, stopped, clock, vouching(settings.signers))
 
 
 def _stop_on_signals() -> asyncio.Event:

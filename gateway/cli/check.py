@@ -12,6 +12,7 @@ from gateway.config import Settings, missing_extras
 from gateway.core.wiring import Wiring
 from gateway.drift import Finding, find_drift
 from gateway.drift.finding import Page
+from gateway.ledger.live.reading import Subject
 from gateway.livetraffic import question_of
 from gateway.policyset import PolicySet, policy_problems, read_policies
 from gateway.prompting import vouching
@@ -97,7 +98,7 @@ def _unmeasured(settings: Settings, policies: PolicySet, folder: Path) -> list[F
         if rule.experiment is None:
             continue
         try:
-            question_of(rule.experiment, 0, 0, settings.config.feedback)
+            question_of(Subject(route=name), rule.experiment.experiment, "", (0, 0), settings.config.feedback)
         except ValueError as error:
             file = folder / "routes.yaml"
             page = Page(str(file), file.read_bytes())

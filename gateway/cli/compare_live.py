@@ -17,12 +17,15 @@ from gateway.compare.live.comparing import LEAST
 from gateway.compare.live.results import Live, LiveArm
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
+from gateway.core.days import begins
+from gateway.core.experiment import Experiment
 from gateway.experiments import resumed_at
 from gateway.ledger.live.reading import Subject
 from gateway.ledger.slices import nanoseconds
 from gateway.ledger.store import LedgerUnavailable
 from gateway.livetraffic import Question, compared, measures_of, question_of
 from gateway.policyset import read_policies
+from gateway.prompts.loading import read_library
 from gateway.router.experiments import Running, shares_of
 from gateway.router.rollouts import FOLDER, read_over
 
@@ -97,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _question(options: argparse.Namespace, settings: Settings, running: Running | None, now: float) -> Question:
-    """As the options have it; what they leave open, as the route's experiment declares it, or the usual.
+    """As the options have it; what they leave open, as the experiment of the route or of the prompt's label declares
+    it, or the usual.
 
     Raises:
         ValueError: there is no such metric.
@@ -112,10 +116,10 @@ def _question(options: argparse.Namespace, settings: Settings, running: Running 
         until_ns=until_ns,
         measures=measures_of(options.metric or SUCCESS, options.margin, options.guard, feedback),
     )
-    if running is not None:
-        folder = settings.state_dir / FOLDER
-        since_ns = int(max(running.from_s, resumed_at(folder, running)) * 1e9)
-        declared = question_of(running, since_ns, max(since_ns, until_ns), feedback)
+    experiment, base, from_s = _experiment(question.subject, running, settings)
+    if experiment is not None:
+        since_ns = int(from_s * 1e9)
+        declared = question_of(question.subject, experiment, base, (since_ns, max(since_ns, until_ns)), feedback)
         own = options.metric is None and options.margin is None and not options.guard
         question = declared if own else msgspec.structs.replace(declared, measures=question.measures)
     since_ns = question.since_ns if options.since is None else nanoseconds(options.since.at)
@@ -125,6 +129,16 @@ def _question(options: argparse.Namespace, settings: Settings, running: Running 
         base=options.against or question.base,
         least=question.least if options.least is None else options.least,
     )
+
+
+def _experiment(subject: Subject, running: Running | None, settings: Settings) -> tuple[Experiment | None, str, float]:
+    """What is declared, if anything; against which arm; since when."""
+    if running is not None:
+        began = max(running.from_s, resumed_at(settings.state_dir / FOLDER, running))
+        return running.experiment, running.base, began
+    entry = read_library(settings.prompts_dir).prompts.get(subject.prompt) if subject.prompt else None
+    found = None if entry is None else entry.meta.experiments.get(subject.label)
+    return (None, "", 0.0) if found is None else (found, found.base, begins(found.since))
 
 
 def _arms(found: Live, running: Running | None, settings: Settings, now: float) -> tuple[LiveArm, ...]:

@@ -73,13 +73,14 @@ def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Ru
         for name, one in running.items()
         for place, share in shares_of(one, over, now).items()
     ]
-    if not rows:
-        print("no route has an experiment")
+    if not rows and not seen:
+        print("no route has an experiment, and no prompt that a gateway has seen")
         return 0
-    print_table(["route", "arm", "share", "state", "since", "reason"], rows)
+    if rows:
+        print_table(["route", "arm", "share", "state", "since", "reason"], rows)
     for name, one in seen.items():
         for said in (one.problem and f"nothing is decided: {one.problem}", *one.said):
-            if said and name in running:
+            if said:
                 print(f"{printable(name)}: {printable(said)}")
     return 0
 

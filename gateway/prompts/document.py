@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from gateway.core.days import Moment
+from gateway.core.experiment import Experiment
 
 Number = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,8}$")]
 Digest = Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")]
@@ -62,7 +63,9 @@ class PromptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         tenants, teams: who may use it, patterns; left out: all. default_for: whose calls are made from it if
             they name no prompt.
         labels: by name the version they stand on, or weights by version; those that stand here are moved here only.
-        gates: by label, what its moves need. history: moves of the labels that stand here, oldest first.
+        gates: by label, what its moves need. experiments: by label, how the versions that it stands on are held against
+            each other, so that one that does worse is taken off it; of labels that do not stand here.
+        history: moves of the labels that stand here, oldest first.
     """
 
     owner: str = ""
@@ -74,6 +77,7 @@ class PromptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     default_for: tuple[Whose, ...] = ()
     labels: dict[str, Place] = {}
     gates: dict[str, Gate] = {}
+    experiments: dict[str, Experiment] = {}
     history: tuple[FileMove, ...] = ()
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from gateway.core.days import begins
+from gateway.core.experiment import Experiment
 from gateway.core.globs import compile_globs
 from gateway.prompts.document import FileMove, Gate, Place, PromptFile, Whose
 from gateway.prompts.naming import why_no_label, why_no_name
@@ -24,7 +26,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What prompt.yaml says.
 
     Attributes:
-        pinned: where labels stand that the file keeps. gates: by label, what its moves need.
+        pinned: where labels stand that the file keeps. gates: by label, what its moves need. experiments: by label.
         default_for: tests of a caller whose calls it is the default of: (tenant, team, labels of the key).
         history: moves of those labels, oldest first. file: its path, for errors. data: its bytes.
     """
@@ -36,6 +38,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     pinned: Mapping[str, Position] = {}
     gates: Mapping[str, Gate] = {}
+    experiments: Mapping[str, Experiment] = {}
     history: tuple[FileMove, ...] = ()
     file: str = ""
     data: bytes = b""
@@ -76,6 +79,8 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
         if "/" in gate.suite or not gate.suite.endswith(".yaml"):
             reason = "the suite is a .yaml file beside the prompt, such as cases.yaml"
             raise document.error(("gates", label, "suite"), reason)
+    for label, experiment in file.experiments.items():
+        _check_experiment(document, ("experiments", label), label, experiment)
     meta = Meta(
         name=name,
         owner=file.owner,
@@ -84,6 +89,7 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
         tags=file.tags,
         pinned={label: _position(document, label, place) for label, place in file.labels.items()},
         gates=file.gates,
+        experiments=file.experiments,
         history=file.history,
         file=text.name,
         data=text.data,
@@ -92,6 +98,22 @@ def read_meta(name: str, text: Text) -> tuple[Meta, Document[PromptFile]]:
         default_for=tuple(_belongs(one) for one in file.default_for),
     )
     return meta, document
+
+
+def _check_experiment(document: Document[PromptFile], where: Path_, label: str, experiment: Experiment) -> None:
+    """Raises:
+    DocumentError: of no label, of one that stands in the file, from no moment on, or against no version.
+    """
+    _check_label(document, where, label)
+    if label in document.value.labels:
+        reason = f"`{label}` stands in this file, and what it stands on is changed here only; move it out of `labels`"
+        raise document.error(where, reason)
+    try:
+        begins(experiment.since)
+    except ValueError as error:
+        raise document.error((*where, "since"), str(error)) from None
+    if experiment.base and not experiment.base.isdecimal():
+        raise document.error((*where, "base"), f"`{experiment.base}` is no number of a version")
 
 
 def _belongs(whose: Whose) -> Belongs:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gateway.router.experiments import Experiment
+from gateway.core.experiment import Experiment
 
 # What went wrong with an upstream, as `troubles.py` tells it apart.
 Trouble = Literal[

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from gateway.testing import ScriptedUpstream, json_answer, status
+from gateway.testing import Received, ScriptedUpstream, Write, json_answer, status
+from tests.behaviour.test_prompts import publish
 from tests.behaviour.test_routes import CHAT, PRICES, body, said, two_upstreams
 from tests.conftest import CARD, Gateway, GatewayFactory
 
@@ -150,6 +151,51 @@ async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_rest
         assert not list(stopped.glob("*.json"))
         (line,) = [one for one in (await admin(gateway, "/audit"))["data"] if one["action"] == "experiment.resume"]
         assert line["object"] == "fast two/m"
+
+
+async def test_a_bad_version_is_taken_off_its_label_in_every_worker(make_gateway: GatewayFactory) -> None:
+    async def script(received: Received, write: Write) -> None:
+        fails = "the second" in json.dumps(received.json()["messages"])
+        await (status(500) if fails else json_answer(said("fine")))(received, write)
+
+    config = {"server": {"workers": 2, "limits_per_worker": True}, "alerts": {"interval_s": 0.1}}
+    async with site_of(make_gateway, **config) as site:
+        gateway = site.gateway
+        meta = (
+            f"experiments: {{production: {{since: {DAY}, look_s: 0.2, settle_s: 0, guards: {{error_rate: 0.05}}}}}}\n"
+        )
+        text = '---\nmodel: fast\n---\n{{role "system"}}Say this is the NTH.{{role "user"}}{{text}}'
+        publish(gateway, "p", text.replace("NTH", "first"), text.replace("NTH", "second"), meta=meta)
+        site.one.set(CHAT, script)
+        site.two.set(CHAT, script)
+        await asyncio.to_thread(gateway.cli, "prompts", "label", "p", "production", "1:1,2:1")
+
+        async def ask(count: int) -> list[int]:
+            prompt = {"prompt": {"id": "p", "variables": {"text": "hello"}}}
+            answers = await asyncio.gather(*(site.client.post("/chat/completions", json=prompt) for _ in range(count)))
+            return [answer.status_code for answer in answers]
+
+        async with asyncio.timeout(20):
+            while 500 not in await ask(10):  # until every worker knows the prompt and its label
+                await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while set(await ask(40)) != {200}:
+                pass
+        moves = await asyncio.to_thread(gateway.cli, "prompts", "history", "p")
+        assert "gateway:experiment" in moves.stdout
+        assert "the version 2 is taken off p@production" in gateway.log()
+        (shown,) = (await admin(gateway, "/status"))["experiments"]
+        assert (shown["route"], shown["last_look"]["problem"]) == ("p@production", "")
+        until = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+        words = ("compare", "live", "--prompt", "p", "--until", until, "--json")
+        done = await asyncio.to_thread(gateway.cli, *words, check=False)
+        (one,) = json.loads(done.stdout)["differences"]
+        assert (one["base"], one["other"], one["word"], [guard["metric"] for guard in one["guards"]]) == (
+            "1", "2", "worse", ["error_rate"]
+        )  # fmt: skip
+        async with asyncio.timeout(10):
+            while "experiment.arm_stopped: p@production stands on 1 and no longer on 1:1 2:1" not in gateway.log():
+                await asyncio.sleep(0.05)
 
 
 async def admin(gateway: Gateway, path: str) -> Any:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.router.experiments import Experiment, Running, drawn, running_of, shares_of
+from gateway.core.experiment import Experiment
+from gateway.router.experiments import Running, drawn, running_of, shares_of
 from gateway.router.loading import read_routes
 from gateway.router.rollouts import RolledBack, write_over
 from gateway.stores.documents import DocumentError, Text
