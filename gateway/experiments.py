@@ -72,6 +72,7 @@ class Experiments:
         self._due: dict[str, float] = {}
         self._looked: dict[str, Looked] = {}
         self._known: set[str] = set()
+        self._unread = ""
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,21 +90,31 @@ class Experiments:
     async def _look_for_ever(self) -> None:
         while True:
             wait_s = MOST_S
-            try:
-                for one in await asyncio.to_thread(self._found):
-                    if self._clock.monotonic() >= self._due.get(one.id, 0.0):
-                        began = self._clock.monotonic()
-                        await asyncio.to_thread(self.look, one)
-                        rest_s = max(one.experiment.look_s, (self._clock.monotonic() - began) * REST)
-                        self._due[one.id] = self._clock.monotonic() + rest_s
-                    wait_s = min(wait_s, max(LEAST_S, one.experiment.look_s))
-            except Exception:  # noqa: BLE001  the border: experiments are looked after as long as the gateway lives
-                _log.exception("experiments could not be looked at")
+            for one in await asyncio.to_thread(self._found):
+                if self._clock.monotonic() >= self._due.get(one.id, 0.0):
+                    await self._look_guarded(one)
+                wait_s = min(wait_s, max(LEAST_S, one.experiment.look_s))
             await asyncio.sleep(wait_s)
+
+    async def _look_guarded(self, one: Running | Labelled) -> None:
+        began = self._clock.monotonic()
+        try:
+            await asyncio.to_thread(self.look, one)
+        except Exception:  # noqa: BLE001  the border: experiments are looked after as long as the gateway lives
+            _log.exception("the experiment of `%s` could not be looked at", one.name)
+        now = self._clock.monotonic()
+        self._due[one.id] = now + max(one.experiment.look_s, (now - began) * REST)
 
     def _found(self) -> list[Running | Labelled]:
         rules = self._routes.value.rules.values()
-        found = [*(rule.experiment for rule in rules if rule.experiment is not None), *self._labels.found()]
+        found: list[Running | Labelled] = [rule.experiment for rule in rules if rule.experiment is not None]
+        try:
+            found += self._labels.found()
+            self._unread = ""
+        except Exception as error:  # noqa: BLE001  the border: prompts that cannot be read must not keep routes waiting
+            if self._unread != str(error):
+                self._unread = str(error)
+                _log.error("experiments of prompts cannot be looked at: %s", error)
         self._known = {one.id for one in found}
         return found
 

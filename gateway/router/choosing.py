@@ -13,7 +13,7 @@ from gateway.router.canaries import Rollout
 from gateway.router.document import RouteTarget
 from gateway.router.experiments import Running, drawn, planned, shares_of
 from gateway.router.loading import RouteRule
-from gateway.router.plans import Candidate, Die, Wish, hashed, ranked
+from gateway.router.plans import Candidate, Die, Wish, chance, hashed, ranked
 from gateway.router.rollouts import Rollouts
 from gateway.router.standing import Standings
 from gateway.router.stickiness import sticky_word
@@ -90,7 +90,12 @@ class Chooser:
         if now < running.from_s or len(live) < 2 or not places.issuperset(live):
             return ordered
         sticky = "" if rule.route.sticky is None else sticky_word(call, rule.route.sticky)
-        arm = drawn(shares, hashed(sticky, running.id) if sticky else self._die())
+        # By rendezvous: where an arm is stopped, or its weight is changed, nobody moves between the others.
+        arm = (
+            min(live, key=lambda place: chance(shares[place], hashed(sticky, running.ids[place])))
+            if sticky
+            else drawn(shares, self._die())
+        )
         permit = next(one for one in kept if one.model.place == arm)
         usable = self._candidate(call, permit, rule, self._clock.monotonic(), priced=False).usable
         return planned(arm, ordered, usable=usable)

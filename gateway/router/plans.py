@@ -57,7 +57,7 @@ def _key(candidates: Sequence[Candidate], wish: Wish, die: Die) -> Callable[[int
     strategy = wish.strategy
     if strategy == "ordered":
         return lambda place: (float(candidates[place].weight <= 0), float(place))
-    chances = [_chance(one.weight, die()) for one in candidates]
+    chances = [chance(one.weight, die()) for one in candidates]
     if strategy == "weighted":
         return lambda place: (chances[place],)
     if strategy == "least_in_flight":
@@ -74,7 +74,7 @@ def _key(candidates: Sequence[Candidate], wish: Wish, die: Die) -> Callable[[int
     return cheapest
 
 
-def _chance(weight: float, thrown: float) -> float:
+def chance(weight: float, thrown: float) -> float:
     """Sorted by these, targets stand in a random order in which each is first as often as its weight says.
 
     Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
@@ -97,7 +97,7 @@ def _stuck(candidates: Sequence[Candidate], order: Sequence[int], wish: Wish) ->
     def key(place: int) -> tuple[float, float]:
         one = candidates[place]
         part = wish.max_load * under_way * one.weight / weights
-        return (float(one.in_flight >= part), _chance(one.weight, hashed(wish.sticky, one.place)))
+        return (float(one.in_flight >= part), chance(one.weight, hashed(wish.sticky, one.place)))
 
     return sorted(order, key=key)
 

@@ -11,9 +11,10 @@ from gateway.core.experiment import Experiment
 from gateway.router.experiments import Running, drawn, running_of, shares_of
 from gateway.router.loading import read_routes
 from gateway.router.rollouts import RolledBack, write_over
+from gateway.router.router import Router
 from gateway.stores.documents import DocumentError, Text
 from tests.pipeline.test_obliging import call_of
-from tests.router.test_attempts_made import A, down
+from tests.router.test_attempts_made import A, B, down, permit
 from tests.router.test_canaries import PRINCIPAL, Worker
 
 ROUTE = """
@@ -116,9 +117,32 @@ async def test_a_call_that_may_not_go_to_all_arms_is_none_of_its(folder: Path) -
     assert call.record.variant == ""
 
 
-async def test_users_stay_with_their_arm(folder: Path) -> None:
-    worker = Worker(folder, ALONE.replace("targets: [{t", "sticky: {by: key}\n    targets: [{t"))
-    assert len(await arms(worker, 50)) == 1
+async def test_users_stay_with_their_arm_also_when_another_is_stopped(folder: Path) -> None:
+    three = ALONE.replace("{target: b/m, weight: 1}]", "{target: b/m}, {target: c/m}]")
+    worker = Worker(folder, three.replace("targets: [{t", "sticky: {by: user}\n    targets: [{t"))
+    everybody = running(worker)
+    worker.said["c"] = None
+    router = Router(dict.fromkeys("abc", worker._serve), worker.clock, worker.live, rollouts=worker.rollouts)
+
+    async def where() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for number in range(200):
+            call = call_of("chat", model="m")
+            call.model, call.permits, call.principal = "m", (A, B, permit("c/m")), PRINCIPAL
+            call.record.user = f"u{number}"
+            await router(call)
+            found[f"u{number}"] = call.record.variant
+        return found
+
+    first = await where()
+    assert await where() == first
+    assert Counter(first.values())["a/m"] == pytest.approx(120, abs=30)
+    write_over(folder, everybody.ids["b/m"], RolledBack("m", "b/m"))
+    async with worker.rollouts:
+        await worker.rollouts.look()
+        second = await where()
+    assert {second[user] for user, arm in first.items() if arm == "b/m"} == {"a/m", "c/m"}
+    assert all(second[user] == arm for user, arm in first.items() if arm != "b/m")
 
 
 WRONG = [
