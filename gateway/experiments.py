@@ -11,7 +11,7 @@ says so.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from typing import Self
 import msgspec
 
 from gateway.compare.live.results import Live
+from gateway.compare.statistics.allocation import with_floor
 from gateway.config import Settings
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault
@@ -30,9 +31,9 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.livedecisions import KIND, Decision, decisions
 from gateway.livetraffic import NANO, Question, compared, question_of
 from gateway.prompts.vouching import Vouch
-from gateway.router.experiments import Running
+from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes
-from gateway.router.rollouts import FOLDER, RolledBack, read_over, write_over
+from gateway.router.rollouts import FOLDER, RolledBack, read_over, read_periods, write_over, write_periods
 from gateway.stores.files import private_directory, write_private
 from gateway.stores.reading import StoreUnavailable
 
@@ -40,6 +41,7 @@ _log = logging.getLogger("gateway.experiments")
 LEAST_S, MOST_S = 0.05, 1.0
 # A look that takes long is followed by a rest that is so much longer: a twentieth of one core at most.
 REST = 20
+LEAD_S = 5.0  # shares are published so long before they hold: every worker has heard of them by then
 _RESUMED = "resumed-"
 LOOKED = "experiments.json"  # below the folder of this run
 
@@ -152,7 +154,29 @@ class Experiments:
         said = tuple(one.said for one in found.differences if one.other in running.arms)
         if resumed_at(self._folder, running) * NANO > question.since_ns:
             return [], said  # somebody has begun anew meanwhile
-        return decisions(found, running.experiment.stop, question, live), said
+        made = decisions(found, running.experiment.stop, question, live)
+        if running.experiment.adaptive is not None:
+            said = (*said, *self._shift(running, found.best, [one for one in live if one not in _arms(made)], now))
+        return made, said
+
+    def _shift(self, running: Running, best: Mapping[str, float], live: Sequence[str], now: float) -> tuple[str, ...]:
+        """Publish what arms get from in a moment on; at once without those that were stopped. What is to be said."""
+        adaptive, alone = running.experiment.adaptive, self._settings.ledger.options.url is None
+        assert adaptive is not None, "asked of such only"
+        periods = periods_of(self._folder, running)
+        before = periods[-1].shares if periods else shares_of(running, {}, now)
+        ended = any(before.get(place) for place in running.arms if place not in live)
+        due = alone and (not periods or now >= periods[-1].from_ns / NANO + adaptive.update_s)
+        if live and (ended or due):
+            likely = [(best if alone else before).get(place, 0.0) for place in live]
+            total = sum(likely) or 1.0
+            shares = with_floor([one / total for one in likely], min(adaptive.floor if alone else 0.0, 1.0 / len(live)))
+            at_ns = int((now if ended else now + LEAD_S) * NANO)
+            kept = [one for one in periods if one.from_ns < at_ns]
+            write_periods(self._folder, running.id, [*kept, Period(at_ns, dict(zip(live, shares, strict=True)))])
+        if alone:
+            return ()
+        return ("shares stay as they are: other gateways may have this ledger, and none knows the others' shares",)
 
     def _compared(self, running: Running, now: float) -> tuple[Live, Question]:
         settings = self._settings
@@ -161,6 +185,7 @@ class Experiments:
         period = (int(since * NANO), int(until * NANO))
         subject, feedback = Subject(route=running.route), settings.config.feedback
         question = question_of(subject, running.experiment, running.base, period, feedback)
+        question = msgspec.structs.replace(question, periods=periods_of(self._folder, running))
         return compared(settings.ledger, question, self._routes.value), question
 
     def _could_not(self, one: Running | Labelled, now: float, why: str) -> None:
@@ -216,6 +241,15 @@ def stopped_events(folder: Path, routes: Current[Routes]) -> Iterator[Event]:
                 yield Event(KIND, f"experiment {name} {int(one.at)}", one.at, text, data)
 
 
+def periods_of(folder: Path, running: Running) -> tuple[Period, ...]:
+    """The shares of an experiment as they were published."""
+    return tuple(read_periods(folder).get(running.id, ())) if running.experiment.adaptive is not None else ()
+
+
+def _arms(made: Sequence[Decision]) -> set[str]:
+    return {one.arm for one in made}
+
+
 def resume(folder: Path, running: Running, arm: str, now: float) -> bool:
     """Give an arm calls again, and begin to count anew; whether it was stopped. What it had done would stop it again.
 
@@ -226,6 +260,10 @@ def resume(folder: Path, running: Running, arm: str, now: float) -> bool:
     if not stopped.exists():
         return False
     write_private(folder / f"{_RESUMED}{running.id}", repr(now).encode())
+    if running.experiment.adaptive is not None:
+        left = {name: None for name in read_over(folder) if name != running.ids[arm]}
+        began = Period(int(now * NANO), shares_of(running, left, now))
+        write_periods(folder, running.id, [*periods_of(folder, running), began])
     stopped.unlink(missing_ok=True)
     return True
 

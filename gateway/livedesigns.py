@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from gateway.compare.live.designs import CANARY, STABLE, Design, Kind, Unit, arm_told
+from gateway.compare.live.designs import CANARY, STABLE, Design, Kind, Moving, Shares, Unit, arm_told
 from gateway.ledger.live.reading import Counted
 from gateway.router.document import Route
-from gateway.router.experiments import Running
+from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import RouteRule
 from gateway.stores.wording import nearest
 
@@ -13,8 +13,11 @@ from gateway.stores.wording import nearest
 _UNTOLD = ("session", "prompt_prefix")
 
 
-def route_design(rule: RouteRule | None, counted: Sequence[Counted], base: str = "") -> Design:
+def route_design(
+    rule: RouteRule | None, counted: Sequence[Counted], base: str = "", periods: Sequence[Period] = ()
+) -> Design:
     """Of a route as routes.yaml has it now; None: it has none of that name. `base`: the arm to hold others against.
+    `periods`: what was published of its experiment's shares.
 
     Raises:
         ValueError: there is no such arm.
@@ -25,7 +28,7 @@ def route_design(rule: RouteRule | None, counted: Sequence[Counted], base: str =
     if rule.rollout is not None:
         return _canary(rule, base)
     if rule.experiment is not None:
-        return experiment_design(rule, rule.experiment, base)
+        return experiment_design(rule, rule.experiment, base, periods)
     route, drawn = rule.route, rule.drawn
     if len(drawn) > 1:
         return _weighted(route, drawn, counted, base)
@@ -34,15 +37,21 @@ def route_design(rule: RouteRule | None, counted: Sequence[Counted], base: str =
     return _chosen(counted, base, note)
 
 
-def experiment_design(rule: RouteRule, running: Running, base: str = "") -> Design:
+def experiment_design(rule: RouteRule, running: Running, base: str = "", periods: Sequence[Period] = ()) -> Design:
     """Raises:
     ValueError: there is no such arm.
     """
     unit, judged, notes = _unit(rule.route)
-    arms = tuple(running.arms)
+    arms, moving = tuple(running.arms), None
+    if running.experiment.adaptive is not None:
+        began = shares_of(running, {}, 0.0)
+        known = (Shares(0, began), *(Shares(one.from_ns, one.shares) for one in periods))
+        moving = Moving(known, min(running.experiment.adaptive.floor, *began.values()))
+        notes = (*notes, "shares follow how calls go: each call counts by the inverse of the share that its arm had")
     return Design(
-        kind="experiment", base=_base(base, arms, running.base), arms=arms, judged=judged, unit=unit, notes=notes
-    )
+        kind="experiment", base=_base(base, arms, running.base), arms=arms, judged=judged, unit=unit, moving=moving,
+        notes=notes,
+    )  # fmt: skip
 
 
 def _weighted(route: Route, drawn: Mapping[str, float], counted: Sequence[Counted], base: str) -> Design:

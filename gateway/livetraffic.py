@@ -14,6 +14,7 @@ from gateway.ledger.feedback.metrics import DEFAULT, FeedbackOptions
 from gateway.ledger.live.reading import Counted, LiveReader, Subject, live_reader
 from gateway.ledger.options import LedgerPlace
 from gateway.livedesigns import prompt_design, route_design
+from gateway.router.experiments import Period
 from gateway.router.loading import Routes
 
 NANO = 1_000_000_000
@@ -25,7 +26,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         since_ns, until_ns: Unix nanoseconds; calls that began before the one and not before the other.
         measures: the primary metric, then the guards. arms: versions of a prompt; none: all that were used.
-        base: the arm to hold others against; empty: the usual one.
+        base: the arm to hold others against; empty: the usual one. periods: shares of a route's arms as they were
+            published, oldest first.
         least: differences before anything is claimed.
     """
 
@@ -35,6 +37,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measure, ...]
     base: str = ""
     arms: tuple[str, ...] = ()
+    periods: tuple[Period, ...] = ()
     level: float = 0.95
     least: int = LEAST
 
@@ -111,7 +114,7 @@ def design_of(question: Question, routes: Routes, counted: Sequence[Counted]) ->
     subject = question.subject
     if subject.prompt:
         return prompt_design(counted, question.base, question.arms)
-    return route_design(routes.rules.get(subject.route), counted, question.base)
+    return route_design(routes.rules.get(subject.route), counted, question.base, question.periods)
 
 
 def answered(reader: LiveReader, question: Question, design: Design) -> Live:
@@ -120,12 +123,14 @@ def answered(reader: LiveReader, question: Question, design: Design) -> Live:
     found = assembled(reader, design, measures, until_ns=question.until_ns, level=level, least=least)
     models = sorted(reader.mirrors())
     mirrored = mirrors_assembled(reader, models, measures, level=level, least=least)
-    notes = list(design.notes)
+    notes = [*design.notes, *found.notes]
     if models:
         notes.append("a mirror is set against the callers' own answers to the same requests, by all that both ended")
     if any(one.field == "feedback" for one in question.measures):
         notes.append("only some callers say what an answer was worth, and not every arm moves the same ones to")
-    together = Assembled((*found.arms, *mirrored.arms), (*found.differences, *mirrored.differences), found.uncounted)
+    together = msgspec.structs.replace(
+        found, arms=(*found.arms, *mirrored.arms), differences=(*found.differences, *mirrored.differences)
+    )
     return _answer(question, design, together, tuple(notes))
 
 
@@ -142,5 +147,6 @@ def _answer(question: Question, design: Design, found: Assembled, notes: tuple[s
         arms=found.arms,
         differences=found.differences,
         uncounted=found.uncounted,
+        best=found.best,
         notes=notes,
     )

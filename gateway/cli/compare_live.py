@@ -19,7 +19,7 @@ from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.days import begins
 from gateway.core.experiment import Experiment
-from gateway.experiments import resumed_at
+from gateway.experiments import periods_of, resumed_at
 from gateway.ledger.live.reading import Subject
 from gateway.ledger.slices import nanoseconds
 from gateway.ledger.store import LedgerUnavailable
@@ -120,6 +120,8 @@ def _question(options: argparse.Namespace, settings: Settings, running: Running 
     if experiment is not None:
         since_ns = int(from_s * 1e9)
         declared = question_of(question.subject, experiment, base, (since_ns, max(since_ns, until_ns)), feedback)
+        periods = () if running is None else periods_of(settings.state_dir / FOLDER, running)
+        declared = msgspec.structs.replace(declared, periods=periods)
         own = options.metric is None and options.margin is None and not options.guard
         question = declared if own else msgspec.structs.replace(declared, measures=question.measures)
     since_ns = question.since_ns if options.since is None else nanoseconds(options.since.at)
@@ -146,7 +148,7 @@ def _arms(found: Live, running: Running | None, settings: Settings, now: float) 
     if running is None:
         return found.arms
     over = read_over(settings.state_dir / FOLDER)
-    shares = shares_of(running, over, now)
+    shares = shares_of(running, over, now, periods_of(settings.state_dir / FOLDER, running))
     return tuple(
         msgspec.structs.replace(
             one,

@@ -11,7 +11,7 @@ from gateway.cli.keys import actor
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
-from gateway.experiments import LOOKED, looked, resume
+from gateway.experiments import LOOKED, looked, periods_of, resume
 from gateway.identity.keystore import KeyStore
 from gateway.policyset import read_policies
 from gateway.router.experiments import Running, shares_of
@@ -49,7 +49,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Running]) -> int:
-    over, now = read_over(settings.state_dir / FOLDER), CLOCK.now()
+    folder = settings.state_dir / FOLDER
+    over, now = read_over(folder), CLOCK.now()
     seen = {one.route: one for one in looked(settings.run_dir / LOOKED)}
     if options.json:
         print_json(
@@ -60,7 +61,7 @@ def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Ru
                     "base": one.base,
                     "arms": [
                         {"target": place, "share": share, "stopped": over.get(one.ids[place])}
-                        for place, share in shares_of(one, over, now).items()
+                        for place, share in shares_of(one, over, now, periods_of(folder, one)).items()
                     ],
                     "last_look": seen.get(name),
                 }
@@ -71,7 +72,7 @@ def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Ru
     rows = [
         [printable(name), place, f"{share:.3g}", *_state(one, place, over.get(one.ids[place]), now)]
         for name, one in running.items()
-        for place, share in shares_of(one, over, now).items()
+        for place, share in shares_of(one, over, now, periods_of(folder, one)).items()
     ]
     if not rows and not seen:
         print("no route has an experiment, and no prompt that a gateway has seen")

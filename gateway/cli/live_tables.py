@@ -20,7 +20,7 @@ def print_live(found: Live, measures: Sequence[Measure]) -> None:
         print("no calls in this period")
         return
     by_name = {one.name: one for one in measures}
-    rows = [_line(one, by_name[found.metric]) for one in found.arms]
+    rows = [_line(one, by_name[found.metric], found.best.get(one.arm)) for one in found.arms]
     kept = [name for name in rows[0] if name == "arm" or any(row[name] not in ("", "0") for row in rows)]
     print_table(kept, [[row[name] for name in kept] for row in rows])
     if found.differences:
@@ -40,7 +40,7 @@ def print_live(found: Live, measures: Sequence[Measure]) -> None:
         print(f"note: {printable(note)}")
 
 
-def _line(one: LiveArm, measure: Measure) -> dict[str, str]:
+def _line(one: LiveArm, measure: Measure, best: float | None) -> dict[str, str]:
     cost = one.cost_per_thousand_nano
     return {
         "arm": printable(one.arm),
@@ -60,6 +60,7 @@ def _line(one: LiveArm, measure: Measure) -> dict[str, str]:
         "elsewhere": str(one.elsewhere),
         "cancelled": str(one.cancelled),
         "refusals": str(one.refusals),
+        "is best": "" if best is None else f"{best:.0%}",
     }
 
 

@@ -34,6 +34,17 @@ class ExperimentStop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     on_better: Literal["hold", "promote"] = "hold"
 
 
+class Adaptive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Arms get calls by how likely each is the best (Thompson), from the weights on.
+
+    Attributes:
+        floor: the least part of the calls that an arm gets. update_s: how often parts are changed.
+    """
+
+    floor: Annotated[float, msgspec.Meta(ge=0.02, le=0.5)] = 0.1
+    update_s: Annotated[float, msgspec.Meta(ge=0.2, le=604_800)] = 300.0
+
+
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The targets of a weighted route, or the versions that a label of a prompt stands on, held against each other
     while they serve. Of a route another `since` is another experiment: it begins anew, with every arm.
@@ -45,6 +56,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             worse, in its unit; of times and costs as a part of the base's.
         alpha: the probability of any false claim, however often one looks.
         least: differences (two calls of either arm, or more) before anything is claimed of an arm.
+        adaptive: of routes; left out: weights stay as they are.
         look_s: how often it is looked at. settle_s: calls that began later than so long ago are left for the next look.
     """
 
@@ -56,5 +68,6 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     alpha: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05
     least: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)] = 25
     stop: ExperimentStop = ExperimentStop()
+    adaptive: Adaptive | None = None
     look_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
     settle_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0

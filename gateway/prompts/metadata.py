@@ -112,6 +112,8 @@ def _check_experiment(document: Document[PromptFile], where: Path_, label: str, 
         begins(experiment.since)
     except ValueError as error:
         raise document.error((*where, "since"), str(error)) from None
+    if experiment.adaptive is not None:
+        raise document.error((*where, "adaptive"), "parts that follow how calls go are of routes; a label's stay")
     if experiment.base and not experiment.base.isdecimal():
         raise document.error((*where, "base"), f"`{experiment.base}` is no number of a version")
 

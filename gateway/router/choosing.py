@@ -11,7 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
 from gateway.router.canaries import Rollout
 from gateway.router.document import RouteTarget
-from gateway.router.experiments import Running, drawn, planned, shares_of
+from gateway.router.experiments import Running, drawn, planned
 from gateway.router.loading import RouteRule
 from gateway.router.plans import Candidate, Die, Wish, chance, hashed, ranked
 from gateway.router.rollouts import Rollouts
@@ -80,14 +80,14 @@ class Chooser:
     ) -> Sequence[Permit]:
         """The arm that the die chose before all others. Those that were stopped are left out, those that lost are last;
         a call that may not go to all the others is none of the experiment's."""
-        over, now = self._rollouts.over, self._clock.now()
+        over, began = self._rollouts.over, call.record.started_ns / 1e9
         ended = {place: over[name] for place, name in running.ids.items() if name in over}
         kept = [one for one in permits if one.model.place not in ended]
         lost = [one for one in permits if one.model.place in ended and ended[one.model.place].last_resort]
         ordered = [*self._ordered(call, rule, kept), *lost] or self._ordered(call, rule, permits)
-        shares = shares_of(running, over, now)
+        shares = self._rollouts.shares(running, began)
         live, places = [place for place, share in shares.items() if share > 0], {one.model.place for one in kept}
-        if now < running.from_s or len(live) < 2 or not places.issuperset(live):
+        if began < running.from_s or len(live) < 2 or not places.issuperset(live):
             return ordered
         sticky = "" if rule.route.sticky is None else sticky_word(call, rule.route.sticky)
         # By rendezvous: where an arm is stopped, or its weight is changed, nobody moves between the others.

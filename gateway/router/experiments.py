@@ -36,6 +36,13 @@ class Running(msgspec.Struct, frozen=True):
         return self.route
 
 
+class Period(msgspec.Struct, frozen=True):
+    """Each arm's part of the calls that begin at `from_ns` (Unix nanoseconds) or later."""
+
+    from_ns: int
+    shares: Mapping[str, float]
+
+
 class Drawn(tuple[Permit, ...]):
     """A plan whose first choice a die made among all arms. `arm`: what it chose."""
 
@@ -51,9 +58,14 @@ def running_of(route: str, experiment: Experiment, base: str, arms: Mapping[str,
     return Running(digest(*words), route, experiment, base, arms, ids, begins(experiment.since))
 
 
-def shares_of(running: Running, over: Mapping[str, object], now: float) -> dict[str, float]:
-    """Each arm's part of the calls now, 0 to 1. `over`: ids of what was stopped."""
-    weights = {place: 0.0 if running.ids[place] in over else weight for place, weight in running.arms.items()}
+def shares_of(
+    running: Running, over: Mapping[str, object], now: float, periods: Sequence[Period] = ()
+) -> dict[str, float]:
+    """Each arm's part of the calls now, 0 to 1. `over`: ids of what was stopped. `periods`: what was published, oldest
+    first; before the first of them weights count."""
+    now_ns = now * 1e9
+    published = next((one.shares for one in reversed(periods) if one.from_ns <= now_ns), running.arms)
+    weights = {place: 0.0 if running.ids[place] in over else published.get(place, 0.0) for place in running.arms}
     total = sum(weights.values())
     if now < running.from_s or not total:
         total = sum(running.arms.values())

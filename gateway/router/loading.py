@@ -166,6 +166,12 @@ def _experiment(document: Document[RoutesFile], where: Path_, rule: RouteRule) -
             f"records do not tell who stays by `{route.sticky.by}`; an experiment's sessions stay `by: user` or `key`"
         )
         raise document.error((*where[:-1], "sticky", "by"), said)
+    if experiment.adaptive is not None:
+        if route.sticky is not None:
+            raise document.error((*where, "adaptive"), "where calls stay with their target, its part cannot change")
+        if experiment.adaptive.floor * len(arms) > 1:
+            said = f"{len(arms)} arms cannot have {experiment.adaptive.floor:g} of the calls each"
+            raise document.error((*where, "adaptive", "floor"), said)
     if experiment.base and experiment.base not in arms:
         raise document.error(
             (*where, "base"), f"`{experiment.base}` is none of the arms{nearest(experiment.base, list(arms))}"

@@ -6,6 +6,7 @@ until its `since` or its target is another, or an operator deletes the file.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -32,7 +33,7 @@ from gateway.router.canaries import (
     state_at,
     what_is_worse,
 )
-from gateway.router.experiments import shares_of
+from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import RouteRule, Routes
 from gateway.router.telling import RouteReports, Untold
 from gateway.stores.files import private_directory, write_private
@@ -40,6 +41,7 @@ from gateway.stores.files import private_directory, write_private
 _log = logging.getLogger("gateway.router")
 LOOK_S = 0.5
 FOLDER = "canaries"  # below the state folder
+PERIODS = "shares-"
 KEPT = 2_000  # attempts of each side
 
 
@@ -78,6 +80,7 @@ class Rollouts:
         self._told = told or Untold()
         self._sides: dict[str, _Sides] = {}
         self._over: Mapping[str, RolledBack] = {}
+        self._periods: Mapping[str, Sequence[Period]] = {}
         # What could not be written yet.
         self._unwritten: dict[str, RolledBack] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -86,6 +89,7 @@ class Rollouts:
         if self._folder is not None:
             private_directory(self._folder)
             self._over = read_over(self._folder)
+            self._periods = read_periods(self._folder)
         self._looking = asyncio.create_task(self._look_for_ever())
         return self
 
@@ -100,6 +104,10 @@ class Rollouts:
     def over(self) -> Mapping[str, RolledBack]:
         """What gets no more calls, by its id, as far as this worker has heard."""
         return self._over
+
+    def shares(self, running: Running, now: float) -> dict[str, float]:
+        """Each arm's part of the calls that begin then (Unix seconds)."""
+        return shares_of(running, self._over, now, self._periods.get(running.id, ()))
 
     def share(self, rollout: Rollout) -> float:
         """Its part of the calls now."""
@@ -171,6 +179,7 @@ class Rollouts:
 
     async def _hear(self, folder: Path) -> None:
         heard = await asyncio.to_thread(read_over, folder)
+        self._periods = await asyncio.to_thread(read_periods, folder)
         for name in self._over.keys() - heard.keys() - self._unwritten.keys():
             self._sides.pop(name, None)  # an operator lets it begin again: so does what is known of it
         self._over = {**self._unwritten, **heard}
@@ -215,7 +224,7 @@ class Rollouts:
         found: list[dict[str, object]] = []
         for rule in self._routes.value.rules.values():
             if (running := rule.experiment) is not None:
-                shares = shares_of(running, self._over, self._clock.now())
+                shares = self.shares(running, self._clock.now())
                 arms = [
                     {"target": place, "share": shares[place], **_ended(self._over.get(running.ids[place]))}
                     for place in running.arms
@@ -252,6 +261,22 @@ def _read_one(path: Path) -> RolledBack:
         return msgspec.json.decode(path.read_bytes(), type=RolledBack)
     except (OSError, msgspec.MsgspecError):
         return RolledBack()
+
+
+def read_periods(folder: Path) -> dict[str, Sequence[Period]]:
+    """By the id of an experiment; of a file that cannot be read, nothing."""
+    found: dict[str, Sequence[Period]] = {}
+    for path in folder.glob(f"{PERIODS}*"):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            found[path.name.removeprefix(PERIODS)] = msgspec.json.decode(path.read_bytes(), type=list[Period])
+    return found
+
+
+def write_periods(folder: Path, id: str, periods: Sequence[Period]) -> None:
+    """Raises:
+    OSError: it cannot be written.
+    """
+    write_private(folder / f"{PERIODS}{id}", msgspec.json.encode(periods))
 
 
 def write_over(folder: Path, id: str, one: RolledBack) -> bool:

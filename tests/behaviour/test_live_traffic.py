@@ -153,6 +153,40 @@ async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_rest
         assert line["object"] == "fast two/m"
 
 
+async def test_shares_follow_how_calls_go_and_every_worker_keeps_to_them(make_gateway: GatewayFactory) -> None:
+    more = (
+        f", experiment: {{since: {DAY}, look_s: 0.2, settle_s: 0, stop: {{on_worse: tell}}, adaptive: {{update_s: 1}}}}"
+    )
+    config = {"server": {"workers": 2, "limits_per_worker": True}}
+    async with site_of(make_gateway, more, **config) as site:
+        site.one.set(CHAT, json_answer(said("from one")))
+        site.two.set(CHAT, *(status(500) if n % 10 < 4 else json_answer(said("from two")) for n in range(9_000)))
+        path = site.gateway.state / "canaries"
+        async with asyncio.timeout(60):
+            while not (files := list(path.glob("shares-*"))) or len(json.loads(files[0].read_bytes())) < 3:
+                await site.send(20)
+                await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            while (await shares_of(site.gateway))["two/m"] > 0.15:
+                await site.send(20)
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(2.5)  # the change is over
+        before, since = len(site.two.requests), len(site.one.requests)
+        await site.send(300)
+        ours, theirs = len(site.two.requests) - before, len(site.one.requests) - since
+        assert ours / (ours + theirs) < 0.25
+        _, found = await site.live()
+        (one,) = found["differences"]
+        assert (one["base"], one["judged"], one["word"]) == ("one/m", True, "worse")
+        assert abs(one["interval"]["estimate"] + 0.4) < 0.2
+        assert found["best"]["one/m"] > 0.99
+
+
+async def shares_of(gateway: Gateway) -> dict[str, float]:
+    (shown,) = (await admin(gateway, "/status"))["experiments"]
+    return {arm["target"]: arm["share"] for arm in shown["arms"]}
+
+
 async def test_a_bad_version_is_taken_off_its_label_in_every_worker(make_gateway: GatewayFactory) -> None:
     async def script(received: Received, write: Write) -> None:
         fails = "the second" in json.dumps(received.json()["messages"])

@@ -15,7 +15,9 @@ import msgspec
 
 from gateway.compare.live.comparing import Comparison
 from gateway.compare.live.measures import Measure, Values, measure_of
+from gateway.compare.live.results import LiveDifference
 from gateway.compare.live.units import Seen, Units
+from gateway.compare.statistics.allocation import with_floor
 
 LOOK = 25
 SECOND = 1_000_000_000
@@ -58,17 +60,27 @@ def calls(world: World, count: int, die: random.Random) -> Iterator[Seen]:
         unit = die.randrange(world.users) if world.users else None
         thrown = die.random() if unit is None else random.Random(f"{unit}").random()
         arm = "base" if thrown >= share else f"c{int(thrown / share * world.arms)}"
-        fails = world.fails + (world.drift if number // 200 % 2 else 0.0)
-        if unit is not None:
-            fails = min(1.0, 4 * fails) if heavy[unit] < 0.25 else 0.0
-        if arm == "c0":
-            fails = min(1.0, fails + world.worse_by)
-        failed = die.random() < fails
-        slower = world.slower if arm == "c0" else 1.0
-        took = slower * world.seconds * die.lognormvariate(0.0, world.spread)
-        refused = float(die.random() < world.refuses)
-        values: Values = (0.0, 0.0, None, None) if failed else (1.0, refused, took, 1e6 * die.lognormvariate(0.0, 0.5))
-        yield Seen(arm, unit, number * SECOND, values)
+        times = None if unit is None else 4.0 if heavy[unit] < 0.25 else 0.0
+        yield Seen(arm, unit, number * SECOND, call(world, arm, number, die, times))
+
+
+def call(world: World, arm: str, number: int, die: random.Random, times: float | None = None) -> Values:
+    """What a call is worth by `MEASURES`; `times`: how often this user's fail, as a multiple."""
+    fails = world.fails + (world.drift if number // 200 % 2 else 0.0)
+    fails = min(1.0, fails if times is None else times * fails)
+    if arm == "c0":
+        fails = min(1.0, fails + world.worse_by)
+    failed = die.random() < fails
+    slower = world.slower if arm == "c0" else 1.0
+    took = slower * world.seconds * die.lognormvariate(0.0, world.spread)
+    refused = float(die.random() < world.refuses)
+    return (0.0, 0.0, None, None) if failed else (1.0, refused, took, 1e6 * die.lognormvariate(0.0, 0.5))
+
+
+def claims(found: LiveDifference) -> list[str]:
+    """What is claimed of an arm: guards that it breaks, and that it is better or worse."""
+    words = [found.word] if found.word in ("better", "worse") else []
+    return [*(f"guard {one.metric}" for one in found.broken), *words]
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -87,10 +99,28 @@ def run(world: World, count: int, seed: int, stops: Callable[[str], bool] = lamb
             comparison.see(one.arm, one.values)
         if number % LOOK == 0:
             for found in comparison.differences():
-                claims = [f"guard {one.metric}" for one in found.broken]
-                claims += [found.word] if found.word in ("better", "worse") else []
-                claim = next(filter(stops, claims), None)
-                if claim is not None:
+                if (claim := next(filter(stops, claims(found)), None)) is not None:
+                    return Ended(number, claim)
+    return Ended(None)
+
+
+def run_adaptive(
+    world: World, count: int, seed: int, floor: float = 0.1, stops: Callable[[str], bool] = lambda claim: True
+) -> Ended:
+    """The same where every arm's share follows how likely it is the best, anew after every 200 calls."""
+    die = random.Random(seed)
+    names = ["base", *(f"c{at}" for at in range(world.arms))]
+    comparison = Comparison(MEASURES, "base", names[1:], least_share=floor)
+    shares = {name: 1.0 / len(names) for name in names}
+    for number in range(1, count + 1):
+        arm = die.choices(names, [shares[name] for name in names])[0]
+        comparison.see_weighted(arm, call(world, arm, number, die), shares)
+        if number % 200 == 0:
+            best = comparison.best(names)
+            shares = dict(zip(names, with_floor([best[name] for name in names], floor), strict=True))
+        if number % LOOK == 0:
+            for found in comparison.differences():
+                if (claim := next(filter(stops, claims(found)), None)) is not None:
                     return Ended(number, claim)
     return Ended(None)
 
@@ -111,6 +141,7 @@ WORSE = {
     "5 points more fail, half of the calls": World(worse_by=0.05),
     "half as slow again, half of the calls": World(slower=1.5),
 }
+ADAPTIVE = {"shares that follow": World(), "and busy hours": World(drift=0.3), "and four arms": World(arms=3)}
 CALLS = 2_000
 
 
@@ -124,10 +155,16 @@ def found_after(world: World, experiments: int, count: int = 6_000) -> list[int]
     return sorted(at for at in ended if at is not None)
 
 
+def adaptive_false_alarms(world: World, experiments: int, count: int = CALLS) -> int:
+    return sum(run_adaptive(world, count, seed).at is not None for seed in range(experiments))
+
+
 if __name__ == "__main__":
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     for name, world in NULLS.items():
         print(f"| {name} | {100 * false_alarms(world, many) / many:.1f} % |", flush=True)
+    for name, world in ADAPTIVE.items():
+        print(f"| {name} | {100 * adaptive_false_alarms(world, many) / many:.1f} % |", flush=True)
     for name, world in WORSE.items():
         found = found_after(world, many // 5)
         most = found[int(0.9 * (many // 5)) - 1] if len(found) >= 0.9 * (many // 5) else None

@@ -1,19 +1,22 @@
 """What experiments decide from the ledger, and what they do not."""
 
+import random
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.compare.live.designs import Moving, Shares
 from gateway.config import Settings, read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
 from gateway.core.live import Live
 from gateway.core.record import Record
-from gateway.experiments import Experiments, looked, resume, resumed_at, stopped_events
+from gateway.experiments import Experiments, looked, periods_of, resume, resumed_at, stopped_events
 from gateway.ledger.store import SqliteLedger
-from gateway.router.experiments import Running
+from gateway.router.experiments import Running, shares_of
 from gateway.router.loading import Routes, read_routes
 from gateway.router.rollouts import FOLDER, read_over
 from gateway.stores.documents import Text
@@ -40,6 +43,7 @@ class Desk:
             made.mkdir(parents=True)
         self.experiments = self.restarted()
         self.number = 0
+        self.die = random.Random(1)
 
     def restarted(self) -> Experiments:
         return Experiments(self.settings, self.routes, lambda route, why: self.stopped.append((route, why)), self.clock)
@@ -50,11 +54,20 @@ class Desk:
         assert found is not None
         return found
 
-    def send(self, fails: dict[str, float], count: int = 1_200, at: float = SINCE, **fields: Any) -> None:
+    def send(
+        self,
+        fails: dict[str, float],
+        count: int = 1_200,
+        at: float = SINCE,
+        shares: Mapping[str, float] | None = None,
+        **fields: Any,
+    ) -> None:
         calls: list[Record] = []
         for _ in range(count):
             self.number += 1
             arm = ("p/a", "p/b", "p/a", "p/c")[self.number % 4]
+            if shares is not None:
+                arm = self.die.choices(list(shares), list(shares.values()))[0]
             # As often as it is to fail, spread evenly.
             failed = int(self.number * fails[arm]) != int((self.number - 4) * fails[arm])
             started = int(at * 1e9) + self.number * 1_000_000
@@ -153,3 +166,38 @@ def test_what_cannot_be_known_is_not_decided_and_said(
     assert bool(seen.problem) is (how != "none")
     desk.look()
     assert caplog.text.count("decides nothing, its split stays") == (how != "none")
+
+
+def test_shares_follow_and_what_is_stopped_is_out_of_them(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "adaptive: {floor: 0.1, update_s: 100}")
+    folder = desk.settings.state_dir / FOLDER
+    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400)
+    desk.look()
+    (first,) = periods_of(folder, desk.running)
+    assert first.from_ns == int((SINCE + 5_005) * 1e9)
+    assert sum(first.shares.values()) == pytest.approx(1.0)
+    assert first.shares["p/c"] > first.shares["p/a"] >= 0.1
+    desk.look()
+    assert len(periods_of(folder, desk.running)) == 1  # it is not due yet
+    # Before they hold, weights count; after that, they do.
+    over: dict[str, object] = {}
+    assert shares_of(desk.running, over, SINCE + 5_004, [first])["p/a"] == 0.5
+    assert shares_of(desk.running, over, SINCE + 5_006, [first]) == pytest.approx(dict(first.shares))
+    desk.clock.advance(4_000)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.7}, 4_000, SINCE + 5_100, first.shares)
+    assert [arm for arm, _ in desk.look()] == ["p/c"]
+    last = periods_of(folder, desk.running)[-1]
+    assert (set(last.shares), last.from_ns) == ({"p/a", "p/b"}, int((SINCE + 9_000) * 1e9))
+    desk.send({"p/a": 0.02, "p/b": 0.4}, 2_000, SINCE + 9_010, {"p/a": 0.97, "p/b": 0.03})
+    desk.clock.advance(60)
+    assert desk.look() == []  # calls that have not the shares they should have tell nothing
+    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    assert "not judged" in seen.said[0]
+    resume(folder, desk.running, "p/c", SINCE + 9_500)
+    assert periods_of(folder, desk.running)[-1].shares == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}
+
+
+def test_calls_at_the_moment_of_a_change_are_in_no_difference() -> None:
+    moving = Moving((Shares(0, {"a": 0.5}), Shares(10 * 10**9, {"a": 0.9})), 0.1)
+    at = {second: moving.at(int(second * 1e9)) for second in (8.9, 9.1, 10, 11.9, 12.1)}
+    assert at == {8.9: {"a": 0.5}, 9.1: None, 10: None, 11.9: None, 12.1: {"a": 0.9}}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.experiment import Experiment
-from gateway.router.experiments import Running, drawn, running_of, shares_of
+from gateway.router.experiments import Period, Running, drawn, running_of, shares_of
 from gateway.router.loading import read_routes
-from gateway.router.rollouts import RolledBack, write_over
+from gateway.router.rollouts import RolledBack, write_over, write_periods
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError, Text
 from tests.pipeline.test_obliging import call_of
@@ -113,6 +113,7 @@ async def test_a_call_that_may_not_go_to_all_arms_is_none_of_its(folder: Path) -
     worker = Worker(folder, ALONE)
     call = call_of("chat", model="m")
     call.model, call.permits, call.principal = "m", (A,), PRINCIPAL
+    call.record.started_ns = worker.clock.now_ns()
     await worker.router(call)
     assert call.record.variant == ""
 
@@ -129,7 +130,7 @@ async def test_users_stay_with_their_arm_also_when_another_is_stopped(folder: Pa
         for number in range(200):
             call = call_of("chat", model="m")
             call.model, call.permits, call.principal = "m", (A, B, permit("c/m")), PRINCIPAL
-            call.record.user = f"u{number}"
+            call.record.user, call.record.started_ns = f"u{number}", worker.clock.now_ns()
             await router(call)
             found[f"u{number}"] = call.record.variant
         return found
@@ -145,7 +146,20 @@ async def test_users_stay_with_their_arm_also_when_another_is_stopped(folder: Pa
     assert all(second[user] == arm for user, arm in first.items() if arm != "b/m")
 
 
+async def test_shares_that_are_published_hold_from_their_moment_on(folder: Path) -> None:
+    worker = Worker(folder, ALONE.replace('08:00:00Z"', '08:00:00Z", adaptive: {}'))
+    at = worker.clock.now_ns()
+    write_periods(folder, running(worker).id, [Period(at + 10**9, {"a/m": 0.1, "b/m": 0.9})])
+    async with worker.rollouts:
+        await worker.rollouts.look()
+        assert (await arms(worker, 200))["a/m"] > 120
+        worker.clock.advance(2)
+        assert (await arms(worker, 200))["a/m"] < 50
+
+
 WRONG = [
+    ("strategy: weighted, sticky: {by: user}, targets: [{target: a/m}, {target: b/m}], experiment: {since: 2027-01-01, adaptive: {}}", "its part cannot change"),
+    ("strategy: weighted, targets: [{target: a/m}, {target: b/m}, {target: c/m}], experiment: {since: 2027-01-01, adaptive: {floor: 0.4}}", "3 arms cannot have 0.4 of the calls each"),
     ("strategy: weighted, targets: [{target: a/m}, {target: b/m}], canary: {target: c/m, since: 2027-01-01}, experiment: {since: 2027-01-01}", "a canary or an experiment, not both"),
     ("targets: [{target: a/m}, {target: b/m}], experiment: {since: 2027-01-01}", "needs `strategy: weighted` and two targets"),
     ("strategy: weighted, targets: [{target: a/m}, {target: b/m, when: 'request.images'}], experiment: {since: 2027-01-01}", "two targets that any call may get"),

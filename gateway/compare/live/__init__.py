@@ -8,8 +8,8 @@
 | how many, how quick, how dear is each arm? | `tallying`, `sketch` |
 | what is shown | `results`, `saying` |
 
-Must never: read a store or a clock, compare calls whose arm was chosen by how calls went, or claim anything before it
-has seen as many as it must.
+Must never: read a store or a clock, compare calls whose arm was chosen by how calls went unless it is known with what
+probability, or claim anything before it has seen as many as it must.
 
 Invariants: pure. What is claimed may be looked at after every call: of all claims of one comparison together, a false
 one is ever made with a probability of 1 - level at most (LIVE.md says how that was measured).

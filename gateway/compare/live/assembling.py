@@ -1,13 +1,13 @@
 """Rows of the ledger in, what they say out: a row at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from gateway.compare.live.comparing import LEAST, Comparison
-from gateway.compare.live.designs import Design, mirror_went, rated_values, values_of, went
-from gateway.compare.live.measures import THUMBS, Measure
+from gateway.compare.live.designs import Design, Moving, mirror_went, rated_values, values_of, went
+from gateway.compare.live.measures import THUMBS, Measure, Values
 from gateway.compare.live.results import LiveArm, LiveDifference
 from gateway.compare.live.tallying import Tally
 from gateway.compare.live.units import Seen, Units
@@ -17,14 +17,19 @@ from gateway.ledger.live.reading import LiveCall, LiveReader
 OWN, MIRROR = "primary", "mirror "
 _NO_ARM = "no arm that is compared, or nobody knows which"
 _CACHED = "answered from the cache"
+_ODD = "arms had more or fewer calls than their shares say: not only the die sent them, and nothing is judged"
+_CHANGING = "shares were changing just then"
 
 
 class Assembled(msgspec.Struct, frozen=True):
-    """Arms with their figures, differences with their verdicts, and the calls that are in neither, by the reason."""
+    """Arms with their figures, differences with their verdicts, and the calls that are in neither, by the reason.
+    `best`: of an experiment, how likely each arm is the best."""
 
     arms: tuple[LiveArm, ...]
     differences: tuple[LiveDifference, ...]
     uncounted: dict[str, int]
+    best: Mapping[str, float] = {}
+    notes: tuple[str, ...] = ()
 
 
 class _Arms:
@@ -33,8 +38,9 @@ class _Arms:
     def __init__(self, design: Design, measures: Sequence[Measure], level: float, least: int) -> None:
         self.design, self.measures = design, tuple(measures)
         self.comparison = Comparison(
-            measures, design.base, design.candidates, level=level, least=least, judged=design.judged
-        )
+            measures, design.base, design.candidates, level=level, least=least, judged=design.judged,
+            least_share=None if design.moving is None else design.moving.least,
+        )  # fmt: skip
         self.tallies = {name: Tally() for name in design.arms}
         self.uncounted: Counter[str] = Counter()
 
@@ -50,6 +56,9 @@ class _Arms:
             if gone.outcome == "completed":
                 tally.used(call.input_tokens, call.output_tokens)
             values = values_of(gone, self.measures)
+            if self.design.moving is not None:
+                self._weigh(self.design.moving, arm, call.started_ns, values)
+                continue
             self._see(units.add(Seen(arm, self.design.unit_of(call), call.started_ns, values)))
         self._see(units.until(until_ns))
 
@@ -64,8 +73,18 @@ class _Arms:
                 self.tallies[arm].say(call.score)
             if at is not None:
                 values = rated_values(call.score, self.measures, at)
+                if self.design.moving is not None:
+                    self._weigh(self.design.moving, arm, call.started_ns, values)
+                    continue
                 self._see(units.add(Seen(arm, self.design.unit_of(call), call.said_ns, values)))
         self._see(units.until(until_ns))
+
+    def _weigh(self, moving: Moving, arm: str, started_ns: int, values: Values) -> None:
+        shares = moving.at(started_ns)
+        if shares is None or not shares.get(arm):
+            self.uncounted[_CHANGING] += 1
+        else:
+            self.comparison.see_weighted(arm, values, shares)
 
     def _arm(self, call: LiveCall) -> str:
         arm = self.design.arm_of(call) if self._is_asked(call) else ""
@@ -107,7 +126,9 @@ def assembled(
         arms.rated(rows, at, until_ns)
     if not any(measures[at].name == THUMBS for at in said):
         arms.rated(reader.rated(DEFAULT, scores=False), None, until_ns)
-    return Assembled(arms.shown(), arms.comparison.differences(), dict(arms.uncounted))
+    best = arms.comparison.best(design.arms) if design.kind == "experiment" and design.unit == "call" else {}
+    notes = () if arms.comparison.fits else (_ODD,)
+    return Assembled(arms.shown(), arms.comparison.differences(), dict(arms.uncounted), best, notes)
 
 
 def mirrors_assembled(

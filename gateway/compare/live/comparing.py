@@ -11,7 +11,8 @@ is called worse, or a guard broken, stops one that is as good with a probability
     inconclusive  otherwise, or fewer than `least` pairs
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from gateway.compare.live.contrasts import Contrast, Scale
 from gateway.compare.live.contrasts import Sequence as Differences
@@ -20,6 +21,7 @@ from gateway.compare.live.pairing import Pairing
 from gateway.compare.live.results import GuardWord, LiveDifference, LiveGuard
 from gateway.compare.live.saying import sentence
 from gateway.compare.running.results import Word
+from gateway.compare.statistics.allocation import Counts, thompson
 from gateway.compare.statistics.errors import check_level
 from gateway.compare.statistics.families import holm
 from gateway.compare.statistics.interval import Interval
@@ -27,6 +29,7 @@ from gateway.compare.statistics.verdicts import decide
 
 LEAST = 25
 SEQUENCE = "confidence_sequence"
+FAR = 6.0  # standard deviations that chance does not leave between calls and shares
 
 
 class Comparison:
@@ -44,6 +47,7 @@ class Comparison:
         level: float = 0.95,
         least: int = LEAST,
         judged: bool = True,
+        least_share: float | None = None,
     ) -> None:
         check_level(level)
         self.measures, self.base, self.candidates = tuple(measures), base, tuple(candidates)
@@ -55,6 +59,9 @@ class Comparison:
         self._pairings = {name: [Pairing() for _ in self.measures] for name in self.candidates}
         self._contrasts: dict[str, list[Contrast | None]] = {name: [None] * len(measures) for name in self.candidates}
         self._means: dict[str, Differences] = {}
+        self._least_share = least_share
+        self._odds: dict[str, list[float]] = {}
+        self._centres = [[0, 0.0] for _ in self.measures]
 
     def see(self, arm: str, values: Values) -> None:
         """A call that the die gave to an arm; those of arms that are not compared are passed over."""
@@ -70,6 +77,50 @@ class Comparison:
                 pair = self._pairings[name][at].add(fitted, candidate=not is_base)
                 if pair is not None:
                     self._contrast(name, at).add(*pair)
+
+    def see_weighted(self, arm: str, values: Values, shares: Mapping[str, float]) -> None:
+        """A call that a die gave to an arm, whose shares, of all arms, followed how calls before it went."""
+        for name, share in shares.items():
+            odd = self._odds.setdefault(name, [0.0, 0.0])
+            odd[0] += (name == arm) - share
+            odd[1] += share * (1.0 - share)
+        for at, value in enumerate(values):
+            if value is None or (fitted := self._scales[at].fitted(value)) is None:
+                continue
+            if not at:
+                self._mean(arm).add(fitted, 0.0)
+            count, total = self._centres[at]
+            low, high = self._bounds(at)
+            centre = total / count if count else (low + high) / 2.0
+            self._centres[at] = [count + 1, total + fitted]
+            off = fitted - centre
+            for name in self.candidates:
+                if shares.get(name, 0.0) > 0 and shares.get(self.base, 0.0) > 0:
+                    of_candidate = off / shares[name] if arm == name else 0.0
+                    of_base = off / shares[self.base] if arm == self.base else 0.0
+                    own = fitted if arm == self.base else None
+                    self._contrast(name, at).add_weighted(of_candidate, of_base, centre, own)
+
+    @property
+    def fits(self) -> bool:
+        """Whether arms had about as many calls as their shares say; else nothing is claimed."""
+        return all(abs(off) <= 5.0 + FAR * math.sqrt(variance) for off, variance in self._odds.values())
+
+    def best(self, arms: Sequence[str]) -> dict[str, float]:
+        """For each of these arms how likely it is the best by the primary metric; as likely as others if nothing is
+        known of it."""
+        if self._scales[0].limit is None:
+            return {name: 1.0 / len(arms) for name in arms}
+        low, high = self._bounds(0)
+        counts: list[Counts] = []
+        for name in arms:
+            found = self._means.get(name)
+            n, mean = (0, 0.0) if found is None else (found.n, (found.mean.estimate - low) / (high - low))
+            mean = min(1.0, max(0.0, mean if self.measures[0].higher_is_better else 1.0 - mean))
+            # Of shares values are 0 or 1; others are taken to vary half as much as such would.
+            squares = n * mean if self.measures[0].kind == "share" else n * mean * (mean + 1.0) / 2.0
+            counts.append(Counts(n, n * mean, squares))
+        return dict(zip(arms, thompson(counts), strict=True))
 
     def see_pair(self, arm: str, values: Values, base: Values) -> None:
         """What two arms made of the same request."""
@@ -105,7 +156,7 @@ class Comparison:
     def _contrast(self, name: str, at: int) -> Contrast:
         found = self._contrasts[name][at]
         if found is None:
-            found = self._contrasts[name][at] = Contrast(self.measures[at], self._bounds(at))
+            found = self._contrasts[name][at] = Contrast(self.measures[at], self._bounds(at), self._least_share)
         return found
 
     def differences(self) -> tuple[LiveDifference, ...]:
@@ -134,17 +185,21 @@ class Comparison:
             change = estimate / base if measure.kind == "amount" and base else None
             word = self._word(primary)
             margin = measure.allowance * base if measure.kind == "amount" else measure.allowance
-            if self._judged:
+            if self._is_judged:
                 more = 0 if word != "inconclusive" else decide(interval, margin).more_cases
         found = LiveDifference(
             base=self.base, other=name, metric=measure.name, pairs=0 if primary is None else primary.n,
-            interval=interval, change=change, p=p, p_adjusted=adjusted, margin=measure.allowance, judged=self._judged,
-            word=word, more_pairs=more, guards=guards,
+            interval=interval, change=change, p=p, p_adjusted=adjusted, margin=measure.allowance,
+            judged=self._is_judged, word=word, more_pairs=more, guards=guards,
         )  # fmt: skip
         return sentence(found, measure, self._least)
 
+    @property
+    def _is_judged(self) -> bool:
+        return self._judged and self.fits
+
     def _word(self, primary: Contrast) -> Word:
-        if not self._judged or primary.n < self._least:
+        if not self._is_judged or primary.n < self._least:
             return "inconclusive"
         if primary.is_better(self._better):
             return "better"
@@ -158,7 +213,7 @@ class Comparison:
         base = contrast.base_mean
         relative = measure.kind == "amount"
         state: GuardWord = "open"
-        if self._judged and contrast.n >= self._least:
+        if self._is_judged and contrast.n >= self._least:
             if contrast.is_beyond(self._harm, better=False):
                 state = "broken"
             elif contrast.is_within(self._better, better=False):

@@ -4,6 +4,10 @@ A share or a score is within bounds. A time or a cost is not: its mean is of val
 of the first hundred calls of both arms took, which themselves then do not count. How much more or less it is than the
 base's, as a part of that, has sequences of its own, of candidate - (1 + allowance) * base: a ratio of means without a
 division.
+
+Where the arms' shares follow how calls go, a call counts by the inverse of the share that its arm had when it began, of
+how far it is from the mean so far: that is right on average whatever the shares were (Horvitz & Thompson 1952), and a
+sequence of such values holds at all times too.
 """
 
 import math
@@ -17,6 +21,7 @@ FIRST = 100
 BEYOND = 2.0
 # Differences are counted on a grid of so many steps: what is kept, and worked out when one looks, is bounded.
 STEPS = 512
+WEIGHTED_STEPS = 8_192
 
 
 class Scale:
@@ -43,17 +48,21 @@ class Scale:
 class Sequence:
     """The mean of candidate - weight * base."""
 
-    def __init__(self, bounds: tuple[float, float], weight: float) -> None:
+    def __init__(self, bounds: tuple[float, float], weight: float, least_share: float | None = None) -> None:
         low, high = bounds
         self._bounds = (low - weight * high, high - weight * low)
-        self._weight = weight
-        self._step = (self._bounds[1] - self._bounds[0]) / STEPS
+        if least_share is not None:
+            most = (high - low) * (max(1.0, weight) / least_share + abs(1.0 - weight))
+            self._bounds = (-most, most)
+        self.weight = weight
+        steps = STEPS if least_share is None else WEIGHTED_STEPS
+        self._step = (self._bounds[1] - self._bounds[0]) / steps
         self._mean = BoundedMean(self._bounds, min(max(0.0, self._bounds[0]), self._bounds[1]))
         self._new: Counter[float] = Counter()
         self.n = 0
 
-    def add(self, candidate: float, base: float) -> None:
-        self._new[round((candidate - self._weight * base) / self._step)] += 1
+    def add(self, candidate: float, base: float, more: float = 0.0) -> None:
+        self._new[round((candidate - self.weight * base + more) / self._step)] += 1
         self.n += 1
 
     @property
@@ -73,19 +82,34 @@ class Sequence:
 class Contrast:
     """One measure's difference, candidate minus base. `n`: pairs."""
 
-    def __init__(self, measure: Measure, bounds: tuple[float, float]) -> None:
+    def __init__(self, measure: Measure, bounds: tuple[float, float], least_share: float | None = None) -> None:
+        """`least_share`: where calls are weighted by what their arm's share was: the least that any has."""
         self.measure = measure
         amount = measure.kind == "amount"
-        self.plain = Sequence(bounds, 1.0)
         part = measure.allowance
-        self._more = Sequence(bounds, 1.0 + part) if amount else self.plain
-        self._less = Sequence(bounds, 1.0 - part) if amount else self.plain
+        self.plain = Sequence(bounds, 1.0, least_share)
+        self._more = Sequence(bounds, 1.0 + part, least_share) if amount else self.plain
+        self._less = Sequence(bounds, 1.0 - part, least_share) if amount else self.plain
         self._base = 0.0
+        self._of_base: int | None = None if least_share is None else 0
 
     def add(self, candidate: float, base: float) -> None:
-        for one in {id(each): each for each in (self.plain, self._more, self._less)}.values():
+        for one in self._sequences:
             one.add(candidate, base)
         self._base += base
+
+    def add_weighted(self, candidate: float, base: float, centre: float, value: float | None) -> None:
+        """One call: how far it is from the centre, by its arm's share; 0 of the arm that it is not. `value`: of the
+        base's, what it is."""
+        for one in self._sequences:
+            one.add(candidate, base, (1.0 - one.weight) * centre)
+        if value is not None and self._of_base is not None:
+            self._base += value
+            self._of_base += 1
+
+    @property
+    def _sequences(self) -> list[Sequence]:
+        return list({id(each): each for each in (self.plain, self._more, self._less)}.values())
 
     @property
     def n(self) -> int:
@@ -94,7 +118,7 @@ class Contrast:
     @property
     def base_mean(self) -> float:
         """Of the pairs."""
-        return self._base / self.n
+        return self._base / max(1, self.n if self._of_base is None else self._of_base)
 
     def is_better(self, alpha: float) -> bool:
         return self.plain.is_surely(self._side(better=True), 0.0, alpha)

@@ -4,7 +4,8 @@ A call counts for the arm that the die chose, also if another target answered in
 what the arm would have done to its callers. `success` asks for more: that its own arm answered.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,7 +17,31 @@ Kind = Literal["experiment", "canary", "weighted", "chosen", "prompt"]
 Unit = Literal["call", "user", "key"]
 CANARY, STABLE = "canary", "stable"
 REFUSED = frozenset({"content_filter", "refusal", "safety", "SAFETY", "PROHIBITED_CONTENT", "guardrail_intervened"})
-HOUR_NS = 3_600 * 1_000_000_000
+SECOND_NS = 1_000_000_000
+HOUR_NS = 3_600 * SECOND_NS
+# Around the moment at which shares change, workers may not all have heard: those calls are in no difference.
+BEFORE_NS, AFTER_NS = SECOND_NS, 2 * SECOND_NS
+
+
+class Shares(msgspec.Struct, frozen=True):
+    """What each arm's share was from a moment on (Unix nanoseconds)."""
+
+    from_ns: int
+    shares: Mapping[str, float]
+
+
+class Moving(msgspec.Struct, frozen=True):
+    """Shares that follow how calls go. `periods`: oldest first, the first from the beginning; `least`: of any arm."""
+
+    periods: tuple[Shares, ...]
+    least: float
+
+    def at(self, at_ns: int) -> Mapping[str, float] | None:
+        """What they were for a call that began then; None: they were changing."""
+        last = bisect_right(self.periods, at_ns + BEFORE_NS, key=lambda one: one.from_ns) - 1
+        if last < 0 or (last and at_ns < self.periods[last].from_ns + AFTER_NS):
+            return None
+        return self.periods[last].shares
 
 
 class Design(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +50,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
         attempt tells; `prompt`: its version; `chosen`: by something else than a die.
     base: the arm that others are held against. arms: all that are compared, the base too.
     judged: whether differences may be judged. unit: whom an arm is chosen for. window_ns: see `units.py`.
-    canary: of a canary its target.
+    canary: of a canary its target. moving: None: shares do not follow how calls go.
     """
 
     kind: Kind
@@ -35,6 +60,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit = "call"
     window_ns: int = HOUR_NS
     canary: str = ""
+    moving: Moving | None = None
     notes: tuple[str, ...] = ()
 
     @property

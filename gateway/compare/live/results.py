@@ -102,7 +102,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     route, prompt: of which the traffic is; one of the two. since, until: Unix seconds.
     unit: whom arms were chosen for: `call`, `user` or `key`. level: of all claims together.
     uncounted: calls of the period that are in no comparison, by the reason.
-    notes: what makes the comparison less fair than it looks.
+    notes: what makes the comparison less fair than it looks. best: of an experiment, how likely each arm is the best.
     """
 
     route: str
@@ -116,5 +116,6 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[LiveDifference, ...]
     uncounted: Mapping[str, int]
     notes: tuple[str, ...]
+    best: Mapping[str, float] = {}
     currency: str = ""
     format: int = FORMAT

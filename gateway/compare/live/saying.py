@@ -17,7 +17,7 @@ def _said(found: LiveDifference, measure: Measure, least: int) -> str:
         return f"{head}: nothing to compare by `{measure.name}` yet"
     figures = f"{measure.name} {_difference(found, measure)}, {found.pairs} pairs"
     if not found.judged:
-        return f"{head}: not judged, no die chose between them; {figures}"
+        return f"{head}: not judged; {figures}"
     if found.word == "inconclusive":
         if found.pairs < least:
             return f"{head}: inconclusive, too few yet ({found.pairs} of {least} pairs); {figures}"

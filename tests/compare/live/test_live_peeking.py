@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.compare.live_peeking import NULLS, WORSE, World, false_alarms, found_after, run
+from tests.compare.live_peeking import (
+    ADAPTIVE,
+    NULLS,
+    WORSE,
+    World,
+    adaptive_false_alarms,
+    false_alarms,
+    found_after,
+    run,
+    run_adaptive,
+)
 
 # Of 50 experiments that are wrong in 5 of 100, seven or more are in 4 of 100.
 EXPERIMENTS, MOST = 50, 6
@@ -23,3 +33,16 @@ def test_what_is_found_is_what_is_wrong() -> None:
     ended = [run(World(slower=2.0), 3_000, seed) for seed in range(5)]
     assert {one.claim for one in ended} == {"guard latency"}
     assert {run(World(worse_by=-0.09), 4_000, seed).claim for seed in range(5)} == {"better"}
+
+
+@pytest.mark.parametrize("name", list(ADAPTIVE)[:2])
+def test_shares_that_follow_how_calls_go_make_no_more_of_them(name: str) -> None:
+    assert adaptive_false_alarms(ADAPTIVE[name], 30, 600) <= 5
+
+
+def test_with_shares_that_follow_a_regression_is_found_too() -> None:
+    world = World(worse_by=0.2)
+    assert {run_adaptive(world, 3_000, seed, stops=lambda claim: claim != "better").claim for seed in range(6)} <= {
+        "worse",
+        "guard refusals",
+    }
