@@ -4,7 +4,7 @@ The caller's messages stand where the prompt has its history, with every field t
 the answer (temperature, tools, …) the caller may say otherwise only where the prompt's owner lists it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -13,8 +13,8 @@ from gateway.core.conversation import ChatRequest, Message, Text
 from gateway.core.faults import BadRequest
 from gateway.dialects.fitting import Quirks
 from gateway.dialects.protocols import UPSTREAMS
+from gateway.dialects.spellings import OBJECTS, SAME_UNDER_ANY_NAME, Asked, Get, alike, fields_of, places
 
-Get = Callable[[str], object]
 # Protocols in which a prompt can be used, and the field with the conversation.
 CONVERSATIONS: Mapping[str, str] = {
     "chat": "messages",
@@ -30,27 +30,22 @@ _INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
     "generate": ("systemInstruction", "system_instruction"),
     "generate-array": ("systemInstruction", "system_instruction"),
 }
+# Fields that bring instructions from elsewhere: what Google keeps, and a template of the engine's own.
+_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "chat": ("chat_template",),
+    "generate": ("cachedContent", "cached_content"),
+    "generate-array": ("cachedContent", "cached_content"),
+}
 _SYSTEM_ROLES = ("system", "developer")
 # What encoders write for an upstream's sake, and no prompt says.
 _NOT_SAID = ("model", "stream", "stream_options", "store", "include")
-# Objects whose members are said one by one.
-_OBJECTS = frozenset({"text", "reasoning", "generationConfig", "output_config"})
-# One thing under two names; whoever says one of them has said the other.
-_ALIKE: Mapping[str, tuple[str, ...]] = {
-    "max_completion_tokens": ("max_tokens",),
-    "tools": ("functions",),
-    "tool_choice": ("function_call",),
-    "generationConfig": ("generation_config",),
-    "toolConfig": ("tool_config",),
-    "safetySettings": ("safety_settings",),
-}
 # Wire names → the word under which a prompt lists what callers may say otherwise.
 _WORDS: Mapping[str, str] = {
     **dict.fromkeys(("max_completion_tokens", "max_tokens", "maxOutputTokens"), "max_output_tokens"),
     **dict.fromkeys(("stop_sequences", "stopSequences"), "stop"),
-    **dict.fromkeys(("response_format", "format", "responseMimeType", "responseJsonSchema"), "format"),
+    **dict.fromkeys(("response_format", "responseMimeType", "responseJsonSchema"), "format"),
     **dict.fromkeys(("reasoning_effort", "effort", "summary", "thinking", "thinkingConfig"), "reasoning"),
-    **dict.fromkeys(("tool_choice", "toolConfig"), "tool_choice"),
+    "toolConfig": "tool_choice",
     "topP": "top_p",
     "topK": "top_k",
     "frequencyPenalty": "frequency_penalty",
@@ -92,8 +87,10 @@ def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
     after = _said(protocol, msgspec.structs.replace(_BARE, model=owned.request.model, messages=owned.after))
     changes: dict[str, object] = {field: [*before, *own, *cast(list[Any], after[field])]}
     _add_instructions(protocol, said, after, get, changes)
+    asked = Asked(protocol, get)
+    theirs = _said_otherwise(protocol, said, owned, asked, changes)
     for name, value in said.items():
-        _set(name, value, owned, get, changes)
+        _set(protocol, name, value, theirs, asked, changes)
     return changes
 
 
@@ -128,7 +125,7 @@ def _said(protocol: str, request: ChatRequest) -> dict[str, Any]:
 def _refuse_instructions(protocol: str, owned: Owned, get: Get) -> None:
     if _may(owned, "system"):
         return
-    for name in _INSTRUCTIONS.get(protocol, ()):
+    for name in (*_INSTRUCTIONS.get(protocol, ()), *_ELSEWHERE.get(protocol, ())):
         if get(name):
             raise _kept(owned, "system", name, "brings instructions of its own")
     field = CONVERSATIONS[protocol]
@@ -153,10 +150,15 @@ def _add_instructions(
     protocol: str, said: dict[str, Any], after: Mapping[str, Any], get: Get, changes: dict[str, object]
 ) -> None:
     """The prompt's instructions where they have a field of their own; the caller's, if he may have some, below."""
-    for name in _INSTRUCTIONS.get(protocol, ()):
-        pieces = [one for one in (said.pop(name, None), after.get(name), get(name)) if one]
-        if len(pieces) > (1 if get(name) else 0):
-            changes[name] = pieces[0] if len(pieces) == 1 else _joined(pieces, name)
+    names = _INSTRUCTIONS.get(protocol, ())
+    if not names:
+        return
+    name = names[0]
+    ours = [one for one in (said.pop(name, None), after.get(name)) if one]
+    if not ours:
+        return
+    pieces = [*ours, *(own for one in names if (own := get(one)))]
+    changes.update(dict.fromkeys(names), **{name: pieces[0] if len(pieces) == 1 else _joined(pieces, name)})
 
 
 def _joined(pieces: Sequence[object], name: str) -> object:
@@ -173,32 +175,49 @@ def _blocks(one: object, kind: Mapping[str, str]) -> list[Any]:
     return [{**kind, "text": one}] if isinstance(one, str) else list(cast(Sequence[Any], one))
 
 
-def _set(name: str, value: Any, owned: Owned, get: Get, changes: dict[str, object]) -> None:
-    own_names = [one for one in (name, *_ALIKE.get(name, ())) if get(one) is not None]
-    if not own_names:
-        changes[name] = value
-        return
-    own = get(own_names[0])
-    if name in _OBJECTS and isinstance(own, Mapping) and isinstance(value, Mapping):
-        members = cast(Mapping[str, Any], own)
-        inner = {
-            member: _chosen(members.get(member), theirs, owned, member, f"{own_names[0]}.{member}")
-            for member, theirs in cast(Mapping[str, Any], value).items()
-        }
-        changes[own_names[0]] = {**members, **inner}
-        return
-    for other in own_names:
-        _chosen(get(other), value, owned, name, other)
+def _said_otherwise(
+    protocol: str, said: Mapping[str, Any], owned: Owned, asked: Asked, changes: dict[str, object]
+) -> frozenset[str]:
+    """The places whose value is left to the caller, who says it there or under another name, and may.
+
+    Raises:
+        BadRequest: he may not.
+    """
+    own = dict(places(said))
+    theirs: set[str] = set()
+    for place, value in own.items():
+        word = _word(place)
+        group = alike(protocol, place)
+        for other in group:
+            for where, one in asked.values(other):
+                if own.get(other) == one:
+                    continue
+                if other in SAME_UNDER_ANY_NAME and place in SAME_UNDER_ANY_NAME and one == value:
+                    changes[other] = None  # once is enough
+                    continue
+                if not _may(owned, word):
+                    raise _kept(owned, word, where, f"sets `{where}`")
+                theirs.update(group)
+    return frozenset(theirs)
 
 
-def _chosen(own: object, value: object, owned: Owned, name: str, where: str) -> object:
-    """The caller's value where he says one and may, or says the same; else the prompt's."""
-    if own is None or own == value:
-        return value
-    word = _WORDS.get(name, name)
-    if not _may(owned, word):
-        raise _kept(owned, word, where, f"sets `{where}`")
-    return own
+def _set(
+    protocol: str, name: str, value: Any, theirs: frozenset[str], asked: Asked, changes: dict[str, object]
+) -> None:
+    """The prompt's value, though the caller's be the same: of a name that stands twice upstreams may read the other."""
+    if name not in OBJECTS or not isinstance(value, Mapping):
+        if name not in theirs:
+            changes.update(dict.fromkeys(fields_of(protocol, name)), **{name: value})
+        return
+    members = cast(Mapping[str, Any], value)
+    ours = {member: one for member, one in members.items() if f"{name}.{member}" not in theirs}
+    changes.update(dict.fromkeys(fields_of(protocol, name)), **{name: {**asked.members(name), **ours}})
+
+
+def _word(place: str) -> str:
+    """Under which a prompt lists it."""
+    name = place.rpartition(".")[2]
+    return _WORDS.get(name, name)
 
 
 def _may(owned: Owned, word: str) -> bool:

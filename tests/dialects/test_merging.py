@@ -99,9 +99,84 @@ def test_a_caller_says_otherwise_only_what_the_owner_lists(
     for may in (word, "*"):
         body = merge(protocol, owned(ASKED, may=[may], **sets), **own)
         for name, value in own.items():
-            assert body[name] == value or body[name] == {**body[name], **value}
+            said = body["generationConfig" if name == "generation_config" else name]
+            assert said == value or said == {**said, **value}
     if protocol == "chat" and word == "max_output_tokens":
         assert len({"max_tokens", "max_completion_tokens"} & body.keys()) == 1, "one of the two is enough"
+
+
+SETS: dict[str, Any] = {
+    "max_output_tokens": 7,
+    "top_p": 0.5,
+    "stop": ("END",),
+    "reasoning": Reasoning(effort="low"),
+    "format": Format(kind="json_schema", name="a", schema={"type": "object"}),
+    "tools": (Tool(name="look", parameters={"type": "object", "properties": {}}),),
+}
+OTHER: dict[str, Any] = {"type": "object", "properties": {"b": {}}}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own", "word", "where"),
+    [
+        ("chat", {"n_predict": 9}, "max_output_tokens", "n_predict"),
+        ("chat", {"max_new_tokens": 9}, "max_output_tokens", "max_new_tokens"),
+        ("chat", {"max_tokens": 7, "n_predict": 9}, "max_output_tokens", "n_predict"),
+        ("chat", {"reasoning": {"effort": "high"}}, "reasoning", "reasoning"),
+        ("chat", {"thinking": {"type": "disabled"}}, "reasoning", "thinking"),
+        ("chat", {"chat_template_kwargs": {"enable_thinking": False}}, "reasoning", "chat_template_kwargs"),
+        ("chat", {"guided_regex": ".*"}, "format", "guided_regex"),
+        ("chat", {"grammar": "root ::= .*"}, "format", "grammar"),
+        ("chat", {"functions": []}, "tools", "functions"),
+        ("chat", {"web_search_options": {}}, "tools", "web_search_options"),
+        ("responses", {"max_tokens": 9}, "max_output_tokens", "max_tokens"),
+        ("responses", {"text": {}, "response_format": {"type": "text"}}, "format", "response_format"),
+        ("responses", {"reasoning_effort": "high"}, "reasoning", "reasoning_effort"),
+        ("messages", {"output_format": {"type": "json_schema", "schema": OTHER}}, "format", "output_format"),
+        ("messages", {"output_config": {"effort": "max"}}, "reasoning", "output_config.effort"),
+        ("messages", {"mcp_servers": [{"type": "url"}]}, "tools", "mcp_servers"),
+        ("generate", {"generationConfig": {"max_output_tokens": 9}}, "max_output_tokens", "generationConfig.max_output_tokens"),
+        ("generate", {"generationConfig": {"topP": 0.5, "top_p": 1}}, "top_p", "generationConfig.top_p"),
+        ("generate", {"generationConfig": {}, "generation_config": {"topP": 1}}, "top_p", "generation_config.topP"),
+        ("generate", {"generationConfig": {"responseSchema": OTHER}}, "format", "generationConfig.responseSchema"),
+        ("generate", {"generationConfig": {"stop_sequences": []}}, "stop", "generationConfig.stop_sequences"),
+        ("generate-array", {"generation_config": {"thinking_config": {}}}, "reasoning", "generation_config.thinking_config"),
+    ],
+)  # fmt: skip
+def test_another_name_of_the_same_thing_is_no_way_past_the_owner(
+    protocol: str, own: dict[str, Any], word: str, where: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        merge(protocol, owned(ASKED, **SETS), **own)
+    assert (refused.value.code, refused.value.param) == ("prompt_not_overridable", where)
+    assert f"list `{word}` under" in str(refused.value)
+    merge(protocol, owned(ASKED, may=[word], **SETS), **own)
+
+
+def test_what_the_caller_may_say_takes_the_prompts_out_whatever_it_is_called() -> None:
+    body = merge("chat", owned(ASKED, may=["reasoning", "max_output_tokens"], **SETS), thinking={"a": 1}, max_tokens=9)
+    assert (body["thinking"], body["max_tokens"]) == ({"a": 1}, 9)
+    assert not {"reasoning_effort", "max_completion_tokens"} & body.keys()
+    schema = {"generation_config": {"response_schema": OTHER, "candidate_count": 2}}
+    config = merge("generate", owned(ASKED, may=["format"], **SETS), **schema)
+    assert "generation_config" not in config
+    assert config["generationConfig"].keys() >= {"responseSchema", "candidateCount", "topP"}
+    assert not {"responseMimeType", "responseJsonSchema"} & config["generationConfig"].keys()
+
+
+@pytest.mark.parametrize("own", [5, [], "x"])
+def test_what_has_members_is_an_object(own: object) -> None:
+    with pytest.raises(BadRequest) as refused:
+        merge("generate", owned(ASKED, **SETS), generationConfig=own)
+    assert refused.value.param == "generationConfig"
+
+
+def test_the_same_value_is_the_prompts_as_the_prompt_writes_it() -> None:
+    """What a caller sends stands in the request as it came, and in it a name may stand twice."""
+    prompt = owned(ASKED, **SETS)
+    same = merged("chat", prompt, lambda _: None)["tools"]
+    found = merged("chat", prompt, {"tools": same, "top_p": 0.5}.get)
+    assert (found["tools"], found["top_p"]) == (same, 0.5)
 
 
 def test_the_same_value_is_no_other() -> None:
@@ -128,6 +203,8 @@ def test_members_that_the_prompt_does_not_set_stay_the_callers() -> None:
         ("messages", {"messages": [{"role": "system", "content": "b"}]}, "messages[0].role"),
         ("generate", {"systemInstruction": {"parts": [{"text": "b"}]}}, "systemInstruction"),
         ("generate", {"system_instruction": "b"}, "system_instruction"),
+        ("generate", {"cachedContent": "cachedContents/1"}, "cachedContent"),
+        ("chat", {"chat_template": "{{ messages }}"}, "chat_template"),
     ],
 )
 def test_instructions_are_the_prompts_alone(protocol: str, own: dict[str, Any], where: str) -> None:
@@ -144,6 +221,7 @@ def test_instructions_are_the_prompts_alone(protocol: str, own: dict[str, Any], 
         ("messages", {"system": [{"type": "text", "text": "b"}]}),
         ("generate", {"systemInstruction": {"parts": [{"text": "b"}]}}),
         ("generate", {"systemInstruction": "b"}),
+        ("generate", {"system_instruction": "b"}),
     ],
 )
 def test_where_the_owner_lets_callers_add_to_them_the_prompts_come_first(protocol: str, own: dict[str, Any]) -> None:
