@@ -32,6 +32,7 @@ MODEL = "prompt:"
 REPLY_HEADER = "x-gateway-prompt"
 _FIELD = "prompt"
 _PROMPT = frozenset({_FIELD})
+MAX_SHOWN = 100  # characters of a name that a caller made up
 _MEMBERS = frozenset({"id", "version", "variables"})
 
 
@@ -188,7 +189,7 @@ def _from_field(value: object) -> tuple[str, str, Mapping[str, Any]]:
         raise BadRequest("`prompt` must be an object: {id, version?, variables?}", param=_FIELD)
     said = cast(dict[str, Any], value)
     for name in said.keys() - _MEMBERS:
-        where = f"prompt.{name}"
+        where = f"prompt.{name[:MAX_SHOWN]}"
         raise BadRequest(f"`{where}` is not known; a prompt has id, version and variables", param=where)
     variables = said.get("variables")
     if variables is not None and not isinstance(variables, dict):

@@ -19,7 +19,7 @@ def plain_values(variables: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BadRequest: a part of an unknown kind, or one that only OpenAI could look up.
     """
-    return {name: _plain(value, f"prompt.variables.{name}") for name, value in variables.items()}
+    return {name: _plain(value, f"prompt.variables.{name[:100]}") for name, value in variables.items()}
 
 
 def _plain(value: Any, where: str) -> Any:

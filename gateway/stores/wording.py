@@ -4,6 +4,7 @@ import difflib
 import re
 from typing import Any, Literal, get_args, get_origin
 
+MAX_WORD = 100  # what is longer is no slip of the pen, and takes long to compare
 _KINDS = {
     "array": "a list",
     "object": "a mapping (lines of `key: value`)",
@@ -38,7 +39,7 @@ _YAML = {
 
 def nearest(word: str, known: list[str]) -> str:
     """` (did you mean …?)` for the closest known word, or the list of known words when none is close."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:MAX_WORD], known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean `{close[0]}`?"
     return f"; known: {', '.join(known)}" if known else ""

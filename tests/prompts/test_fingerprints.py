@@ -1,5 +1,7 @@
 """Variables in the ledger: told apart, and not to be read."""
 
+import time
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as some
@@ -37,6 +39,27 @@ def test_many_variables_stay_short() -> None:
     assert ours({f"v{number:03}": number for number in range(499)}) != ours(
         {f"v{number:03}": 0 for number in range(499)}
     )
+
+
+def test_names_that_are_texts_are_not_written_down() -> None:
+    said = msgspec.json.decode(ours({"a name": 1, "n" * 65: 1}))
+    assert said.keys() == {"a name", REST}
+    assert ours({"n" * 65: 1}) != ours({"m" * 65: 1})
+
+
+def test_a_request_holds_no_value_that_has_no_hash() -> None:
+    deep: object = 1
+    for _ in range(900):
+        deep = {"a": deep}
+    assert len(msgspec.json.decode(ours({"deep": deep}))["deep"]) == 16
+    assert ours({"digits": 10**4000})
+
+
+def test_a_hash_takes_no_longer_than_reading_the_value_did() -> None:
+    many = [1] * 2_000_000
+    began = time.process_time()
+    assert ours({"many": many}) != ours({"many": many[:-1]})
+    assert time.process_time() - began < 0.5
 
 
 def test_of_nothing_nothing_is_said() -> None:

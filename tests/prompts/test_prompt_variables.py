@@ -1,6 +1,7 @@
 """Variables are checked before they are rendered; what is wrong with them is told by name."""
 
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -157,3 +158,13 @@ def test_without_the_extra_it_is_told_when_the_file_is_read(monkeypatch: pytest.
     with pytest.raises(Exception, match=r"dir/t.prompt:3: this is more of JSON Schema .* pip install -e '.\[guards\]'"):
         prompt(FULL.replace("  schema:", "  schema: # of another file"))
     assert check(TRIAGE, GOOD), "Picoschema needs no extra"
+
+
+@pytest.mark.parametrize("schema", ["{a: string}", "{type: object, properties: {a: {anyOf: [{type: string}]}}, additionalProperties: false}"])  # fmt: skip
+def test_a_name_of_a_megabyte_is_told_by_its_beginning(schema: str) -> None:
+    began = time.process_time()
+    with pytest.raises(VariablesError) as refused:
+        check(prompt(f"---\ninput:\n  schema: {schema}\n---\n{{{{a}}}}"), {"a": "x", "y" * 1_000_000: 1})
+    assert len(str(refused.value)) < 500
+    assert len(refused.value.problems[0].path) < 200
+    assert time.process_time() - began < 0.5

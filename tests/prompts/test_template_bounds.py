@@ -32,6 +32,22 @@ def test_loops_within_loops_end(template: str) -> None:
     assert took(template, MANY) < 2
 
 
+def test_a_key_that_is_a_list_is_a_text_as_long() -> None:
+    long = {"a": [1] * 1000, "m": {}, "key": [1] * 100_000}
+    assert took("{{#each a}}{{lookup ../m ../key}}{{/each}}", long) < 2
+    assert render("{{lookup m key}}{{lookup a 1}}", {"m": {"b": "c"}, "key": ["b"], "a": [4, 5]}) == "c5"
+
+
+def test_a_template_of_many_calls_is_compiled_in_the_time_of_its_length() -> None:
+    """Where each stands is looked for when one fails, and not before."""
+    template = "{{json a}}{{lookup b c}}\n" * 10_000
+    began = time.process_time()
+    assert len(render(template, {"a": 1, "b": {}})) == 20_000
+    assert time.process_time() - began < 3
+    with pytest.raises(RenderError, match=r"^t\.prompt:3: media: `url` is no URL"):
+        render("{{json a}}\n\n{{media url=a}}", {"a": 1})
+
+
 def test_a_loop_that_is_too_long_is_not_begun() -> None:
     with pytest.raises(RenderError, match="takes more than 10 steps with these variables; shorten the lists"):
         render("{{#each a}}{{this}}{{/each}}", {"a": [1] * 6}, limits=Limits(steps=10))

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from gateway.prompts.dotprompt.judging import MISSING, Beyond, Fits, Problem, Schema, judge, kinds, why
+from gateway.prompts.dotprompt.judging import MISSING, Beyond, Fits, Problem, Schema, judge, kinds, shown, why
 
 if TYPE_CHECKING:
     from gateway.prompts.dotprompt.prompt import Prompt
@@ -125,9 +125,9 @@ def _types(schema: Any) -> frozenset[str]:
 
 
 def _told(error: Any, root: str) -> Problem:
-    path = root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
+    path = root + "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in error.instance_path)
     if error.kind.name == "required":
-        return Problem(f"{path}.{error.kind.property}", MISSING)
+        return Problem(f"{path}.{shown(error.kind.property)}", MISSING)
     if error.kind.name == "additionalProperties":
-        return Problem(f"{path}.{error.kind.unexpected[0]}", "is not known here")
+        return Problem(f"{path}.{shown(error.kind.unexpected[0])}", "is not known here")
     return Problem(path, error.message.removeprefix("it "))

@@ -216,18 +216,24 @@ def _why_fields(schema: Schema, value: Mapping[str, Any], path: str) -> Iterator
     properties, required, others = _fields(schema)
     for name in required:
         if name not in value:
-            yield Problem(f"{path}.{name}", MISSING)
+            yield Problem(f"{path}.{shown(name)}", MISSING)
     for name, one in value.items():
         if name in properties:
-            yield from why(properties[name], one, f"{path}.{name}")
+            yield from why(properties[name], one, f"{path}.{shown(name)}")
         elif others is False:
             known = sorted(properties.keys() - value.keys()) or sorted(properties)
-            yield Problem(f"{path}.{name}", f"is not known here{nearest(name, known)}")
+            yield Problem(f"{path}.{shown(name)}", f"is not known here{nearest(name, known)}")
         elif isinstance(others, Mapping):
-            yield from why(others, one, f"{path}.{name}")
+            yield from why(others, one, f"{path}.{shown(name)}")
+
+
+def shown(name: str) -> str:
+    """A name in a path; of one that is very long, the beginning."""
+    return name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
 
 
 MISSING = "is missing"
+MAX_SHOWN = 100
 
 
 def _not_one(allowed: Sequence[Any], value: object) -> str:

@@ -15,8 +15,12 @@ def _unless(run: Run, values: Values, options: Options) -> bool:
     return not _if(run, values, options)
 
 
-def _lookup(_: Run, values: Values, __: Options) -> object:
-    return member(values[0], text_of(values[1]))
+def _lookup(run: Run, values: Values, _: Options) -> object:
+    key = values[1]
+    if type(key) is not str:
+        key = text_of(key)
+        run.make(len(key))  # of a list, it is a text as long
+    return member(values[0], key)
 
 
 BUILTINS: Words = {

@@ -61,7 +61,7 @@ class Compiler:
     def _writer(self, word: Writer, call: Call, names: Names) -> Op:
         params, options = self._expressions.params(call, names), self._expressions.options(call, names)
         literal = bool(call.params) and isinstance(call.params[0], Constant)
-        write, place = word.call, self._expressions.place(call)
+        write, place = word.call, self._expressions.place
 
         def op(run: Run, scope: Scope) -> None:
             try:
@@ -69,7 +69,7 @@ class Compiler:
             except RenderError:
                 raise
             except ValueError as error:
-                raise RenderError(f"{place}: {error}") from None
+                raise RenderError(f"{place(call)}: {error}") from None
 
         return op
 

@@ -33,7 +33,7 @@ class Expressions:
         return self.path(expression, names) if isinstance(expression, Path) else self.called(expression, names)
 
     def called(self, call: Call, names: Names) -> Value:
-        function, place = cast(Function, self._words[call.path.written]).call, self.place(call)
+        function = cast(Function, self._words[call.path.written]).call
         params, options = self.params(call, names), self.options(call, names)
 
         def give(run: Run, scope: Scope) -> object:
@@ -44,7 +44,7 @@ class Expressions:
             except RenderError:
                 raise
             except ValueError as error:
-                raise RenderError(f"{place}: {error}") from None
+                raise RenderError(f"{self.place(call)}: {error}") from None
 
         return give
 
