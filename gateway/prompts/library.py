@@ -15,6 +15,7 @@ from gateway.prompts.versions import Problem, Prompt, Version
 
 NEAREST = 3
 NAMED = 8
+COMPARED = 200  # names that a wrong one is compared with: callers could keep a core busy with thousands of them
 
 
 Visible = Callable[[Meta], bool]
@@ -221,6 +222,8 @@ def _few(words: Sequence[str]) -> str:
 def _nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or all names if they are few."""
     names = sorted(known)
+    if len(names) > COMPARED:
+        names = [name for name in names if name[:3] == word[:3]][:COMPARED]
     close = difflib.get_close_matches(word[:80], names, n=NEAREST, cutoff=0.6)
     if close:
         return f"; did you mean {' or '.join(f'`{one}`' for one in close)}?"

@@ -10,12 +10,12 @@ PROMPT, YAML = ".prompt", (".yaml", ".yml")
 PARTIAL = "_"
 BUNDLE = "bundle.sig"
 MAX_DEPTH = 16
-Stat = tuple[int, int, int]
+Stat = tuple[int, int, int, int]
 
 
 class Seen(msgspec.Struct, frozen=True):
     """Attributes:
-    folders: by path below the root (`""` is the root itself), of each file that may matter (mtime, size, inode).
+    folders: by path below the root (`""` is the root itself), of each file that may matter (mtime, ctime, size, inode).
     unreadable: folders that could not be looked into, and why. What they hold is not known, and not gone.
     """
 
@@ -61,9 +61,9 @@ def _look_into(path: str) -> tuple[dict[str, Stat], list[str]]:
                 try:
                     found = entry.stat()
                 except OSError:
-                    files[name] = (0, 0, 0)  # gone by now, or a link that leads nowhere: reading it says so
+                    files[name] = (0, 0, 0, 0)  # gone by now, or a link that leads nowhere: reading it says so
                 else:
-                    files[name] = (found.st_mtime_ns, found.st_size, found.st_ino)
+                    files[name] = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
             elif entry.is_dir(follow_symlinks=False):
                 below.append(name)
     return files, below

@@ -132,7 +132,7 @@ class Version:
         if self.problem is not None:
             return None
         try:
-            prompt, digest = compile_prompt(self.file, self.data, self.partials)
+            prompt, digest = compile_prompt(self.file, self.data, self._own_partials())
         except DocumentError as error:
             self.problem = self._told(error.file, error.line, error.reason)
             return None
@@ -143,6 +143,14 @@ class Version:
             return None
         self._digest, self._needs = digest, prompt.partials.keys()
         return prompt
+
+    def _own_partials(self) -> Partials:
+        """Those that it was published with, where its lock names them: one that has come into reach since, under a name
+        for which it had a block of its own, is none of its."""
+        lock = self.lock
+        if lock is None or lock.source is None:
+            return self.partials
+        return {name: self.partials[name] for name in lock.partials if name in self.partials}
 
     def _told(self, file: str, line: int, reason: str) -> Problem:
         return Problem(file=file, line=line, reason=reason, prompt=self.name, version=self.number)

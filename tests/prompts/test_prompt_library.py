@@ -1,11 +1,15 @@
 """Finding the version that is asked for; what is told, and to whom, when there is none."""
 
+import time
+
 import pytest
 from shelves import Shelf, said
 
 from gateway.core.faults import Fault
+from gateway.prompts.building import Entry
 from gateway.prompts.labels.moves import Positions
 from gateway.prompts.library import Library, visible_to
+from gateway.prompts.metadata import Meta
 from gateway.prompts.positions import position_of
 from gateway.prompts.refusing import UnknownPrompt, UnknownVersion, UnusablePrompt
 
@@ -43,6 +47,19 @@ def test_what_is_asked_for_is_found(
     assert found.meta.owner == "me"
     assert said(library, name, wanted) == says
     assert len(found.digest) == 71
+
+
+def test_a_wrong_name_costs_little_however_many_there_are() -> None:
+    many = {
+        name: Entry(meta=Meta(name=name)) for name in (f"team-{one % 100}/of-{one}/summary" for one in range(9_000))
+    }
+    library, began = Library({**many, "demo/summary": Entry(meta=Meta(name="demo/summary"))}), time.process_time()
+    with pytest.raises(UnknownPrompt, match="did you mean `demo/summary`"):
+        library.resolve("demo/sumary")
+    for number in range(10):
+        with pytest.raises(UnknownPrompt):
+            library.resolve(f"team-{number}/prodct-{number}/sumary-of-the-day")
+    assert time.process_time() - began < 1.5
 
 
 def test_digests_are_found_by_their_beginning(library: Library) -> None:

@@ -1,5 +1,6 @@
 """Prompts out of a folder: what is wrong with one harms no other, and what was published stays what it was."""
 
+import os
 import re
 from pathlib import Path
 
@@ -381,3 +382,35 @@ def test_a_thousand_versions_are_not_compiled_to_be_loaded(shelf: Shelf) -> None
     labelled: Library = library.with_labels({})
     assert said(labelled, "a", "7") == "6"
     assert len(labelled.unverified()) == 19
+
+
+def test_a_partial_that_comes_later_changes_no_version_that_did_without(shelf: Shelf) -> None:
+    shelf.publish("demo/a", "{{#> later}}as before{{/later}}")
+    shelf.write("_later.prompt", "otherwise")
+    library = shelf.read()
+    assert (said(library, "demo/a", "1"), library.problems) == ("as before", [])
+    shelf.publish("demo/a", "{{#> later}}as before{{/later}}!")
+    library = shelf.read()
+    assert (said(library, "demo/a", "1"), said(library, "demo/a", "2")) == ("as before", "otherwise!")
+
+
+def test_a_file_is_read_again_though_neither_its_size_nor_its_time_says_so(shelf: Shelf) -> None:
+    """As after a `chmod` that lets it be read, or by a tool that keeps the time of what it copies."""
+    shelf.publish("demo/a", "one")
+    file = shelf.root / "demo/a/1.prompt"
+    good, seen = file.read_bytes(), file.stat()
+
+    def put(data: bytes) -> None:
+        with file.open("r+b") as same:
+            same.write(data)
+        os.utime(file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+    put(good.replace(b"one", b"two"))
+    broken = shelf.read()
+    assert "it is not what was published" in shelf.problems(broken)[0][2]
+    put(good)
+    mended = shelf.read(broken)
+    assert (shelf.problems(mended), said(mended, "demo/a", "1")) == ([], "one")
+    before = look(shelf.root)
+    file.chmod(0o600)
+    assert look(shelf.root) != before

@@ -108,6 +108,24 @@ def test_where_weights_change_units_move_only_to_who_gained() -> None:
         assert versions == sorted(versions)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "gained"),
+    [
+        ({1: 10, 2: 45, 3: 45}, {1: 20, 2: 40, 3: 40}, {1}),
+        ({1: 45, 2: 45, 3: 10}, {1: 40, 2: 40, 3: 20}, {3}),
+        ({1: 40, 2: 20, 3: 40}, {1: 80, 2: 10, 3: 80}, {1, 3}),
+        ({1: 1, 2: 2, 3: 3}, {1: 10, 2: 20, 3: 30}, set()),
+    ],
+)
+def test_of_three_versions_too(before: dict[int, int], after: dict[int, int], gained: set[int]) -> None:
+    units = [f"user-{number}" for number in range(4_000)]
+    first, then = ({unit: position_of(one).pick("p", unit) for unit in units} for one in (before, after))
+    assert {then[unit] for unit in units if then[unit] != first[unit]} == gained
+    for version, weight in after.items():
+        share = sum(one == version for one in then.values()) / len(units)
+        assert abs(share - weight / sum(after.values())) < 0.03
+
+
 def test_other_versions_are_another_lottery() -> None:
     units = [str(number) for number in range(2_000)]
     first = {unit for unit in units if position_of({2: 50, 3: 50}).pick("p", unit) == 3}
