@@ -12,13 +12,17 @@ from gateway.core.principal import Principal
 from gateway.edge.langfuse import LangfusePrompts, Listed
 from gateway.prompts.building import Entry
 from gateway.prompts.dotprompt import Prompt
-from gateway.prompts.formats.converted import ConversionError
+from gateway.prompts.formats.converted import ConversionError, Note
 from gateway.prompts.formats.exporting import Exported
 from gateway.prompts.formats.langfuse.exporting import export_langfuse
 from gateway.prompts.formats.langfuse.references import reference
 from gateway.prompts.library import Library, visible_to
+from gateway.prompts.refusing import UnusablePrompt
+from gateway.prompts.versions import Version
 
 LATEST = "latest"
+# A prompt with its partials put in; they could stand in one another so that it grows without end.
+MAX_CHARACTERS = 2_000_000
 _decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
@@ -89,8 +93,13 @@ def _said(name: str, number: int, prompt: Prompt) -> Mapping[str, Any]:
 
 
 def _resolved(text: str, partials: Mapping[str, str]) -> str:
+    """Raises: ConversionError: it becomes too long."""
     for name, said in partials.items():
-        text = text.replace(reference(name), said)
+        tag = reference(name)
+        if len(text) + text.count(tag) * (len(said) - len(tag)) > MAX_CHARACTERS:
+            why = f"becomes longer than {MAX_CHARACTERS} characters with its partials put in"
+            raise ConversionError(name, [Note(f"partial {name}", "", why)])
+        text = text.replace(tag, said)
     return text
 
 
@@ -117,5 +126,13 @@ def _listed(library: Library, entry: Entry) -> Mapping[str, Any]:
         "labels": [*library.positions(entry), LATEST],
         "tags": list(entry.meta.tags),
         "lastUpdatedAt": None if lock is None else lock.at,
-        "lastConfig": dict(entry.versions[newest].prompt().config) if entry.versions[newest].problem is None else {},
+        "lastConfig": _config(entry.versions[newest]),
     }
+
+
+def _config(version: Version) -> dict[str, Any]:
+    """Of one that cannot be used there is none, and the others are listed all the same."""
+    try:
+        return dict(version.prompt().config)
+    except UnusablePrompt:
+        return {}

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import NotFound
+from gateway.core.faults import NotFound, OwnFault
 from gateway.core.principal import Principal
 from gateway.edge.reading import headers_of
 
 BASE = "/api/public/v2/prompts"
 MAX_LIMIT, DEFAULT_LIMIT = 100, 10
+MAX_DIGITS = 9
 Identify = Callable[[Mapping[bytes, bytes]], Awaitable[Principal | None]]
 _encode = msgspec.json.Encoder().encode
 
@@ -60,6 +61,8 @@ def langfuse_routes(prompts: LangfusePrompts, identify: Identify) -> list[Route]
             return _json(prompts.get(principal, request.path_params["name"], version or label))
         except NotFound as fault:
             return _error(404, "LangfuseNotFoundError", str(fault))
+        except OwnFault as fault:
+            return _error(fault.status, "ServiceUnavailableError", str(fault))
 
     async def listed(request: Request) -> Response:
         principal = await identify(with_bearer(headers_of(request.scope)))
@@ -68,7 +71,7 @@ def langfuse_routes(prompts: LangfusePrompts, identify: Identify) -> list[Route]
         query = request.query_params
         page, limit = query.get("page", "1"), query.get("limit", str(DEFAULT_LIMIT))
         for name, text, most in (("page", page, 1_000_000), ("limit", limit, MAX_LIMIT)):
-            if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+            if not text.isdecimal() or len(text) > MAX_DIGITS or not 1 <= int(text) <= most:
                 return _error(400, "InvalidRequestError", f"`{name}` is a whole number from 1 to {most}")
         words = {name: query.get(name, "") for name in ("name", "label", "tag")}
         return _json(prompts.page(principal, Listed(**words, page=int(page), limit=int(limit))))
