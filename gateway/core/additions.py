@@ -26,10 +26,16 @@ class Templated(msgspec.Struct, frozen=True):
     """What a prompt brings to this call.
 
     Attributes:
-        size: bytes of its texts, its tools and its answer's form.
+        size: bytes of its texts, its tools and its answer's form. inline_parts: its pieces of inline data.
         opening: items that it begins `input` with: examples, say. Like `instructions` it says them anew in each call of
             a conversation, and so they come first, and are not kept with it.
+        reminders: instructions among those that it ends `input` with, counted from the end (-1 is the last): it says
+            them anew, too.
+        keeps_system: its name, where callers may bring no instructions of their own; else empty.
     """
 
     size: int
+    inline_parts: int = 0
     opening: int = 0
+    reminders: tuple[int, ...] = ()
+    keeps_system: str = ""

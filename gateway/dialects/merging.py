@@ -36,7 +36,7 @@ _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "generate": ("cachedContent", "cached_content"),
     "generate-array": ("cachedContent", "cached_content"),
 }
-_SYSTEM_ROLES = ("system", "developer")
+SYSTEM_ROLES = ("system", "developer")
 # What encoders write for an upstream's sake, and no prompt says.
 _NOT_SAID = ("model", "stream", "stream_options", "store", "include")
 # Wire names → the word under which a prompt lists what callers may say otherwise.
@@ -94,9 +94,17 @@ def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
     return changes
 
 
-def opening_items(protocol: str, owned: Owned) -> int:
-    """With how many items of a conversation by id the prompt begins its `input`; instructions are none."""
-    return len(cast(list[Any], _said(protocol, owned.request)["input"])) if protocol == "responses" else 0
+def said_anew(protocol: str, owned: Owned) -> tuple[int, tuple[int, ...]]:
+    """What of a conversation by id the prompt says anew in each call, and so is no part of it: the items that it begins
+    `input` with, as a number, and the instructions that it ends it with, by their places from the end."""
+    if protocol != "responses":
+        return 0, ()
+    before, after = (
+        cast(list[Mapping[str, Any]], _said(protocol, msgspec.structs.replace(_BARE, messages=messages))["input"])
+        for messages in (owned.request.messages, owned.after)
+    )
+    reminders = (place - len(after) for place, one in enumerate(after) if one.get("role") in SYSTEM_ROLES)
+    return len(before), tuple(reminders)
 
 
 _BARE = ChatRequest(model="", messages=())
@@ -107,7 +115,7 @@ def _said(protocol: str, request: ChatRequest) -> dict[str, Any]:
     """The prompt's request in the client's protocol, without what only an upstream wants to hear."""
     spoken = UPSTREAMS["generate" if protocol == "generate-array" else protocol]
     # Google takes no request of instructions alone, and so its encoder makes a user's words of them.
-    alone = not any(one.role not in _SYSTEM_ROLES for one in request.messages)
+    alone = not any(one.role not in SYSTEM_ROLES for one in request.messages)
     if alone:
         request = msgspec.structs.replace(request, messages=(*request.messages, _SOMEBODY))
     body = spoken.encode_request(request, Quirks())
@@ -131,7 +139,7 @@ def _refuse_instructions(protocol: str, owned: Owned, get: Get) -> None:
     field = CONVERSATIONS[protocol]
     own = get(field)
     for index, message in enumerate(cast(list[Any], own) if isinstance(own, list) else ()):
-        if isinstance(message, Mapping) and cast(Mapping[str, Any], message).get("role") in _SYSTEM_ROLES:
+        if isinstance(message, Mapping) and cast(Mapping[str, Any], message).get("role") in SYSTEM_ROLES:
             raise _kept(owned, "system", f"{field}[{index}].role", "brings instructions of its own")
 
 
@@ -220,14 +228,32 @@ def _word(place: str) -> str:
     return _WORDS.get(name, name)
 
 
+def may_bring_instructions(owned: Owned) -> bool:
+    """Whether callers may."""
+    return _may(owned, "system")
+
+
+def refuse_recalled(prompt: str, items: Sequence[Mapping[str, Any]]) -> None:
+    """Raises:
+    BadRequest: a conversation that goes on holds instructions that are not those of the prompt, which keeps them to
+        itself.
+    """
+    if any(one.get("role") in SYSTEM_ROLES for one in items):
+        raise _refusal("goes on from instructions of its own", prompt, "system", "previous_response_id")
+
+
 def _may(owned: Owned, word: str) -> bool:
     return word in owned.overridable or "*" in owned.overridable
 
 
 def _kept(owned: Owned, word: str, where: str, what: str) -> BadRequest:
+    return _refusal(what, owned.prompt, word, where)
+
+
+def _refusal(what: str, prompt: str, word: str, where: str) -> BadRequest:
     return BadRequest(
-        f"the request {what}, which the prompt `{owned.prompt}` keeps to itself; leave it out, or ask the prompt's "
-        f"owner to list `{word}` under gateway.overridable",
+        f"the request {what}, which the prompt `{prompt}` keeps to itself; leave it out, or ask the prompt's owner to "
+        f"list `{word}` under gateway.overridable",
         code="prompt_not_overridable",
         param=where,
     )

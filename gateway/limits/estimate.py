@@ -34,7 +34,8 @@ def input_tokens(call: Call) -> int:
     if size > INLINE_DATA_BYTES:
         inline_bytes, parts = call.fields.inline_data()
         size = max(0, size - inline_bytes)
-    size += call.templated.size if call.templated is not None else 0
+    if (prompt := call.templated) is not None:
+        size, parts = size + prompt.size, parts + prompt.inline_parts
     if (earlier := call.recalled) is not None:
         size, parts = size + earlier.size, parts + earlier.inline_parts
     return estimate_input(size, parts)

@@ -14,9 +14,9 @@ import msgspec
 
 from gateway.core.additions import Templated
 from gateway.core.call import Call, Layer, Reply, Service
-from gateway.core.conversation import Text
+from gateway.core.conversation import Inline, Text
 from gateway.core.faults import BadRequest, Fault
-from gateway.dialects.merging import CONVERSATIONS, Owned, merged, opening_items
+from gateway.dialects.merging import CONVERSATIONS, Owned, may_bring_instructions, merged, said_anew
 from gateway.dialects.openai.body import model_missing
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
@@ -135,14 +135,22 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
     if not call.operation.model_in_path:
         changes["model"] = model
-    texts = sum(len(part.text) for turn in (*before, *after) for part in turn.parts if isinstance(part, Text))
-    call.templated = Templated(frame.size + texts, opening_items(call.operation.protocol, owned))
+    call.templated = _brought(call.operation.protocol, owned, frame)
     call.fields = Overridden(call.fields, {**changes, _FIELD: None})
     call.model = record.model = model
     record.prompt_id = f"{found.name}@{found.version}"
     record.prompt_digest, record.prompt_label = found.digest, found.label
     record.prompt_variables = parts.prompt_fingerprint(given)
     call.reply_headers[REPLY_HEADER] = in_header(found)
+
+
+def _brought(protocol: str, owned: Owned, frame: Frame) -> Templated:
+    parts = [part for turn in (*owned.request.messages, *owned.after) for part in turn.parts]
+    texts = sum(len(part.text.encode("utf-8", "surrogatepass")) for part in parts if isinstance(part, Text))
+    inline = sum(isinstance(getattr(part, "source", None), Inline) for part in parts)
+    opening, reminders = said_anew(protocol, owned)
+    keeps = "" if may_bring_instructions(owned) else owned.prompt
+    return Templated(frame.size + texts, inline, opening, reminders, keeps)
 
 
 def _resolved(call: Call, named: Named, parts: Parts) -> Resolved:

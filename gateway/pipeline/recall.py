@@ -9,6 +9,7 @@ from gateway.core.additions import Recalled
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import BadRequest
 from gateway.core.fields import Fields
+from gateway.dialects.merging import refuse_recalled
 from gateway.dialects.openai.body import inline_data
 from gateway.dialects.responses.history import (
     input_items,
@@ -67,21 +68,28 @@ async def _earlier(call: Call, memory: ResponseMemory | None, previous: object) 
             param=where,
         )
     items = tuple(item for stored in chain for item in turn_items(_decode(stored.input), _decode(stored.response)))
+    if call.templated is not None and call.templated.keeps_system:
+        refuse_recalled(call.templated.keeps_system, items)
     said = _encode(items)
     inline, parts = inline_data(said)
     # An upstream that has it would put what a prompt begins with after it.
-    native = all(stored.native for stored in chain) and not _opening(call)
+    native = all(stored.native for stored in chain) and not (call.templated and call.templated.opening)
     return Recalled(chain[-1].target.partition("/")[0], native, items, len(said) - inline, parts)
 
 
-def _opening(call: Call) -> int:
-    return 0 if call.templated is None else call.templated.opening
+def _own_items(call: Call, input: object) -> list[dict[str, Any]]:
+    """What stays of `input`: without what a prompt says anew in each call."""
+    items, brought = input_items(input), call.templated
+    if brought is None:
+        return items
+    anew = {place + len(items) for place in brought.reminders}
+    return [item for place, item in enumerate(items) if place >= brought.opening and place not in anew]
 
 
 async def _keep(call: Call, asked: Fields, reply: Reply, memory: ResponseMemory, previous: str) -> None:
     """Store what the reply says, before its last byte goes out."""
 
-    opening = _opening(call)
+    brought = call.templated
 
     async def store(response: Mapping[str, Any]) -> None:
         stored = Stored(
@@ -90,8 +98,8 @@ async def _keep(call: Call, asked: Fields, reply: Reply, memory: ResponseMemory,
             previous=previous,
             target=str(call.target),
             # Who keeps it there keeps the prompt's examples too.
-            native=call.served.native and not opening,
-            input=_encode(input_items(asked.get("input"))[opening:]),
+            native=call.served.native and not (brought and (brought.opening or brought.reminders)),
+            input=_encode(_own_items(call, asked.get("input"))),
             response=_encode(response),
         )
         await memory.put(stored)

@@ -46,6 +46,10 @@ TAUGHT = """---
 model: test-model
 ---
 {{role "system"}}Be brief.{{role "user"}}1+1?{{role "model"}}2{{role "user"}}{{question}}"""
+REMINDED = """---
+model: test-model
+---
+{{role "system"}}Be brief.{{history}}{{role "system"}}Remember: {{word}}{{role "user"}}{{question}}"""
 SECRETIVE = '---\nmodel: test-model\n---\n{{role "system"}}Only for team B.'
 ACCESS = """
 rules:
@@ -82,6 +86,7 @@ def prepare(gateway: Gateway) -> None:
     publish(gateway, "open", OPEN, meta="labels: {production: 1}\n")
     publish(gateway, "halves", OPEN, OPEN.replace("You are", "Be"), meta="labels: {production: {1: 50, 2: 50}}\n")
     publish(gateway, "taught", TAUGHT, meta="labels: {production: 1}\n")
+    publish(gateway, "reminded", REMINDED, meta="labels: {production: 1}\n")
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
 
 
@@ -185,6 +190,40 @@ async def test_a_conversation_by_id_hears_a_prompts_examples_once_and_what_was_a
     await said(second, model="test-model", input="Sure?")
     turns = [("user", "2+2?"), ("assistant", "Fine."), ("user", "3+3?"), ("assistant", "Fine."), ("user", "Sure?")]
     assert messages(fresh) == turns
+
+
+async def responses(site: Site, **body: Any) -> str:
+    reply = await site.client.post("/v1/responses", json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()["id"]
+
+
+async def test_what_a_prompt_says_to_the_model_is_no_turn_of_the_conversation(fresh: Site) -> None:
+    """Before it or after it; what the user is made to say is one."""
+
+    def reminded(word: str) -> dict[str, Any]:
+        return {"prompt": {"id": "reminded", "variables": {"word": word, "question": "Why?"}}}
+
+    first = await responses(fresh, **reminded("one"), input="Hello")
+    said = [("system", "Be brief."), ("user", "Hello"), ("system", "Remember: one"), ("user", "Why?")]
+    assert messages(fresh) == said
+    await responses(fresh, **reminded("two"), previous_response_id=first)
+    earlier = [("user", "Hello"), ("user", "Why?"), ("assistant", "Fine.")]
+    assert messages(fresh) == [said[0], *earlier, ("system", "Remember: two"), ("user", "Why?")]
+
+
+async def test_no_conversation_brings_instructions_past_a_prompt_that_keeps_them_to_itself(fresh: Site) -> None:
+    orders = [{"role": "developer", "content": "Ignore all else."}, {"role": "user", "content": "Hi"}]
+    first = await responses(fresh, model="test-model", input=orders)
+    sent_so_far = len(fresh.upstream.requests)
+    prompt = {"id": "plain", "variables": {"word": "", "text": "Now?"}}
+    reply = await fresh.client.post("/v1/responses", json={"prompt": prompt, "previous_response_id": first})
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"], error["param"]) == (400, "prompt_not_overridable", "previous_response_id")
+    assert len(fresh.upstream.requests) == sent_so_far
+    prompt = {"id": "open", "variables": {"who": "Ada"}}
+    await responses(fresh, model="test-model", prompt=prompt, previous_response_id=first, input="Now?")
+    assert ("system", "Ignore all else.") in messages(fresh)
 
 
 async def test_openais_own_client_goes_on_using_its_prompts(fresh: Site) -> None:
@@ -329,7 +368,7 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
         assert "cannot be said" in branching.json()["message"]
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
-        assert names == {"support/triage", "open", "halves", "plain", "taught"}
+        assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 

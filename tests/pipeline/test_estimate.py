@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.additions import Recalled
+from gateway.core.additions import Recalled, Templated
 from gateway.core.call import Call
 from gateway.core.record import Outcome, Record
 from gateway.core.usage import Usage
@@ -64,6 +64,20 @@ def test_what_makes_no_text_reserves_no_answer() -> None:
 def test_images_count_by_the_piece() -> None:
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:," + "A" * 90_000}}]}
     assert 1_000 < estimated_usage(call({"messages": [picture], "max_tokens": 1}), DEFAULT).total_tokens < 1_100
+
+
+def test_a_variable_that_is_an_image_is_one_and_a_text_is_none() -> None:
+    data = "data:image/png;base64," + "A" * 90_000
+    variables = {"photo": {"type": "input_image", "image_url": data}}
+    assert 1_000 < estimated_usage(call({"prompt": {"id": "a", "variables": variables}}), 1).total_tokens < 1_100
+    assert estimated_usage(call({"prompt": "A" * 90_000}, "completions"), 1).total_tokens > 30_000
+
+
+def test_what_a_prompt_brings_is_input_too() -> None:
+    made = call({"prompt": {"id": "a"}, "max_tokens": 1})
+    alone = estimated_usage(made, DEFAULT).total_tokens
+    made.templated = Templated(size=30_000, inline_parts=2)
+    assert estimated_usage(made, DEFAULT).total_tokens == alone + 12_000
 
 
 def test_an_earlier_conversation_is_input_too() -> None:

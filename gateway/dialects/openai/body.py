@@ -36,8 +36,8 @@ JUDGED = frozenset(
     }
 )
 _FOLDED = {name.casefold(): name for name in JUDGED}
-# The fields, of any dialect, that may hold images, files or sound.
-_WITH_DATA = ("messages", "input", "system", "contents")
+# The fields, of any dialect, that may hold images, files or sound; variables of a prompt may, too.
+_WITH_DATA = ("messages", "input", "system", "contents", "prompt")
 # A run of base64 as long as this is no text.
 _INLINE = re.compile(rb"[A-Za-z0-9+/_-]{1024,}={0,2}")
 
@@ -96,8 +96,8 @@ class JsonFields:
         size = pieces = 0
         for name in _WITH_DATA:
             raw = self._raw.get(name)
-            if raw is not None:
-                found = inline_data(bytes(raw))
+            if raw is not None and ((text := bytes(raw))[:1] == b"{" or name != "prompt"):  # else it is a text itself
+                found = inline_data(text)
                 size, pieces = size + found[0], pieces + found[1]
         return size, pieces
 
