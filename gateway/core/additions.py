@@ -32,6 +32,7 @@ class Templated(msgspec.Struct, frozen=True):
         reminders: instructions among those that it ends `input` with, counted from the end (-1 is the last): it says
             them anew, too.
         keeps_system: its name, where callers may bring no instructions of their own; else empty.
+        left_out: what of it the API has no word for, as `prompt.seed`.
     """
 
     size: int
@@ -39,3 +40,4 @@ class Templated(msgspec.Struct, frozen=True):
     opening: int = 0
     reminders: tuple[int, ...] = ()
     keeps_system: str = ""
+    left_out: tuple[str, ...] = ()

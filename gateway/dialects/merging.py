@@ -12,6 +12,7 @@ import msgspec
 from gateway.core.conversation import ChatRequest, Message, Text
 from gateway.core.faults import BadRequest
 from gateway.dialects.fitting import Quirks
+from gateway.dialects.owned import Owned, fitted
 from gateway.dialects.protocols import UPSTREAMS
 from gateway.dialects.spellings import OBJECTS, SAME_UNDER_ANY_NAME, Asked, Get, alike, fields_of, places
 
@@ -58,27 +59,14 @@ OVERRIDABLE = (
 )
 
 
-class Owned(msgspec.Struct, frozen=True):
-    """A prompt's part of a request.
-
-    Attributes:
-        request: what it sets, with its messages before the caller's own; `after`: those that stand after them.
-        overridable: the words of what callers may say otherwise; `*` for all.
-        prompt: its name, for messages.
-    """
-
-    request: ChatRequest
-    after: tuple[Message, ...]
-    overridable: frozenset[str]
-    prompt: str
-
-
 def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
     """The fields that change when the prompt is put into the request whose fields `get` gives; None leaves one out.
 
     Raises:
-        BadRequest: the request says what the prompt's owner keeps to himself, or its conversation is none.
+        BadRequest: the request says what the prompt's owner keeps to himself, or its conversation is none; or the
+            prompt needs what the protocol has no place for.
     """
+    owned, _ = fitted(protocol, owned)
     _refuse_instructions(protocol, owned, get)
     said = _said(protocol, owned.request)
     field = CONVERSATIONS[protocol]

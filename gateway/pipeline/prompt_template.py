@@ -7,7 +7,7 @@ that names none is made from the one that is its caller's default (`default_for`
 `x-prompt: none` says that it is to be sent as it is. Whether it may be is for access rules to say (`require_prompt`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +18,7 @@ from gateway.core.conversation import Inline, Text
 from gateway.core.faults import BadRequest, Fault
 from gateway.dialects.merging import CONVERSATIONS, Owned, may_bring_instructions, merged, said_anew
 from gateway.dialects.openai.body import model_missing
+from gateway.dialects.owned import fitted
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
 from gateway.prompts.dotprompt.checking import VariablesError, check
@@ -25,6 +26,7 @@ from gateway.prompts.handlebars import RenderError
 from gateway.prompts.library import Resolved, visible_to
 from gateway.prompts.requests import Frame, frame_of, turns_of
 from gateway.prompts.variables import plain_values
+from gateway.providers.dropping import tell_dropped
 
 HEADER = b"x-prompt"
 NO_PROMPT = b"none"
@@ -48,7 +50,9 @@ class Named(msgspec.Struct, frozen=True):
 def prompt_template(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def templated(call: Call) -> Reply:
-            if call.operation.protocol in CONVERSATIONS and (named := asked_for(call, parts)) is not None:
+            if call.operation.protocol not in CONVERSATIONS:
+                _refuse_named(call)
+            elif (named := asked_for(call, parts)) is not None:
                 put_in(call, named, parts)
             if not call.model:
                 raise model_missing()
@@ -57,6 +61,21 @@ def prompt_template(parts: Parts) -> Layer:
         return templated
 
     return layer
+
+
+def _refuse_named(call: Call) -> None:
+    """Raises: BadRequest: a prompt is named where none can be put in; without it the answer would be another one."""
+    header = call.headers.get(HEADER)
+    where = HEADER.decode() if header and header != NO_PROMPT else "model" if call.model.startswith(MODEL) else ""
+    if not where and call.operation.name == "count_tokens" and call.fields.get(_FIELD) is not None:
+        where = _FIELD
+    if where:
+        raise BadRequest(
+            f"`{where}` names a prompt; they are put into chat completions, responses, messages and generateContent, "
+            f"and not into what {call.operation.path.rpartition(':')[2]} takes",
+            code="unsupported_parameter",
+            param=where,
+        )
 
 
 def asked_for(call: Call, parts: Parts) -> Named | None:
@@ -112,7 +131,8 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
 
     Raises:
         NotFound: there is no such prompt or version for this caller. UnusablePrompt: it is broken. BadRequest: its
-        variables are not what it takes, or the request says what the prompt keeps to itself.
+        variables are not what it takes, the request says what the prompt keeps to itself, or the API that it comes by
+        has no place for what the prompt needs.
     """
     record = call.record
     found = _resolved(call, named, parts)
@@ -131,11 +151,12 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
         raise BadRequest(f"the prompt `{found.name}` cannot be rendered: {error}", param=_FIELD) from None
     model = _model(call, named, found, frame)
     request = msgspec.structs.replace(frame.request, messages=before)
-    owned = Owned(request, after, frame.overridable, found.name)
+    owned, left_out = fitted(call.operation.protocol, Owned(request, after, frame.overridable, found.name))
     changes: dict[str, object] = merged(call.operation.protocol, owned, call.fields.get)
     if not call.operation.model_in_path:
         changes["model"] = model
-    call.templated = _brought(call.operation.protocol, owned, frame)
+    call.templated = _brought(call.operation.protocol, owned, frame, left_out)
+    tell_dropped(call, ())
     call.fields = Overridden(call.fields, {**changes, _FIELD: None})
     call.model = record.model = model
     record.prompt_id = f"{found.name}@{found.version}"
@@ -144,13 +165,13 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
     call.reply_headers[REPLY_HEADER] = in_header(found)
 
 
-def _brought(protocol: str, owned: Owned, frame: Frame) -> Templated:
+def _brought(protocol: str, owned: Owned, frame: Frame, left_out: Sequence[str]) -> Templated:
     parts = [part for turn in (*owned.request.messages, *owned.after) for part in turn.parts]
     texts = sum(len(part.text.encode("utf-8", "surrogatepass")) for part in parts if isinstance(part, Text))
     inline = sum(isinstance(getattr(part, "source", None), Inline) for part in parts)
     opening, reminders = said_anew(protocol, owned)
     keeps = "" if may_bring_instructions(owned) else owned.prompt
-    return Templated(frame.size + texts, inline, opening, reminders, keeps)
+    return Templated(frame.size + texts, inline, opening, reminders, keeps, tuple(left_out))
 
 
 def _resolved(call: Call, named: Named, parts: Parts) -> Resolved:

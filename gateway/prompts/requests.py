@@ -25,12 +25,12 @@ from gateway.core.conversation import Role as TurnRole
 from gateway.dialects.merging import OVERRIDABLE
 from gateway.prompts.dotprompt import Media, MediaPart, Message, Prompt, TextPart
 from gateway.prompts.dotprompt.picoschema import PicoschemaError, to_json_schema
-from gateway.prompts.handlebars import Limits
+from gateway.prompts.handlebars import Limits, RenderError
 from gateway.prompts.options import options_of
 from gateway.stores.wording import nearest
 
 NAMESPACE = "gateway"
-_ROLES: Mapping[str, TurnRole] = {"user": "user", "model": "assistant", "system": "system", "tool": "tool"}
+_ROLES: Mapping[str, TurnRole] = {"user": "user", "model": "assistant", "system": "system"}
 # Stands for the caller's messages, so that what the template says before and after them can be told apart.
 _CALLER = Message("user", (TextPart("…"),))
 
@@ -80,7 +80,7 @@ def turns_of(prompt: Prompt, variables: Mapping[str, Any], limits: Limits) -> tu
     """The messages before those of the caller, and after them.
 
     Raises:
-        RenderError: too long, or a helper that cannot do with a variable.
+        RenderError: too long, a helper that cannot do with a variable, or a message that no request can hold.
     """
     rendered = prompt.render(variables, history=(_CALLER,), limits=limits)
     place = next(index for index, one in enumerate(rendered) if one.content is _CALLER.content)
@@ -91,8 +91,12 @@ def _turns(messages: Sequence[Message]) -> tuple[Turn, ...]:
     turns: list[Turn] = []
     for message in messages:
         parts = [_part(part) for part in message.content if isinstance(part, TextPart | MediaPart)]
+        if parts and message.role == "tool":
+            raise RenderError(
+                'what {{role "tool"}} says answers a call, and a template holds none; let the user say it'
+            )
         if parts:
-            turns.append(Turn(role=_ROLES[message.role], parts=tuple(parts)))
+            turns.append(Turn(role=_ROLES[message.role], parts=tuple(parts), where="prompt"))
     return tuple(turns)
 
 

@@ -10,11 +10,12 @@ MAX_HEADER = 2_000
 
 
 def tell_dropped(call: Call, names: Sequence[str]) -> None:
-    """Name them in a header of the reply.
+    """Name them in a header of the reply, and what of a prompt could not be said in the request.
 
     Raises:
         BadRequest: the caller's tenant wants nothing left out.
     """
+    names = (*(call.templated.left_out if call.templated is not None else ()), *names)
     if not names:
         return
     if call.caller.strict:

@@ -50,6 +50,7 @@ REMINDED = """---
 model: test-model
 ---
 {{role "system"}}Be brief.{{history}}{{role "system"}}Remember: {{word}}{{role "user"}}{{question}}"""
+SEEDED = "---\nmodel: test-model\nconfig: {seed: 7}\n---\nHello"
 SECRETIVE = '---\nmodel: test-model\n---\n{{role "system"}}Only for team B.'
 ACCESS = """
 rules:
@@ -86,6 +87,7 @@ def prepare(gateway: Gateway) -> None:
     publish(gateway, "open", OPEN, meta="labels: {production: 1}\n")
     publish(gateway, "halves", OPEN, OPEN.replace("You are", "Be"), meta="labels: {production: {1: 50, 2: 50}}\n")
     publish(gateway, "taught", TAUGHT, meta="labels: {production: 1}\n")
+    publish(gateway, "seeded", SEEDED, meta="labels: {production: 1}\n")
     publish(gateway, "reminded", REMINDED, meta="labels: {production: 1}\n")
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
 
@@ -300,6 +302,35 @@ async def test_a_prompt_may_leave_everything_to_its_callers(fresh: Site) -> None
     assert (sent(fresh)["model"], sent(fresh)["temperature"]) == ("other-model", 1)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/embeddings", {"model": "prompt:plain", "input": "x"}, "model"),
+        ("/v1/messages/count_tokens", {"model": "prompt:plain", "messages": []}, "model"),
+        ("/v1/messages/count_tokens", {"model": "test-model", "messages": [], "prompt": {"id": "plain"}}, "prompt"),
+        ("/v1/completions", {"model": "test-model", "prompt": "x", "header": "plain"}, "x-prompt"),
+        ("/v1beta/models/prompt:plain:countTokens", {"contents": []}, "model"),
+    ],
+)
+async def test_where_no_prompt_can_be_put_in_none_is_ignored(
+    fresh: Site, path: str, body: dict[str, Any], where: str
+) -> None:
+    headers = {"x-prompt": header} if (header := body.pop("header", "")) else {}
+    reply = await fresh.client.post(path, json=body, headers=headers)
+    assert reply.status_code == 400, reply.text
+    assert f"`{where}` names a prompt; they are put into chat completions" in reply.text
+    assert not fresh.upstream.requests
+
+
+async def test_what_of_a_prompt_an_api_has_no_word_for_is_told(fresh: Site) -> None:
+    asked = {"x-prompt": "seeded"}
+    reply = await chat(fresh, headers=asked, messages=[])
+    assert "x-gateway-dropped-params" not in reply.headers
+    assert sent(fresh)["seed"] == 7
+    reply = await fresh.client.post("/v1/messages", json={"max_tokens": 9, "messages": []}, headers=asked)
+    assert (reply.status_code, reply.headers["x-gateway-dropped-params"]) == (200, "prompt.seed")
+
+
 async def test_guards_look_at_what_a_prompt_is_made_of(fresh: Site) -> None:
     refused = await chat(fresh, prompt={"id": "support/triage", "variables": {"message": "A nightjar!"}})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "content_blocked")
@@ -368,7 +399,7 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
         assert "cannot be said" in branching.json()["message"]
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
-        assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded"}
+        assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded", "seeded"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 

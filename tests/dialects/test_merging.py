@@ -5,9 +5,23 @@ from typing import Any
 
 import pytest
 
-from gateway.core.conversation import ChatRequest, Format, Message, Reasoning, Text, Tool
+from gateway.core.conversation import (
+    Audio,
+    ChatRequest,
+    Format,
+    Image,
+    Inline,
+    Message,
+    Part,
+    Reasoning,
+    Text,
+    Tool,
+    Url,
+    Video,
+)
 from gateway.core.faults import BadRequest
 from gateway.dialects.merging import CONVERSATIONS, OVERRIDABLE, Owned, merged
+from gateway.dialects.owned import fitted
 from gateway.dialects.protocols import CLIENTS
 
 SYSTEM = Message(role="system", parts=(Text("Be brief."),))
@@ -146,11 +160,12 @@ OTHER: dict[str, Any] = {"type": "object", "properties": {"b": {}}}
 def test_another_name_of_the_same_thing_is_no_way_past_the_owner(
     protocol: str, own: dict[str, Any], word: str, where: str
 ) -> None:
+    sets = {name: value for name, value in SETS.items() if name != "stop" or protocol != "responses"}
     with pytest.raises(BadRequest) as refused:
-        merge(protocol, owned(ASKED, **SETS), **own)
+        merge(protocol, owned(ASKED, **sets), **own)
     assert (refused.value.code, refused.value.param) == ("prompt_not_overridable", where)
     assert f"list `{word}` under" in str(refused.value)
-    merge(protocol, owned(ASKED, may=[word], **SETS), **own)
+    merge(protocol, owned(ASKED, may=[word], **sets), **own)
 
 
 def test_what_the_caller_may_say_takes_the_prompts_out_whatever_it_is_called() -> None:
@@ -162,6 +177,45 @@ def test_what_the_caller_may_say_takes_the_prompts_out_whatever_it_is_called() -
     assert "generation_config" not in config
     assert config["generationConfig"].keys() >= {"responseSchema", "candidateCount", "topP"}
     assert not {"responseMimeType", "responseJsonSchema"} & config["generationConfig"].keys()
+
+
+PICTURE = Image(Inline("image/png", "QUJD"))
+NOISE = Audio(Inline("audio/wav", "QUJD"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parts", "sets", "needs"),
+    [
+        ("responses", (), {"stop": ("END",)}, "stop sequences"),
+        ("messages", (), {"format": Format(kind="json_object")}, "an answer that is a JSON object"),
+        ("responses", (NOISE,), {}, "sound in the request"),
+        ("messages", (NOISE,), {}, "sound in the request"),
+        ("chat", (Video(Url("https://example.com/a.mp4")),), {}, "video by URL"),
+    ],
+)
+def test_what_a_prompt_needs_is_not_left_out_in_silence(
+    protocol: str, parts: tuple[Part, ...], sets: dict[str, Any], needs: str
+) -> None:
+    with pytest.raises(BadRequest, match=f"the prompt `demo/sum` needs {needs}, which this API") as refused:
+        merge(protocol, owned(Message(role="user", parts=(Text("."), *parts)), **sets))
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "prompt")
+
+
+@pytest.mark.parametrize("protocol", ["generate", "generate-array"])
+def test_google_has_no_place_for_pictures_in_instructions(protocol: str) -> None:
+    seen = Message(role="system", parts=(Text("Like this:"), PICTURE))
+    with pytest.raises(BadRequest, match="needs images or files in its instructions"):
+        merge(protocol, owned(seen))
+    assert merge("chat", owned(seen))["messages"][0]["content"][1]["type"] == "image_url"
+
+
+def test_what_no_answer_needs_is_told() -> None:
+    found, left_out = fitted("messages", owned(ASKED, seed=3, verbosity="low", temperature=0))
+    assert (left_out, found.request.seed, found.request.temperature) == (["prompt.seed", "prompt.verbosity"], None, 0)
+    assert fitted("chat", owned(ASKED, top_k=3, reasoning=Reasoning(budget_tokens=2_000)))[1] == []
+    # An example of the model's before the caller's words is no beginning of its answer.
+    taught = owned(ASKED, Message(role="assistant", parts=(Text("2"),)))
+    assert fitted("responses", taught) == (taught, [])
 
 
 @pytest.mark.parametrize("own", [5, [], "x"])

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.conversation import Audio, File, Format, Image, Inline, Message, Text, Tool, Url
-from gateway.prompts.dotprompt import Limits, Prompt, read
+from gateway.prompts.dotprompt import Limits, Prompt, RenderError, read
 from gateway.prompts.requests import make_frame, turns_of
 
 LIMITS = Limits()
@@ -45,6 +45,13 @@ def test_media_are_what_their_type_says() -> None:
         File(source=Url("https://x.example/a.pdf", "application/pdf")),
         Audio(Url("https://x.example/a.mp3", "audio/mpeg")),
     )
+
+
+def test_what_a_tool_says_is_not_lost_in_silence() -> None:
+    """A request has it as the answer to a call, and a template holds none."""
+    with pytest.raises(RenderError, match="let the user say it"):
+        turns_of(prompt('{{role "tool"}}{{x}}{{role "user"}}b'), {"x": "a"}, LIMITS)
+    assert said(turns_of(prompt('{{role "tool"}}{{x}}{{role "user"}}b'), {"x": ""}, LIMITS)[1]) == [("user", "b")]
 
 
 def test_a_section_is_no_message() -> None:
