@@ -1,6 +1,7 @@
 """Prompts as operators see them, and labels as they move them."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from gateway.prompts.library import Library
 from gateway.prompts.positions import Position, position_of
 
 CLOCK = SystemClock()
+NUMBER = re.compile("[1-9][0-9]{0,8}")
 T = TypeVar("T")
 Note = Callable[[str, str, str, Mapping[str, object]], None]
 
@@ -74,7 +76,11 @@ def _position(to: int | Mapping[str, int] | None) -> Position | None:
     try:
         if to is None or isinstance(to, int):
             return None if to is None else position_of(to)
-        return position_of({int(version): weight for version, weight in to.items()})
+        weights = {int(version): weight for version, weight in to.items() if NUMBER.fullmatch(version)}
+        if len(weights) != len(to):
+            wrong = min(to, key=lambda version: NUMBER.fullmatch(version) is not None)
+            raise ValueError(f"`{wrong[:40]}` is no version; they are numbered 1, 2, 3 …")
+        return position_of(weights)
     except ValueError as error:
         raise BadRequest(str(error), param="to") from None
 

@@ -1,5 +1,7 @@
 """versions.yaml: what was published, one line a version, in order. Lines are only ever appended, by publishing."""
 
+import re
+
 import msgspec
 
 from gateway.prompts.document import Lock, Published
@@ -32,13 +34,13 @@ def read_lock(text: Text) -> ReadLock:
 
 def lock_line(number: int, entry: Published) -> str:
     """A version's line."""
-    written = f"digest: {entry.digest}, at: {entry.at}, by: {_quoted(entry.by)}, message: {_quoted(entry.message)}"
+    written = f"digest: {entry.digest}, at: {entry.at}, by: {quoted(entry.by)}, message: {quoted(entry.message)}"
     if entry.after is not None:
         written += f", after: {entry.after}"
     if entry.source is not None:
         written += f", source: {entry.source}"
     if entry.partials:
-        partials = ", ".join(f"{_quoted(name)}: {digest}" for name, digest in sorted(entry.partials.items()))
+        partials = ", ".join(f"{quoted(name)}: {digest}" for name, digest in sorted(entry.partials.items()))
         written += f", partials: {{{partials}}}"
     return f"{number}: {{{written}}}\n"
 
@@ -62,6 +64,9 @@ def order_problems(lock: ReadLock) -> list[tuple[int, str]]:
     return found
 
 
-def _quoted(text: str) -> str:
-    """A text of YAML and of JSON alike."""
-    return msgspec.json.encode(text).decode()
+def quoted(text: str) -> str:
+    """A text of YAML and of JSON alike: YAML takes some characters for ends of lines, and some not at all."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(text).decode())
+
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")

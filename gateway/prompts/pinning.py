@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from gateway.core.clock import Clock
 from gateway.core.faults import Conflict
 from gateway.prompts.building import Entry
 from gateway.prompts.labels.moves import Change, stood
 from gateway.prompts.labels.promoting import check_target, nothing_before
+from gateway.prompts.locks import quoted
 from gateway.prompts.metadata import FILE, placed
 from gateway.prompts.positions import Position
 from gateway.prompts.writing import only_writer, replace_file
@@ -114,16 +113,12 @@ def _line(change: Change, clock: Clock) -> str:
     parts = [f"label: {change.label}"]
     parts += [] if change.before is None else [f"from: {_written(change.before)}"]
     parts += [] if change.after is None else [f"to: {_written(change.after)}"]
-    parts += [f"at: {at}", f"by: {_quoted(change.actor)}"]
-    parts += [f"reason: {_quoted(change.reason)}"] if change.reason else []
+    parts += [f"at: {at}", f"by: {quoted(change.actor)}"]
+    parts += [f"reason: {quoted(change.reason)}"] if change.reason else []
     parts += ["rollback: true"] if change.rollback else []
     parts += ["forced: true"] if change.forced else []
-    parts += [f"gate_run: {_quoted(change.gate_run)}"] if change.gate_run else []
+    parts += [f"gate_run: {quoted(change.gate_run)}"] if change.gate_run else []
     return "{" + ", ".join(parts) + "}"
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
 
 
 def _written(position: Position) -> str:

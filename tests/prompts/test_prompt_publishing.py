@@ -34,6 +34,18 @@ def test_a_draft_becomes_the_next_version(shelf: Shelf) -> None:
     assert [said(library, "support/triage", wanted) for wanted in ("1", "2")] == ["one", "two"]
 
 
+@pytest.mark.parametrize("each", ["\x00", "\n", "\x7f", "\x85", "\x9f", "\u2028", "\ufeff", "\uffff", "😀", '"', ": #"])
+def test_a_lock_holds_whatever_name_somebody_has(shelf: Shelf, each: str) -> None:
+    """One that cannot be read would take all versions of the prompt with it."""
+    name = f"a{each}b" if each not in '\x00"' else "ab"
+    shelf.write(f"_{name}.prompt", "!")
+    shelf.draft("a", f"one{{{{> [{name}]}}}}")
+    made = publish(shelf.root, "a", by=f"a{each}b", message="", clock=shelf.clock)
+    library = shelf.read()
+    assert (shelf.problems(library), library.prompts["a"].lock) == ([], {1: made.lock})
+    assert said(library, "a", "1") == "one!"
+
+
 def test_what_stood_in_the_lock_stays_as_it_was(shelf: Shelf) -> None:
     shelf.publish("a", "one")
     lock = shelf.root / "a/versions.yaml"
