@@ -1,12 +1,13 @@
 """Files of a conversion → the folder of prompts, published. What is there stays, or nothing is written at all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Conflict
+from gateway.prompts.dotprompt import read
 from gateway.prompts.formats import Converted
 from gateway.prompts.library import Library
 from gateway.prompts.loading import read_library
@@ -51,6 +52,7 @@ def planned(root: Path, converted: Converted) -> Imported:
         else:
             wrong.append(f"{file} is there already, and says something else")
     wrong += _behind(read_library(root), converted)
+    wrong += _shadowed(root, converted)
     if wrong:
         raise Conflict("; ".join(wrong), code="import_conflict")
     return made
@@ -98,6 +100,18 @@ def _behind(library: Library, converted: Converted) -> list[str]:
             why = f"the lines of {LOCK} only rise"
             wrong.append(f"version {one.number} of {one.name} cannot be added behind version {newest}: {why}")
     return wrong
+
+
+def _shadowed(root: Path, converted: Converted) -> Iterator[str]:
+    """Partials that stand nearer to a version than those that come with it, and would be taken in their place."""
+    for one in converted.versions:
+        path = f"{one.name}/{one.number}.prompt"
+        needed = read(converted.files[path], path=path, partials=lambda name: converted.files.get(f"_{name}.prompt"))
+        for name in needed.partials:
+            for folder in (*list(Path(one.name).parents)[:-1], Path(one.name)):
+                file = root / folder / f"_{name}.prompt"
+                if file.exists():
+                    yield f"{path} needs the partial `{name}` that comes with it, and {file} stands nearer; rename that"
 
 
 def _published(library: Library, name: str) -> Collection[int]:

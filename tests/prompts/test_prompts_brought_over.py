@@ -155,6 +155,27 @@ def test_another_folder(policies: Path, hosted: Path, tmp_path: Path) -> None:
     assert list(read_library(tmp_path / "new").prompts) == ["support-assistant"]
 
 
+@pytest.mark.parametrize("folder", ["deep", "deep/er", "deep/er/outer"])
+def test_no_other_partial_is_put_into_what_is_brought_over(
+    policies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """The one in the nearest folder counts, and that would not be the one that the prompt refers to."""
+    inner = {"name": "tone", "prompt": "Be kind.", "labels": ["production"], "version": 1}
+    outer = {"name": "deep/er/outer", "prompt": "@@@langfusePrompt:name=tone|label=production@@@", "version": 2}
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps([inner, outer]))
+    nearer = policies / "prompts" / folder / "_tone.prompt"
+    nearer.parent.mkdir(parents=True)
+    nearer.write_text("Be rude.")
+    assert run(policies, "import", "--from", "langfuse", str(path)) == 1
+    assert f"{nearer} stands nearer; rename that" in capsys.readouterr().err
+    assert not (policies / "prompts/_tone.prompt").exists()
+    nearer.unlink()
+    assert run(policies, "import", "--from", "langfuse", str(path)) == 0
+    assert run(policies, "render", "deep/er/outer@2") == 0
+    assert "Be kind." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", ["openai", "langfuse", "prompty"])
 def test_exports(kind: str, policies: Path, hosted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(policies, "import", "--from", "openai", str(hosted)) == 0
