@@ -50,6 +50,6 @@ def _spending(used: Used, catalogue: Catalogue) -> Spending:
         used.at,
         principal_from_facts(used.tenant, used.team, used.key_id, used.facts, ""),
         used.model if card is None else card.name,
-        Asked(used.user, used.prompt, used.agent, used.run),
+        Asked(used.user, used.prompt.partition("@")[0], used.agent, used.run),
         Need(used.input_tokens, used.output_tokens, used.nano, used.calls),
     )

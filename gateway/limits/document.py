@@ -27,7 +27,8 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         models: names of cards. model_groups: names of the file's own groups.
-        users, prompts, agents: of calls that name one; `"?*"` leaves those out that name none.
+        users, prompts, agents: of calls that name one; `"?*"` leaves those out that name none. Prompts by their names,
+            whatever the version.
         labels, claims: by name; of a claim with several words one must fit.
     """
 

@@ -120,7 +120,7 @@ async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, 
 
 def asked_of(call: Call) -> Asked:
     record = call.record
-    return Asked(record.user, record.prompt_id, record.agent, record.run_id)
+    return Asked(record.user, record.prompt_id.partition("@")[0], record.agent, record.run_id)  # whatever its version
 
 
 def priced(

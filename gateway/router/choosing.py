@@ -156,5 +156,4 @@ def route_values(call: Call, attributes: Attributes, data_level: int, input_toke
         **request_values(call.operation.name, attributes, data_level),
         "request.input_tokens": input_tokens,
         "request.images": call.fields.inline_data()[1] > 0,
-        "request.prompt": call.record.prompt_id,
     }

@@ -117,6 +117,25 @@ async def test_a_dearer_tier_that_is_asked_for_is_reserved_at_its_price(tier: ob
     assert (await site.used())["cost_per_day"] == 51 * times
 
 
+async def test_a_limit_on_a_prompt_counts_all_its_versions_together() -> None:
+    """By naming one version after the other nobody gets more of it."""
+    site = Site("  - {id: a, match: {prompts: [support/triage]}, per: [prompt], requests_per_day: 2}")
+
+    async def asked(prompt: str) -> None:
+        call = call_of("chat")
+        call.principal, call.permits, call.record.prompt_id = CALLER, (CHEAP,), prompt
+
+        async def service(call: Call) -> Reply:
+            return Reply(200, [])
+
+        await site.layer(service)(call)
+
+    for prompt in ("support/triage@1", "support/other@1", "support/triage@2", "support/other@2", ""):
+        await asked(prompt)
+    with pytest.raises(RateLimited):
+        await asked("support/triage@3")
+
+
 async def test_a_call_that_does_not_say_how_much_it_wants_is_taken_to_want_the_default() -> None:
     site = Site(ALL)
     await site.begin()

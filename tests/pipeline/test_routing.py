@@ -6,6 +6,8 @@ from gateway.core.call import Call, Reply
 from gateway.core.faults import NotConfigured
 from gateway.core.model import Decision, Life, Model, Permit
 from gateway.core.target import Target
+from gateway.pipeline.attributes import attributes_of
+from gateway.router.choosing import route_values
 from gateway.router.router import Router
 from gateway.testing import HandClock
 from tests.pipeline.test_obliging import call_of
@@ -59,3 +61,9 @@ async def test_nothing_is_asked_where_no_permitted_target_is_configured() -> Non
     with pytest.raises(NotConfigured):
         await Router({"here": served}, CLOCK)(call)
     assert Router({}, CLOCK).output_field(call.permits) == "max_completion_tokens"
+
+
+def test_a_condition_of_a_route_sees_a_prompt_by_its_name_as_one_of_a_rule_does() -> None:
+    call = call_of("chat")
+    call.record.prompt_id = "support/triage@7"
+    assert route_values(call, attributes_of(call, ""), 0, 1)["request.prompt"] == "support/triage"
