@@ -25,7 +25,7 @@ def add_rollback(actions: Verbs) -> None:
 
 
 def _rollback(options: argparse.Namespace, place: Place) -> int:
-    entry = place.library().entry(options.name)
+    entry = place.library(vouched=True).entry(options.name)
     label = options.label
     if label in entry.meta.pinned:
         change = Change(

@@ -85,7 +85,7 @@ def read_library(
             old.folders.get(path),
             None if vouched is None else vouched.get(path, {}),
         )
-        for path, stats in seen.folders.items()
+        for path, stats in {**_signed_and_gone(vouched, seen), **seen.folders}.items()
     }
     kept = {path: one for path, one in old.folders.items() if _hidden(path, seen.unreadable)}
     folders = {**kept, **folders}
@@ -116,6 +116,12 @@ def read_library(
     found.sort(key=lambda one: (one.file, one.line, one.reason))
     labels = None if before is None else before.labels
     return Library(entries, found, labels, Tree(folders, partials, built))
+
+
+def _signed_and_gone(vouched: Mapping[str, Vouched] | None, seen: Seen) -> Mapping[str, Mapping[str, Stat]]:
+    """Folders that are not there, of which a bundle lists files: taking one away needs somebody to vouch for it, too."""
+    listed = sorted(vouched or {})
+    return {path: {} for path in listed if path not in seen.folders and not _hidden(path, seen.unreadable)}
 
 
 def _hidden(path: str, unreadable: Mapping[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """Prompts that somebody must vouch for. The keys and signatures are real."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,19 @@ def test_a_version_takes_force_when_it_was_signed(signed: Signed) -> None:
     assert unsigned.problems
     signed.sign()
     assert said(signed.read(unsigned), "deep/b", "latest") == "three"
+
+
+def test_a_folder_is_taken_away_by_who_signs_and_by_nobody_else(signed: Signed) -> None:
+    before = signed.read()
+    shutil.rmtree(signed.shelf.root / "deep")
+    after = signed.read(before)
+    assert said(after, "deep/b", "1") == "two"
+    wrong = [(file, reason.split(";")[0]) for file, _, reason in signed.shelf.problems(after)]
+    gone = f"was signed in {BUNDLE}, and is not there"
+    assert wrong == [("deep/b/1.prompt", gone), ("deep/b/versions.yaml", gone)]
+    assert not signed.read().prompts["deep/b"].versions, "what a process never saw it cannot serve"
+    signed.sign()
+    assert (list(signed.read(after).prompts), signed.read(after).problems) == (["a"], [])
 
 
 @pytest.mark.parametrize("bundle", ["none", "other", "broken"])
