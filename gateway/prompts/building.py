@@ -195,6 +195,10 @@ class _Builder:
         before = None if self._before is None else self._before.meta
         try:
             text = self._text(META)
+            if text is None and before is not None and before.restricted:
+                # Half of a checkout, or a slip: for as long as it lasts anybody could use what is for some.
+                reason = "is gone, and it said who may use the prompt; restore it, or write one that names nobody"
+                raise DocumentError(self._path(META), 0, reason)
             if text is None:
                 return Meta(name=self._name)
             meta, document = read_meta(self._name, text)

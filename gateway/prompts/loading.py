@@ -119,7 +119,7 @@ def read_library(
 
 
 def _signed_and_gone(vouched: Mapping[str, Vouched] | None, seen: Seen) -> Mapping[str, Mapping[str, Stat]]:
-    """Folders that are not there, of which a bundle lists files: taking one away needs somebody to vouch for it, too."""
+    """Folders that are not there, of which a bundle lists files: somebody has to vouch for taking one away, too."""
     listed = sorted(vouched or {})
     return {path: {} for path in listed if path not in seen.folders and not _hidden(path, seen.unreadable)}
 

@@ -50,6 +50,11 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
         """Whether this caller's calls are made from it, if they name no prompt."""
         return self.open_to(tenant, team) and any(one(tenant, team, labels) for one in self.default_for)
 
+    @property
+    def restricted(self) -> bool:
+        """Whether it is not for everybody."""
+        return self.of_tenant is not _any or self.of_team is not _any
+
     def open_to(self, tenant: str, team: str) -> bool:
         """Whether this team of this tenant may use the prompt."""
         return self.of_tenant(tenant) and self.of_team(team)

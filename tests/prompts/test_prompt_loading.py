@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from shelves import BODY, Shelf, said
 
-from gateway.prompts.library import Library
+from gateway.prompts.library import Library, visible_to
 from gateway.prompts.loading import MAX_BYTES, read_library
 from gateway.prompts.refusing import UnknownPrompt, UnknownVersion, UnusablePrompt
 from gateway.prompts.scanning import MAX_DEPTH, Seen, look
@@ -382,6 +382,24 @@ def test_a_thousand_versions_are_not_compiled_to_be_loaded(shelf: Shelf) -> None
     labelled: Library = library.with_labels({})
     assert said(labelled, "a", "7") == "6"
     assert len(labelled.unverified()) == 19
+
+
+def test_a_prompt_for_some_is_not_for_all_while_its_prompt_yaml_is_gone(shelf: Shelf) -> None:
+    shelf.publish("a", "one")
+    shelf.meta("a", "tenants: [acme]\nlabels: {production: 1}\n")
+    before = shelf.read()
+    (shelf.root / "a/prompt.yaml").unlink()
+    gone = shelf.read(before)
+    assert [(file, reason[:7]) for file, _, reason in shelf.problems(gone)] == [("a/prompt.yaml", "is gone")]
+    assert gone.prompts["a"].stands_in
+    assert said(gone, "a") == "one"
+    with pytest.raises(UnknownPrompt):
+        gone.resolve("a", visible=visible_to("globex", ""))
+    shelf.meta("a", "owner: me\n")
+    opened = shelf.read(gone)
+    assert (opened.problems, opened.resolve("a", "1", visible=visible_to("globex", "")).version) == ([], 1)
+    (shelf.root / "a/prompt.yaml").unlink()
+    assert shelf.read(opened).problems == []
 
 
 def test_a_partial_that_comes_later_changes_no_version_that_did_without(shelf: Shelf) -> None:
