@@ -35,6 +35,7 @@ def test_loops_within_loops_end(template: str) -> None:
 def test_a_key_that_is_a_list_is_a_text_as_long() -> None:
     long = {"a": [1] * 1000, "m": {}, "key": [1] * 100_000}
     assert took("{{#each a}}{{lookup ../m ../key}}{{/each}}", long) < 2
+    assert took("{{#each a}}{{section ../key}}{{/each}}", long) < 2
     assert render("{{lookup m key}}{{lookup a 1}}", {"m": {"b": "c"}, "key": ["b"], "a": [4, 5]}) == "c5"
 
 

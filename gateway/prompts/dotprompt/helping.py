@@ -65,7 +65,9 @@ def _history(run: Run, _: Values, __: Options, ___: bool) -> None:
 
 
 def _section(run: Run, values: Values, _: Options, __: bool) -> None:
-    run.mark(PendingPart({"purpose": text_of(values[0]), "pending": True}))
+    name = text_of(values[0])
+    run.make(len(name))
+    run.mark(PendingPart({"purpose": name, "pending": True}))
 
 
 def _media(run: Run, _: Values, options: Options, __: bool) -> None:
