@@ -162,13 +162,20 @@ def _joined(pieces: Sequence[object], name: str) -> object:
     if all(isinstance(one, str) for one in pieces):
         return "\n\n".join(cast(Sequence[str], pieces))
     if name == "system":
-        return [block for one in pieces for block in _blocks(one, {"type": "text"})]
+        return [block for one in pieces for block in _blocks(one, {"type": "text"}, name)]
     parts = [cast(Mapping[str, Any], one).get("parts", ()) if isinstance(one, Mapping) else one for one in pieces]
-    return {"parts": [part for one in parts for part in _blocks(one, {})]}
+    return {"parts": [part for one in parts for part in _blocks(one, {}, name)]}
 
 
-def _blocks(one: object, kind: Mapping[str, str]) -> list[Any]:
-    return [{**kind, "text": one}] if isinstance(one, str) else list(cast(Sequence[Any], one))
+def _blocks(one: object, kind: Mapping[str, str], name: str) -> list[Any]:
+    """Raises:
+    BadRequest: it is neither a text nor a list; of the prompt's that cannot be.
+    """
+    if isinstance(one, str):
+        return [{**kind, "text": one}]
+    if not isinstance(one, list | tuple):
+        raise BadRequest(f"`{name}` must be a text, or hold a list", param=name)
+    return list(cast(Sequence[Any], one))
 
 
 def _said_otherwise(

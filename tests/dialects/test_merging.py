@@ -179,6 +179,17 @@ def test_what_the_caller_may_say_takes_the_prompts_out_whatever_it_is_called() -
     assert not {"responseMimeType", "responseJsonSchema"} & config["generationConfig"].keys()
 
 
+@pytest.mark.parametrize(
+    ("protocol", "name", "own"),
+    [("messages", "system", 5), ("messages", "system", {"a": 1}), ("generate", "systemInstruction", {"parts": None}),
+     ("generate", "system_instruction", True), ("generate", "systemInstruction", {"parts": 7})],
+)  # fmt: skip
+def test_instructions_are_texts_or_lists(protocol: str, name: str, own: object) -> None:
+    with pytest.raises(BadRequest) as refused:
+        merge(protocol, owned(SYSTEM, ASKED, may=["system"]), **{name: own})
+    assert refused.value.param in ("system", "systemInstruction")
+
+
 PICTURE = Image(Inline("image/png", "QUJD"))
 NOISE = Audio(Inline("audio/wav", "QUJD"))
 
