@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from gateway.access.activations import iso
@@ -64,7 +64,7 @@ def prompts_deps(library: Live[Library], place: LabelPlace, note: Note) -> Promp
         )
 
     return PromptsDeps(
-        listed=lambda: [_shown(library.value, entry) for _, entry in sorted(library.value.prompts.items())],
+        listed=lambda: _listed(library.value),
         text=lambda name, wanted: _text(library.value, name, wanted),
         history=history,
         move=move,
@@ -85,7 +85,14 @@ def _position(to: int | Mapping[str, int] | None) -> Position | None:
         raise BadRequest(str(error), param="to") from None
 
 
-def _shown(library: Library, entry: Entry) -> PromptShown:
+def _listed(library: Library) -> list[PromptShown]:
+    wrong: dict[str, list[str]] = {}
+    for one in library.problems:
+        wrong.setdefault(one.prompt, []).append(str(one))
+    return [_shown(library, entry, wrong.get(name, ())) for name, entry in sorted(library.prompts.items())]
+
+
+def _shown(library: Library, entry: Entry, problems: Sequence[str]) -> PromptShown:
     meta = entry.meta
     return PromptShown(
         name=meta.name,
@@ -97,7 +104,7 @@ def _shown(library: Library, entry: Entry) -> PromptShown:
         labels={label: place_text(position) for label, position in library.positions(entry).items()},
         pinned=tuple(meta.pinned),
         gated=tuple(meta.gates),
-        problems=tuple(str(one) for one in library.problems if one.prompt == meta.name),
+        problems=tuple(problems),
     )
 
 
