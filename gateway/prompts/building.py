@@ -196,8 +196,8 @@ class _Builder:
         try:
             text = self._text(META)
             if text is None and before is not None and before.restricted:
-                # Half of a checkout, or a slip: for as long as it lasts anybody could use what is for some.
-                reason = "is gone, and it said who may use the prompt; restore it, or write one that names nobody"
+                # Half of a checkout, or a slip: as long as it lasts anybody could use what is for some.
+                reason = "is gone, and it said who may use the prompt, or has to; restore it, or write one without that"
                 raise DocumentError(self._path(META), 0, reason)
             if text is None:
                 return Meta(name=self._name)

@@ -52,8 +52,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def restricted(self) -> bool:
-        """Whether it is not for everybody."""
-        return self.of_tenant is not _any or self.of_team is not _any
+        """Whether callers may do less for what it says: it is not for everybody, or some are held to it."""
+        return self.of_tenant is not _any or self.of_team is not _any or bool(self.default_for)
 
     def open_to(self, tenant: str, team: str) -> bool:
         """Whether this team of this tenant may use the prompt."""

@@ -395,6 +395,10 @@ def test_a_prompt_for_some_is_not_for_all_while_its_prompt_yaml_is_gone(shelf: S
     assert said(gone, "a") == "one"
     with pytest.raises(UnknownPrompt):
         gone.resolve("a", visible=visible_to("globex", ""))
+    shelf.meta("a", "default_for: [{teams: ['*']}]\n")
+    held = shelf.read(gone)
+    (shelf.root / "a/prompt.yaml").unlink()
+    assert list(shelf.read(held).defaults_of("globex", "", {})) == ["a"]
     shelf.meta("a", "owner: me\n")
     opened = shelf.read(gone)
     assert (opened.problems, opened.resolve("a", "1", visible=visible_to("globex", "")).version) == ([], 1)
