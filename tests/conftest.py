@@ -138,7 +138,18 @@ class Gateway:
 
     def create_key(self, team: str = "team-a", *extra: str) -> str:
         said = self.cli("keys", "create", "--tenant", "acme", "--team", team, "--owner", "tests", "--json", *extra)
-        return json.loads(said.stdout)["key"]
+        key: str = json.loads(said.stdout)["key"]
+        if self.process is not None:
+            self._wait_until_known(key)
+        return key
+
+    def _wait_until_known(self, key: str) -> None:
+        """Workers hear of a new key within a second."""
+        deadline = time.monotonic() + 10
+        headers = {"authorization": f"Bearer {key}"}
+        while httpx.get(f"{self.base_url}/models", headers=headers, timeout=10).status_code == 401:
+            assert time.monotonic() < deadline, f"the key is not known:\n{self.log()[-2000:]}"
+            time.sleep(0.05)
 
     def start(self, **environment: str) -> "Gateway":
         if not self.key:

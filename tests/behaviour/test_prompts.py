@@ -352,7 +352,6 @@ async def test_a_team_may_be_held_to_prompts_of_the_registry(fresh: Site) -> Non
     key = await asyncio.to_thread(fresh.gateway.create_key, "team-b")
     headers = {"authorization": f"Bearer {key}"}
     own = [{"role": "user", "content": "Hello"}]
-    await asyncio.sleep(0.5)  # until the worker has heard of the key
     refused = await chat(fresh, headers=headers, model="test-model", messages=own)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "prompt_required")
     assert (await chat(fresh, headers=headers, prompt={"id": "secretive"}, messages=own)).status_code == 200
