@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.compare.grading import Answer, Outside, Sample
+from gateway.compare.grading.judging.judges import Vectors
 from gateway.compare.running.samples import sample_of, whole_sample
 from gateway.core.call import Operation
 from gateway.core.faults import BudgetExhausted, Fault, PolicyFault, RateLimited, Unauthenticated
@@ -120,14 +121,14 @@ class Calls:
             heard_by(heard.keep)
             return Answer(heard.sample.text, heard.sample.cost_nano or 0, heard.sample.model)
 
-        async def embed(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        async def embed(texts: Sequence[str]) -> Vectors:
             vectors, keep = await self._vectors(texts)
             heard_by(keep)
             return vectors
 
         return Outside(ask=judge, embed=embed if self._options.embedding_model else None)
 
-    async def _vectors(self, texts: Sequence[str]) -> tuple[Sequence[Sequence[float]], bool]:
+    async def _vectors(self, texts: Sequence[str]) -> tuple[Vectors, bool]:
         body = {"model": self._options.embedding_model, "input": texts, "encoding_format": "float"}
         answered = await self._answered("embeddings", body)
         try:
@@ -135,7 +136,8 @@ class Calls:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             told = "the model for vectors answered with none"
             raise CallFailed("upstream_protocol_error", told, answered.keep_content) from None
-        return [one.embedding for one in sorted(found, key=lambda one: one.index)], answered.keep_content
+        each = [one.embedding for one in sorted(found, key=lambda one: one.index)]
+        return Vectors(each, answered.record.cost_nano or 0), answered.keep_content
 
     async def _answered(self, path: str, body: Mapping[str, Any]) -> Answered:
         """The answer to a call, once there is one."""

@@ -126,7 +126,7 @@ async def test_judges_and_vectors_are_asked_as_the_caller() -> None:
     assert outside.embed is not None
     answer = await outside.ask([{"role": "user", "content": "x"}], "judge", {"temperature": 0})
     assert (answer.text, answer.model) == ("j", "m-1")
-    assert await outside.embed(["a", "b"]) == [[1, 0], [0, 1]]
+    assert (await outside.embed(["a", "b"])).each == [[1, 0], [0, 1]]
     assert [path for path, _ in pipeline.asked] == ["chat/completions", "embeddings"]
     assert heard == [True, True]
     assert sorted(calls.usage) == ["judge", "v"]
