@@ -12,7 +12,7 @@ from starlette.routing import Route
 from gateway.core.faults import BadRequest, NotFound, RequestTimeout
 from gateway.core.principal import Principal
 from gateway.edge.inflight import ClientGone
-from gateway.edge.reading import headers_of, read_body
+from gateway.edge.reading import headers_of, read_body, whole_number
 from gateway.evals.desk import Desk
 from gateway.evals.rows import Page
 from gateway.stores.wording import nearest
@@ -142,11 +142,11 @@ def page_of(request: Request, order: str, most: int = MOST, usual: int = 20) -> 
     Raises:
         BadRequest: they are none.
     """
-    limit = request.query_params.get("limit", str(usual))
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= most:
+    limit = whole_number(request.query_params.get("limit", str(usual)), 1, most)
+    if limit is None:
         raise BadRequest(f"`limit` is a number from 1 to {most}", param="limit")
     descending = one_of(request, "order", ("asc", "desc"), order) == "desc"
-    return Page(after=request.query_params.get("after", ""), limit=int(limit), descending=descending)
+    return Page(after=request.query_params.get("after", ""), limit=limit, descending=descending)
 
 
 def one_of(request: Request, name: str, words: Sequence[str], otherwise: str) -> str:

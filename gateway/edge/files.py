@@ -10,7 +10,7 @@ from starlette.routing import Route
 from gateway.core.faults import BadRequest, Fault, RequestTimeout, TooLarge
 from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of, refuse_encoded
 from gateway.edge.inflight import ClientGone
-from gateway.edge.reading import MAX_DIGITS, headers_of
+from gateway.edge.reading import MAX_DIGITS, headers_of, whole_number
 from gateway.edge.uploads import FormReader
 from gateway.evals.desk import Desk
 from gateway.evals.files import Spool
@@ -153,6 +153,7 @@ def _expires_in(fields: dict[str, str]) -> int | None:
     if anchor != "created_at":
         raise BadRequest("`expires_after[anchor]` is `created_at`", param="expires_after[anchor]")
     least, most = SECONDS
-    if seconds is None or not seconds.isdecimal() or not least <= int(seconds[:9]) <= most:
+    found = whole_number(seconds or "", least, most)
+    if found is None:
         raise BadRequest(f"`expires_after[seconds]` is a number from {least} to {most}", param="expires_after[seconds]")
-    return int(seconds)
+    return found

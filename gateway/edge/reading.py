@@ -19,6 +19,15 @@ _TIMEOUT = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?")
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that a query or a field says; None: it says none from `least` to `most`. However many digits there
+    are, all of them count."""
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
+
+
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """A request's headers; one that is sent several times is a list (RFC 9110, 5.3), so that no line hides another."""
     pairs: list[tuple[bytes, bytes]] = scope["headers"]

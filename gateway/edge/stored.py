@@ -11,6 +11,7 @@ from starlette.routing import Route
 from gateway.core.faults import BadRequest, NotFound
 from gateway.core.principal import Principal
 from gateway.dialects.responses.history import item_list
+from gateway.edge.reading import whole_number
 
 Caller = Callable[[Request], Awaitable[Principal]]
 
@@ -44,10 +45,10 @@ def stored_routes(base: str, stored: StoredResponses, caller: Caller) -> list[Ro
     async def items(request: Request) -> Response:
         id, _, inputs = await found(request)  # noqa: A001
         query = request.query_params
-        limit = query.get("limit", "20")
-        if not limit.isdecimal() or not 1 <= int(limit[:9]) <= 100:
+        limit = whole_number(query.get("limit", "20"), 1, 100)
+        if limit is None:
             raise BadRequest("`limit` is a number from 1 to 100", param="limit")
-        page = item_list(inputs, id, after=query.get("after", ""), limit=int(limit), order=query.get("order", "desc"))
+        page = item_list(inputs, id, after=query.get("after", ""), limit=limit, order=query.get("order", "desc"))
         return Response(msgspec.json.encode(page), headers={"content-type": "application/json"})
 
     async def delete(request: Request) -> Response:

@@ -50,6 +50,8 @@ class FormReader:
         Raises:
             BadRequest: it is no such form.
         """
+        if self._ended:  # what comes behind a form is nobody's, and is not kept
+            return
         self._buffer += piece
         while not self._ended:
             if self._part is None:
@@ -85,7 +87,7 @@ class FormReader:
         if len(self._buffer) < start + 2:
             return False
         if self._buffer[start : start + 2] == b"--":
-            self._ended = True
+            self._ended, self._buffer = True, b""
             return True
         head_end = self._buffer.find(b"\r\n\r\n", start)
         if head_end < 0:

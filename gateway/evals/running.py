@@ -29,6 +29,7 @@ from gateway.evals.memory import Memory
 from gateway.evals.options import EvalsOptions
 from gateway.evals.rows import Counted, RunRow, Tally
 from gateway.evals.sources import DataSource, read_source
+from gateway.evals.store import EvalStore
 from gateway.evals.turns import Turns
 
 _log = logging.getLogger("gateway.evals")
@@ -237,8 +238,12 @@ class _Keeping:
                 **done.fields,
             }
         )
-        tally = msgspec.json.encode(self._tally)
-        if not await self._memory.insisting(lambda store: store.put_item(run, item_id, done.status, body, tally)):
+
+        def put(store: EvalStore) -> bool:
+            # Told anew each time it is tried: another row may have been kept meanwhile, and its tally knows more.
+            return store.put_item(run, item_id, done.status, body, msgspec.json.encode(self._tally))
+
+        if not await self._memory.insisting(put):
             raise _Ended
 
 

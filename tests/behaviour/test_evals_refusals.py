@@ -140,7 +140,8 @@ async def test_runs_that_are_none_are_told_by_place(
 @pytest.mark.parametrize(
     ("query", "param"),
     [
-        ({"limit": "0"}, "limit"), ({"limit": "101"}, "limit"), ({"limit": "x"}, "limit"), ({"order": "up"}, "order"),
+        ({"limit": "0"}, "limit"), ({"limit": "101"}, "limit"), ({"limit": "x"}, "limit"),
+        ({"limit": "000000005000000"}, "limit"), ({"limit": "1" + "0" * 30}, "limit"), ({"order": "up"}, "order"),
         ({"order_by": "name"}, "order_by"), ({"after": "eval_none"}, "after"),
     ],
 )  # fmt: skip
