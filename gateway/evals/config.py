@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.faults import BadRequest, NotConfigured
 from gateway.evals.reading import read_as, refuse_large
+from gateway.evals.schema_work import TooMuchWork, Work
 from gateway.guard.detectors.json_schema import validator_of
 from gateway.guard.detectors.matching import MissingExtra
 
@@ -37,17 +38,23 @@ class Custom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Items:
-    """What says whether an item is of the eval's schema.
+    """What says whether an item is of the eval's schema. Once for each run: how much work its rows have been adds up.
 
     Raises:
-        ValueError: the schema is none. MissingExtra: the extra `guards` is not installed.
+        ValueError: the schema is none, or may take too long. MissingExtra: the extra `guards` is not installed.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = validator_of(dict(schema))
+        plain = dict(schema)
+        self._work = Work(plain)
+        self._validator = validator_of(plain)
 
     def wrong(self, item: Mapping[str, Any]) -> str:
         """What is wrong with it; empty if nothing is."""
+        try:
+            self._work.take(item)
+        except TooMuchWork as error:
+            return str(error)
         try:
             error = next(self._validator.iter_errors(item), None)
         except ValueError:
