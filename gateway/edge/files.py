@@ -37,8 +37,7 @@ def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
             raise
 
     async def kept(request: Request, desk: Desk, tenant: str) -> object:
-        await desk.check_room(tenant, _declared(request, desk.options.max_file_bytes))
-        async with desk.spool() as spool:
+        async with desk.spool(tenant, _declared(request, desk.options.max_file_bytes)) as spool:
             form = await _read(request, spool, deps.body_s)
             _check(form.fields)
             if form.file is None or not form.file.filename:

@@ -1,7 +1,9 @@
 """What clients ask of evals, runs and files, one method each. A tenant finds its own only."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +21,7 @@ from gateway.evals.reading import Name, read_as, read_metadata, read_object
 from gateway.evals.rows import LIVE, EvalRow, FileRow, NewRun, Page, RunRow
 from gateway.evals.running import Runs, first_tally, new_id
 from gateway.evals.sources import DataSource, read_source
+from gateway.evals.store import no_room
 
 _encode = msgspec.json.Encoder().encode
 Object = dict[str, Any]
@@ -51,6 +54,7 @@ class Desk:
         self._files = files
         self._runs = runs
         self._clock = clock
+        self._coming: Counter[str] = Counter()
         self.options = options
 
     async def create_eval(self, tenant: str, body: bytes) -> Object:
@@ -138,14 +142,32 @@ class Desk:
         found = await self._memory(lambda store: store.get_item(tenant, eval_id, run_id, id))
         return item_object(_there(found, "output item", id))
 
-    async def check_room(self, tenant: str, size: int) -> None:
-        """Raises:
-        Conflict: a file of so many bytes has no room.
-        """
-        await self._memory(lambda store: store.check_file(tenant, size))
+    @contextlib.asynccontextmanager
+    async def spool(self, tenant: str, size: int = 0) -> AsyncGenerator[Spool]:
+        """For a file that is on its way in. `size`: as large as it says it is, if it does.
 
-    def spool(self) -> Spool:
-        return self._files.spool(self.options.max_file_bytes)
+        What of a tenant's is on its way in counts as kept: many uploads that never end would fill the disk.
+
+        Raises:
+            Conflict: it has no room, or, when it is written to, no more.
+        """
+        coming = self._coming
+        left = await self._memory(lambda store: store.room_for_file(tenant, size + coming[tenant]))
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            taken += count
+            coming[tenant] += count
+            if coming[tenant] > left:
+                raise no_room(self.options.max_bytes - left, coming[tenant], self.options.max_bytes)
+
+        try:
+            async with self._files.spool(self.options.max_file_bytes, take) as spool:
+                yield spool
+        finally:
+            coming[tenant] -= taken
+            coming += Counter()  # without those who have nothing coming
 
     async def keep_file(self, tenant: str, spool: Spool, name: str, expires_in_s: int | None) -> Object:
         """Raises:
@@ -157,7 +179,7 @@ class Desk:
         spool.keep(self._files.path_of(file_id))
         try:
             row = await self._memory(lambda store: store.put_file(tenant, file_id, name, spool.size, expires_in_s))
-        except BaseException:
+        except Exception:  # of one that is cancelled nobody knows: what is not in the store is swept
             self._files.remove(file_id)
             raise
         return file_object(row)

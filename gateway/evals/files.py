@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -27,9 +28,10 @@ class Files:
         """Of a file that the store knows."""
         return self._folder / f"{id}.jsonl"
 
-    def spool(self, most: int) -> "Spool":
-        """For a file of at most so many bytes that is on its way in."""
-        return Spool(self._folder, most)
+    def spool(self, most: int, take: Callable[[int], None] = lambda _: None) -> "Spool":
+        """For a file of at most so many bytes that is on its way in. `take`: hears of each piece how long it is; what
+        it raises ends it."""
+        return Spool(self._folder, most, take)
 
     def remove(self, id: str) -> None:
         self.path_of(id).unlink(missing_ok=True)
@@ -48,9 +50,10 @@ class Spool:
         path: where it is meanwhile. size: bytes so far.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, take: Callable[[int], None]) -> None:
         self._folder = folder
         self._most = most
+        self._take = take
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._file: BinaryIO | None = None
@@ -70,11 +73,12 @@ class Spool:
 
     async def write(self, data: bytes) -> None:
         """Raises:
-        TooLarge: there is more than may be.
+        TooLarge: there is more than may be. What `take` raises.
         """
         self.size += len(data)
         if self.size > self._most:
             raise TooLarge(f"the file is larger than {self._most} bytes (evals.max_file_bytes in config.yaml)")
+        self._take(len(data))
         self._buffer.append(data)
         self._buffered += len(data)
         if self._buffered >= BUFFER_BYTES:

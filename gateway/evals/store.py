@@ -167,11 +167,15 @@ class EvalStore(SqliteStore):
         order = "items_desc" if page.descending else "items_asc"
         return self._page(order, ItemRow, page, run_id=run.id, status=page.status, after=after.seq if after else None)
 
-    def check_file(self, tenant: str, size: int) -> None:
-        """Raises:
-        Conflict: the tenant has no room for another file of so many bytes.
+    def room_for_file(self, tenant: str, size: int) -> int:
+        """How many bytes another file may have.
+
+        Raises:
+            Conflict: the tenant has no room for another one of so many bytes.
         """
         self._check_room(tenant, "files", size)
+        (held,) = self._rows("held", tenant=tenant)
+        return self._options.max_bytes - held["bytes"]
 
     def put_file(self, tenant: str, id: str, name: str, size: int, expires_in_s: int | None) -> FileRow:
         now, longest = self._now(), self._options.keep_days * DAY_S
@@ -224,12 +228,7 @@ class EvalStore(SqliteStore):
                 code="storage_limit",
             )
         if held["bytes"] + size > options.max_bytes:
-            raise Conflict(
-                f"evals, runs and files of your organisation take {held['bytes']} bytes, and there is no room for "
-                f"{size} more (evals.max_bytes in config.yaml: {options.max_bytes}); delete runs or files that nobody "
-                "needs",
-                code="storage_limit",
-            )
+            raise no_room(held["bytes"], size, options.max_bytes)
         return held["live"]
 
     def _after(self, page: Page, get: Callable[[], Row | None]) -> Row | None:
@@ -264,6 +263,14 @@ class EvalStore(SqliteStore):
 
     def _now(self) -> int:
         return int(self._clock.now())
+
+
+def no_room(held: int, size: int, most: int) -> Conflict:
+    return Conflict(
+        f"evals, runs and files of your organisation take {held} bytes, and there is no room for {size} more "
+        f"(evals.max_bytes in config.yaml: {most}); delete runs or files that nobody needs",
+        code="storage_limit",
+    )
 
 
 def _of(row: sqlite3.Row, shape: type[Row]) -> Row:

@@ -187,3 +187,30 @@ async def test_a_tenant_has_so_many_files_and_bytes_and_no_more(desk: Desk) -> N
         await desk.client.files.create(file=("a", ROW), purpose="evals")
     with pytest.raises(openai.ConflictError, match="max_files"):
         await desk.client.files.create(file=("a", ROW), purpose="evals")
+
+
+async def test_files_on_their_way_in_take_a_tenants_room_until_they_are_gone(
+    desk: Desk, web: httpx.AsyncClient
+) -> None:
+    """Uploads that begin and never end, each within its own bound, with no length declared."""
+    head = f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {desk.gateway.key}\r\n"
+    head += "content-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n"
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + ROW * (
+        (MOST - 1_000) // len(ROW)
+    )
+    hanging: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.gateway.port)
+        writer.write(head.encode() + f"{len(form):x}\r\n".encode() + form + b"\r\n")
+        hanging.append((reader, writer))
+    answers = [asyncio.create_task(reader.readline()) for reader, _ in hanging]
+    refused, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED, timeout=5)
+    assert [one.result().split()[1] for one in refused] == [b"409"]
+    assert len(on_disk(desk)) <= 3
+    for _, writer in hanging:
+        writer.close()
+    await asyncio.wait(answers, timeout=5)
+    async with asyncio.timeout(5):
+        while on_disk(desk):
+            await asyncio.sleep(0.05)
+    assert (await send(web, ROW * (MOST // len(ROW))))[0] == 200

@@ -113,7 +113,7 @@ async def test_a_run_ends_where_there_is_no_more_room(tmp_path: Path) -> None:
 async def test_a_run_ends_where_its_file_is_gone(tmp_path: Path) -> None:
     pipeline = Hanging()
     async with worker(tmp_path, pipeline, concurrent_runs=1) as one:
-        async with one.desk.spool() as spool:
+        async with one.desk.spool(ACME) as spool:
             await spool.write(b'{"item": {"q": "x", "a": "x"}}\n')
             file = await one.desk.keep_file(ACME, spool, "a", None)
         await one.begin(1)
