@@ -92,7 +92,7 @@ class Desk:
     ) -> Object:
         """`headers`: of the request: whose run it is. They are kept in memory, until it has ended."""
         sent = read_as(read_object(body, '{"data_source": {…}}'), _NewRun)
-        source = read_source(sent.data_source)
+        source = read_source(sent.data_source, self.options.max_rows)
         row = await self._eval(tenant, eval_id)
         file = await self._file(tenant, source.file) if source.file else None
         metadata, data_source = _encode(read_metadata(sent.metadata)), _encode(sent.data_source)

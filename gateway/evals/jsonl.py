@@ -80,6 +80,10 @@ def read_rows(value: Any, place: str) -> list[DataRow]:
     return rows
 
 
+def too_many(most: int, param: str) -> BadRequest:
+    return BadRequest(f"a run has at most {most} rows (evals.max_rows in config.yaml)", param=param)
+
+
 def check_rows(
     rows: Iterable[tuple[str, DataRow]],
     wrong: Callable[[Mapping[str, Any]], str],
@@ -97,7 +101,7 @@ def check_rows(
     for where, row in rows:
         count += 1
         if count > most:
-            raise BadRequest(f"a run has at most {most} rows (evals.max_rows in config.yaml)", param=param)
+            raise too_many(most, param)
         if reason := wrong(row.item):
             raise BadRequest(f"{where}: {reason}", code="invalid_item", param=param)
         if needs_sample and row.sample is None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.faults import BadRequest
-from gateway.evals.jsonl import DataRow, read_rows
+from gateway.evals.jsonl import DataRow, read_rows, too_many
 from gateway.evals.messages import Api, InputMessages
 from gateway.evals.reading import read_as
 from gateway.stores.wording import nearest
@@ -93,16 +93,18 @@ class DataSource(msgspec.Struct, frozen=True, kw_only=True):
         return self.sampling.model if self.sampling else ""
 
 
-def read_source(value: Any) -> DataSource:
-    """Raises:
-    BadRequest: it is none, or one that cannot be had here.
+def read_source(value: Any, most: int | None = None) -> DataSource:
+    """`most`: rows that may stand in it; they are counted before they are read.
+
+    Raises:
+        BadRequest: it is none, or one that cannot be had here.
     """
     kind: Any = value.get("type") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if kind not in KINDS:
         known = nearest(kind[:64], list(KINDS)) if isinstance(kind, str) else f"; one of {', '.join(KINDS)}"
         raise BadRequest(f"`data_source.type` is no data source's{known}", param=f"{PLACE}.type")
     sent = read_as(value, _Sent, PLACE)
-    file, rows = _rows(sent.source)
+    file, rows = _rows(sent.source, most)
     if kind == "jsonl":
         for name in ("model", "input_messages", "sampling_params"):
             if getattr(sent, name) is not None:
@@ -114,7 +116,7 @@ def read_source(value: Any) -> DataSource:
     return DataSource(sampling=_sampling(sent, "chat" if kind == "completions" else "responses"), file=file, rows=rows)
 
 
-def _rows(source: Mapping[str, Any]) -> tuple[str, list[DataRow]]:
+def _rows(source: Mapping[str, Any], most: int | None) -> tuple[str, list[DataRow]]:
     place, kind = f"{PLACE}.source", source.get("type")
     if isinstance(kind, str) and kind in _KEPT_BY_OPENAI:
         raise BadRequest(
@@ -126,7 +128,10 @@ def _rows(source: Mapping[str, Any]) -> tuple[str, list[DataRow]]:
     if kind == "file_id":
         return read_as(source, FromFile, place).id, []
     if kind == "file_content":
-        return "", read_rows(read_as(source, FromRequest, place).content, f"{place}.content")
+        content = read_as(source, FromRequest, place).content
+        if most is not None and len(content) > most:
+            raise too_many(most, f"{place}.content")
+        return "", read_rows(content, f"{place}.content")
     raise BadRequest("`data_source.source.type` is `file_content` or `file_id`", param=f"{place}.type")
 
 
