@@ -3,6 +3,7 @@
 What is tuned is words. Tags stay: the same ones, in the same order, whatever stands between them.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -142,8 +143,13 @@ def place_of_examples(layout: Layout) -> int | None:
 
 def without_examples(body: str) -> tuple[str, str]:
     """The body without the examples that an earlier tuning has put there, and those."""
-    begin = body.find(BEGIN)
-    end = body.find(END, begin)
-    if begin < 0 or end < 0:
+    begin = _mark(BEGIN).search(body)
+    end = _mark(END).search(body, begin.end()) if begin is not None else None
+    if begin is None or end is None:
         return body, ""
-    return body[:begin] + body[end + len(END) :], body[begin : end + len(END)]
+    return body[: begin.start()] + body[end.end() :], body[begin.start() : end.end()]
+
+
+def _mark(text: str) -> re.Pattern[str]:
+    """The mark where it is one: behind a backslash it is what an example says."""
+    return re.compile(rf"(?<!\\){re.escape(text)}")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.compare.cases import read_suite
 from gateway.compare.tuning.bootstrapping import examples_of
 from gateway.compare.tuning.examples import FOREIGN_MARK, Example, block_of
-from gateway.compare.tuning.layout import BEGIN
+from gateway.compare.tuning.layout import BEGIN, END, without_examples
 from gateway.compare.tuning.workshop import Refused
 from gateway.prompts.dotprompt import Message
 from gateway.stores.documents import Text
@@ -104,3 +104,12 @@ def test_an_answer_is_known_where_all_assertions_are_content_with_what_one_names
     suite = read_suite(Text("cases.yaml", NAMED.encode()))
     found = examples_of(WORKSHOP.start, suite.cases, ())
     assert [(one.asked.strip(), one.answer) for one in found] == [("q1", "one"), ("q2", "two"), ("q5", "five, or so")]
+
+
+def test_an_example_that_says_where_examples_end_is_replaced_whole() -> None:
+    """What a case says is no mark; else a next tuning would leave the rest of it in the prompt for good."""
+    said = f"{BEGIN} a {END} b"
+    made = WORKSHOP.make(WORKSHOP.words, [Example("c", said, said)], "")
+    bare, old = without_examples(made.prompt.template.source.text)
+    assert bare == WORKSHOP.start.prompt.template.source.text
+    assert old == block_of([Example("c", said, said)])
