@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.compare.grading import Grade, Sample
-from gateway.compare.reporting.choosing import MAX_TEXT, Chosen
+from gateway.compare.reporting.choosing import MAX_CALLS, MAX_MESSAGES, MAX_TEXT, MAX_VARIABLES, Chosen
 from gateway.compare.reporting.moving import Answers, place
 from gateway.compare.reporting.word_diff import word_diff
 from gateway.compare.reporting.wording import money, percent, seconds
@@ -16,7 +16,6 @@ from gateway.pages.words import many, name, passage, plain
 
 # Repeats of one case with one arm that are shown; those that failed come first.
 MAX_REPEATS = 3
-MAX_VARIABLES = 40
 
 
 def case_block(case: CaseShown, number: str, results: Results, answers: Answers, chosen: Chosen, base: str) -> str:
@@ -68,12 +67,13 @@ def _about(case: CaseShown, results: Results) -> str:
 def _asked(case: CaseShown) -> str:
     items = [(key, _text(value)) for key, value in list(case.vars.items())[:MAX_VARIABLES]]
     items += [
-        (str(message.get("role", "message")), _text(message.get("content", message))) for message in case.messages
+        (str(message.get("role", "message")), _text(message.get("content", message)))
+        for message in case.messages[:MAX_MESSAGES]
     ]
     if not items:
         return ""
-    left = len(case.vars) - MAX_VARIABLES
-    rest = f"<p class=quiet>and {many(left, 'variable')} more</p>" if left > 0 else ""
+    left = (("variable", len(case.vars) - MAX_VARIABLES), ("message", len(case.messages) - MAX_MESSAGES))
+    rest = "".join(f"<p class=quiet>and {many(count, kind)} more</p>" for kind, count in left if count > 0)
     lines = "".join(f"<div><dt>{name(key)}</dt><dd><pre dir=auto>{cut(text)}</pre></dd></div>" for key, text in items)
     return f'<dl class="asked">{lines}</dl>{rest}'
 
@@ -121,7 +121,9 @@ def _answer(one: Graded, before: Graded | None, base: str, results: Results, *, 
 
 
 def _output(sample: Sample, before: Graded | None, base: str) -> str:
-    calls = "".join(f"<pre dir=auto>{cut(f'{call.name}({call.arguments})')}</pre>" for call in sample.tool_calls[:10])
+    calls = "".join(
+        f"<pre dir=auto>{cut(f'{call.name}({call.arguments})')}</pre>" for call in sample.tool_calls[:MAX_CALLS]
+    )
     tools = f"<p class=quiet>calls</p>{calls}" if calls else ""
     if not sample.text:
         return f"{tools or '<p class=quiet>The answer is empty.</p>'}"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
+from gateway.compare.grading import Sample
 from gateway.compare.reporting.moving import Moved, failed_cases
 from gateway.compare.running.results import CaseShown, Results
 
@@ -11,6 +12,8 @@ from gateway.compare.running.results import CaseShown, Results
 MAX_CASES = 400
 MAX_CHARACTERS = 4_000_000
 MAX_TEXT = 6_000
+# Of one case: variables, messages that stand in it, and calls in one answer.
+MAX_VARIABLES, MAX_MESSAGES, MAX_CALLS = 40, 40, 10
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +64,23 @@ def _in_turn(results: Results, *ranks: Collection[str]) -> Iterator[str]:
 
 def _sizes(results: Results) -> dict[str, int]:
     """About how many letters a case takes, with what stands around them."""
-    sizes = {case.id: 600 + min(MAX_TEXT, len(str(case.vars)) + len(str(case.messages))) for case in results.cases}
+    sizes = {case.id: 600 + len(case.description) + _asked(case) for case in results.cases}
     for one in results.graded:
         sample = one.trial.sample
-        reasons = sum(min(MAX_TEXT, len(grade.reason)) + 80 for grade in one.trial.grades)
-        sizes[one.trial.case] += 400 + reasons + (min(MAX_TEXT, len(sample.text)) if sample is not None else 0)
+        reasons = sum(_length(grade.reason) + 80 for grade in one.trial.grades)
+        sizes[one.trial.case] += 400 + reasons + (_answered(sample) if sample is not None else 0)
     return sizes
+
+
+def _asked(case: CaseShown) -> int:
+    values = [*list(case.vars.values())[:MAX_VARIABLES], *case.messages[:MAX_MESSAGES]]
+    return sum(100 + _length(value) for value in values)
+
+
+def _answered(sample: Sample) -> int:
+    calls = sum(_length(call.arguments) for call in sample.tool_calls[:MAX_CALLS])
+    return _length(sample.text) + calls
+
+
+def _length(value: object) -> int:
+    return min(MAX_TEXT, len(value if isinstance(value, str) else str(value)))

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.compare.reporting.axes import linear, spread
-from gateway.compare.reporting.choosing import chosen
+from gateway.compare.reporting.choosing import MAX_CHARACTERS, MAX_TEXT, chosen
 from gateway.compare.reporting.moving import moved
+from gateway.compare.reporting.page import page
 from gateway.compare.reporting.plots import short
 from gateway.compare.reporting.telling import told_of, verdicts
 from gateway.compare.reporting.word_diff import MAX_WORDS, word_diff
@@ -138,3 +139,16 @@ def test_arms_that_answer_alike_are_told_apart_by_no_number_of_cases(margin: flo
     one = difference(more_cases=None, margin=margin)
     (verdict,) = verdicts(msgspec.structs.replace(found, differences=(one,)))
     assert verdict.advice.endswith(says)
+
+
+def test_all_that_cases_show_counts_for_the_pages_room() -> None:
+    found = results_of()
+    long = tuple({"role": "user", "content": "x" * MAX_TEXT} for _ in range(300))
+    wide = {f"v{at}": "y" * MAX_TEXT for at in range(300)}
+    cases = tuple(msgspec.structs.replace(case, messages=long, vars=wide) for case in found.cases)
+    found = msgspec.structs.replace(found, cases=cases)
+    assert len(chosen(found, ()).cases) < len(cases)
+    text = page([found], "gateway compare")
+    assert "and 260 messages more" in text
+    assert "and 260 variables more" in text
+    assert len(text) < 2 * MAX_CHARACTERS
