@@ -94,12 +94,14 @@ def items_of(config: Mapping[str, Any]) -> Items:
     """Of a config that `read_config` made.
 
     Raises:
-        NotConfigured: schemas cannot be checked here.
+        NotConfigured: schemas cannot be checked here. BadRequest: this one cannot, as `read_config` would say now.
     """
     try:
         return Items(config["schema"]["properties"]["item"])
     except MissingExtra:
         raise needs_extra() from None
+    except ValueError as error:
+        raise BadRequest(f"the eval's item_schema cannot be used: {error}") from None
 
 
 def needs_extra() -> NotConfigured:

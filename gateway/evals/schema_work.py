@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 # Parts of a schema that may be applied at one place of an item; times the places of an item; of all rows of a run.
 MAX_PARTS, MAX_ITEM, MAX_RUN = 100_000, 20_000_000, 1_000_000_000
-# Recursive schemas are followed so deep, and items that are deeper refused.
-MAX_DEPTH = 100
+# Parts within one another: the validator calls itself for each, and a stack that overflows ends the process.
+MAX_WITHIN = 2_000
+MAX_REMEMBERED = 300_000
 # What a schema must allow for; deeper items of one that refers to itself are told row by row.
 USUAL_DEPTH = 4
 # As many letters take as long to match as one part to apply.
@@ -29,6 +30,7 @@ _BELOW_NAMED = ("properties", "patternProperties")
 _AGAIN = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 # A part with a name of its own is one that paths begin at anew; `id`: draft 4's.
 _NAMES = ("$id", "id", "$dynamicRef", "$recursiveRef")
+_Count = tuple[int, int]  # parts, and how many of them stand within one another
 _Edges = tuple[list[Any], list[Any], int]
 
 
@@ -50,7 +52,7 @@ class Work:
     def __init__(self, schema: Any) -> None:
         self._root = schema
         self._edges: dict[int, _Edges] = {}
-        self._counted: dict[tuple[int, int], int] = {}
+        self._counted: dict[tuple[int, int], _Count] = {}
         self._by_depth: list[int] = []
         self.spent = 0
         for name in _names_itself(schema):
@@ -76,42 +78,45 @@ class Work:
             raise TooMuchWork("the rows before it have taken all of the time that there is for so large an item_schema")
 
     def _parts(self, depth: int) -> int:
-        """As many as may be applied along one way down an item that is so deep."""
-        if depth > MAX_DEPTH:
-            return self._parts(MAX_DEPTH)
-        while len(self._by_depth) <= depth:
-            known = self._by_depth
-            # It grows with the depth, or stays: from where it stays on, nothing refers back.
-            if known and known[-1] > MAX_PARTS:
-                known.append(known[-1])
-            else:
-                try:
-                    known.append(self._count(self._root, len(known), ()))
-                except RecursionError:
-                    raise TooMuchWork("parts of the item_schema refer to one another in too long a chain") from None
-        return self._by_depth[depth]
+        """As many as may be applied along one way down an item that is so deep.
 
-    def _count(self, node: Any, depth: int, above: tuple[int, ...]) -> int:
+        Raises:
+            TooMuchWork: one stands within another so often that the validator would have no room for it.
+        """
+        known = self._by_depth
+        while len(known) <= depth:
+            # Each level has parts of its own; so from where the number stays, or is too large, nothing more is to know.
+            if known and (known[-1] > MAX_PARTS or (len(known) > 1 and known[-1] == known[-2])):
+                return known[-1]
+            try:
+                parts, within = self._count(self._root, len(known), ())
+            except RecursionError:
+                parts, within = 0, MAX_WITHIN + 1
+            if within > MAX_WITHIN or len(self._counted) > MAX_REMEMBERED:
+                raise TooMuchWork(_TOO_DEEP)
+            known.append(parts)
+        return known[depth]
+
+    def _count(self, node: Any, depth: int, above: tuple[int, ...]) -> _Count:
         if not isinstance(node, dict):
-            return 1
+            return 1, 1
         key = (id(cast(object, node)), depth)
         if (known := self._counted.get(key)) is not None:
             return known
         if key[0] in above:
             raise TooMuchWork("a part of the item_schema refers to itself without going deeper into the item")
         here, below, again = self._edges_of(cast(dict[str, Any], node))
-        count = 1
-        for one in here:
-            count += again * self._count(one, depth, (*above, key[0]))
+        ways = [(one, depth, (*above, key[0])) for one in here]
+        ways += [(one, depth - 1, ()) for one in below if depth]
+        count, within = 1, 0
+        for way in ways:
+            parts, deepest = self._count(*way)
+            count += again * parts
+            within = max(within, deepest)
             if count > MAX_PARTS:
                 break
-        if depth and count <= MAX_PARTS:
-            for one in below:
-                count += again * self._count(one, depth - 1, ())
-                if count > MAX_PARTS:
-                    break
-        self._counted[key] = count = min(count, MAX_PARTS + 1)
-        return count
+        self._counted[key] = found = (min(count, MAX_PARTS + 1), within + 1)
+        return found
 
     def _edges_of(self, node: dict[str, Any]) -> _Edges:
         """What is applied at the same place, what to values in it, and how often: what looks for what nobody else has
@@ -133,6 +138,7 @@ class Work:
         yield _at(self._root, reference)
 
 
+_TOO_DEEP = "too many parts of the item_schema stand within one another, or refer to one another in too long a chain"
 _TOO_MANY = (
     f"the item_schema may apply more than {MAX_PARTS:,} of its parts to one item, as parts refer to one another again "
     "and again; make it plainer"

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.faults import BadRequest
 from gateway.evals.config import Items, read_config
-from gateway.evals.schema_work import MAX_ITEM, TooMuchWork, Work
+from gateway.evals.schema_work import MAX_ITEM, MAX_REMEMBERED, TooMuchWork, Work
 
 
 def twice(levels: int, keyword: str = "allOf") -> dict[str, Any]:
@@ -87,6 +87,32 @@ def test_a_schema_that_refers_to_itself_holds_for_items_that_are_not_too_deep() 
     for _ in range(60):
         deep = {"left": deep}
     assert "too deep for this item_schema" in items.wrong(deep)
+
+
+def test_no_item_is_too_deep_for_the_validators_stack() -> None:
+    """Which has no bound of its own: 140,000 parts within one another end the process."""
+    parts: dict[str, Any] = {f"a{at}": {"allOf": [{"$ref": f"#/$defs/a{at + 1}"}]} for at in range(150)}
+    parts["a150"] = {"properties": {"a": {"$ref": "#/$defs/a0"}}}
+    deep: dict[str, Any] = {}
+    for _ in range(480):
+        deep = {"a": deep}
+    assert "within one another" in Items({"$defs": parts, "$ref": "#/$defs/a0"}).wrong(deep)
+    assert Items({"properties": {"a": {"$ref": "#"}}}).wrong(deep) == ""
+
+
+def test_a_large_schema_with_a_small_loop_fills_no_memory() -> None:
+    wide = {f"p{at}": {"type": "integer"} for at in range(10_000)}
+    deep: dict[str, Any] = {}
+    for _ in range(480):
+        deep = {"a": deep}
+    items = Items(
+        {
+            "properties": {"a": {"$ref": "#/$defs/a"}, "b": {"properties": wide}},
+            "$defs": {"a": {"properties": {"a": {"$ref": "#/$defs/a"}}}},
+        }
+    )
+    assert "within one another" in items.wrong(deep)
+    assert len(items._work._counted) <= MAX_REMEMBERED + 20_000  # pyright: ignore[reportPrivateUsage]
 
 
 def test_many_values_and_a_large_schema_are_too_much_together() -> None:
