@@ -13,6 +13,8 @@ from gateway.guard.detectors.matching import MissingExtra
 
 PLACE = "data_source_config"
 MAX_TOLD = 300
+# With more, and as many of them as a schema has room for, it would take minutes to compile.
+PATTERN_BYTES = 1024 * 1024
 _REFUSED = (
     "this gateway keeps no completions to make rows of, so there are no `{}` here: take a `custom` config with an "
     "`item_schema`, and send the rows with the run, as `file_content` or as a file (`purpose=evals`)"
@@ -47,7 +49,13 @@ class Items:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         plain = dict(schema)
         self._work = Work(plain)
-        self._validator = validator_of(plain)
+        try:
+            self._validator = validator_of(plain, PATTERN_BYTES)
+        except ValueError as error:
+            large = (
+                f", or one of more than {PATTERN_BYTES} bytes when it is compiled" if '"regex"' in str(error) else ""
+            )
+            raise ValueError(f"{error}{large}") from None
 
     def wrong(self, item: Mapping[str, Any]) -> str:
         """What is wrong with it; empty if nothing is."""

@@ -14,6 +14,7 @@ MAX_PARTS, MAX_ITEM, MAX_RUN = 100_000, 20_000_000, 1_000_000_000
 # Parts within one another: the validator calls itself for each, and a stack that overflows ends the process.
 MAX_WITHIN = 2_000
 MAX_REMEMBERED = 300_000
+MAX_PATTERNS = 200
 # What a schema must allow for; deeper items of one that refers to itself are told row by row.
 USUAL_DEPTH = 4
 # As many letters take as long to match as one part to apply.
@@ -55,6 +56,8 @@ class Work:
         self._counted: dict[tuple[int, int], _Count] = {}
         self._by_depth: list[int] = []
         self.spent = 0
+        if _patterns_in(schema) > MAX_PATTERNS:
+            raise TooMuchWork(f"the item_schema has more than {MAX_PATTERNS} patterns")
         for name in _names_itself(schema):
             raise TooMuchWork(f"a part of the item_schema has `{name}`; take `$ref` with a path, as `#/$defs/name`")
         if self._parts(USUAL_DEPTH) > MAX_PARTS:
@@ -161,15 +164,29 @@ def _names_itself(schema: Any) -> Iterator[str]:
     """Keywords in it that lead elsewhere than a path from its root does."""
     old = isinstance(schema, dict) and "draft-04" in str(cast(dict[str, Any], schema).get("$schema"))
     names = [name for name in _NAMES if old or name != "id"]
-    waiting: list[Any] = [schema]
+    for found in _objects_in(schema):
+        if found is not schema:
+            yield from (name for name in names if isinstance(found.get(name), str))
+        else:
+            yield from (name for name in _NAMES[2:] if name in found)
+
+
+def _patterns_in(schema: Any) -> int:
+    count = 0
+    for found in _objects_in(schema):
+        by_pattern = found.get("patternProperties")
+        count += isinstance(found.get("pattern"), str)
+        count += len(cast(dict[str, Any], by_pattern)) if isinstance(by_pattern, dict) else 0
+    return count
+
+
+def _objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    waiting: list[Any] = [value]
     while waiting:
         node: Any = waiting.pop()
         if isinstance(node, dict):
             found = cast(dict[str, Any], node)
-            if node is not schema:
-                yield from (name for name in names if isinstance(found.get(name), str))
-            else:
-                yield from (name for name in _NAMES[2:] if name in found)
+            yield found
             waiting += found.values()
         elif isinstance(node, list):
             waiting += cast(list[Any], node)

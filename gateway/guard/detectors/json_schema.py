@@ -31,8 +31,9 @@ class JsonSchemaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     repair: bool = False
 
 
-def validator_of(schema: Any) -> Any:
-    """What says whether a value is of the schema (plain JSON): `is_valid`, `iter_errors`.
+def validator_of(schema: Any, pattern_bytes: int = 10 * 1024 * 1024) -> Any:
+    """What says whether a value is of the schema (plain JSON): `is_valid`, `iter_errors`. `pattern_bytes`: as large as
+    a pattern may be once it is compiled; a larger one counts as none.
 
     Raises:
         ValueError: the schema is none. MissingExtra: jsonschema-rs is not installed.
@@ -42,7 +43,8 @@ def validator_of(schema: Any) -> Any:
     except ImportError:
         raise MissingExtra(MISSING) from None
     try:
-        return jsonschema_rs.validator_for(schema, pattern_options=jsonschema_rs.RegexOptions(), offline=True)
+        patterns = jsonschema_rs.RegexOptions(size_limit=pattern_bytes)
+        return jsonschema_rs.validator_for(schema, pattern_options=patterns, offline=True)
     except jsonschema_rs.ValidationError as error:
         at = "/".join(map(str, error.instance_path))
         raise ValueError(f"the schema is none: {error.message}{f' at /{at}' if at else ''}") from None
