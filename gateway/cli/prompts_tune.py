@@ -221,5 +221,5 @@ def _print(workshop: Workshop, tuning: Tuning, tuned: Tuned, evidence: Evidence)
         print_judgement(tuned.held.judgements[0], tuned.held)
     for reason, count in evidence.refused.items():
         print(f"refused {count} times: {printable(reason)}" if count > 1 else f"refused: {printable(reason)}")
-    print(f"the search ended: {tuned.ended or 'all cases that score pass'}")
+    print(f"the search ended: {printable(tuned.ended) or 'all cases that score pass'}")
     print(spent_words(tuned, tuning))

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.catalogue.prices import PriceBook, Priced
+from gateway.cli.output import printable
 from gateway.cli.suite_progress import ProgressShown
 from gateway.compare.grading import Judge, Outside
 from gateway.compare.grading.python.process import run_python
@@ -206,7 +207,8 @@ def forget(folder: Path) -> None:
 
 def unusable(error: Exception) -> int:
     """Say why nothing was run; the exit code."""
-    print(f"error: {error}", file=sys.stderr)
+    # It may quote what an upstream answered.
+    print("error: " + "\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
     return 1
 
 

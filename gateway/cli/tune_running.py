@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.cli.output import printable
 from gateway.cli.prices import money
 from gateway.cli.suite_running import CLOCK, Place, check_models, forget, means_over_http, tidy
 from gateway.compare.grading import Judge
@@ -42,7 +43,10 @@ def tune_over_http(
             print(f"\ninterrupted; go on where it ended with --run {folder}", file=sys.stderr)
             raise KeyboardInterrupt from None
     if tuned.stopped or tuned.ended == INTERRUPTED:
-        print(f"stopped: {tuned.stopped or tuned.ended}; go on where it ended with --run {folder}", file=sys.stderr)
+        print(
+            f"stopped: {printable(tuned.stopped or tuned.ended)}; go on where it ended with --run {folder}",
+            file=sys.stderr,
+        )
     elif not options.run_dir:
         forget(folder)
     return tuned
@@ -98,7 +102,7 @@ def _interrupts(tuner: Tuner):
 def _told(tried: Tried, best: bool) -> None:
     mark = "best so far" if best else ""
     line = f"{tried.value * 100:5.1f} % of what scores  {tried.candidate.how}  {mark}"
-    print(line.rstrip(), file=sys.stderr, flush=True)
+    print(printable(line.rstrip()), file=sys.stderr, flush=True)
 
 
 def spent_words(tuned: Tuned, tuning: Tuning) -> str:
