@@ -1,6 +1,7 @@
 """Files with rows, as they were sent: on the disk of this machine, readable by the gateway's user only."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
@@ -39,8 +40,10 @@ class Files:
     def sweep(self, known: frozenset[str]) -> None:
         """Remove what no store knows of, once it is old enough that it cannot be on its way in."""
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
-            if path.stem not in known and path.stat().st_mtime < time.time() - STALE_S:
-                path.unlink(missing_ok=True)
+            # Another worker sweeps it, too; and what cannot be removed keeps nothing else from it.
+            with contextlib.suppress(OSError):
+                if path.stem not in known and path.stat().st_mtime < time.time() - STALE_S:
+                    path.unlink()
 
 
 class Spool:

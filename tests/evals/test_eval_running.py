@@ -186,8 +186,11 @@ async def test_what_nobody_knows_of_is_swept_from_the_folder(tmp_path: Path) -> 
         (tmp_path / name).write_bytes(b"")
     for name in ("file-a.jsonl", ".incoming-1"):
         os.utime(tmp_path / name, (0, time.time() - STALE_S - 1))
+    stray = tmp_path / "lost+found"
+    stray.mkdir()
+    os.utime(stray, (0, 0))
     files.sweep(frozenset({"file-c"}))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file-b.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file-b.jsonl", "lost+found"]
 
 
 async def test_a_tenant_with_many_runs_keeps_no_other_waiting() -> None:
