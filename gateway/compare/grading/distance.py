@@ -7,6 +7,8 @@ from gateway.compare.grading.grades import Ungradable
 
 # Letters of the one text times letters of the other: half a second's work.
 MAX_WORK = 4_000_000_000
+# A bit for each different letter of the one and each letter of the other: 100 MB, and as much again.
+MAX_BITS = 800_000_000
 
 
 def levenshtein(one: str, other: str) -> int:
@@ -72,7 +74,10 @@ def _places(text: Sequence[Hashable], wanted: Sequence[Hashable]) -> dict[Hashab
     """For each element that is wanted, the bits of its places in the text."""
     if len(text) * len(wanted) > MAX_WORK:
         raise Ungradable(f"texts of {len(text)} and {len(wanted)} letters are too long to be compared letter by letter")
-    rows: dict[Hashable, bytearray] = {element: bytearray((len(text) + 7) // 8) for element in set(wanted)}
+    elements = set(wanted)
+    if len(text) * len(elements) > MAX_BITS:
+        raise Ungradable(f"texts of {len(elements)} different letters are too long to be compared letter by letter")
+    rows: dict[Hashable, bytearray] = {element: bytearray((len(text) + 7) // 8) for element in elements}
     for place, element in enumerate(text):
         if (row := rows.get(element)) is not None:
             row[place >> 3] |= 1 << (place & 7)

@@ -89,6 +89,9 @@ def test_long_texts_are_compared_soon_or_not_at_all() -> None:
     assert levenshtein("ab" * 5_000, "ba" * 5_000) == 2
     with pytest.raises(Ungradable, match="too long"):
         levenshtein("ab" * 100_000, "cd" * 100_000)
+    many = "".join(map(chr, range(0x20000, 0x20000 + 60_000)))
+    with pytest.raises(Ungradable, match="60000 different letters"):  # a gigabyte of places
+        fuzzy_ratio(many, many[1::2] + many[::2])
     grade = look(check(type="not-fuzzy_match", value="ab" * 100_000), Sample(text="cd" * 100_000))
     assert "too long" in grade.error
     assert not grade.passed
