@@ -174,7 +174,7 @@ class Desk:
         BadRequest: a line of it is no row.
         """
         await spool.flush()
-        await asyncio.to_thread(count_lines, spool.path)
+        await asyncio.to_thread(count_lines, spool.path, self.options.max_rows)
         file_id = new_id("file", self._clock).replace("_", "-")
         spool.keep(self._files.path_of(file_id))
         try:

@@ -56,13 +56,17 @@ def _bad(number: int, reason: str) -> BadRequest:
     return BadRequest(f"line {number} of the file {reason}", code="invalid_jsonl", param="file")
 
 
-def count_lines(path: Path) -> int:
-    """How many rows a file has.
+def count_lines(path: Path, most: int) -> int:
+    """How many rows a file has. `most`: no run takes more, and to read on would be for nothing.
 
     Raises:
-        BadRequest: as `lines_of`, or it has none.
+        BadRequest: as `lines_of`, or it has none, or more.
     """
-    count = sum(1 for _ in lines_of(path))
+    count = 0
+    for _ in lines_of(path):
+        count += 1
+        if count > most:
+            raise too_many(most, "file")
     if not count:
         raise BadRequest(f"the file is empty; it has rows such as {EXAMPLE}, one a line", param="file")
     return count

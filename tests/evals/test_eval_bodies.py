@@ -60,7 +60,7 @@ def test_whatever_a_file_holds_is_rows_or_told_by_line(
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(content)
     try:
-        rows = count_lines(path)
+        rows = count_lines(path, 1_000)
     except BadRequest as refused:
         message = refused.message
     else:
@@ -73,7 +73,14 @@ def test_a_line_is_so_long_and_no_longer(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     path.write_bytes(b'{"item": {}}\n{"item": {"q": "' + b"x" * MAX_LINE + b'"}}')
     with pytest.raises(BadRequest, match="line 2 of the file is longer"):
-        count_lines(path)
+        count_lines(path, 1_000)
+
+
+def test_a_file_with_more_rows_than_a_run_takes_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b'{"item": {}}\n' * 6 + b"no row")
+    with pytest.raises(BadRequest, match="at most 5 rows"):
+        count_lines(path, 5)
 
 
 def test_the_calls_body_is_what_was_sent_in_the_apis_words() -> None:
