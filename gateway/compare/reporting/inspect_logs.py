@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from gateway.core.usage import Usage
 
 VERSION = 2
 _SCORER = "gateway"
+_OURS = ("pass", "score")
+T = TypeVar("T")
 _ROLES = ("system", "user", "assistant")
 _REASONS = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "STOP"), "stop"),
@@ -85,10 +87,15 @@ def _log(results: Results, summary: Summary, number: int) -> dict[str, Any]:
 
 
 def _scores(summary: Summary) -> Iterator[dict[str, Any]]:
-    known = {"pass": summary.pass_rate, "score": summary.score, **summary.named}
+    known = {"pass": summary.pass_rate, "score": summary.score, **_apart(summary.named)}
     for name, found in known.items():
         if found is not None:
             yield {"name": name, "scorer": _SCORER, "scored_samples": found.n, "params": {}, "metrics": _metrics(found)}
+
+
+def _apart(named: Mapping[str, T]) -> dict[str, T]:
+    """Metrics under names that are not those of what every log has."""
+    return {f"metric {name}" if name in _OURS else name: value for name, value in named.items()}
 
 
 def _metrics(found: Interval) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def _sample_scores(one: Graded) -> dict[str, Any]:
     return {
         "pass": {**passed, "metadata": {"assertions": listed}},
         "score": {"value": one.score},
-        **{name: {"value": value} for name, value in one.named.items()},
+        **{name: {"value": value} for name, value in _apart(one.named).items()},
     }
 
 

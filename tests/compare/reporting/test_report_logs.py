@@ -138,3 +138,15 @@ def test_several_runs_are_one_eval(found: Results) -> None:
     assert len({one["id"] for one in results["results"]}) == 240
     assert max(one["testIdx"] for one in results["results"]) == 119
     assert len(inspect_logs([found, other])) == 4
+
+
+def test_a_metric_called_pass_takes_no_verdicts_place(found: Results) -> None:
+    graded = tuple(msgspec.structs.replace(one, named={"pass": 0.25, "score": 0.5}) for one in found.graded)
+    summaries = tuple(msgspec.structs.replace(one, named={"pass": one.named["routing"]}) for one in found.summaries)
+    log, *_ = checked(inspect_logs([msgspec.structs.replace(found, graded=graded, summaries=summaries)]))
+    assert {one["scores"]["pass"]["value"] for one in log["samples"]} == {"C", "I"}
+    assert log["samples"][0]["scores"]["metric pass"] == {"value": 0.25}
+    scores = {one["name"]: one["metrics"]["mean"]["value"] for one in log["results"]["scores"]}
+    assert found.summaries[0].pass_rate is not None
+    assert scores["pass"] == found.summaries[0].pass_rate.estimate
+    assert "metric pass" in scores
