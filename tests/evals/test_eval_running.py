@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -95,6 +96,23 @@ async def test_every_row_is_done_once_and_by_so_many_at_once(tmp_path: Path) -> 
             page = Page(limit=100, after=listed["last_id"])
         assert sorted(numbers) == list(range(200))
         assert run["report_url"] == f"http://x/v1/evals/{run['eval_id']}/runs/{run['id']}"
+
+
+async def test_a_row_that_is_kept_later_takes_no_count_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, away = EvalStore.put_item, [True]
+
+    def first_in_vain(store: EvalStore, *row: Any) -> bool:
+        if away:
+            away.clear()
+            raise sqlite3.OperationalError("database is locked")
+        return put(store, *row)
+
+    monkeypatch.setattr(EvalStore, "put_item", first_in_vain)
+    monkeypatch.setattr("gateway.evals.memory.AGAIN_S", 0.3)
+    async with worker(tmp_path, Pipeline(said("x")), concurrent_rows=2) as one:
+        run = await one.ended(await one.begin(6))
+        assert run["result_counts"]["passed"] == 6
+        assert [counted["passed"] for counted in run["per_testing_criteria_results"]] == [6]
 
 
 async def test_a_run_ends_with_the_key_that_made_it(tmp_path: Path) -> None:
