@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, Fault, RequestTimeout, TooLarge
+from gateway.core.faults import BadRequest, Fault, Overloaded, RequestTimeout, TooLarge
 from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of, refuse_encoded
 from gateway.edge.inflight import ClientGone
 from gateway.edge.reading import MAX_DIGITS, headers_of, whole_number
@@ -15,6 +16,7 @@ from gateway.edge.uploads import FormReader
 from gateway.evals.desk import Desk
 from gateway.evals.files import Spool
 
+_log = logging.getLogger("gateway.edge")
 PURPOSE = "evals"
 MAX_FILE_NAME = 256
 SECONDS = (3_600, 2_592_000)  # as OpenAI has it
@@ -35,6 +37,14 @@ def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
         except Fault:
             await _hear_out(request)
             raise
+        except OSError as error:  # a full disk, most of the time
+            _log.error("a file for evals cannot be kept: %s", error)
+            await _hear_out(request)
+            raise Overloaded(
+                "files cannot be kept at the moment; send it again",
+                code="evals_unavailable",
+                headers={"retry-after": "30"},
+            ) from error
 
     async def kept(request: Request, desk: Desk, tenant: str) -> object:
         async with desk.spool(tenant, _declared(request, desk.options.max_file_bytes)) as spool:

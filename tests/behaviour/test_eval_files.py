@@ -214,3 +214,17 @@ async def test_files_on_their_way_in_take_a_tenants_room_until_they_are_gone(
         while on_disk(desk):
             await asyncio.sleep(0.05)
     assert (await send(web, ROW * (MOST // len(ROW))))[0] == 200
+
+
+async def test_a_disk_that_takes_nothing_is_told_as_a_thing_that_passes(desk: Desk, web: httpx.AsyncClient) -> None:
+    assert (await send(web, ROW))[0] == 200
+    folder = desk.gateway.state / "evals"
+    aside = folder.rename(folder.with_name("aside"))
+    folder.write_bytes(b"")
+    try:
+        status, said = await send(web, ROW)
+        assert (status, said["error"]["code"]) == (503, "evals_unavailable")
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    assert (await send(web, ROW))[0] == 200
