@@ -18,7 +18,7 @@ from gateway.evals.sources import DataSource
 
 MAX_REASON = 2_000
 # Of a text that is put in again and again: a few bytes of template would fill the memory.
-MAX_FILLED = 128 * 1024 * 1024
+MAX_FILLED = 32 * 1024 * 1024
 _TOO_LARGE = ("template_error", "with all of its values put in, this row would be larger than any model reads")
 
 
