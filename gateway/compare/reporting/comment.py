@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from gateway.compare.reporting.comment_parts import arms_lines, with_code
 from gateway.compare.reporting.moving import Answers, Moved, answers_of, moved, place, why
-from gateway.compare.reporting.telling import GATES, HEADWORDS, Verdict, verdicts
+from gateway.compare.reporting.sections import UNFAIR
+from gateway.compare.reporting.telling import GATES, HEADWORDS, SIGNS, Verdict, verdicts
 from gateway.compare.reporting.wording import between, money, percent
-from gateway.compare.running.results import Gate, Results, Summary, Word
+from gateway.compare.running.results import Gate, Results, Summary
 from gateway.compare.statistics.interval import Interval
 from gateway.pages.markdown import MAX_CHARACTERS, code, details, prose, table, within
 from gateway.pages.words import many
@@ -13,7 +15,6 @@ from gateway.pages.words import many
 MAX_ROWS = 15
 MAX_FOLDED = 30
 _REASON = 240
-_WORDS: dict[Word, str] = {"better": "▲", "equivalent": "●", "worse": "▼", "inconclusive": "○"}
 _GATES: dict[Gate, str] = {"passed": "✅", "failed": "❌", "inconclusive": "⚠️"}
 
 
@@ -42,7 +43,7 @@ def comment(runs: Sequence[Results], title: str, also: str = "") -> str:
 def _verdicts(results: Results) -> list[str]:
     lines: list[str] = []
     for one in verdicts(results):
-        sign = _GATES[one.gate] if one.gate is not None else _WORDS[one.word or "inconclusive"]
+        sign = _GATES[one.gate] if one.gate is not None else SIGNS[one.word or "inconclusive"]
         head = ", ".join(
             [*([HEADWORDS[one.word]] if one.word is not None else []), *([GATES[one.gate]] if one.gate else [])]
         )
@@ -59,9 +60,9 @@ def _run(results: Results) -> list[str]:
     for one in found:
         moves = moved(results, one)
         lines += [*_reasons(one), *_moved(results, one, moves, answers)]
-    lines += [f"**What to do next** about {code(one.arm)}: {_advice(one.advice)}\n" for one in found if one.advice]
+    lines += [f"**What to do next** about {code(one.arm)}: {with_code(one.advice)}\n" for one in found if one.advice]
     if results.notes:
-        lines += details("What makes this less fair than it looks", [f"* {prose(one)}" for one in results.notes])
+        lines += details(UNFAIR, [f"* {prose(one)}" for one in results.notes])
     return lines
 
 
@@ -79,11 +80,7 @@ def _arms(results: Results) -> list[str]:
         "malformed": lambda one: _count(one.format_errors),
         "errors": lambda one: _count(one.errors),
     }
-    shown = {head: cell for head, cell in columns.items() if any(cell(one) for one in results.summaries)}
-    rows = [[code(one.arm), *(cell(one) or "–" for cell in shown.values()), _beaten(one)] for one in results.summaries]
-    if not any(row[-1] for row in rows):
-        return table(["arm", *shown], 1, [row[:-1] for row in rows])
-    return table(["arm", *shown, ""], 1, rows)
+    return arms_lines(results.summaries, columns, lambda one: one.arm, _beaten)
 
 
 def _share(found: Interval | None) -> str:
@@ -141,8 +138,3 @@ def _cases(results: Results, cases: Sequence[tuple[str, str]], arm: str, answers
 
 def _more(count: int) -> list[str]:
     return ["", f"and {count:,} more"] if count > 0 else []
-
-
-def _advice(text: str) -> str:
-    """What stands between backticks, as code."""
-    return "".join(code(part) if at % 2 else prose(part) for at, part in enumerate(text.split("`")))

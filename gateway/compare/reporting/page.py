@@ -2,7 +2,6 @@
 on, then every case it comes from. It works without its script, which filters cases and nothing else."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from gateway.compare.reporting.arms_table import arms_table
 from gateway.compare.reporting.cases_section import cases_section
@@ -10,13 +9,14 @@ from gateway.compare.reporting.frontier_plot import frontier_plot, points_of
 from gateway.compare.reporting.moved_section import moved_section
 from gateway.compare.reporting.preferences import preferences
 from gateway.compare.reporting.script import SCRIPT
+from gateway.compare.reporting.sections import moment, notes_section, page_header
 from gateway.compare.reporting.style import CSS
 from gateway.compare.reporting.telling import baseline
 from gateway.compare.reporting.verdict_section import verdict_section
 from gateway.compare.reporting.wording import level, money, seconds
 from gateway.compare.running.results import Results
 from gateway.pages.document import document, head
-from gateway.pages.words import many, name, plain
+from gateway.pages.words import many, name
 
 
 def page(runs: Sequence[Results], title: str, json_file: str = "") -> str:
@@ -47,7 +47,7 @@ def _run(results: Results, title: str, number: str, json_file: str, runs: int) -
         _frontier(results),
         preferences(results),
         _judges(results),
-        _notes(results),
+        notes_section(results.notes),
         cases_section(results, number, json_file, room),
         _footer(results),
         "</article>",
@@ -56,7 +56,6 @@ def _run(results: Results, title: str, number: str, json_file: str, runs: int) -
 
 
 def _header(results: Results, title: str) -> str:
-    began = datetime.fromtimestamp(results.began, UTC)
     asked = many(len(results.graded), "answer")
     took = seconds(max(0.0, results.ended - results.began))
     facts = [
@@ -73,12 +72,8 @@ def _header(results: Results, title: str) -> str:
         else ""
     )
     where = f" at {name(results.gateway)}" if results.gateway else ""
-    return (
-        f'<header><div><p class="quiet">{plain(title)}</p><h1>{name(results.suite)}</h1>'
-        f'<p class="quiet">{" · ".join(facts)}</p>'
-        f'<p class="quiet"><time datetime="{began:%Y-%m-%dT%H:%M:%SZ}">{began:%d %B %Y, %H:%M} UTC</time>, '
-        f"in {took}{where}</p></div></header>{stopped}"
-    )
+    lines = [" · ".join(facts), f"{moment(results.began)}, in {took}{where}"]
+    return page_header(title, results.suite, lines) + stopped
 
 
 def _frontier(results: Results) -> str:
@@ -113,16 +108,6 @@ def _judges(results: Results) -> str:
         for one in judges
     )
     return f"<section><h2>Judges</h2><ul>{lines}</ul></section>"
-
-
-def _notes(results: Results) -> str:
-    if not results.notes:
-        return ""
-    notes = "".join(f"<li>{name(one)}</li>" for one in results.notes)
-    return (
-        '<section><h2>What makes this less fair than it looks</h2><div class="notice" role="note">'
-        f"<ul>{notes}</ul></div></section>"
-    )
 
 
 def _footer(results: Results) -> str:

@@ -15,6 +15,7 @@ HEADWORDS: dict[Word, str] = {
     "worse": "Worse",
     "inconclusive": "Not decided",
 }
+SIGNS: dict[Word, str] = {"better": "▲", "worse": "▼", "equivalent": "●", "inconclusive": "○"}
 GATES: dict[Gate, str] = {"passed": "gate passed", "failed": "gate failed", "inconclusive": "gate undecided"}
 
 

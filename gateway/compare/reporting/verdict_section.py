@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-from gateway.compare.reporting.plots import Mark, Row, interval_plot
-from gateway.compare.reporting.telling import GATES, HEADWORDS, Verdict, among, baseline, told_of, verdicts
+from gateway.compare.reporting.cards import MARKS, card, chip, interval_figure, word_chip
+from gateway.compare.reporting.plots import Row
+from gateway.compare.reporting.telling import GATES, Verdict, among, baseline, told_of, verdicts
 from gateway.compare.reporting.wording import in_points, level, points
-from gateway.compare.running.results import Difference, GuardKept, Results, Word
+from gateway.compare.running.results import Difference, Gate, GuardKept, Results, Word
 from gateway.compare.running.values import PASS
 from gateway.pages.words import name
 
-_MARKS: dict[Word, Mark] = {"better": "up", "worse": "down", "equivalent": "dot", "inconclusive": "ring"}
-_SIGNS: dict[Word, str] = {"better": "▲", "worse": "▼", "equivalent": "●", "inconclusive": "○"}
-_GATE_KINDS = {"passed": "better", "failed": "worse", "inconclusive": "inconclusive"}
+_GATE_KINDS: dict[Gate, Word] = {"passed": "better", "failed": "worse", "inconclusive": "inconclusive"}
 
 
 def verdict_section(results: Results) -> str:
@@ -26,26 +25,12 @@ def verdict_section(results: Results) -> str:
 
 
 def _card(one: Verdict, guards: Sequence[GuardKept]) -> str:
-    chips = ""
-    if one.word is not None:
-        chips += f'<span class="chip {one.word}"><span aria-hidden="true">{_SIGNS[one.word]}</span> '
-        chips += f"{HEADWORDS[one.word]}</span>"
-    if one.gate is not None:
-        chips += f'<span class="chip gate {_GATE_KINDS[one.gate]}">{GATES[one.gate]}</span>'
-    reasons = "".join(f"<li>{name(reason)}</li>" for reason in one.reasons)
-    kept = "".join(f"<li>{_guard(guard)}</li>" for guard in guards if guard.kept and guard.change is not None)
-    listed = f"<ul>{reasons}{kept}</ul>" if reasons or kept else ""
-    advice = f'<p class="advice"><b>What to do next.</b> {_code(one.advice)}</p>' if one.advice else ""
-    return (
-        f'<div class="verdict {one.word or _GATE_KINDS[one.gate or "inconclusive"]}"><p class="chips">'
-        f"{chips}<b>{name(one.arm)}</b></p><p>{name(one.sentence)}</p>{listed}{advice}</div>"
-    )
-
-
-def _code(text: str) -> str:
-    """What stands between backticks, as code."""
-    parts = text.split("`")
-    return "".join(f"<code>{name(part)}</code>" if at % 2 else name(part) for at, part in enumerate(parts))
+    chips = word_chip(one.word) if one.word is not None else ""
+    gate = _GATE_KINDS[one.gate or "inconclusive"]
+    chips += chip(GATES[one.gate], f"gate {gate}") if one.gate is not None else ""
+    kept = [_guard(guard) for guard in guards if guard.kept and guard.change is not None]
+    items = [*(name(reason) for reason in one.reasons), *kept]
+    return card(one.word or gate, chips, one.arm, one.sentence, items, one.advice)
 
 
 def _guard(one: GuardKept) -> str:
@@ -58,15 +43,14 @@ def _plot(differences: Sequence[Difference], results: Results) -> str:
     metric, margin = differences[0].metric, differences[0].margin
     what = "share of cases that pass" if metric == PASS else "mean score"
     base = baseline(results)
-    rows = [Row(one.other, in_points(one.interval), one.interval, _MARKS[one.word]) for one in differences]
+    rows = [Row(one.other, in_points(one.interval), one.interval, MARKS[one.word]) for one in differences]
     title = f"Difference in the {what} from {base}, in points, with {level(results.level)} intervals"
-    plot = interval_plot(rows, title, lambda value: points(value) if value else "0", margin=margin)
     band = f" Shaded: differences of less than {points(margin, signed=False)} points, the margin." if margin else ""
-    return (
-        f"<figure>{plot}<figcaption>Difference in the {what} from {name(base)}, in points of a hundred, case by case: "
-        f"the mark is what was found, the line what the cases do not contradict ({level(results.level)}). "
-        f"Right of 0 is better.{band}</figcaption></figure>"
+    caption = (
+        f"Difference in the {what} from {name(base)}, in points of a hundred, case by case: the mark is what was "
+        f"found, the line what the cases do not contradict ({level(results.level)}). Right of 0 is better.{band}"
     )
+    return interval_figure(rows, title, caption, lambda value: points(value) if value else "0", margin=margin)
 
 
 def _others(results: Results) -> str:
