@@ -144,6 +144,7 @@ def _answer(question: Question, design: Design, found: Assembled, notes: tuple[s
         since=question.since_ns / NANO,
         until=question.until_ns / NANO,
         level=question.level,
+        least=question.least,
         arms=found.arms,
         differences=found.differences,
         uncounted=found.uncounted,

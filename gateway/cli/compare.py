@@ -12,10 +12,11 @@ import msgspec
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.prompt_places import Place as Prompts
+from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, named_arms, prompt_arms, resolved, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing, words
 from gateway.cli.suite_plans import judge_of, plan_of
-from gateway.cli.suite_reports import check_printing, printed, write_reports
+from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_differences, print_end, print_ranking
 from gateway.compare.cases import Suite, read_suite

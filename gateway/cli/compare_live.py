@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from gateway.cli.arguments import Verbs, add_config, date_time, since, verb
+from gateway.cli.live_reports import add_writing, printed, write_reports
 from gateway.cli.live_tables import print_live
-from gateway.cli.output import print_json, whole_file
+from gateway.cli.report_files import check_printing
 from gateway.compare.live.comparing import LEAST
 from gateway.compare.live.results import Live, LiveArm
 from gateway.config import Settings, read_config
@@ -63,7 +64,7 @@ def add_to(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument("--against", metavar="ARM", default="", help="default: the arm with most of the traffic")
     parser.add_argument("--least", type=int, metavar="N", help=f"of differences; default: {LEAST}")
-    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print JSON, or write it to FILE as well")
+    add_writing(parser)
     parser.set_defaults(run=run)
 
 
@@ -79,6 +80,10 @@ def guard(text: str) -> tuple[str, float | None]:
 def run(options: argparse.Namespace) -> int:
     if not (options.route or options.prompt):
         return _wrong("say which traffic: --route NAME or --prompt NAME")
+    try:
+        check_printing(options)
+    except ValueError as error:
+        return _wrong(error)
     settings = read_config(Path(options.config))
     policies = read_policies(settings.policies_dir, settings.wiring)
     rule = policies.routes.rules.get(options.route)
@@ -90,12 +95,10 @@ def run(options: argparse.Namespace) -> int:
     except (ValueError, LedgerUnavailable) as error:
         return _wrong(error)
     found = msgspec.structs.replace(found, currency=policies.prices.currency, arms=_arms(found, running, settings, now))
-    if options.json == "-":
-        print_json(found)
-    else:
+    if not printed(options, found, question.measures):
         print_live(found, question.measures)
-        if options.json and not _written(Path(options.json), found):
-            return 1
+    if not write_reports(options, found, question.measures):
+        return 1
     return 2 if any(one.word == "worse" or one.broken for one in found.differences) else 0
 
 
@@ -157,16 +160,6 @@ def _arms(found: Live, running: Running | None, settings: Settings, now: float) 
         )
         for one in found.arms
     )
-
-
-def _written(path: Path, found: Live) -> bool:
-    try:
-        with whole_file(path) as unfinished:
-            unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
-    except OSError as error:
-        _wrong(error)
-        return False
-    return True
 
 
 def _wrong(error: Exception | str) -> int:

@@ -11,10 +11,11 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.keys import actor
 from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.prompts_asked import SUITE, Asked, to_test
+from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, prompt_arms, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing
 from gateway.cli.suite_plans import aimed, judge_of, plan_of
-from gateway.cli.suite_reports import check_printing, printed, write_reports
+from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
 from gateway.compare.cases import Suite, read_suite

@@ -9,16 +9,13 @@ from pathlib import Path
 import msgspec
 
 from gateway.cli.junit import Result, Suite, junit
-from gateway.cli.output import whole_file
+from gateway.cli.report_files import PRINTED, write_file, write_forms, written_besides
 from gateway.compare.reporting.comment import comment
 from gateway.compare.reporting.inspect_logs import inspect_logs
 from gateway.compare.reporting.page import page
 from gateway.compare.reporting.promptfoo_output import promptfoo_output
 from gateway.compare.reporting.sheet import sheet
 from gateway.compare.running.results import CaseShown, Graded, Results
-
-# Instead of a file: printed, and no tables.
-PRINTED = "-"
 
 
 def write_reports(options: argparse.Namespace, runs: list[Results], title: str) -> bool:
@@ -32,24 +29,10 @@ def write_reports(options: argparse.Namespace, runs: list[Results], title: str) 
         "csv": lambda: sheet(runs).encode("utf-8", "replace"),
         "promptfoo": lambda: _json(promptfoo_output(runs)),
     }
-    told = True
-    for form, made in forms.items():
-        path = getattr(options, form)
-        if path and path != PRINTED:
-            told &= _write(Path(path), made())
+    told = write_forms(options, forms)
     if options.inspect:
         told &= _write_logs(Path(options.inspect), runs)
     return told
-
-
-def check_printing(options: argparse.Namespace) -> None:
-    """Before anything is asked and paid for.
-
-    Raises:
-        ValueError: two forms are to be printed into one another.
-    """
-    if options.json == PRINTED and options.markdown == PRINTED:
-        raise ValueError("--json and --markdown cannot both be printed; give one of them a file")
 
 
 def printed(options: argparse.Namespace, runs: list[Results], title: str) -> bool:
@@ -64,7 +47,7 @@ def printed(options: argparse.Namespace, runs: list[Results], title: str) -> boo
 
 
 def _markdown(options: argparse.Namespace, runs: list[Results], title: str) -> str:
-    return comment(runs, title, next((path for path in (options.html, options.json) if path and path != PRINTED), ""))
+    return comment(runs, title, written_besides(options))
 
 
 def as_json(runs: list[Results]) -> bytes:
@@ -100,19 +83,9 @@ def _write_logs(folder: Path, runs: list[Results]) -> bool:
     except OSError as error:
         print(f"error: {folder}: {error.strerror or error}", file=sys.stderr)
         return False
-    return all(_write(folder / name, _json(log)) for name, log in inspect_logs(runs).items())
+    return all(write_file(folder / name, _json(log)) for name, log in inspect_logs(runs).items())
 
 
 def _json(value: object) -> bytes:
     """In ASCII: half a letter, which models write now and then, is no UTF-8, and no reason to write nothing."""
     return json.dumps(value).encode() + b"\n"
-
-
-def _write(path: Path, data: bytes) -> bool:
-    try:
-        with whole_file(path) as unfinished:
-            unfinished.write_bytes(data)
-    except OSError as error:
-        print(f"error: {path}: {error.strerror or error}", file=sys.stderr)
-        return False
-    return True

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import csv
+import html
 import json
 import random
+import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -95,6 +98,34 @@ async def test_the_target_that_fails_and_that_people_like_less_is_worse(make_gat
         )  # fmt: skip
         assert "`two/m` against `one/m`: worse, success -" in shown.stdout
         assert "guard latency" in shown.stdout
+        await reports_say_the_same(site.gateway)
+
+
+async def reports_say_the_same(gateway: Gateway) -> None:
+    """The files are asked for together, with one form printed; an arm that is worse is still exit code 2."""
+    page, comment, sheet, value = (gateway.folder / f"live.{end}" for end in ("html", "md", "csv", "json"))
+    until = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    asked = ("compare", "live", "--route", "fast", "--since", "1h", "--until", until, "--against", "one/m")
+    files = ("--html", str(page), "--csv", str(sheet), "--json", str(value))
+    printed = await asyncio.to_thread(gateway.cli, *asked, *files, "--markdown", "-", check=False)
+    assert printed.returncode == 2
+    (one,) = json.loads(value.read_bytes())["differences"]
+    size = f"{abs(one['interval']['estimate']) * 100:.1f} points"
+    told = f"two/m is worse than one/m: its success is {size} lower (−{size}, "
+    assert told in re.sub(r"<[^>]*>", "", page.read_text())
+    assert printed.stdout.startswith("<!-- gateway compare live -->\n### Route `fast`, calls from ")
+    assert told in html.unescape(printed.stdout)
+    assert f"With pictures it is in {page}." in html.unescape(re.sub(r"</?code>", "", printed.stdout))
+    lines = {line["arm"]: line for line in csv.DictReader(sheet.read_text().splitlines())}
+    assert {arm: line["word"] for arm, line in lines.items()} == {"one/m": "", "two/m": "worse"}
+    assert sum(int(line["calls"]) for line in lines.values()) == CALLS
+    # A file beside the tables; what cannot be written is no success.
+    shown = await asyncio.to_thread(gateway.cli, *asked, "--markdown", str(comment), check=False)
+    assert (shown.returncode, "`two/m` against `one/m`: worse" in shown.stdout) == (2, True)
+    assert told in html.unescape(comment.read_text())
+    away = await asyncio.to_thread(gateway.cli, *asked, "--html", str(page / "no"), check=False)
+    assert away.returncode == 1
+    assert f"error: {page / 'no'}: " in away.stderr
 
 
 async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_restart(
@@ -241,6 +272,7 @@ async def test_what_cannot_be_asked_is_said(make_gateway: GatewayFactory) -> Non
     gateway = make_gateway(policies={"routes": "routes: {}"})
     for words, why in (
         (("--route", "fast", "--metric", "succes"), "there is no metric `succes`; did you mean `success`?"),
+        (("--route", "fast", "--json", "--markdown", "-"), "--json and --markdown cannot both be printed"),
         (("--route", "fast", "--guard", "cost=12"), "`cost` may be worse by 0 or more, and by less than 10"),
     ):
         done = await asyncio.to_thread(gateway.cli, "compare", "live", *words, check=False)

@@ -174,7 +174,7 @@ class Comparison:
             self._guard(one, contrast)
             for one, contrast in zip(self.measures[1:], self._contrasts[name][1:], strict=True)
         )
-        interval = change = None
+        interval = change = base = None
         more = None
         word: Word = "inconclusive"
         if primary is not None:
@@ -190,7 +190,7 @@ class Comparison:
         found = LiveDifference(
             base=self.base, other=name, metric=measure.name, pairs=0 if primary is None else primary.n,
             interval=interval, change=change, p=p, p_adjusted=adjusted, margin=measure.allowance,
-            judged=self._is_judged, word=word, more_pairs=more, guards=guards,
+            judged=self._is_judged, word=word, more_pairs=more, guards=guards, base_mean=base,
         )  # fmt: skip
         return sentence(found, measure, self._least)
 

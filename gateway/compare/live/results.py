@@ -70,7 +70,7 @@ class LiveDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pairs: differences that it rests on. interval: of the difference in the metric's unit; None: nothing is known.
-        change: of a time or a cost, the same as a part of the base's.
+        change: of a time or a cost, the same as a part of the base's. base_mean: what the base's own mean is, of these.
         p, p_adjusted: 1 by the e-value, and that by Holm for all arms.
         margin: how much worse is not worse; of times and costs as a part of the base's.
         judged: whether a die chose between the two; else nothing is claimed, and `word` is inconclusive.
@@ -91,6 +91,7 @@ class LiveDifference(msgspec.Struct, frozen=True, kw_only=True):
     more_pairs: int | None
     guards: tuple[LiveGuard, ...]
     said: str = ""
+    base_mean: float | None = None
 
     @property
     def broken(self) -> tuple[LiveGuard, ...]:
@@ -100,7 +101,8 @@ class LiveDifference(msgspec.Struct, frozen=True, kw_only=True):
 class Live(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     route, prompt: of which the traffic is; one of the two. since, until: Unix seconds.
-    unit: whom arms were chosen for: `call`, `user` or `key`. level: of all claims together.
+    unit: whom arms were chosen for: `call`, `user` or `key`. level: of all claims together. least: pairs before
+        anything is claimed.
     uncounted: calls of the period that are in no comparison, by the reason.
     notes: what makes the comparison less fair than it looks. best: of an experiment, how likely each arm is the best.
     """
@@ -118,4 +120,5 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     best: Mapping[str, float] = {}
     currency: str = ""
+    least: int = 0
     format: int = FORMAT

@@ -5,6 +5,7 @@ text out.
     page.py        the page (HTML): its parts are plots, tables and case_blocks, its looks style.py and script.py
     comment.py     a comment on a pull request (Markdown)
     sheet.py       a line for each answer (CSV)
+    live/          the same of live traffic
     inspect_logs.py, promptfoo_output.py   what other viewers read
 
 Must never: let what a model, a case or a prompt says be anything but text, leave something out and not say so, or say

@@ -20,8 +20,8 @@ def moment(at: float) -> str:
     return f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%d %B %Y, %H:%M} UTC</time>'
 
 
-def notes_section(notes: Sequence[str], heading: str = UNFAIR) -> str:
+def notes_section(notes: Sequence[str]) -> str:
     if not notes:
         return ""
     listed = "".join(f"<li>{name(one)}</li>" for one in notes)
-    return f'<section><h2>{plain(heading)}</h2><div class="notice" role="note"><ul>{listed}</ul></div></section>'
+    return f'<section><h2>{UNFAIR}</h2><div class="notice" role="note"><ul>{listed}</ul></div></section>'

@@ -23,6 +23,7 @@ article + article { margin-top: 5rem; border-top: 4px double var(--line); paddin
 .chip.better { background: var(--bar); border-color: var(--bar); color: var(--chip); } .chip.equivalent { color: var(--bar); }
 .chip.worse { background: var(--over); border-color: var(--over); color: var(--chip); } .chip.inconclusive { color: var(--warn); }
 .advice { margin-top: 0.5rem; }
+header, .verdict, .notice, figcaption, section > ul { overflow-wrap: anywhere; }
 svg.plot { overflow: visible; } svg.plot text { fill: var(--quiet); font-size: 12.5px; }
 svg.plot .name { fill: var(--ink); font-weight: 600; } svg.plot .name { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
 svg.plot .name.dim { fill: var(--quiet); font-weight: 400; }
