@@ -5,6 +5,7 @@ Exit codes: 0 compared, 1 it could not be, 2 an arm is surely worse, or breaks a
 
 import argparse
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from gateway.policyset import read_policies
 from gateway.prompts.loading import read_library
 from gateway.router.experiments import Running, shares_of
 from gateway.router.rollouts import FOLDER, read_over
+from gateway.stores.wording import nearest
 
 VERB, SUCCESS = "compare live", "success"
 CLOCK = SystemClock()
@@ -97,9 +99,22 @@ def run(options: argparse.Namespace) -> int:
     found = msgspec.structs.replace(found, currency=policies.prices.currency, arms=_arms(found, running, settings, now))
     if not printed(options, found, question.measures):
         print_live(found, question.measures)
+        _tell_of_unknown(options, found, policies.routes.rules, settings)
     if not write_reports(options, found, question.measures):
         return 1
     return 2 if any(one.word == "worse" or one.broken for one in found.differences) else 0
+
+
+def _tell_of_unknown(options: argparse.Namespace, found: Live, routes: Collection[str], settings: Settings) -> None:
+    """Without calls, a misspelt name looks like a quiet one."""
+    if any(one.calls for one in found.arms):
+        return
+    if options.route and options.route not in routes:
+        print(
+            f"note: routes.yaml has no route `{options.route}`{nearest(options.route, list(routes))}", file=sys.stderr
+        )
+    elif found.prompt and found.prompt not in (known := read_library(settings.prompts_dir).prompts):
+        print(f"note: there is no prompt `{found.prompt}`{nearest(found.prompt, list(known))}", file=sys.stderr)
 
 
 def _question(options: argparse.Namespace, settings: Settings, running: Running | None, now: float) -> Question:

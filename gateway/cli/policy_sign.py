@@ -47,7 +47,7 @@ def _make_key(path: Path) -> str:
             file.write(text)
     return (
         f"{path} and {public_path}: the key {key_id_of(public)}\n"
-        f"in config.yaml, `policy_signing: {{public_keys: [{public_path.name}]}}` makes its signature a condition"
+        f"in config.yaml, `policy_signing: {{public_keys: [{public_path.absolute()}]}}` makes its signature a condition"
     )
 
 

@@ -94,7 +94,8 @@ def _gate(options: argparse.Namespace, entry: Entry) -> Gate | None:
     if gate is None:
         known = ", ".join(sorted(entry.meta.gates)) or "none"
         raise ValueError(
-            f"the label `{options.gate}` of {entry.meta.name} has no gate in prompt.yaml; with one: {known}"
+            f"the label `{options.gate}` of {entry.meta.name} has no gate in prompt.yaml; with one: {known}; "
+            "without --gate, it is tested against production, and nothing is noted"
         )
     return gate
 

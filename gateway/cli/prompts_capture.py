@@ -73,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"left out: {count} calls {REASONS[reason]}", file=sys.stderr)
     if not found.cases:
         print(
-            f"no case was captured; mirrors with `keep: true` keep calls, {options.since.words} none", file=sys.stderr
+            f"no case was captured: cases are made of what mirrors with `keep: true` (routes.yaml) keep of teams with "
+            f"`cases_from_traffic: true` (tenants.yaml), and {options.since.words} they kept nothing of this prompt",
+            file=sys.stderr,
         )
     return int(not found.cases)
 

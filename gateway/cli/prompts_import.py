@@ -97,4 +97,4 @@ def _lines(done: Imported, made: Converted, root: Path, dry: bool) -> Iterator[s
     if done.published:
         name = done.published[-1].name
         yield ""
-        yield f"look at it: gateway prompts show {name}; whether its models are here: gateway prompts check"
+        yield f"look at it: gateway prompts show {name}; whether its models are here: gateway check"

@@ -9,7 +9,7 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_json, printable
 from gateway.cli.prompt_places import Place, add_place, named
 from gateway.prompts.dotprompt import Message, TextPart
-from gateway.prompts.dotprompt.checking import check
+from gateway.prompts.dotprompt.checking import VariablesError, check
 from gateway.prompts.dotprompt.messages import as_json
 
 
@@ -29,7 +29,10 @@ def _render(options: argparse.Namespace, place: Place) -> int:
     found = place.library().resolve(name, wanted, options.unit, drafts=True)
     variables = {**(_read(options.vars) if options.vars else {}), **dict(options.var)}
     prompt = found.prompt
-    messages = prompt.render(check(prompt, variables))
+    try:
+        messages = prompt.render(check(prompt, variables))
+    except VariablesError as error:
+        raise ValueError(f"{error}; say them with --var NAME=TEXT, or --vars FILE") from None
     if options.json:
         told = {"name": found.name, "version": found.version, "digest": found.digest, "label": found.label}
         told["variant"] = found.variant

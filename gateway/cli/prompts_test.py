@@ -6,6 +6,7 @@ Exit codes: 0 it may take its place, 1 it may not, or could not be tested, 2 the
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.keys import actor
@@ -25,6 +26,7 @@ from gateway.compare.running.results import Judgement, Results
 from gateway.compare.running.runner import CEILING, TIME, UNPRICED
 from gateway.compare.running.selecting import NothingSelected
 from gateway.prompts.labels.moves import Verdict
+from gateway.prompts.naming import DEFAULT_LABEL
 from gateway.stores.reading import StoreUnavailable
 
 _EXITS = {"passed": 0, "failed": 1, "inconclusive": 2}
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         place = place_of(options)
         prompts = Prompts(place.settings.prompts_dir, place.settings)
         asked = list(to_test(options, prompts.library()))
+        _tell_of_alone(options, asked)
         tested = [_test(options, place, one) for one in asked]
         noted = [
             _note(options, prompts, one, results, suite) for one, (results, suite) in zip(asked, tested, strict=True)
@@ -69,6 +72,17 @@ def run(options: argparse.Namespace) -> int:
         print("nothing to test: no prompt has cases and a version besides the one in use", file=sys.stderr)
     written = write_reports(options, runs, "gateway prompts test")
     return max((_exit(results) for results in runs), key=(0, 2, 1).index, default=0) if written and all(noted) else 1
+
+
+def _tell_of_alone(options: argparse.Namespace, asked: Sequence[Asked]) -> None:
+    """Whoever asked for a comparison is told before the first answer that there will be none."""
+    for one in asked:
+        if one.base is None and not options.against:
+            print(
+                f"{one.new.name}: the label `{options.gate or DEFAULT_LABEL}` stands on no other version, so each case "
+                "has to pass; --against X names one to compare with",
+                file=sys.stderr,
+            )
 
 
 def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Results, Suite]:

@@ -32,6 +32,7 @@ from gateway.transport.client import HttpClient
 
 CLOCK = SystemClock()
 FOLDER = "compare"
+_HINT = "; `gateway models list` says which are configured"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -168,7 +169,9 @@ def check_models(known: Sequence[str], asked: Sequence[str], judges: Sequence[Ju
     wanted = [(model, "") for model in asked] + [(judge.model, "the judge's ") for judge in judges]
     for model, whose in [*wanted, *([(embeddings, "the embeddings' ")] if embeddings else [])]:
         if model and model not in known:
-            raise Unusable(f"{whose}model `{model}` is not one that this key may use{nearest(model, list(known))}")
+            raise Unusable(
+                f"{whose}model `{model}` is not one that this key may use{nearest(model, list(known))}{_HINT}"
+            )
 
 
 def _price(book: PriceBook | None) -> Price | None:

@@ -19,6 +19,8 @@ from gateway.stores.documents import DocumentError
 Vouch = Callable[[bytes], Mapping[str, str]]
 Vouched = Mapping[str, str]
 
+_MEND = "; restore what was signed, or sign what is here: gateway policy sign --key FILE"
+
 
 def is_vouched_for(name: str) -> bool:
     """Whether a file of that name needs it."""
@@ -69,9 +71,11 @@ def as_vouched(
         if isinstance(data, DocumentError) or not is_vouched_for(name):
             continue
         if name not in vouched:
-            found[name] = DocumentError(f"{folder}/{name}", 0, f"is not among the files that {BUNDLE} vouches for")
+            found[name] = DocumentError(
+                f"{folder}/{name}", 0, f"is not among the files that {BUNDLE} vouches for{_MEND}"
+            )
         elif sha256(data).hexdigest() != vouched[name]:
-            found[name] = DocumentError(f"{folder}/{name}", 0, f"is not the file that was signed in {BUNDLE}")
+            found[name] = DocumentError(f"{folder}/{name}", 0, f"is not the file that was signed in {BUNDLE}{_MEND}")
     for name in vouched.keys() - files.keys():
-        found[name] = DocumentError(f"{folder}/{name}", 0, f"was signed in {BUNDLE}, and is not there")
+        found[name] = DocumentError(f"{folder}/{name}", 0, f"was signed in {BUNDLE}, and is not there{_MEND}")
     return found

@@ -278,8 +278,13 @@ async def test_what_cannot_be_asked_is_said(make_gateway: GatewayFactory) -> Non
         done = await asyncio.to_thread(gateway.cli, "compare", "live", *words, check=False)
         assert done.returncode == 1
         assert why in done.stderr
-    done = await asyncio.to_thread(gateway.cli, "compare", "live", "--route", "fast")
-    assert "no calls in this period" in done.stdout
+    for words, why in (
+        (("--route", "fast"), "routes.yaml has no route `fast`"),
+        (("--prompt", "demo/sumary"), "there is no prompt `demo/sumary`"),
+    ):
+        done = await asyncio.to_thread(gateway.cli, "compare", "live", *words)
+        assert "no calls in this period" in done.stdout
+        assert why in done.stderr
 
 
 async def test_check_warns_of_an_experiment_whose_metric_there_is_not(make_gateway: GatewayFactory) -> None:

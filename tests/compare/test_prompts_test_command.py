@@ -157,6 +157,8 @@ async def test_a_draft_is_tested_before_it_is_published(tested: Test, place: Sit
     assert done.returncode == 0, done.stdout + done.stderr
     assert "support/draft@draft: gate passed" in done.stdout
     assert "there is no version to compare with" in done.stdout
+    assert "stands on no other version" in done.stderr
+    assert "--against X" in done.stderr
     sent = place.upstream.requests[0].json()
     assert (sent["model"], sent["temperature"]) == ("real-model", 0)
     assert sent["messages"][0] == {"role": "system", "content": "Answer well.\n"}

@@ -70,7 +70,7 @@ def test_a_label_without_a_gate_moves(desk: Desk) -> None:
 
 def test_a_gate_lets_through_what_passed_against_what_it_replaces(desk: Desk) -> None:
     said = refused(lambda: desk.move(1), Conflict, "gate_not_passed")
-    assert "version 1 needs a passing run of cases.yaml against nothing; there is none" in said
+    assert "version 1 needs a passing run of cases.yaml against nothing; there is none: gateway prompts test " in said
     first = desk.run(1, 0, "passed")
     desk.move(1)
     desk.run(2, 0, "passed")

@@ -117,7 +117,9 @@ def test_a_gate_holds_on_the_command_line(checkout: Checkout) -> None:
         "a", "gates: {production: {suite: cases.yaml}, pinned: {suite: cases.yaml}}\nlabels: {pinned: 1}\n"
     )
     for label, other in (("production", "nothing"), ("pinned", "version 1")):
-        assert f"needs a passing run of cases.yaml against {other}" in checkout.run("label", "a", label, "2", code=1)
+        said = checkout.run("label", "a", label, "2", code=1)
+        assert f"needs a passing run of cases.yaml against {other}" in said
+        assert f"gateway prompts test a@2 --gate {label}" in said
         assert "needs a reason" in checkout.run("label", "a", label, "2", "--force", code=1)
         checkout.run("label", "a", label, "2", "--force", "--reason", "incident")
         assert checkout.audit()[-1][2]["forced"] is True
@@ -171,7 +173,9 @@ def test_messages_are_rendered(checkout: Checkout, tmp_path: Path) -> None:
     assert [one["role"] for one in told["messages"]] == ["system", "user"]
     assert "Route 7." in told["messages"][0]["content"][0]["text"]
     assert (told["version"], told["label"], told["model"]) == (0, "draft", "m")
-    assert "prompt.variables.message" in checkout.run("render", "a@draft", code=1)
+    said = checkout.run("render", "a@draft", code=1)
+    assert "prompt.variables.message is missing" in said
+    assert "--var NAME=TEXT" in said
     (tmp_path / "vars.json").write_text("[]")
     for words in (("--vars", str(tmp_path / "vars.json")), ("--vars", str(tmp_path / "none.json"))):
         assert "error: " in checkout.run("render", "a@draft", *words, code=1)

@@ -37,7 +37,8 @@ def request_for(arm: Arm, case: Case, render: Render) -> Mapping[str, Any]:
     """
     if arm.kind != "prompt":
         if not case.messages:
-            raise ValueError("it has no `messages`; a model is asked a conversation, a prompt its `vars`")
+            reason = "it has no `messages`; models and routes are asked a conversation"
+            raise ValueError(f"{reason}, a case of `vars` is for prompts (--prompts NAME@X)")
         return {"model": arm.model, "messages": list(case.messages), **arm.parameters}
     if arm.local:
         return render(arm, case)

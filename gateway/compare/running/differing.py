@@ -120,6 +120,10 @@ def _told(one: Difference) -> Difference:
     return msgspec.structs.replace(one, said=sentence(one))
 
 
+def more_cases(number: int) -> str:
+    return "one more case" if number == 1 else f"{number} more cases"
+
+
 def sentence(one: Difference) -> str:
     """What is known of the pair, and what it would take to know more."""
     interval = one.interval
@@ -135,7 +139,7 @@ def sentence(one: Difference) -> str:
         return f"{at}; they differ by less than {points(one.margin, signed=False)}"
     if one.more_cases is None:
         return f"{at}; no number of cases like these would tell {one.base} and {one.other} apart"
-    return f"{at}; you need about {one.more_cases} more cases to tell {one.base} and {one.other} apart"
+    return f"{at}; you need about {more_cases(one.more_cases)} to tell {one.base} and {one.other} apart"
 
 
 def points(share: float, *, signed: bool = True) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.compare.running.differing import Asked, Compared, compare
+from gateway.compare.running.differing import Asked, Compared, compare, more_cases
 from gateway.compare.running.results import CaseShown, Gate, Graded, GuardKept, Judgement, Quantiles, Summary, Word
 from gateway.compare.running.summarising import quantiles
 
@@ -100,7 +100,7 @@ def _unproven(arm: str, graded: Sequence[Graded], shown: Mapping[str, CaseShown]
 
 def _undecided(compared: Compared) -> str:
     more = compared.more_for_gate
-    hint = f"; about {more} more cases would decide the gate" if more else ""
+    hint = f"; about {more_cases(more)} would decide the gate" if more else ""
     return f"{compared.difference.said}{hint}"
 
 

@@ -188,7 +188,7 @@ def _passed(store: LabelStore, entry: Entry, label: str, number: int, main: int,
     other = f"version {main}" if main else "nothing"
     raise Conflict(
         f"the label `{label}` has a gate: version {number} needs a passing run of {entry.meta.gates[label].suite} "
-        f"against {other}; {found}",
+        f"against {other}; {found}: gateway prompts test {name}@{number} --gate {label}",
         code="gate_not_passed",
         details={"prompt": name, "version": number, "digest": digest, "against_digest": against},
     )
