@@ -2,6 +2,8 @@
 running gateway follows within a second."""
 
 import argparse
+import difflib
+import sys
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.keys import actor
@@ -30,7 +32,8 @@ def add_label(actions: Verbs) -> None:
 
 
 def _label(options: argparse.Namespace, place: Place) -> int:
-    entry = place.library(vouched=True).entry(options.name)
+    library = place.library(vouched=True)
+    entry = library.entry(options.name)
     request = Request(
         label=options.label,
         after=options.to,
@@ -43,9 +46,12 @@ def _label(options: argparse.Namespace, place: Place) -> int:
         change = _pinned(place, entry, request)
         report(options, change, f"in {entry.meta.file}")
         return 0
+    known = list(library.positions(entry))
     with place.store() as store:
         made = Promoter(store, place.note, gate_digest).move(entry, request)
     report(options, made, "in the database")
+    if made.label not in known and made.before is None and (like := difflib.get_close_matches(made.label, known, n=1)):
+        print(f"note: `{made.label}` is a new label, beside `{like[0]}`; `none` takes it away", file=sys.stderr)
     return 0
 
 

@@ -34,6 +34,7 @@ MODEL = "prompt:"
 REPLY_HEADER = "x-gateway-prompt"
 _FIELD = "prompt"
 _PROMPT = frozenset({_FIELD})
+_DEFAULT = " (these calls are made from it by default; with the header `x-prompt: none` they are made from none)"
 MAX_SHOWN = 100  # characters of a name that a caller made up
 _MEMBERS = frozenset({"id", "version", "variables"})
 
@@ -143,7 +144,7 @@ def put_in(call: Call, named: Named, parts: Parts) -> None:
         before, after = turns_of(found.prompt, values, parts.prompt_limits)
     except VariablesError as error:
         raise BadRequest(
-            f"the prompt `{found.name}` cannot be made of these variables: {error}",
+            f"the prompt `{found.name}` cannot be made of these variables: {error}{'' if named.where else _DEFAULT}",
             code="invalid_prompt_variables",
             param=error.problems[0].path,
         ) from None

@@ -66,6 +66,16 @@ def checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Checkout:
     return Checkout(tmp_path, capsys)
 
 
+def test_a_new_label_that_reads_like_another_is_told(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+    checkout.shelf.write("a/draft.prompt", TRIAGE)
+    checkout.run("publish", "a")
+    checkout.run("label", "a", "production", "1")  # the first label is like no other
+    for label, told in (("prodction", True), ("prodction", False), ("canary", False)):
+        words = ["prompts", "label", "a", label, "1" if told or label == "canary" else "none"]
+        assert main([*words, "--config", str(checkout.folder / "config.yaml")]) == 0
+        assert ("beside `production`" in capsys.readouterr().err) is told
+
+
 def test_a_prompt_from_its_draft_to_a_label_and_back(checkout: Checkout) -> None:
     assert "there are no prompts in" in checkout.run("list")
     checkout.shelf.write("cx/triage/draft.prompt", TRIAGE)
