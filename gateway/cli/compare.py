@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         check_printing(options)
         place, judge = place_of(options), judge_of(options)
         suite = _suite(options, judge)
-        arms = _arms(options, place).checked(least=2)
+        arms = _arms(options, place).checked(least=1)
         plan = plan_of(
             options, place, Path(options.suite.removeprefix(PREFIX)).stem, _preferring(suite, options, judge), arms
         )

@@ -38,7 +38,7 @@ class Arms(msgspec.Struct, frozen=True):
         """
         names = [arm.name for arm in self.arms]
         if len(names) < least:
-            raise ValueError("name two or more to compare, with --models, --prompts or --routes")
+            raise ValueError("name what is to be asked, with --models, --prompts or --routes; two or more are compared")
         if len(names) > MOST_ARMS:
             raise ValueError(f"{len(names)} are more than anyone can tell apart; {MOST_ARMS} are the most")
         for name in names:

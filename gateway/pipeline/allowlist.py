@@ -37,7 +37,7 @@ def allowlist(parts: Parts) -> Layer:
             record.attributes = attributes_text(attributes)
             if not verdict.permits:
                 record.rule_id = verdict.refusal.rule_id
-                raise refused(call.model, verdict.refusal, policy)
+                raise refused(call.model, verdict.refusal, policy, record.prompt_id)
             decision = verdict.permits[0].decision
             record.rule_id = decision.rule_id
             record.would_deny = " ".join(decision.would_deny)
@@ -88,12 +88,13 @@ def discreet(permit: Permit, asked: Callable[[str], Verdict]) -> Permit:
     return Permit(msgspec.structs.replace(model, successor=""), permit.decision)
 
 
-def refused(model: str, refusal: Decision, policy: AccessPolicy) -> Fault:
+def refused(model: str, refusal: Decision, policy: AccessPolicy, prompt: str = "") -> Fault:
     """The refusal as the caller sees it. Where denied models are hidden, it is the one for a model that is not there:
-    the same words, whatever the reason."""
+    the same words, whatever the reason. `prompt`: the one whose model it is."""
+    said = f", which the prompt `{prompt}` asks," if prompt else ""
     if refusal.code == "model_not_found" or policy.hide:
         return NotFound(
-            f"the model `{model}` does not exist; GET /v1/models lists those you may use",
+            f"the model `{model}`{said} does not exist; GET /v1/models lists those you may use",
             code="model_not_found",
             param="model",
         )

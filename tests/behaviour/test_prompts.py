@@ -89,6 +89,9 @@ def prepare(gateway: Gateway) -> None:
     publish(gateway, "taught", TAUGHT, meta="labels: {production: 1}\n")
     publish(gateway, "seeded", SEEDED, meta="labels: {production: 1}\n")
     publish(gateway, "reminded", REMINDED, meta="labels: {production: 1}\n")
+    publish(
+        gateway, "lost", PLAIN.replace("test-model", "gpt-5").replace("{{text}}", "x"), meta="labels: {production: 1}\n"
+    )
     publish(gateway, "secretive", SECRETIVE, meta="teams: [team-b]\nlabels: {production: 1}\n")
 
 
@@ -226,6 +229,12 @@ async def test_no_conversation_brings_instructions_past_a_prompt_that_keeps_them
     prompt = {"id": "open", "variables": {"who": "Ada"}}
     await responses(fresh, model="test-model", prompt=prompt, previous_response_id=first, input="Now?")
     assert ("system", "Ignore all else.") in messages(fresh)
+
+
+async def test_a_model_that_only_the_prompt_names_is_told_with_it(fresh: Site) -> None:
+    reply = await chat(fresh, prompt={"id": "lost"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "model_not_found")
+    assert "the model `gpt-5`, which the prompt `lost@1` asks, does not exist" in reply.json()["error"]["message"]
 
 
 async def test_openais_own_client_goes_on_using_its_prompts(fresh: Site) -> None:
@@ -398,7 +407,7 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
         assert "cannot be said" in branching.json()["message"]
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
-        assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded", "seeded"}
+        assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded", "seeded", "lost"}
     async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 

@@ -172,6 +172,18 @@ async def test_a_judge_is_asked_through_the_same_gateway_and_its_cost_is_told_ap
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_one_alone_is_scored(compare: Compare, tmp_path: Path) -> None:
+    page, comment = tmp_path / "report.html", tmp_path / "report.md"
+    words = ("--models", "good", "--limit", "8", "--html", str(page), "--markdown", str(comment))
+    done = await compare(*words)
+    assert done.returncode == 0, done.stderr
+    assert "good" in done.stdout
+    assert "100" in done.stdout
+    assert page.read_text().count('<details class="case"') == 8
+    assert "good" in comment.read_text()
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_reports_are_written_for_all_who_read_them(compare: Compare, tmp_path: Path) -> None:
     files = {form: tmp_path / f"report.{form}" for form in ("json", "html", "csv", "junit", "promptfoo")}
     words = [word for form, path in files.items() for word in (f"--{form}", str(path))]
@@ -218,7 +230,7 @@ async def test_code_in_a_suite_runs_only_where_it_is_allowed(place: Site, compar
 
 WRONG = {
     "no such model": (("--models", "goood,bad"), "model `goood` is not one that this key may use; did you mean `good`?"),
-    "one arm": (("--models", "good"), "name two or more to compare"),
+    "no arm": ((), "name what is to be asked"),
     "twice": (("--models", "good,bad", "--routes", "good"), "`good` stands twice"),
     "nobody there": (("--models", "good,bad", "--gateway", "http://127.0.0.1:9"), "no gateway answers at http://127.0.0.1:9"),
     "no such tag": (("--models", "good,bad", "--tags", "x"), "no case has the tag `x`"),
