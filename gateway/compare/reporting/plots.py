@@ -15,6 +15,7 @@ Mark = Literal["up", "down", "dot", "ring", "square"]
 ROW, FOOT = 52, 24
 # Letters of a name that there is room for beside a figure; and on a narrow screen.
 LONG, SHORT = 60, 18
+APART = 0.19  # of the width, on a phone, between the middles of two labels
 _SHAPES: dict[Mark, str] = {
     "up": "M0-7 7 5-7 5z",
     "down": "M0 7 7-5-7-5z",
@@ -51,9 +52,10 @@ def interval_plot(
     if margin:
         left, right = axis.at(-margin), axis.at(margin)
         parts.append(f'<rect class="band" x="{_x(left)}" width="{_x(right - left)}" y="0" height="{high}"/>')
+    roomy = _with_room(axis)
     for tick in axis.ticks:
         parts.append(_line(axis.at(tick), 0, high, "zero" if abs(tick) < 1e-12 else "grid"))
-        parts.append(_tick(axis, tick, high + 17, label))
+        parts.append(_tick(axis, tick, high + 17, label, spare=tick not in roomy))
     for number, row in enumerate(rows):
         parts.append(_row(row, axis, number * ROW))
     return "".join([*parts, "</svg>"])
@@ -112,10 +114,21 @@ def _line(at: float, top: float, bottom: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{_x(at)}" x2="{_x(at)}" y1="{top:g}" y2="{bottom:g}"/>'
 
 
-def _tick(axis: Axis, value: float, y: float, label: Callable[[float], str]) -> str:
+def _with_room(axis: Axis) -> list[float]:
+    """The ticks whose labels do not touch on a narrow screen: the ends and the zero before others."""
+    kept: list[float] = []
+    for tick in dict.fromkeys((*axis.ticks[:1], *axis.ticks[-1:], 0.0, *axis.ticks)):
+        if tick in axis.ticks and all(abs(axis.at(tick) - axis.at(other)) >= APART for other in kept):
+            kept.append(tick)
+    return kept
+
+
+def _tick(axis: Axis, value: float, y: float, label: Callable[[float], str], *, spare: bool) -> str:
+    """`spare`: the label is left out on a narrow screen."""
     at = axis.at(value)
     anchor = "start" if at < 0.02 else "end" if at > 0.98 else "middle"
-    return f'<text x="{_x(at)}" y="{y:g}" text-anchor="{anchor}">{plain(label(value))}</text>'
+    kind = ' class="spare"' if spare else ""
+    return f'<text{kind} x="{_x(at)}" y="{y:g}" text-anchor="{anchor}">{plain(label(value))}</text>'
 
 
 def _x(share: float) -> str:

@@ -73,7 +73,7 @@ del { background: var(--gone); text-decoration: line-through; }
 .grades li { margin: 0.35rem 0; overflow-wrap: anywhere; white-space: pre-wrap; } .grades li.yes > b { color: var(--bar); } .grades li.no > b { color: var(--over); }
 .facts-of { font-size: 0.8rem; overflow-wrap: anywhere; margin-top: 0.5rem; }
 @media (max-width: 40rem) {
-  .narrow { display: inline; } .wide { display: none; }
+  .narrow { display: inline; } .wide, .spare { display: none; }
   main { padding: 1.5rem 1rem 3rem; } .case > summary { grid-template-columns: auto minmax(0, 1fr); } .marks { grid-column: 2; justify-content: start; }
   .moved { min-width: 0; } .moved thead { display: none; } .moved tr { display: block; padding: 0.5rem 0; border-top: 1px solid var(--line); }
   .moved th, .moved td, .moved th:first-child { display: block; width: auto; border: 0; padding: 0.1rem 0.9rem; } .why { min-width: 0; }
