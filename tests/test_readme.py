@@ -35,13 +35,14 @@ from gateway.stores.documents import Text, parse_document
 from tests.conftest import ROOT
 
 README, POLICIES = ROOT / "README.md", ROOT / "policies" / "README.md"
+PROMPTS = ROOT / "policies" / "PROMPTS.md"
 LEDGER = ROOT / "gateway" / "ledger" / "LEDGER.md"
 RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
 EVALS = ROOT / "gateway" / "evals" / "EVALS.md"
 TUNING = ROOT / "gateway" / "compare" / "tuning" / "TUNING.md"
 TEXT = README.read_text()
 LIVE = ROOT / "gateway" / "compare" / "live" / "LIVE.md"
-PAGES = {page: page.read_text() for page in (README, POLICIES, LEDGER, RUNNING, EVALS, TUNING, LIVE)}
+PAGES = {page: page.read_text() for page in (README, POLICIES, PROMPTS, LEDGER, RUNNING, EVALS, TUNING, LIVE)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
 COMMANDS = sorted(
     {
