@@ -273,8 +273,8 @@ def test_gateway_check_looks_at_prompts(checkout: Checkout, capsys: pytest.Captu
     assert {"access.yaml", "1.prompt"} <= files
 
 
-def test_the_example_in_the_readme_is_the_one_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "policies" / "README.md").read_text()
+def test_the_example_on_the_page_is_the_one_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "policies" / "PROMPTS.md").read_text()
     example = text.split("here to be tried:\n\n```yaml\n")[1].split("```")[0]
     shipped = (ROOT / "policies/prompts/demo/summary/prompt.yaml").read_text()
     said = [line for line in example.splitlines() if line]

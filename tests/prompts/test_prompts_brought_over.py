@@ -30,8 +30,8 @@ def run(policies: Path, *words: str) -> int:
 
 
 def documented() -> Any:
-    """The example of the README."""
-    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "policies" / "README.md").read_text(), re.DOTALL)
+    """The example of the page on prompts."""
+    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "policies" / "PROMPTS.md").read_text(), re.DOTALL)
     return json.loads(block)
 
 

@@ -62,14 +62,7 @@ def test_what_fails_on_the_way_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_broken_file_leaves_what_was_known(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Heard at its source: what other tests did to logging does not matter.
-    logger = logging.getLogger("gateway.router")
-    monkeypatch.setattr(logger, "disabled", False)
-    monkeypatch.setattr(logger, "propagate", False)
-    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+async def test_a_broken_file_leaves_what_was_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "gateway.router")
     path = tmp_path / "targets.json"
     with changing(path) as out:
