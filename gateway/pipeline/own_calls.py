@@ -17,7 +17,7 @@ from gateway.dialects.openai.body import model_and_stream, read_json
 _ITS_OWN = frozenset(
     {
         *(b"content-type", b"content-length", b"content-encoding", b"transfer-encoding", b"cache-control"),
-        *(b"idempotency-key", b"x-client-request-id", b"x-request-id", b"accept", b"x-prompt"),
+        *(b"idempotency-key", b"x-client-request-id", b"x-request-id", b"accept"),
     }
 )
 # The caller's own prompt, should he have one, is none of it.
