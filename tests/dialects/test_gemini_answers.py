@@ -1,23 +1,21 @@
-"""generateContent answers and streams: golden cases, what Google's SDK reads of them, and any bytes at all."""
+"""generateContent answers and streams: golden cases, and what Google's SDK reads of them."""
 
 import base64
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from google.genai import types
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.conversation import Audio, ChatRequest, Citation, Image, Inline, Refusal, Text, Thinking, ToolCall
-from gateway.core.faults import Fault, RateLimited, UpstreamBroken, UpstreamFault
+from gateway.core.conversation import Audio, Citation, Image, Inline, Refusal, Text, Thinking, ToolCall
+from gateway.core.faults import RateLimited, UpstreamBroken, UpstreamFault
 from gateway.core.generation import (
     Answer,
     Choice,
     Delta,
     Ended,
-    Event,
     Failed,
     Finish,
     Finished,
@@ -30,42 +28,13 @@ from gateway.core.generation import (
     replayed,
 )
 from gateway.core.usage import Usage
-from gateway.dialects.fitting import Caption
 from gateway.dialects.gemini.answers import decode_answer, encode_answer
 from gateway.dialects.gemini.errors import decode_error, error_body, error_event
 from gateway.dialects.gemini.events import Decoder, Encoder
 from gateway.dialects.gemini.signatures import returned, shown
 from gateway.dialects.gemini.usage import read_usage, write_usage
 from tests.dialects.counts_alone import counts_alone
-
-CAPTION = Caption(id="x1", created=1_700_000_000, model="gemini-x")
-REQUEST = ChatRequest(model="m", messages=())
-
-
-def body(*parts: dict[str, Any], finish: str = "STOP", **more: Any) -> bytes:
-    candidate = {"content": {"parts": list(parts), "role": "model"}, "finishReason": finish, **more}
-    return json.dumps({"candidates": [candidate], "modelVersion": "gemini-3", "responseId": "r-1"}).encode()
-
-
-def only(answer: Answer) -> Choice:
-    assert len(answer.choices) == 1
-    return answer.choices[0]
-
-
-def stream(*chunks: bytes) -> bytes:
-    return b"".join(b"data: " + chunk + b"\r\n\r\n" for chunk in chunks)
-
-
-def events(data: bytes) -> list[Event]:
-    decoder = Decoder()
-    return decoder.feed(data) + decoder.end()
-
-
-def chunk(*parts: dict[str, Any], **more: Any) -> bytes:
-    candidate: dict[str, Any] = {"content": {"parts": list(parts), "role": "model"}}
-    if "finishReason" in more:
-        candidate["finishReason"] = more.pop("finishReason")
-    return json.dumps({"candidates": [candidate], "responseId": "r1", "modelVersion": "gemini-3", **more}).encode()
+from tests.dialects.gemini_answers import CAPTION, REQUEST, body, chunk, events, only, stream
 
 
 def test_a_stream_as_events() -> None:
@@ -422,111 +391,3 @@ def test_a_fault_ends_either_framing() -> None:
         assert isinstance(decoder.feed(data)[-1], Failed)
         if array:
             assert json.loads(data)[1]["error"]["code"] == 502
-
-
-WELL = stream(
-    chunk({"text": "hm", "thought": True}, {"text": "a"}),
-    chunk({"functionCall": {"name": "f", "willContinue": True}}),
-    chunk({"inlineData": {"mimeType": "audio/mp3", "data": "aGk="}}, finishReason="STOP"),
-)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, len(WELL)), max_size=6))
-def test_any_cut_gives_the_same_events(cuts: list[int]) -> None:
-    borders = [0, *sorted(cuts), len(WELL)]
-    decoder = Decoder()
-    said = [one for start, end in pairwise(borders) for one in decoder.feed(WELL[start:end])]
-    assert said + decoder.end() == events(WELL)
-
-
-names = st.sampled_from(
-    ["candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "name", "args", "partialArgs",
-     "jsonPath", "stringValue", "willContinue", "inlineData", "mimeType", "data", "fileData", "fileUri", "executableCode",
-     "index", "finishReason", "usageMetadata", "promptTokenCount", "promptTokensDetails", "modality", "tokenCount", "error",
-     "code", "groundingMetadata", "groundingChunks", "web", "groundingSupports", "segment", "startIndex", "endIndex",
-     "groundingChunkIndices", "citationMetadata", "citationSources", "logprobsResult", "chosenCandidates", "token",
-     "logProbability", "promptFeedback", "blockReason", "createTime", "modelVersion", "responseId"]
-)  # fmt: skip
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["STOP", "audio/x", "a", "ä", "$.a[0]", "$.b", "2024-01-01T00:00:00Z", "\ud800", ""])  # fmt: skip
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=5), max_leaves=30)  # fmt: skip
-
-
-def well_formed(said: list[Event]) -> None:
-    began: dict[tuple[int, int], bool] = {}
-    count: dict[int, int] = {}
-    for event in said:
-        if isinstance(event, PartStarted):
-            assert event.part == count.get(event.choice, 0)
-            count[event.choice] = event.part + 1
-            began[event.choice, event.part] = True
-        elif isinstance(event, Delta | Signed):
-            assert began[event.choice, event.part]
-        elif isinstance(event, PartEnded):
-            assert began[event.choice, event.part]
-            began[event.choice, event.part] = False
-    if said and isinstance(said[-1], Ended):
-        assert not any(began.values())
-
-
-@settings(deadline=None)
-@given(st.lists(st.dictionaries(names, anything, max_size=6), max_size=4), st.booleans())
-def test_any_json_is_an_answer_or_a_declared_fault(said: list[dict[str, Any]], array: bool) -> None:
-    chunks = [json.dumps(one).encode() for one in said]
-    data = b"[" + b",".join(chunks) + b"]" if array else stream(*chunks)
-    decoder, found = Decoder(), []
-    try:
-        found = decoder.feed(data)
-        found += decoder.end()
-    except Fault:
-        pass
-    well_formed(found)
-    for one in chunks:
-        try:
-            encode_answer(decode_answer(one), CAPTION)
-        except Fault:
-            pass
-
-
-def candidates(**said: Any) -> st.SearchStrategy[dict[str, Any]]:
-    parts = st.lists(st.dictionaries(names, anything, max_size=3), max_size=3)
-    return st.fixed_dictionaries({"content": st.fixed_dictionaries({"parts": parts})}, optional={"index": st.integers(0, 2), "finishReason": st.just("STOP"), "groundingMetadata": anything, "logprobsResult": anything})  # fmt: skip
-
-
-@settings(deadline=None)
-@given(st.lists(candidates(), max_size=4))
-def test_any_parts_are_well_formed(said: list[dict[str, Any]]) -> None:
-    decoder = Decoder()
-    found: list[Event] = []
-    try:
-        for each in said:
-            found += decoder.feed(stream(json.dumps({"candidates": [each]}).encode()))
-        well_formed(found)
-        found += decoder.end()
-    except UpstreamBroken:
-        return
-    well_formed(found)
-    gathered(found)
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=200))
-@example(b"[" * 100_000)
-@example(b'data: {"a":' + b"[" * 100_000 + b"\n\n")
-@example(
-    b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":'
-    + b'{"a":' * 900
-    + b"1"
-    + b"}" * 900
-    + b"}}]}}]}"
-)
-@example(b"\xef\xbb\xbfdata: {}\n\n")
-@example(b'[{"a":"\\')
-def test_any_bytes_are_an_answer_or_a_declared_fault(data: bytes) -> None:
-    decoder = Decoder()
-    for attempt in (lambda: decoder.feed(data), decoder.end, lambda: decode_answer(data)):
-        try:
-            attempt()
-        except Fault:
-            pass
-    assert decode_error(500, {}, data).status == 500
