@@ -10,7 +10,8 @@ import pytest
 from tests.clients import recordings
 from tests.clients.client import Client
 from tests.clients.conftest import Bench
-from tests.clients.upstreams import COUNTED, UPSTREAMS, Upstream
+from tests.clients.telling import COUNTED
+from tests.clients.upstreams import UPSTREAMS, Upstream
 from tests.clients.words import PNG, Ask, Refusal, Tool, Turn, called
 
 TEXT = "Grüezi, 世界! 🌧️ It rains."

@@ -10,7 +10,8 @@ from gateway.edge.operations import OPERATIONS
 from tests.clients.behaviour import TOOLS, Behaviour
 from tests.clients.client import Client
 from tests.clients.conftest import Bench
-from tests.clients.upstreams import SIGNATURE, UPSTREAMS
+from tests.clients.telling import SIGNATURE
+from tests.clients.upstreams import UPSTREAMS
 from tests.clients.words import Ask, Refusal, Said, Turn, called
 
 with warnings.catch_warnings():
