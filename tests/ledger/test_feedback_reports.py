@@ -5,7 +5,7 @@ import io
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,7 +19,6 @@ from test_usage_reports import at
 
 from gateway.core.feedback import Feedback
 from gateway.core.record import Record
-from gateway.ledger.feedback.arms import ArmKey, by_arm, rated_calls
 from gateway.ledger.feedback.rating import RatedRow, Ratings, rated, ratings
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_csv, as_json, as_jsonl, as_parquet, table
@@ -77,7 +76,6 @@ def test_what_strangers_say_counts_nowhere_and_takes_the_place_of_nothing(desk: 
     strangers = [said(1, "down", 5, team="red"), said(1, "down", 6, tenant="other"), said(99, "down")]
     place = keep(desk, [call(1)], [said(1), *strangers])
     assert found(place, "tenant", "team") == {("acme", "blue"): Ratings(1, 1)}
-    assert [(row.call, row.label) for row in rated_calls(place)] == [(call(1).id, "up")]
 
 
 def test_it_counts_when_its_call_was_made_in_the_readers_own_days(desk: Desk) -> None:
@@ -196,58 +194,3 @@ def test_a_parquet_file_has_the_columns_too(desk: Desk, tmp_path: Path) -> None:
 def test_a_word_that_is_none_is_named(desk: Desk, words: Any, options: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         found(place_of(desk), *words, **options)
-
-
-# For comparisons.
-
-
-def test_every_statement_comes_with_what_its_call_was_took_and_cost(desk: Desk) -> None:
-    facts: dict[str, Any] = {
-        "route": "fast", "variant": "canary", "model": "m", "target": "p/m", "served_model": "m-1", "prompt_id": "p@7",
-        "ttfb_us": 5, "duration_us": 70, "cost_nano": 900, "outcome": "completed",
-    }  # fmt: skip
-    place = keep(desk, [call(1, **facts), call(2)], [said(1, 0.5, metric="quality"), said(1, "slow", 1), said(2)])
-    (row,) = rated_calls(place, metric="quality")
-    assert {name: getattr(row, name) for name in facts} == facts
-    assert (row.call, row.metric, row.kind, row.score, row.started_ns) == (
-        call(1).id, "quality", "score", 0.5, call(1).started_ns
-    )  # fmt: skip
-    assert [one.label for one in rated_calls(place, filters={"route": "fast"})] == ["slow", ""]
-    later = datetime.fromtimestamp(call(2).started_ns / 1e9, UTC)
-    assert [one.call for one in rated_calls(place, since=later)] == [call(2).id]
-    assert list(rated_calls(place, filters={"tenant": "other"})) == []
-
-
-def test_arms_are_added_up_by_what_might_have_served_instead(desk: Desk) -> None:
-    kinds: list[Literal["primary", "canary"]] = ["primary", "canary"]
-    calls = [
-        call(number, route="fast", variant=kinds[number % 2], cost_nano=number * 10, duration_us=number)
-        for number in range(1, 7)
-    ]
-    calls[5] = call(
-        6, route="fast", variant="primary", cost_nano=None, pricing="unpriced", outcome="failed", duration_us=6
-    )
-    words = [said(number, "up" if number > 2 else "down") for number in range(1, 7)]
-    place = keep(
-        desk,
-        calls,
-        [*words, said(2, "up", 0, user="kim"), said(3, 0.5, metric="quality"), said(5, "slow", metric="quality")],
-    )
-    arms = by_arm(rated_calls(place))
-    primary, canary = (arms[ArmKey("fast", kind, "small", "", "feedback")] for kind in kinds)
-    assert (primary.values, primary.ratings) == ([0.0, 1.0, 1.0, 1.0], Ratings(4, 3, 1))
-    assert (primary.calls, primary.completed, primary.priced, primary.cost_nano, primary.duration_us) == (
-        3,
-        2,
-        2,
-        60,
-        12,
-    )
-    assert (canary.values, canary.cost_nano, canary.duration_us) == ([0.0, 1.0, 1.0], 90, 9)
-    quality = arms[ArmKey("fast", "canary", "small", "", "quality")]
-    assert (quality.values, quality.labels, quality.ratings) == (
-        [0.5],
-        {"slow": 1},
-        Ratings(2, scores=1, score_sum=0.5),
-    )
-    assert len(arms) == 3

@@ -3,7 +3,6 @@
     worker:  finding.py   whose call is it? the journals first, then the ledger
              Journal ──▶ state/journal/*.jnl ──▶ parent: the drainer ──▶ table `feedback`
     reports: rating.py    beside the columns of a report
-             arms.py      by route, variant, model and prompt, call by call, for comparisons
 
 A statement and its call meet when they are read, by the call's id *and* by tenant and team: so either may be in the
 store first, and what somebody says of calls that are not his own counts nowhere.

@@ -1,4 +1,4 @@
-"""Feedback that counts, joined to the calls that it is about: what all its reports read."""
+"""Feedback that counts, joined to the calls that it is about: what reports read of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,18 +21,12 @@ class Joined(msgspec.Struct, frozen=True):
     values: Mapping[str, Any]
 
 
-def joined(
-    since_ns: int, until_ns: int, filters: Mapping[str, Sequence[str]], people: People, metric: str | None
-) -> Joined:
-    """Of calls that began in the period (Unix nanoseconds, the end exclusive); of one metric, or of all."""
+def joined(since_ns: int, until_ns: int, filters: Mapping[str, Sequence[str]], people: People, metric: str) -> Joined:
+    """Of one metric, and of calls that began in the period (Unix nanoseconds, the end exclusive)."""
     queries = named_queries(PACKAGE)
     condition, values = conditions(filters, people)
-    in_force = queries["in_force"].format(
-        metric="" if metric is None else "AND feedback.metric = :metric", later=queries["later"]
-    )
-    bounds: dict[str, Any] = {"first": since_ns, "after": until_ns, **bounds_of(since_ns, until_ns)}
-    if metric is not None:
-        bounds["metric"] = metric
+    in_force = queries["in_force"].format(later=queries["later"])
+    bounds = {"first": since_ns, "after": until_ns, "metric": metric, **bounds_of(since_ns, until_ns)}
     return Joined(queries["joined"].format(in_force=in_force, filters=condition), {**bounds, **values})
 
 

@@ -15,7 +15,8 @@ SELECT
     feedback.metric AS rated_metric, feedback.kind AS rated_kind, feedback.score AS rated_score,
     feedback.label AS rated_label, feedback.at_ns AS rated_ns
 FROM feedback
-WHERE feedback.call >= :first_id AND feedback.call < :after_id {metric} AND NOT EXISTS ({later})
+WHERE feedback.call >= :first_id AND feedback.call < :after_id AND feedback.metric = :metric
+    AND NOT EXISTS ({later})
 
 -- name: later
 SELECT 1 FROM feedback AS later
@@ -39,14 +40,6 @@ SELECT
     sum(CASE WHEN rated_kind = 'score' THEN rated_score ELSE 0.0 END) AS score_sum
 FROM {joined}
 {group_by};
-
--- name: rated_calls
-SELECT
-    calls.id AS call, calls.started_ns, rated_ns AS at_ns, calls.tenant, calls.team, calls.route, calls.variant,
-    calls.model, calls.target, calls.served_model, calls.prompt_id, rated_metric AS metric, rated_kind AS kind,
-    rated_score AS score, rated_label AS label, calls.outcome, calls.cost_nano, calls.ttfb_us, calls.duration_us
-FROM {joined}
-ORDER BY rated_call, rated_metric, rated_ns;
 
 -- name: page
 SELECT

@@ -109,7 +109,7 @@ class LiveReader:
     def rated(self, metric: str, *, scores: bool) -> Iterator[LiveCall]:
         """Those of which somebody spoke, in that order: by numbers, or by thumbs and by true and false."""
         feedback = named_queries(FEEDBACK)
-        in_force = feedback["in_force"].format(metric="AND feedback.metric = :metric", later=feedback["later"])
+        in_force = feedback["in_force"].format(later=feedback["later"])
         values = {**self._named, "metric": metric}
         kinds = "'score'" if scores else "'thumbs', 'bool'"
         rows = self._rows("rated", values, in_force=in_force, kinds=kinds)
