@@ -6,6 +6,7 @@ from hashlib import sha256
 from gateway import __version__
 from gateway.core.call import TraceContext
 from gateway.providers.profiles import Profile
+from gateway.telemetry.trace import format_traceparent
 
 # Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
 TO_UPSTREAM: frozenset[bytes] = frozenset(
@@ -95,7 +96,7 @@ def returned(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str
 
 def add_trace(headers: dict[str, str], trace: TraceContext) -> None:
     """W3C trace context: our span is the parent of the upstream's."""
-    headers["traceparent"] = f"00-{trace.trace_id}-{trace.span_id}-{'01' if trace.sampled else '00'}"
+    headers["traceparent"] = format_traceparent(trace)
     if trace.state:
         headers["tracestate"] = trace.state
 

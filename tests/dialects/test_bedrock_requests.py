@@ -37,7 +37,7 @@ from gateway.core.conversation import (
 from gateway.core.faults import BadRequest
 from gateway.dialects.bedrock.abilities import ABILITIES
 from gateway.dialects.bedrock.makers import CLAUDE, NOVA, OTHER, maker_of
-from gateway.dialects.bedrock.requests import encode_request, path_segment
+from gateway.dialects.bedrock.requests import encode_request
 from gateway.dialects.bedrock.thinking import adapt
 from gateway.dialects.features import FEATURES
 from gateway.dialects.fitting import DROPPABLE, Quirks, fit
@@ -72,7 +72,6 @@ def encoded(request: ChatRequest, quirks: Quirks | None = None) -> dict[str, Any
     assert not report.has_errors(), report.generate_report()
     sent = create_serializer("rest-json").serialize_to_request(params, operation)
     assert json.loads(sent["body"]) == json.loads(msgspec.json.encode(body))
-    assert sent["url_path"] == f"/model/{path_segment(request.model)}/converse"
     return body
 
 
@@ -364,11 +363,6 @@ def test_blank_texts_are_left_out() -> None:
 )  # fmt: skip
 def test_whose_model_it_is(model: str, thinking: Any, maker: Any) -> None:
     assert maker_of(model, Quirks(thinking=thinking)) == maker
-
-
-def test_a_model_in_a_path() -> None:
-    arn = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/ab"
-    assert path_segment(arn) == "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprovisioned-model%2Fab"
 
 
 def test_abilities_are_words_of_the_table() -> None:

@@ -265,3 +265,16 @@ async def test_embeddings_keep_their_usage_object_on_every_road(bench: Bench) ->
     await bench.send("gemini", "/v1/models/real-model:batchEmbedContents", body, path="embeddings", answer=google)
     assert [json.loads(one) for one in bench.served.raw_usage] == [google["usageMetadata"]]
     assert bench.served.usage == Usage(input_tokens=2)
+
+
+async def test_an_arn_is_one_segment_of_a_path(bench: Bench) -> None:
+    answer = {"output": {"message": {"role": "assistant", "content": [{"text": "ok"}]}}, "stopReason": "end_turn",
+              "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}}  # fmt: skip
+    sent = await bench.send(
+        "bedrock",
+        "/v1/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprovisioned-model%2Fab/converse",
+        {"model": "x", "messages": [{"role": "user", "content": "hello"}]},
+        model="arn:aws:bedrock:us-east-1:123456789012:provisioned-model/ab",
+        answer=answer,
+    )
+    assert sent.path.endswith("%3Aprovisioned-model%2Fab/converse")

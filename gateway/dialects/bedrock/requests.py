@@ -6,7 +6,6 @@ Source: Bedrock Runtime API Reference, "Converse" (request body), "ToolConfigura
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from gateway.core.conversation import ChatRequest, Format, Message, Tool, ToolCall, ToolResult
 from gateway.dialects.bedrock.makers import Maker, maker_of
@@ -23,11 +22,6 @@ _NO_TOOL: dict[str, Any] = {
     "description": "There are no tools now. Never call this.",
     "inputSchema": {"json": _ANY_OBJECT},
 }
-
-
-def path_segment(model: str) -> str:
-    """A model id or ARN as one segment of a path: its `:` and `/` are percent-encoded."""
-    return quote(model, safe="")
 
 
 def encode_request(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
