@@ -12,14 +12,11 @@ from gateway.ledger.summing import people_for
 from gateway.ledger.words import conditions, word_of
 from gateway.stores.reading import Reader
 
-# The words that costs are grouped and filtered by, besides the line item.
-COST_WORDS = ("project", "key", "user")
-
 
 class Cost(msgspec.Struct, frozen=True):
     """Attributes:
-    group: values of COST_WORDS that were asked for. Of what no team pays for, the project is the account that does
-        (`gateway:retries`).
+    group: values of `project`, `key` and `user`, as asked for. Of what no team pays for, the project is the
+        account that does (`gateway:retries`).
     meter, quantity: empty and 0 unless line items were asked for.
     nano: of what has a price. unpriced: how many charges have none.
     """

@@ -17,7 +17,6 @@ from gateway.transport.errors import to_fault
 MAX_HEADER_BYTES = 64 * 1024
 # A reader that pauses makes the upstream pause: so much is held for it, not more.
 HIGH_WATER_BYTES = 256 * 1024
-LOW_WATER_BYTES = 64 * 1024
 
 
 class Connection(asyncio.Protocol):

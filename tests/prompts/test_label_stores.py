@@ -97,17 +97,15 @@ def test_gate_runs(store: LabelStore) -> None:
         assert store.gate_run(made.id) == made
         return made.id
 
-    assert store.gate_satisfied("a", "sha256:b", "sha256:a") is None
+    assert store.last_gate_run("a", "sha256:b", "sha256:a") is None
     for verdict, passes in {"worse": False, "equivalent": True, "inconclusive": False, "failed": False, "better": True, "passed": True}.items():  # fmt: skip
         run_id = run(verdict)
-        found = store.gate_satisfied("a", "sha256:b", "sha256:a")
-        assert (found is not None) == passes, "of several runs the last counts"
-        assert found is None or (found.id, found.summary) == (run_id, {"items": 40, "diff": 0.01})
+        found = store.last_gate_run("a", "sha256:b", "sha256:a")
+        assert found is not None
+        assert (found.id, found.passed, found.summary) == (run_id, passes, {"items": 40, "diff": 0.01})
     for digest, against in (("sha256:b", "sha256:c"), ("sha256:a", "sha256:b"), ("sha256:b", "")):
-        assert store.gate_satisfied("a", digest, against) is None
-    assert store.gate_satisfied("b", "sha256:b", "sha256:a") is None
-    assert store.gate_satisfied("a", "sha256:b", "sha256:a", "s1")
-    assert store.gate_satisfied("a", "sha256:b", "sha256:a", "s2") is None
+        assert store.last_gate_run("a", digest, against) is None
+    assert store.last_gate_run("b", "sha256:b", "sha256:a") is None
     with pytest.raises(NotFound):
         store.gate_run("gate_0")
     with pytest.raises(BadRequest, match="no verdict; one of passed"):

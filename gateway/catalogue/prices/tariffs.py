@@ -16,7 +16,6 @@ from gateway.core.usage import TOKEN_METERS
 # Nano-units for one of a meter.
 Prices = Mapping[str, Fraction]
 
-STANDARD_TIERS = frozenset({"", "default", "standard", "auto", "on_demand", "on-demand"})
 # Tiers for which more is asked than the standard price: that one would be too low, so none is known.
 DEARER_TIERS = frozenset({"priority", "fast", "ultrafast", "performance"})
 

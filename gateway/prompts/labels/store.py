@@ -164,14 +164,6 @@ class LabelStore:
         rows = self._database.rows("newest_run", prompt=prompt, digest=digest, against_digest=against_digest)
         return _run(rows[0]) if rows else None
 
-    def gate_satisfied(self, prompt: str, digest: str, against_digest: str, suite_digest: str = "") -> GateRun | None:
-        """The last run of exactly this version against exactly that one, if it passed; and, where `suite_digest` is
-        given, if it was of those tests."""
-        found = self.last_gate_run(prompt, digest, against_digest)
-        if found is None or not found.passed or (suite_digest and found.suite_digest != suite_digest):
-            return None
-        return found
-
 
 def positions_in(rows: Rows) -> Positions:
     """The positions that the query of that name found."""
