@@ -1,6 +1,5 @@
 """`/v1/evals` over HTTP, as OpenAI's SDKs call it. A tenant sees its own only; any of its keys may use it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, NotFound, RequestTimeout
+from gateway.core.faults import BadRequest, NotFound
 from gateway.core.principal import Principal
-from gateway.edge.inflight import ClientGone
-from gateway.edge.reading import headers_of, read_body, whole_number
+from gateway.edge.reading import headers_of, read_plain_body, whole_number
 from gateway.evals.desk import Desk
 from gateway.evals.rows import Page
 from gateway.stores.wording import nearest
@@ -161,22 +159,10 @@ def json(value: Any, status: int = 200) -> Response:
     return Response(_encode(value), status, {"content-type": "application/json"})
 
 
-def refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
-    if headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
-        raise BadRequest("content-encoding is not supported; send the body uncompressed", param="content-encoding")
-
-
 def _run_in(request: Request) -> tuple[str, str]:
     return request.path_params["eval_id"], request.path_params["run_id"]
 
 
 async def _body(request: Request, deps: EvalDeps, desk: Desk) -> bytes:
     headers = headers_of(request.scope)
-    refuse_encoded(headers)
-    try:
-        async with asyncio.timeout(deps.body_s):
-            return await read_body(request.receive, headers, desk.options.max_request_bytes)
-    except TimeoutError:
-        raise RequestTimeout(f"the request body did not arrive within {deps.body_s:g} s") from None
-    except ClientGone as gone:
-        raise BadRequest(str(gone), headers={"connection": "close"}) from None
+    return await read_plain_body(request.receive, headers, desk.options.max_request_bytes, deps.body_s)

@@ -1,8 +1,7 @@
 """`POST /v1/feedback`: what people and programs say of an answer, by whoever got that answer."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -10,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, RequestTimeout
+from gateway.core.faults import BadRequest
 from gateway.core.principal import Principal
-from gateway.edge.inflight import ClientGone
-from gateway.edge.reading import headers_of, read_body
+from gateway.edge.reading import headers_of, read_plain_body
 from gateway.stores.wording import nearest, reworded
 
 PATH = "feedback"
@@ -76,25 +74,13 @@ def feedback_routes(base: str, deps: FeedbackDeps, caller: Caller) -> list[Route
 
     async def post(request: Request) -> Response:
         principal = await caller(request)
-        said = _read(await _body(request, deps.body_s))
-        taken = await deps.take(principal, said, _idempotency_key(request))
+        headers = headers_of(request.scope)
+        said = _read(await read_plain_body(request.receive, headers, MAX_BODY_BYTES, deps.body_s))
+        taken = await deps.take(principal, said, _idempotency_key(headers))
         status = 201 if taken.status == "recorded" else 202
         return Response(msgspec.json.encode(taken), status, {"content-type": "application/json"})
 
     return [Route(f"{base}/{PATH}", post, methods=["POST"])]
-
-
-async def _body(request: Request, seconds: float) -> bytes:
-    headers = headers_of(request.scope)
-    if headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
-        raise BadRequest("content-encoding is not supported; send the body uncompressed", param="content-encoding")
-    try:
-        async with asyncio.timeout(seconds):
-            return await read_body(request.receive, headers, MAX_BODY_BYTES)
-    except TimeoutError:
-        raise RequestTimeout(f"the request body did not arrive within {seconds:g} s") from None
-    except ClientGone as gone:
-        raise BadRequest(str(gone), headers={"connection": "close"}) from None
 
 
 def _read(body: bytes) -> Said:
@@ -137,8 +123,8 @@ def _unfit(reason: str) -> BadRequest:
     return BadRequest(f"`{param}`: {reworded(reason[: where.start()], None)}", param=param)
 
 
-def _idempotency_key(request: Request) -> str:
-    key = headers_of(request.scope).get(b"idempotency-key", b"")
+def _idempotency_key(headers: Mapping[bytes, bytes]) -> str:
+    key = headers.get(b"idempotency-key", b"")
     if key and not _KEY(key):
         raise BadRequest("an Idempotency-Key is up to 255 visible characters", param="idempotency-key")
     return key.decode("latin-1")

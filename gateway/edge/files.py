@@ -9,9 +9,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Overloaded, RequestTimeout, TooLarge
-from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of, refuse_encoded
+from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of
 from gateway.edge.inflight import ClientGone
-from gateway.edge.reading import MAX_DIGITS, headers_of, whole_number
+from gateway.edge.reading import MAX_DIGITS, headers_of, refuse_encoded, whole_number
 from gateway.edge.uploads import FormReader
 from gateway.evals.desk import Desk
 from gateway.evals.files import Spool

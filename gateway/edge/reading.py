@@ -1,10 +1,11 @@
 """Reading a request: its body within bounds, then as much of it as the gateway must understand."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 
 from gateway.core.call import Call
-from gateway.core.faults import BadRequest, TooLarge
+from gateway.core.faults import BadRequest, RequestTimeout, TooLarge
 from gateway.dialects.openai.body import check_name, model_and_stream, read_json
 from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
 from gateway.edge.asgi import Receive, Scope
@@ -64,6 +65,31 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
         pieces.append(piece)
 
 
+async def read_plain_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int, seconds: float) -> bytes:
+    """The same of a request that goes to no upstream, once all of it has come.
+
+    Raises:
+        TooLarge: as `read_body`. BadRequest: it is compressed, or the client hung up.
+        RequestTimeout: it did not come within so many seconds.
+    """
+    refuse_encoded(headers)
+    try:
+        async with asyncio.timeout(seconds):
+            return await read_body(receive, headers, limit)
+    except TimeoutError:
+        raise RequestTimeout(f"the request body did not arrive within {seconds:g} s") from None
+    except ClientGone as gone:
+        raise BadRequest(str(gone), headers={"connection": "close"}) from None
+
+
+def refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
+    """Raises:
+    BadRequest: the body is compressed.
+    """
+    if headers.get(b"content-encoding", b"identity") not in (b"", b"identity"):
+        raise BadRequest("content-encoding is not supported; send the body uncompressed", param="content-encoding")
+
+
 def understand(call: Call, body: bytes) -> None:
     """Fill in the call's fields, model and stream from its body.
 
@@ -71,9 +97,7 @@ def understand(call: Call, body: bytes) -> None:
         BadRequest: it cannot be read as what the endpoint takes.
     """
     call.record.bytes_in = len(body)
-    encoding = call.headers.get(b"content-encoding", b"identity")
-    if encoding not in (b"", b"identity"):
-        raise BadRequest("content-encoding is not supported; send the body uncompressed", param="content-encoding")
+    refuse_encoded(call.headers)
     kind = call.headers.get(b"content-type", b"application/json")
     if call.operation.multipart:
         if not kind.lower().startswith(b"multipart/form-data"):
