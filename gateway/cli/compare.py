@@ -15,7 +15,7 @@ from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, named_arms, prompt_arms, resolved, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing, words
-from gateway.cli.suite_plans import judge_of, plan_of
+from gateway.cli.suite_plans import judge_of, judges_of, plan_of
 from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_differences, print_end, print_ranking
@@ -51,8 +51,7 @@ def run(options: argparse.Namespace) -> int:
         plan = plan_of(
             options, place, Path(options.suite.removeprefix(PREFIX)).stem, _preferring(suite, options, judge), arms
         )
-        judges = [*suite.judges.values(), *([judge] if judge is not None else [])]
-        results = run_over_http(options, place, plan, judges)
+        results = run_over_http(options, place, plan, judges_of(options, suite))
     except (*REFUSALS, NothingSelected, re.error, ValueError) as error:
         return unusable(error)
     if not printed(options, [results], "gateway compare"):

@@ -4,9 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-import msgspec
-
-from gateway.cli.output import print_json
+from gateway.cli.output import json_lines, print_json
 from gateway.cli.report_files import PRINTED, write_forms, written_besides
 from gateway.compare.live.measures import Measure
 from gateway.compare.live.results import Live
@@ -40,7 +38,7 @@ def printed(options: argparse.Namespace, found: Live, measures: Sequence[Measure
 def write_reports(options: argparse.Namespace, found: Live, measures: Sequence[Measure]) -> bool:
     """Write what was asked for; whether all of it could be."""
     forms: dict[str, Callable[[], bytes]] = {
-        "json": lambda: msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n",
+        "json": lambda: json_lines(found),
         "html": lambda: live_page(found, measures, TITLE).encode(),
         "markdown": lambda: live_comment(found, measures, TITLE, written_besides(options)).encode(),
         "csv": lambda: live_sheet(found).encode("utf-8", "replace"),

@@ -11,7 +11,12 @@ from gateway.pages.words import printable as printable
 
 
 def print_json(value: object) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.write(json_lines(value).decode())
+
+
+def json_lines(value: object) -> bytes:
+    """JSON that people read, too: two spaces a level, and an end of the last line."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

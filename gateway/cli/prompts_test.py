@@ -15,7 +15,7 @@ from gateway.cli.prompts_asked import SUITE, Asked, to_test
 from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, prompt_arms, together
 from gateway.cli.suite_options import add_asking, add_cases, add_writing
-from gateway.cli.suite_plans import aimed, judge_of, plan_of
+from gateway.cli.suite_plans import aimed, judge_of, judges_of, plan_of
 from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
@@ -86,8 +86,7 @@ def _tell_of_alone(options: argparse.Namespace, asked: Sequence[Asked]) -> None:
 
 
 def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Results, Suite]:
-    judge = judge_of(options)
-    suite = read_suite(one.suite, judge=judge, python=options.python)
+    suite = read_suite(one.suite, judge=judge_of(options), python=options.python)
     models = (options.model,) if options.model else ()
     parameters = dict(options.param)
     several = [prompt_arms(found, models, parameters, local=options.local) for found in (one.base, one.new) if found]
@@ -96,8 +95,7 @@ def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Result
     plan = aimed(plan, gates=True, base=arms.arms[0].name if one.base is not None else "")
     if one.gate is not None:
         plan = aimed(plan, margin=one.gate.margin)
-    judges = [*suite.judges.values(), *([judge] if judge is not None else [])]
-    return run_over_http(options, place, plan, judges), suite
+    return run_over_http(options, place, plan, judges_of(options, suite)), suite
 
 
 def _note(options: argparse.Namespace, prompts: Prompts, one: Asked, results: Results, suite: Suite) -> bool:

@@ -11,26 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-import msgspec
-
 from gateway.cli.arguments import Verbs, verb
-from gateway.cli.output import printable
+from gateway.cli.output import json_lines, printable
 from gateway.cli.prices import money
 from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.prompts_asked import SUITE
 from gateway.cli.suite_arms import resolved
 from gateway.cli.suite_options import add_asking, add_cases, at_least_one, selection_of, share
-from gateway.cli.suite_plans import CURRENCY, judge_of
+from gateway.cli.suite_plans import aims_of, bounds_of, judge_of, judges_of
 from gateway.cli.suite_running import CLOCK, REFUSALS, Place, new_run, place_of, unusable
 from gateway.cli.suite_tables import print_arms, print_judgement
 from gateway.cli.tune_running import spent_words, tune_over_http
 from gateway.compare.cases import Suite, read_suite
 from gateway.compare.cases.gates import folder_of
-from gateway.compare.running.finding import Aims
 from gateway.compare.running.judges import declared_words
-from gateway.compare.running.runner import Bounds
 from gateway.compare.running.selecting import select
-from gateway.compare.running.standing import declared_in
 from gateway.compare.tuning.evaluating import Asking, Unasked
 from gateway.compare.tuning.evidence import Evidence, diff_of, evidence_of, file_of
 from gateway.compare.tuning.parts import divide
@@ -96,12 +91,10 @@ def run(options: argparse.Namespace) -> int:
         name = entry.meta.name
         check_no_draft(prompts.root, name, overwrite=options.overwrite)
         workshop = Workshop(_start(options, library, entry))
-        judge = judge_of(options)
         path = Path(options.suite) if options.suite else folder_of(entry) / SUITE
-        suite = read_suite(path, judge=judge, python=options.python)
+        suite = read_suite(path, judge=judge_of(options), python=options.python)
         tuning = _tuning(options, place, workshop, suite)
-        judges = [*suite.judges.values(), *([judge] if judge is not None else [])]
-        tuned = tune_over_http(options, place, workshop, tuning, judges)
+        tuned = tune_over_http(options, place, workshop, tuning, judges_of(options, suite))
         return _ended(options, prompts.root, workshop, tuning, tuned)
     except Fault as fault:
         return unusable(ValueError(fault.message))
@@ -146,23 +139,11 @@ def _tuning(options: argparse.Namespace, place: Place, workshop: Workshop, suite
         raise ValueError("the prompt names no model; say one with --model")
     parts = divide(select(suite, selection_of(options)).asked, options.validation)
     ceiling = options.max_cost or suite.cost_ceiling_nano or DEFAULT_CEILING
-    metric = options.metric or suite.metric
-    aims = Aims(
-        name=start.arm.prompt,
-        level=options.level,
-        seed=options.seed,
-        metric=metric,
-        margin=(suite.margin or 0.0) if options.margin is None else options.margin,
-        limits=suite.limits,
-        exclude_errors=options.errors == "exclude",
-        declared=declared_in(suite, CLOCK.now()),
-        currency=place.book.currency if place.book is not None else CURRENCY,
-        gateway=place.url,
-    )
+    aims = aims_of(options, place, start.arm.prompt, suite)
     if not options.quiet:
         sizes = f"{len(parts.shown)} cases to learn from, {len(parts.scored)} to score by, {len(parts.held)} held out"
         print(f"{start.arm.name}: {sizes}; at most {money(ceiling)} {aims.currency}", file=sys.stderr)
-    for warning in warnings_of(parts, metric):
+    for warning in warnings_of(parts, aims.metric):
         print(f"warning: {warning}", file=sys.stderr)
     return Tuning(
         id=new_run(),
@@ -176,8 +157,8 @@ def _tuning(options: argparse.Namespace, place: Place, workshop: Workshop, suite
         ceiling_nano=ceiling,
         aims=aims,
         asking=Asking(
-            metric=metric,
-            bounds=Bounds(concurrency=options.concurrency, time_limit_s=options.time_limit),
+            metric=aims.metric,
+            bounds=bounds_of(options),
             judged_by=declared_words(judge_of(options)),
             streamed=options.stream,
             most_calls=options.max_calls,
@@ -190,7 +171,7 @@ def _ended(options: argparse.Namespace, root: Path, workshop: Workshop, tuning: 
     best = tuned.best or workshop.start
     now = datetime.fromtimestamp(CLOCK.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     evidence = evidence_of(tuned, tuning, workshop.start, best, now)
-    encoded = msgspec.json.format(msgspec.json.encode(evidence), indent=2) + b"\n"
+    encoded = json_lines(evidence)
     if options.json == "-":
         sys.stdout.write(encoded.decode())
     else:

@@ -14,7 +14,7 @@ from gateway.cache.pairs import PairsFile
 from gateway.catalogue.cards import Card
 from gateway.catalogue.prices import PricesFile
 from gateway.cli.arguments import Verbs, verb
-from gateway.cli.output import print_table
+from gateway.cli.output import json_lines, print_table
 from gateway.compare.cases.document import SuiteFile
 from gateway.config import Config
 from gateway.guard.document import GuardsFile
@@ -74,7 +74,7 @@ def schema_text(name: str) -> str:
     """The schema of a kind, as it is printed and written."""
     kind = KINDS[name]
     made = schema_of(kind.shape, kind.files, kind.references)
-    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+    return json_lines(made).decode()
 
 
 def _write(folder: Path, names: list[str]) -> int:

@@ -25,6 +25,32 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
     return None if options.judge is None else Judge(name="judge", model=options.judge)
 
 
+def judges_of(options: argparse.Namespace, suite: Suite) -> list[Judge]:
+    """All who may be asked to judge."""
+    judge = judge_of(options)
+    return [*suite.judges.values(), *([judge] if judge is not None else [])]
+
+
+def aims_of(options: argparse.Namespace, place: Place, name: str, suite: Suite) -> Aims:
+    """What answers are compared by. `name`: of the suite."""
+    return Aims(
+        name=name,
+        level=options.level,
+        seed=options.seed,
+        metric=options.metric or suite.metric,
+        margin=(suite.margin or 0.0) if options.margin is None else options.margin,
+        limits=suite.limits,
+        exclude_errors=options.errors == "exclude",
+        declared=declared_in(suite, CLOCK.now()),
+        currency=place.book.currency if place.book is not None else CURRENCY,
+        gateway=place.url,
+    )
+
+
+def bounds_of(options: argparse.Namespace) -> Bounds:
+    return Bounds(concurrency=options.concurrency, time_limit_s=options.time_limit)
+
+
 def plan_of(options: argparse.Namespace, place: Place, name: str, suite: Suite, arms: Arms) -> Plan:
     """`name`: of the suite.
 
@@ -39,21 +65,10 @@ def plan_of(options: argparse.Namespace, place: Place, name: str, suite: Suite, 
         selected=selected,
         arms=arms.arms,
         requests=requests_for(suite.file, arms.arms, selected.asked, arms.render),
-        aims=Aims(
-            name=name,
-            level=options.level,
-            seed=options.seed,
-            metric=options.metric or suite.metric,
-            margin=(suite.margin or 0.0) if options.margin is None else options.margin,
-            limits=suite.limits,
-            exclude_errors=options.errors == "exclude",
-            declared=declared_in(suite, CLOCK.now()),
-            currency=place.book.currency if place.book is not None else CURRENCY,
-            gateway=place.url,
-        ),
+        aims=aims_of(options, place, name, suite),
         streamed=options.stream,
         ceiling_nano=options.max_cost or suite.cost_ceiling_nano,
-        bounds=Bounds(concurrency=options.concurrency, time_limit_s=options.time_limit),
+        bounds=bounds_of(options),
         judged_by=declared_words(judge_of(options)),
     )
 

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from gateway.cli.junit import Result, Suite, junit
+from gateway.cli.output import json_lines
 from gateway.cli.report_files import PRINTED, write_file, write_forms, written_besides
 from gateway.compare.reporting.comment import comment
 from gateway.compare.reporting.inspect_logs import inspect_logs
@@ -52,8 +51,7 @@ def _markdown(options: argparse.Namespace, runs: list[Results], title: str) -> s
 
 def as_json(runs: list[Results]) -> bytes:
     """One run, or a list of several."""
-    value = runs[0] if len(runs) == 1 else runs
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    return json_lines(runs[0] if len(runs) == 1 else runs)
 
 
 def as_junit(runs: list[Results], title: str) -> bytes:

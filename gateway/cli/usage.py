@@ -7,10 +7,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
-import msgspec
-
 from gateway.cli.arguments import Verbs, add_config, date_time, label, since, verb
-from gateway.cli.output import print_table, whole_file
+from gateway.cli.output import json_lines, print_table, whole_file
 from gateway.config import Settings, read_config
 from gateway.core.record import Outcome
 from gateway.ledger.feedback.metrics import DEFAULT
@@ -133,7 +131,7 @@ def _rated(
 def _written(form: str, rows: Sequence[UsageRow], groups: Sequence[str]) -> str | bytes | None:
     """What a file would hold; None of a table, which is for people."""
     if form == "json":
-        return msgspec.json.format(msgspec.json.encode(as_json(rows)), indent=2).decode() + "\n"
+        return json_lines(as_json(rows)).decode()
     return as_parquet(rows, groups) if form == "parquet" else None
 
 

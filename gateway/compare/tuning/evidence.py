@@ -1,6 +1,7 @@
 """What stands beside a draft that was tuned: where it comes from, what was tried, what is known. Plain data."""
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def evidence_of(tuned: Tuned, tuning: Tuning, start: Candidate, best: Candidate, made_at: str) -> Evidence:
     """`made_at`: ISO 8601."""
-    refused: dict[str, int] = {}
-    for one in tuned.refusals:
-        refused[one.reason] = refused.get(one.reason, 0) + 1
     return Evidence(
         made_at=made_at,
         prompt=start.arm.prompt,
@@ -105,7 +103,7 @@ def evidence_of(tuned: Tuned, tuning: Tuning, start: Candidate, best: Candidate,
         tried=tuple(
             {"digest": one.candidate.digest, "how": one.candidate.how, "value": one.value} for one in tuned.tried
         ),
-        refused=refused,
+        refused=Counter(one.reason for one in tuned.refusals),
         ceiling_nano=tuning.ceiling_nano,
         spent_nano=tuned.spent_nano,
         currency=tuning.aims.currency,
