@@ -5,13 +5,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from gateway.cli import main
 from gateway.testing import ScriptedUpstream, json_answer
+from tests.compare.commands import Done
 from tests.compare.scripted import answering, suite_text
 from tests.conftest import Site, gateways
 
@@ -47,12 +48,6 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]
             (gateway.folder / "team.key").write_text(gateway.key)
             (gateway.folder / "suite.yaml").write_text(suite_text(CASES))
             yield Site(gateway, upstream, None)  # type: ignore[arg-type]
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 Compare = Callable[..., Awaitable[Done]]

@@ -6,7 +6,7 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,6 +17,7 @@ from gateway.prompts.labels.sqlite import SqliteDatabase
 from gateway.prompts.labels.store import LabelStore
 from gateway.prompts.publishing import publish
 from gateway.testing import ScriptedUpstream
+from tests.compare.commands import Commands, Done
 from tests.compare.scripted import answering
 from tests.conftest import Site, gateways
 
@@ -82,38 +83,16 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]
             yield Site(gateway, upstream, None)  # type: ignore[arg-type]
 
 
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.stdout)
-
-
-class Test:
+class Test(Commands):
     """`await test(…)` is `gateway prompts test …`; `await test.command(…)` any other verb."""
 
     __test__ = False
 
-    def __init__(self, place: Site, capsys: pytest.CaptureFixture[str]) -> None:
-        self._place, self._capsys = place, capsys
-        folder = place.gateway.folder
-        key, config = str(folder / "team.key"), str(folder / "config.yaml")
-        self._fixed = ["--config", config, "--key-file", key, "--quiet", "--no-cache"]
-
     async def __call__(self, *words: str) -> Done:
-        return await self.command("prompts", "test", *self._fixed, *words)
+        return await self.command("prompts", "test", *self.asking, "--quiet", *words)
 
     async def compare(self, *words: str) -> Done:
-        return await self.command("compare", *self._fixed, *words)
-
-    async def command(self, *words: str) -> Done:
-        self._capsys.readouterr()
-        self._place.upstream.requests.clear()
-        code = await asyncio.to_thread(main, list(words))
-        return Done(code, *self._capsys.readouterr())
+        return await self.command("compare", *self.asking, "--quiet", *words)
 
 
 @pytest.fixture

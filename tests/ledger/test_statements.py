@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from datetime import date
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -21,37 +20,11 @@ from gateway.ledger.statement.index import file_of, index
 from gateway.ledger.statement.page import Statement, page
 from gateway.ledger.statement.words import amount, exact
 from gateway.pages.words import name
+from tests.pages.reading import Reading
 
 OCTOBER = Month(2026, 10)
 MONTH_NS = 31 * 24 * HOUR_NS
 HOSTILE = "</title><script>alert(1)</script>\u202egnp.\x1b[2J"
-VOID = {"meta", "br"}
-
-
-class Reading(HTMLParser):
-    """What a browser makes of a page: its text, and whether every element ends where it should."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def statement(found: Figures, **fields: object) -> str:

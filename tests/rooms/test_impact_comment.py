@@ -1,12 +1,9 @@
 """The comment on a pull request: whatever callers and files call things, nothing leaves its place."""
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
-import cmarkgfm
 import pytest
-from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +13,7 @@ from gateway.cli.impact_words import CHANGES, Told, as_json, print_impact, summa
 from gateway.cli.output import print_json
 from gateway.identity.keystore import KeyInfo
 from gateway.pages.markdown import MAX_CHARACTERS, code, prose, shortened
+from tests.pages.reading import rendered
 
 HOSTILE = (
     "a|b", "|\n| x | y |", "`", "``", "`a`", "\n\n# title", "<script>alert(1)</script>", "</details>", "<!--", "-->",
@@ -55,41 +53,6 @@ def told(name: str, count: int = 1, **fields: Any) -> Told:
         "until": None,
     }
     return Told(impact=impact, at="now", before="0" * 64, after="1" * 64, **{**known, **fields})
-
-
-class Page(HTMLParser):
-    """The tags in their order, and the text outside of `code`."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[Any] = []
-        self.outside, self.inside, self.comments = "", "", 0
-        self._depth = 0
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self._depth += tag == "code"
-        if tag != "code":
-            self.tags.append((tag, attrs))
-
-    def handle_endtag(self, tag: str) -> None:
-        self._depth -= tag == "code"
-        if tag != "code":
-            self.tags.append(f"/{tag}")
-
-    def handle_data(self, data: str) -> None:
-        if self._depth:
-            self.inside += data
-        else:
-            self.outside += data
-
-    def handle_comment(self, data: str) -> None:
-        self.comments += 1
-
-
-def rendered(markdown: str) -> Page:
-    return Page(cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE))
 
 
 EXPECTED = rendered(comment(told("plain"))).tags

@@ -1,19 +1,16 @@
 """The comment on a pull request: the verdict first, and whatever models and cases say, nothing leaves its place."""
 
 import re
-from html.parser import HTMLParser
-from typing import Any
 
-import cmarkgfm
 import msgspec
 import pytest
-from cmarkgfm.cmark import Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.compare.reporting.comment import comment
 from gateway.compare.running.results import Results
 from tests.compare.reported import results_of
+from tests.pages.reading import rendered
 
 LIMIT = 65_536
 HOSTILE = (
@@ -25,37 +22,6 @@ HOSTILE = (
 TEXTS = st.one_of(
     st.sampled_from(HOSTILE), st.text(max_size=30), st.lists(st.sampled_from(HOSTILE), max_size=4).map("".join)
 )
-
-
-class Page(HTMLParser):
-    """The tags in their order, and the text outside of `code`."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[Any] = []
-        self.outside, self.comments, self._depth = "", 0, 0
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self._depth += tag == "code"
-        if tag != "code":
-            self.tags.append((tag, attrs))
-
-    def handle_endtag(self, tag: str) -> None:
-        self._depth -= tag == "code"
-        if tag != "code":
-            self.tags.append(f"/{tag}")
-
-    def handle_data(self, data: str) -> None:
-        self.outside += "" if self._depth else data
-
-    def handle_comment(self, data: str) -> None:
-        self.comments += 1
-
-
-def rendered(markdown: str) -> Page:
-    return Page(cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE))
 
 
 JUDGED = results_of(

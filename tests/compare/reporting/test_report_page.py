@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -13,8 +12,8 @@ from gateway.compare.reporting.page import page
 from gateway.compare.reporting.style import CSS
 from gateway.compare.running.results import Results
 from tests.compare.reported import results_of
+from tests.pages.reading import Reading
 
-VOID = {"meta", "br", "input"}
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "article", "header", "section", "footer", "nav", "div", "p", "h1",
     "h2", "h3", "h4", "b", "i", "em", "strong", "small", "code", "pre", "span", "bdi", "a", "ul", "li", "dl", "dt", "dd", "time",
@@ -37,34 +36,6 @@ ATTACKS = (
     "<!--", "]]>", "&lt;b&gt;", "&#60;script&#62;", "{{7*7}}", "${7*7}", "\u202egnp.exe", "\x1b[2J\x00", "<\x00script>", "\ud800",
     "<xmp>", "<plaintext>", "<textarea><title>", "<noscript><p title=\"</noscript><img src=x onerror=document.title='pwned'>\">",
 )  # fmt: skip
-
-
-class Reading(HTMLParser):
-    """What a browser makes of a page; every element ends where it should."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("script", "style"):
-            self.text += data
 
 
 @pytest.fixture(scope="module")

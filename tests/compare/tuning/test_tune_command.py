@@ -7,17 +7,17 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from gateway.cli import main
 from gateway.compare.tuning.parts import divide
 from gateway.core.clock import SystemClock
 from gateway.prompts.loading import read_library
 from gateway.prompts.publishing import publish
 from gateway.testing import ScriptedUpstream
+from tests.compare.commands import Commands, Done
 from tests.compare.scripted import answering
 from tests.compare.tuning.scripted_tuning import PROMPT, RULE, answer, proposing, suite_of, suite_text
 from tests.conftest import Site, gateways
@@ -67,29 +67,15 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]
             yield Site(gateway, upstream, None)  # type: ignore[arg-type]
 
 
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Tune:
+class Tune(Commands):
     """`await tuned(…)` is `gateway prompts tune …`."""
 
     def __init__(self, place: Site, capsys: pytest.CaptureFixture[str]) -> None:
-        self._place, self._capsys = place, capsys
+        super().__init__(place, capsys)
         self.root = place.gateway.folder / "policies" / "prompts"
 
     async def __call__(self, *words: str) -> Done:
-        folder = self._place.gateway.folder
-        fixed = ["--config", str(folder / "config.yaml"), "--key-file", str(folder / "team.key"), "--no-cache"]
-        return await self.command("prompts", "tune", *fixed, *words)
-
-    async def command(self, *words: str) -> Done:
-        self._capsys.readouterr()
-        self._place.upstream.requests.clear()
-        code = await asyncio.to_thread(main, list(words))
-        return Done(code, *self._capsys.readouterr())
+        return await self.command("prompts", "tune", *self.asking, *words)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from gateway.compare.reporting.live.comment import live_comment
 from tests.compare.live_reported import FOUR, Arm, live_of, measures_of, stopped
 from tests.compare.reporting.live.test_live_page import hostile
-from tests.compare.reporting.test_report_comment import LIMIT, TEXTS, rendered
+from tests.compare.reporting.test_report_comment import LIMIT, TEXTS
+from tests.pages.reading import rendered
 
 TITLE = "gateway compare live"
 MEASURES = measures_of()

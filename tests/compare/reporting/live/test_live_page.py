@@ -11,7 +11,8 @@ from gateway.compare.live.results import Live
 from gateway.compare.reporting.live.page import live_page
 from gateway.compare.reporting.sections import UNFAIR
 from tests.compare.live_reported import FOUR, Arm, live_of, measures_of, stopped
-from tests.compare.reporting.test_report_page import ATTACKS, TAGS, Reading, shown
+from tests.compare.reporting.test_report_page import ATTACKS, TAGS, shown
+from tests.pages.reading import Reading
 
 TITLE = "gateway compare live"
 MEASURES = measures_of()
