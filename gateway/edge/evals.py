@@ -16,7 +16,9 @@ from gateway.evals.rows import Page
 from gateway.stores.wording import nearest
 
 Caller = Callable[[Request], Awaitable[Principal]]
-Handler = Callable[[Request], Awaitable[Response]]
+# Asked by a known caller, of the desk, for his tenant.
+Asked = Callable[[Request, Desk, str], Awaitable[Response]]
+Add = Callable[[str, str, Asked], Route]
 _encode = msgspec.json.Encoder().encode
 STATUSES = ("queued", "in_progress", "completed", "canceled", "failed")
 # What OpenAI's SDK sends, and what its documentation says.
@@ -33,105 +35,98 @@ class EvalDeps(msgspec.Struct, frozen=True):
 
 def eval_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
     """The routes; `caller` refuses who is not known."""
-    return [*_evals(base, deps, caller), *_runs(base, deps, caller), *_items(base, deps, caller)]
+    add = admitting(deps, caller)
+    return [*_evals(base, deps, add), *_runs(base, deps, add), *_items(base, add)]
 
 
-def _evals(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
-    async def create(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+def _evals(base: str, deps: EvalDeps, add: Add) -> list[Route]:
+    async def create(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.create_eval(tenant, await _body(request, deps, desk)), 201)
 
-    async def listed(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def listed(request: Request, desk: Desk, tenant: str) -> Response:
         by = one_of(request, "order_by", ("created_at", "updated_at"), "created_at")
         page = msgspec.structs.replace(page_of(request, "asc"), by_update=by == "updated_at")
         return json(await desk.list_evals(tenant, page))
 
-    async def get(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def get(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.get_eval(tenant, request.path_params["eval_id"]))
 
-    async def update(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def update(request: Request, desk: Desk, tenant: str) -> Response:
         body = await _body(request, deps, desk)
         return json(await desk.update_eval(tenant, request.path_params["eval_id"], body))
 
-    async def delete(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def delete(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.delete_eval(tenant, request.path_params["eval_id"]))
 
     one = f"{base}/evals/{{eval_id}}"
     return [
-        Route(f"{base}/evals", create, methods=["POST"]),
-        Route(f"{base}/evals", listed, methods=["GET"]),
-        Route(one, get, methods=["GET"]),
-        Route(one, update, methods=["POST"]),
-        Route(one, delete, methods=["DELETE"]),
+        add("POST", f"{base}/evals", create),
+        add("GET", f"{base}/evals", listed),
+        add("GET", one, get),
+        add("POST", one, update),
+        add("DELETE", one, delete),
     ]
 
 
-def _runs(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
-    async def create(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+def _runs(base: str, deps: EvalDeps, add: Add) -> list[Route]:
+    async def create(request: Request, desk: Desk, tenant: str) -> Response:
         body, headers = await _body(request, deps, desk), headers_of(request.scope)
         eval_id = request.path_params["eval_id"]
         return json(await desk.create_run(tenant, eval_id, body, headers, str(request.base_url)), 201)
 
-    async def listed(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def listed(request: Request, desk: Desk, tenant: str) -> Response:
         status = one_of(request, "status", STATUSES, "")
         page = msgspec.structs.replace(page_of(request, "asc"), status=status)
         return json(await desk.list_runs(tenant, request.path_params["eval_id"], page, str(request.base_url)))
 
-    async def get(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def get(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.get_run(tenant, *_run_in(request), str(request.base_url)))
 
-    async def cancel(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def cancel(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.cancel_run(tenant, *_run_in(request), str(request.base_url)))
 
-    async def delete(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def delete(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.delete_run(tenant, *_run_in(request)))
 
     several, one = f"{base}/evals/{{eval_id}}/runs", f"{base}/evals/{{eval_id}}/runs/{{run_id}}"
     return [
-        Route(several, create, methods=["POST"]),
-        Route(several, listed, methods=["GET"]),
-        Route(one, get, methods=["GET"]),
+        add("POST", several, create),
+        add("GET", several, listed),
+        add("GET", one, get),
         # As the API's reference has it, and as its SDKs of late call it.
-        Route(one, cancel, methods=["POST"]),
-        Route(f"{one}/cancel", cancel, methods=["POST"]),
-        Route(one, delete, methods=["DELETE"]),
+        add("POST", one, cancel),
+        add("POST", f"{one}/cancel", cancel),
+        add("DELETE", one, delete),
     ]
 
 
-def _items(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
-    async def listed(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+def _items(base: str, add: Add) -> list[Route]:
+    async def listed(request: Request, desk: Desk, tenant: str) -> Response:
         status = ITEM_STATUSES.get(one_of(request, "status", tuple(ITEM_STATUSES), ""), "")
         page = msgspec.structs.replace(page_of(request, "asc"), status=status)
         return json(await desk.list_items(tenant, *_run_in(request), page))
 
-    async def get(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def get(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.get_item(tenant, *_run_in(request), request.path_params["item_id"]))
 
     several = f"{base}/evals/{{eval_id}}/runs/{{run_id}}/output_items"
-    return [Route(several, listed, methods=["GET"]), Route(f"{several}/{{item_id}}", get, methods=["GET"])]
+    return [add("GET", several, listed), add("GET", f"{several}/{{item_id}}", get)]
 
 
-async def admitted(deps: EvalDeps, caller: Caller, request: Request) -> tuple[Desk, str]:
-    """The desk, and the caller's tenant.
+def admitting(deps: EvalDeps, caller: Caller) -> Add:
+    """What makes a route, by (method, path, what answers it), whose callers are known; where evals are switched off,
+    there is nothing there."""
 
-    Raises:
-        NotFound: evals are switched off.
-    """
-    principal = await caller(request)
-    if deps.desk is None:
-        raise NotFound("evals are switched off here (evals.enabled in config.yaml)", code="evals_disabled")
-    return deps.desk, principal.tenant
+    def add(method: str, path: str, asked: Asked) -> Route:
+        async def answer(request: Request) -> Response:
+            principal = await caller(request)
+            if deps.desk is None:
+                raise NotFound("evals are switched off here (evals.enabled in config.yaml)", code="evals_disabled")
+            return await asked(request, deps.desk, principal.tenant)
+
+        return Route(path, answer, methods=[method])
+
+    return add
 
 
 def page_of(request: Request, order: str, most: int = MOST, usual: int = 20) -> Page:

@@ -9,15 +9,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Overloaded, RequestTimeout, TooLarge
-from gateway.edge.evals import Caller, EvalDeps, admitted, json, page_of
+from gateway.edge.evals import Caller, EvalDeps, admitting, json, page_of
 from gateway.edge.inflight import ClientGone
 from gateway.edge.reading import MAX_DIGITS, headers_of, refuse_encoded, whole_number
 from gateway.edge.uploads import FormReader
 from gateway.evals.desk import Desk
 from gateway.evals.files import Spool
+from gateway.evals.objects import PURPOSE, list_object
 
 _log = logging.getLogger("gateway.edge")
-PURPOSE = "evals"
 MAX_FILE_NAME = 256
 SECONDS = (3_600, 2_592_000)  # as OpenAI has it
 # A form is so much larger than the file in it, at most.
@@ -30,8 +30,7 @@ _FIELDS = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]
 def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
     """The routes; `caller` refuses who is not known."""
 
-    async def create(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def create(request: Request, desk: Desk, tenant: str) -> Response:
         try:
             return json(await kept(request, desk, tenant))
         except Fault:
@@ -55,33 +54,29 @@ def file_routes(base: str, deps: EvalDeps, caller: Caller) -> list[Route]:
             name = form.file.filename[:MAX_FILE_NAME]
             return await desk.keep_file(tenant, spool, name, _expires_in(form.fields))
 
-    async def listed(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def listed(request: Request, desk: Desk, tenant: str) -> Response:
         page = page_of(request, "desc", MOST, MOST)
         if request.query_params.get("purpose", PURPOSE) != PURPOSE:
-            return json({"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False})
+            return json(list_object([], [], has_more=False))
         return json(await desk.list_files(tenant, page))
 
-    async def get(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def get(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.get_file(tenant, request.path_params["file_id"]))
 
-    async def content(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def content(request: Request, desk: Desk, tenant: str) -> Response:
         path, name = await desk.file_content(tenant, request.path_params["file_id"])
         return FileResponse(path, media_type="application/jsonl", filename=name)
 
-    async def delete(request: Request) -> Response:
-        desk, tenant = await admitted(deps, caller, request)
+    async def delete(request: Request, desk: Desk, tenant: str) -> Response:
         return json(await desk.delete_file(tenant, request.path_params["file_id"]))
 
-    one = f"{base}/files/{{file_id}}"
+    add, one = admitting(deps, caller), f"{base}/files/{{file_id}}"
     return [
-        Route(f"{base}/files", create, methods=["POST"]),
-        Route(f"{base}/files", listed, methods=["GET"]),
-        Route(one, get, methods=["GET"]),
-        Route(one, delete, methods=["DELETE"]),
-        Route(f"{one}/content", content, methods=["GET"]),
+        add("POST", f"{base}/files", create),
+        add("GET", f"{base}/files", listed),
+        add("GET", one, get),
+        add("DELETE", one, delete),
+        add("GET", f"{one}/content", content),
     ]
 
 
