@@ -1,21 +1,20 @@
 """Live comparisons for people at a terminal."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from gateway.cli.output import print_table, printable
 from gateway.cli.prices import money
 from gateway.compare.live.measures import Measure
 from gateway.compare.live.results import Live, LiveArm
 from gateway.compare.live.saying import guard_said
+from gateway.compare.reporting.live.telling import period_of, stopped_arms
 from gateway.compare.running.results import Quantiles
 from gateway.compare.statistics.interval import Interval
 
 
 def print_live(found: Live, measures: Sequence[Measure]) -> None:
     what = f"route {found.route}" if found.route else f"prompt {found.prompt}"
-    since, until = (f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" for at in (found.since, found.until))
-    print(f"{printable(what)}, calls from {since} to {until} UTC")
+    print(f"{printable(what)}, calls from {period_of(found)}")
     if not any(one.calls for one in found.arms):
         print("no calls in this period")
         return
@@ -31,9 +30,8 @@ def print_live(found: Live, measures: Sequence[Measure]) -> None:
         print(f"{printable(one.said)}{tail}")
         for guard in one.guards:
             print(f"  {printable(guard_said(guard, by_name[guard.metric]))}")
-    stopped = [one for one in found.arms if one.stopped]
-    for one in stopped:
-        print(f"stopped: {printable(one.arm)}: {printable(one.stopped)}")
+    for arm, why in stopped_arms(found):
+        print(f"stopped: {printable(arm)}: {printable(why)}")
     for reason, count in found.uncounted.items():
         print(f"note: {count} calls are in no comparison: {reason}")
     for note in found.notes:
