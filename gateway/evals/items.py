@@ -72,9 +72,9 @@ class Rows:
                 raise NoLongerAdmitted
             answered = msgspec.structs.replace(answered, keep=answered.keep and heard.keep)
         errored = answered.error is not None or any(grade.error for grade in grades)
-        passed = not errored and all(grade.passed for grade in grades)
+        status = "error" if errored else "pass" if all(grade.passed for grade in grades) else "fail"
         return Done(
-            status="error" if errored else "pass" if passed else "fail",
+            status=status,
             passed=tuple(None if grade.error else grade.passed for grade in grades) or (None,) * len(self._criteria),
             fields={
                 "datasource_item": row.item,
@@ -84,7 +84,7 @@ class Rows:
                     for criterion, grade in zip(self._criteria, grades, strict=False)
                 ],
                 "sample": self._sample(answered),
-                "status": "error" if errored else "pass" if passed else "fail",
+                "status": status,
             },
         )
 

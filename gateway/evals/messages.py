@@ -151,14 +151,14 @@ def _message(message: Mapping[str, Any], api: Api, fill: Fill) -> dict[str, Any]
         filled: Any = fill(content)
     else:
         parts = cast(list[Any], content) if isinstance(content, list) else [content]
-        write = _chat_part if api == "chat" else _responses_part
-        filled = [write(one, str(message["role"]), fill) for one in parts]
+        text = "output_text" if message["role"] == "assistant" else "input_text"
+        filled = [_chat_part(one, fill) if api == "chat" else _responses_part(one, text, fill) for one in parts]
     # Of a message out of a trajectory its calls of tools, and what they answer to.
     kept = {name: message[name] for name in ("tool_calls", "tool_call_id", "name") if name in message}
     return {"role": message["role"], "content": filled, **(kept if api == "chat" else {})}
 
 
-def _chat_part(part: Any, role: str, fill: Fill) -> dict[str, Any]:  # noqa: ARG001
+def _chat_part(part: Any, fill: Fill) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": fill(part)}
     if part["type"] == "input_image":
@@ -169,13 +169,13 @@ def _chat_part(part: Any, role: str, fill: Fill) -> dict[str, Any]:  # noqa: ARG
     return {"type": "text", "text": fill(part["text"])}
 
 
-def _responses_part(part: Any, role: str, fill: Fill) -> dict[str, Any]:
+def _responses_part(part: Any, text: str, fill: Fill) -> dict[str, Any]:
+    """`text`: the type of a text."""
     if not isinstance(part, str) and part["type"] == "input_image":
         return {"type": "input_image", "image_url": fill(part["image_url"]), "detail": part.get("detail") or "auto"}
     if not isinstance(part, str) and part["type"] == "input_audio":
         return {"type": "input_audio", "input_audio": part["input_audio"]}
-    kind = "output_text" if role == "assistant" else "input_text"
-    return {"type": kind, "text": fill(part if isinstance(part, str) else part["text"])}
+    return {"type": text, "text": fill(part if isinstance(part, str) else part["text"])}
 
 
 def as_told(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
