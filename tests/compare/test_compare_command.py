@@ -17,6 +17,7 @@ from tests.compare.scripted import answering, suite_text
 from tests.conftest import Site, gateways
 
 CASES = 24
+ROUTES = "routes: {half: {targets: [{target: mock/bad-1}]}}\n"
 MODELS = {name: {"targets": [f"mock/{name}-1"]} for name in ("good", "bad", "busy", "judge")}
 
 
@@ -44,7 +45,7 @@ ORDER = ("first", "second")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with ScriptedUpstream({"*": answering(reply)}) as upstream:
         with gateways(tmp_path_factory.mktemp("compare")) as make:
-            gateway = await asyncio.to_thread(make(upstream.base_url, models=MODELS).start)
+            gateway = await asyncio.to_thread(make(upstream.base_url, models=MODELS, policies={"routes": ROUTES}).start)
             (gateway.folder / "team.key").write_text(gateway.key)
             (gateway.folder / "suite.yaml").write_text(suite_text(CASES))
             yield Site(gateway, upstream, None)  # type: ignore[arg-type]
@@ -221,6 +222,28 @@ async def test_code_in_a_suite_runs_only_where_it_is_allowed(place: Site, compar
     done = await compare(*words, "--python", suite=suite)
     assert done.returncode == 0, done.stderr
     assert [one["passed"] for one in json.loads(done.stdout)["summaries"]] == [1, 0]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_route_is_compared_with_a_model(compare: Compare) -> None:
+    done = await compare("--models", "good", "--routes", "half", "--json", "-", "--no-cache")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(one["name"], one["kind"]) for one in found["arms"]] == [("good", "model"), ("half", "route")]
+    assert [one["passed"] for one in found["summaries"]] == [CASES, CASES // 2]
+    assert {one["trial"]["target"] for one in found["graded"] if one["trial"]["arm"] == "half"} == {"mock/bad-1"}
+    assert [one["word"] for one in found["differences"]] == ["worse"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_answers_not_of_the_asserted_form_are_counted(compare: Compare, tmp_path: Path) -> None:
+    suite = tmp_path / "forms.yaml"
+    suite.write_text(
+        suite_text(6).replace("type: equals, value: 'yes", "type: is-json}, {type: not-contains, value: 'no")
+    )
+    done = await compare("--models", "judge,good", "--json", "-", "--no-cache", suite=suite)
+    assert done.returncode == 0, done.stderr
+    assert [one["format_errors"] for one in json.loads(done.stdout)["summaries"]] == [0, 6]
 
 
 WRONG = {
