@@ -5,8 +5,6 @@ Exit codes: 0 compared, 1 it could not be, 2 it was stopped before all was asked
 
 import argparse
 import re
-import sys
-from pathlib import Path
 
 import msgspec
 
@@ -14,14 +12,13 @@ from gateway.cli.arguments import Verbs, verb
 from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, named_arms, prompt_arms, resolved, together
+from gateway.cli.suite_files import stem_of, suite_named
 from gateway.cli.suite_options import add_asking, add_cases, add_writing, words
 from gateway.cli.suite_plans import judge_of, judges_of, plan_of
 from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_differences, print_end, print_ranking
-from gateway.compare.cases import Suite, read_suite
-from gateway.compare.cases.public.packages import NoSuite
-from gateway.compare.cases.public.suites import PREFIX, public_suite
+from gateway.compare.cases import Suite
 from gateway.compare.grading import Judge
 from gateway.compare.running.comparing import with_contest
 from gateway.compare.running.selecting import NothingSelected
@@ -30,7 +27,7 @@ from gateway.compare.running.selecting import NothingSelected
 def add_to(verbs: Verbs) -> None:
     example = "gateway compare suites/triage.yaml --models gpt-4o-mini,claude-haiku-4-5 --max-cost 0.50"
     parser = verb(verbs, "compare", "ask models, prompts or routes the same cases, and tell them apart", example)
-    parser.add_argument("suite", metavar="SUITE", help="the file of cases, or public:NAME")
+    parser.add_argument("suite", metavar="SUITE", help="the file of cases, promptfoo:FILE or public:NAME")
     parser.add_argument("--models", type=words, default=(), metavar="A,B", help="models; with --prompts: each of both")
     parser.add_argument("--routes", type=words, default=(), metavar="A,B", help="names of routes")
     parser.add_argument("--prompts", type=words, default=(), metavar="X@1,X@2", help="versions of prompts")
@@ -46,11 +43,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_printing(options)
         place, judge = place_of(options), judge_of(options)
-        suite = _suite(options, judge)
+        suite = suite_named(options.suite, judge, python=options.python)
         arms = _arms(options, place).checked(least=1)
-        plan = plan_of(
-            options, place, Path(options.suite.removeprefix(PREFIX)).stem, _preferring(suite, options, judge), arms
-        )
+        plan = plan_of(options, place, stem_of(options.suite), _preferring(suite, options, judge), arms)
         results = run_over_http(options, place, plan, judges_of(options, suite))
     except (*REFUSALS, NothingSelected, re.error, ValueError) as error:
         return unusable(error)
@@ -62,19 +57,6 @@ def run(options: argparse.Namespace) -> int:
         print_end(results)
     written = write_reports(options, [results], "gateway compare")
     return 2 if results.stopped else int(not written)
-
-
-def _suite(options: argparse.Namespace, judge: Judge | None) -> Suite:
-    if not options.suite.startswith(PREFIX):
-        return read_suite(Path(options.suite), judge=judge, python=options.python)
-    found = public_suite(options.suite)
-    if found.runs_code and not options.python:
-        raise NoSuite(
-            f"{options.suite} is graded by running what models write, with your rights: allow it with --python, where "
-            "nothing can be harmed (a container without a network)"
-        )
-    print(found.told, file=sys.stderr)
-    return read_suite(found.text, judge=judge, python=options.python)
 
 
 def _arms(options: argparse.Namespace, place: Place) -> Arms:

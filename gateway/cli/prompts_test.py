@@ -14,12 +14,13 @@ from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.prompts_asked import SUITE, Asked, to_test
 from gateway.cli.report_files import check_printing
 from gateway.cli.suite_arms import Arms, prompt_arms, together
+from gateway.cli.suite_files import suite_named
 from gateway.cli.suite_options import add_asking, add_cases, add_writing
 from gateway.cli.suite_plans import aimed, judge_of, judges_of, plan_of
 from gateway.cli.suite_reports import printed, write_reports
 from gateway.cli.suite_running import REFUSALS, Place, place_of, run_over_http, unusable
 from gateway.cli.suite_tables import print_arms, print_end, print_failures, print_judgement
-from gateway.compare.cases import Suite, read_suite
+from gateway.compare.cases import Suite
 from gateway.compare.cases.gates import digest_of_gate
 from gateway.compare.running.noting import other_prompts
 from gateway.compare.running.results import Judgement, Results
@@ -40,8 +41,9 @@ def add_test(actions: Verbs) -> None:
         "what is tested; X: a version, a label, latest or draft; default: the draft, else the latest, of each prompt"
     )
     parser.add_argument("names", nargs="*", metavar="NAME[@X]", help=whose)
+    parser.add_argument("--prompt", action="append", default=[], metavar="NAME[@X]", help="the same; once for each")
     parser.add_argument("--against", metavar="X", help="what it stands against; default: production, if set; none")
-    parser.add_argument("--suite", metavar="FILE", help=f"the cases; default: {SUITE} beside the prompt")
+    parser.add_argument("--suite", metavar="FILE", help=f"the cases, or promptfoo:FILE; default: {SUITE} beside it")
     parser.add_argument("--model", metavar="NAME", help="instead of the prompts' own")
     parser.add_argument("--local", action="store_true", help="put published versions' texts together here, too")
     parser.add_argument("--gate", metavar="LABEL", help="test for this label, by its gate, and note that it was tested")
@@ -52,6 +54,7 @@ def add_test(actions: Verbs) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    options.names = [*options.names, *options.prompt]
     try:
         check_printing(options)
         place = place_of(options)
@@ -86,7 +89,7 @@ def _tell_of_alone(options: argparse.Namespace, asked: Sequence[Asked]) -> None:
 
 
 def _test(options: argparse.Namespace, place: Place, one: Asked) -> tuple[Results, Suite]:
-    suite = read_suite(one.suite, judge=judge_of(options), python=options.python)
+    suite = suite_named(str(one.suite), judge_of(options), python=options.python)
     models = (options.model,) if options.model else ()
     parameters = dict(options.param)
     several = [prompt_arms(found, models, parameters, local=options.local) for found in (one.base, one.new) if found]

@@ -17,12 +17,13 @@ from gateway.cli.prices import money
 from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.prompts_asked import SUITE
 from gateway.cli.suite_arms import resolved
+from gateway.cli.suite_files import suite_named
 from gateway.cli.suite_options import add_asking, add_cases, at_least_one, selection_of, share
 from gateway.cli.suite_plans import aims_of, bounds_of, judge_of, judges_of
 from gateway.cli.suite_running import CLOCK, REFUSALS, Place, new_run, place_of, unusable
 from gateway.cli.suite_tables import print_arms, print_judgement
 from gateway.cli.tune_running import spent_words, tune_over_http
-from gateway.compare.cases import Suite, read_suite
+from gateway.compare.cases import Suite
 from gateway.compare.cases.gates import folder_of
 from gateway.compare.running.judges import declared_words
 from gateway.compare.running.selecting import select
@@ -51,7 +52,7 @@ def add_tune(actions: Verbs) -> None:
     parser.add_argument("name", metavar="NAME")
     whose = "the version to begin with: a number, a label, latest or draft; default: production, else the latest"
     parser.add_argument("--from", dest="wanted", metavar="X", help=whose)
-    parser.add_argument("--suite", metavar="FILE", help=f"the cases; default: {SUITE} beside the prompt")
+    parser.add_argument("--suite", metavar="FILE", help=f"the cases, or promptfoo:FILE; default: {SUITE} beside it")
     parser.add_argument("--model", metavar="NAME", help="instead of the prompt's own")
     how = parser.add_argument_group("searching")
     what = "other instructions (reflect), examples (few-shot), or first the one and then the other; default: both"
@@ -92,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         check_no_draft(prompts.root, name, overwrite=options.overwrite)
         workshop = Workshop(_start(options, library, entry))
         path = Path(options.suite) if options.suite else folder_of(entry) / SUITE
-        suite = read_suite(path, judge=judge_of(options), python=options.python)
+        suite = suite_named(str(path), judge_of(options), python=options.python)
         tuning = _tuning(options, place, workshop, suite)
         tuned = tune_over_http(options, place, workshop, tuning, judges_of(options, suite))
         return _ended(options, prompts.root, workshop, tuning, tuned)

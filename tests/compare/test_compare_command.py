@@ -14,10 +14,10 @@ from gateway.cli import main
 from gateway.testing import ScriptedUpstream, json_answer
 from tests.compare.commands import Done
 from tests.compare.scripted import answering, suite_text
-from tests.conftest import Site, gateways
+from tests.conftest import STRAIGHT, Site, gateways
 
 CASES = 24
-ROUTES = "routes: {half: {targets: [{target: mock/bad-1}]}}\n"
+ROUTES = STRAIGHT + "routes: {half: {targets: [{target: mock/bad-1}]}}\n"
 MODELS = {name: {"targets": [f"mock/{name}-1"]} for name in ("good", "bad", "busy", "judge")}
 
 

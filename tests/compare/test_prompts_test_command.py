@@ -131,6 +131,33 @@ async def test_what_the_cases_do_not_say_exits_with_2(tested: Test) -> None:
     assert "more cases would decide the gate" in done.stdout
 
 
+async def test_a_prompt_may_be_named_by_an_option_and_its_cases_be_promptfoos(tested: Test, tmp_path: Path) -> None:
+    suite = tmp_path / "promptfooconfig.yaml"
+    suite.write_text(PROMPTFOO)
+    done = await tested("--prompt", "support/worse@2", "--suite", f"promptfoo:{suite}", "--json", "-")
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert [one["name"] for one in done.json["arms"]] == ["support/worse@1", "support/worse@2"]
+    assert [one["passed"] for one in done.json["summaries"]] == [2, 1]
+    assert f"left out: {suite}:2: providers: what is asked is said when the cases are run" in done.stderr
+    assert f"left out: {suite}:9: tests[2]: none of its assertions can be taken over" in done.stderr
+    compared = await tested.compare(f"promptfoo:{suite}", "--prompts", "support/worse@1,support/worse@2", "--json", "-")
+    assert compared.returncode == 0, compared.stderr
+    assert [one["passed"] for one in compared.json["summaries"]] == [2, 1]
+
+
+PROMPTFOO = """prompts: ['q{{number}}']
+providers: [openai:gpt-5]
+tests:
+  - vars: {number: '1'}
+    assert: [{type: equals, value: yes 1}]
+  - vars: {number: '2'}
+    assert: [{type: icontains, value: YES}]
+  # Code is not run.
+  - vars: {number: '3'}
+    assert: [{type: javascript, value: output.length < 10}]
+"""
+
+
 async def test_a_draft_is_tested_before_it_is_published(tested: Test, place: Site) -> None:
     done = await tested("support/draft")
     assert done.returncode == 0, done.stdout + done.stderr
