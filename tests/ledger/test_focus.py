@@ -2,7 +2,9 @@
 
 import csv
 import io
+import json
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -69,6 +71,30 @@ def test_an_export_keeps_the_specification(state: Path, records: list, version: 
     assert faults(names, rows, version) == []
     assert sum(Decimal(row["BilledCost"]) for row in rows) == billed(records), "to the nano-unit"
     assert sum(Decimal(row["EffectiveCost"]) for row in rows) == billed(records)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_tokens_are_told_apart_in_the_words_of_the_next_version(state: Path, records: list, version: Version) -> None:
+    told: Counter[tuple[str, ...]] = Counter()
+    for row in exported(state, version):
+        details = json.loads(row["SkuPriceDetails"] or "{}")
+        if row["ConsumedUnit"] == "Tokens":
+            words = (details["x_TokenDirection"], details.get("x_TokenCacheAction", ""), details.get("x_CacheTtl", ""))
+            told[words] += int(Decimal(row["ConsumedQuantity"]))
+        else:
+            assert "x_TokenDirection" not in details
+    used: Counter[str] = Counter()
+    for attempt in (one for record in records for one in record.attempts if one.pricing == "priced"):
+        used.update({charge.meter: charge.quantity for charge in attempt.charges})
+    named = {
+        ("Input", "Uncached", ""): used["input_tokens"],
+        ("Input", "Read", ""): used["cached_input_tokens"],
+        ("Input", "Write", ""): used["cache_write_tokens"],
+        ("Input", "Write", "1h"): used["cache_write_1h_tokens"],
+        ("Output", "", ""): used["output_tokens"],
+    }
+    assert told == {words: count for words, count in named.items() if count}
+    assert len(told) >= 3
 
 
 def test_costs_differ_by_no_more_than_what_was_rounded_once_a_call(state: Path, records: list) -> None:
