@@ -156,22 +156,27 @@ class Experiments:
             return [], said  # somebody has begun anew meanwhile
         made = decisions(found, running.experiment.stop, question, live)
         if running.experiment.adaptive is not None:
-            said = (*said, *self._shift(running, found.best, [one for one in live if one not in _arms(made)], now))
+            said = (*said, *self._shift(running, found.best, [one for one in live if one not in _arms(made)]))
         return made, said
 
-    def _shift(self, running: Running, best: Mapping[str, float], live: Sequence[str], now: float) -> tuple[str, ...]:
-        """Publish what arms get from in a moment on; at once without those that were stopped. What is to be said."""
+    def _shift(self, running: Running, best: Mapping[str, float], live: Sequence[str]) -> tuple[str, ...]:
+        """Publish what arms get from in a moment on; at once if it is not these arms that had a part. What is to be
+        said."""
         adaptive, alone = running.experiment.adaptive, self._settings.ledger.options.url is None
         assert adaptive is not None, "asked of such only"
-        periods = periods_of(self._folder, running)
-        before = periods[-1].shares if periods else shares_of(running, {}, now)
-        ended = any(before.get(place) for place in running.arms if place not in live)
-        due = alone and (not periods or now >= periods[-1].from_ns / NANO + adaptive.update_s)
-        if live and (ended or due):
-            likely = [(best if alone else before).get(place, 0.0) for place in live]
-            total = sum(likely) or 1.0
-            shares = with_floor([one / total for one in likely], min(adaptive.floor if alone else 0.0, 1.0 / len(live)))
-            at_ns = int((now if ended else now + LEAD_S) * NANO)
+        # Counting may have taken long: shares hold from when workers can have heard of them.
+        now, periods = self._clock.now(), periods_of(self._folder, running)
+        # What held until then is written down too: weights may be edited later.
+        periods = periods or (Period(0, shares_of(running, {}, now)),)
+        had = {place for place, share in periods[-1].shares.items() if share > 0}
+        due = alone and now >= periods[-1].from_ns / NANO + adaptive.update_s
+        if live and (due or had != set(live)):
+            likely = [(best if alone else running.arms).get(place, 0.0) for place in live]
+            total = sum(likely)
+            even = 1.0 / len(live)
+            parts = [one / total if total else even for one in likely]
+            shares = with_floor(parts, min(adaptive.floor, even) if alone else 0.0)
+            at_ns = int((now if had != set(live) else now + LEAD_S) * NANO)
             kept = [one for one in periods if one.from_ns < at_ns]
             write_periods(self._folder, running.id, [*kept, Period(at_ns, dict(zip(live, shares, strict=True)))])
         if alone:

@@ -46,7 +46,9 @@ def experiment_design(rule: RouteRule, running: Running, base: str = "", periods
     if running.experiment.adaptive is not None:
         began = shares_of(running, {}, 0.0)
         known = (Shares(0, began), *(Shares(one.from_ns, one.shares) for one in periods))
-        moving = Moving(known, min(running.experiment.adaptive.floor, *began.values()))
+        # The floor may have been lower than it is now.
+        least = min(share for one in known for share in one.shares.values() if share > 0)
+        moving = Moving(known, min(running.experiment.adaptive.floor, least))
         notes = (*notes, "shares follow how calls go: each call counts by the inverse of the share that its arm had")
     return Design(
         kind="experiment", base=_base(base, arms, running.base), arms=arms, judged=judged, unit=unit, moving=moving,

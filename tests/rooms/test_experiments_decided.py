@@ -14,9 +14,10 @@ from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
 from gateway.core.live import Live
 from gateway.core.record import Record
-from gateway.experiments import Experiments, looked, periods_of, resume, resumed_at, stopped_events
+from gateway.experiments import LEAD_S, Experiments, looked, periods_of, resume, resumed_at, stopped_events
 from gateway.ledger.store import SqliteLedger
-from gateway.router.experiments import Running, shares_of
+from gateway.livedesigns import experiment_design
+from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes, read_routes
 from gateway.router.rollouts import FOLDER, read_over
 from gateway.stores.documents import Text
@@ -173,12 +174,13 @@ def test_shares_follow_and_what_is_stopped_is_out_of_them(tmp_path: Path) -> Non
     folder = desk.settings.state_dir / FOLDER
     desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400)
     desk.look()
-    (first,) = periods_of(folder, desk.running)
+    weights, first = periods_of(folder, desk.running)
+    assert (weights.from_ns, weights.shares["p/a"]) == (0, 0.5)
     assert first.from_ns == int((SINCE + 5_005) * 1e9)
     assert sum(first.shares.values()) == pytest.approx(1.0)
     assert first.shares["p/c"] > first.shares["p/a"] >= 0.1
     desk.look()
-    assert len(periods_of(folder, desk.running)) == 1  # it is not due yet
+    assert len(periods_of(folder, desk.running)) == 2  # it is not due yet
     # Before they hold, weights count; after that, they do.
     over: dict[str, object] = {}
     assert shares_of(desk.running, over, SINCE + 5_004, [first])["p/a"] == 0.5
@@ -195,6 +197,61 @@ def test_shares_follow_and_what_is_stopped_is_out_of_them(tmp_path: Path) -> Non
     assert "not judged" in seen.said[0]
     resume(folder, desk.running, "p/c", SINCE + 9_500)
     assert periods_of(folder, desk.running)[-1].shares == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}
+
+
+class Slow(HandClock):
+    """Between any two looks at it something was counted for half a minute."""
+
+    def now(self) -> float:
+        self.advance(30)
+        return super().now()
+
+
+def test_shares_hold_from_when_workers_can_have_heard_of_them_however_long_counting_took(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "adaptive: {floor: 0.1, update_s: 100}")
+    desk.clock = Slow(SINCE + 5_000)
+    desk.experiments = desk.restarted()
+    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400)
+    desk.look()
+    folder = desk.settings.state_dir / FOLDER
+    assert periods_of(folder, desk.running)[-1].from_ns == int((desk.clock.at + LEAD_S) * 1e9)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.7}, 2_000)
+    began = desk.clock.at
+    desk.look()
+    assert periods_of(folder, desk.running)[-1].from_ns >= int((began + 60) * 1e9)
+
+
+def test_weights_that_are_edited_change_nothing_of_what_was(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "adaptive: {floor: 0.1, update_s: 100}")
+    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.3}, 400)
+    desk.look()
+    text = ROUTE.replace("weight: 2", "weight: 20").replace("{target: p/b}, ", "").replace("MORE", "adaptive: {}")
+    desk.routes.value = read_routes(Text("routes.yaml", text.encode()))
+    rule = desk.routes.value.rules["fast"]
+    periods = periods_of(desk.settings.state_dir / FOLDER, desk.running)
+    moving = experiment_design(rule, desk.running, periods=periods).moving
+    assert moving is not None
+    assert moving.at(SINCE * 10**9) == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}
+    # An arm that is gone leaves its part to the others at once: what a call's chance was is known.
+    desk.clock.advance(20)
+    desk.look()
+    last = periods_of(desk.settings.state_dir / FOLDER, desk.running)[-1]
+    assert (set(last.shares), last.from_ns) == ({"p/a", "p/c"}, int((SINCE + 5_020) * 1e9))
+
+
+def test_a_call_counts_by_the_share_that_it_had_also_if_the_floor_was_lower_then(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "adaptive: {floor: 0.2}")
+    periods = (Period(0, {"p/a": 0.9, "p/b": 0.05, "p/c": 0.05}),)
+    moving = experiment_design(desk.routes.value.rules["fast"], desk.running, periods=periods).moving
+    assert moving is not None
+    assert moving.least == 0.05
+
+
+def test_without_a_ledger_all_arms_get_as_much(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "adaptive: {floor: 0.1}")
+    desk.look()
+    shares = periods_of(desk.settings.state_dir / FOLDER, desk.running)[-1].shares
+    assert shares == pytest.approx(dict.fromkeys(desk.running.arms, 1 / 3))
 
 
 def test_calls_at_the_moment_of_a_change_are_in_no_difference() -> None:
