@@ -2,7 +2,8 @@
 
 Calls count from the label's last move on: whoever moves it, and be it to give a version calls again, begins anew. The
 move stands in the audit log under `gateway:experiment`, past the label's gate if it has one: a version that does worse
-must not be kept by that. Of several gateways with one database of labels the first that sees enough moves it for all.
+must not be kept by that. One that is better and is to get all calls passes the gate like anything else. Of several
+gateways with one database of labels the first that sees enough moves it for all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,8 @@ class LabelExperiments:
             if position is None or len(position.weights) < 2 or now < since:
                 return [], ()
             made, said = self._compared(one, position, since, now)
+            harm = [decision for decision in made if decision.why != "lost"]
+            made = harm if harm and one.label in one.entry.meta.gates else made  # whoever is better waits for the gate
             if made:
                 self._move(store, one, position, made)
                 self._events[one.id] = _events(store.all_moves(prompt, one.label))
@@ -115,8 +118,10 @@ class LabelExperiments:
         left = tuple((version, weight) for version, weight in position.weights if str(version) not in out)
         after = Position(((left[0][0], 1),)) if len(left) == 1 else Position(left)
         reason = "; ".join(decision.reason for decision in made)[:MAX_TEXT]
-        gated = one.label in one.entry.meta.gates
-        request = Request(label=one.label, after=after, actor=ACTOR, reason=reason, force=gated, operator=True)
+        past = one.label in one.entry.meta.gates and all(decision.why != "lost" for decision in made)
+        request = Request(
+            label=one.label, after=after, actor=ACTOR, reason=reason, force=past, operator=True, before=position
+        )
         Promoter(store, self._note, gate_digest).move(one.entry, request)
 
     def _note(self, actor: str, action: str, object: str, details: Mapping[str, object]) -> None:

@@ -27,7 +27,7 @@ def decisions(found: Live, stop: ExperimentStop, question: Question, live_arms: 
     if stop.on_worse == "stop":
         made = [decision for one in live if (decision := _harm(one, question)) is not None]
     harmed = {one.arm for one in made}
-    better = [one for one in live if one.word == "better" and one.other not in harmed]
+    better = [one for one in live if one.word == "better" and not one.broken]
     if stop.on_better == "promote" and better and question.base in live_arms:
         best = max(better, key=_gain)
         others = [one for one in live_arms if one != best.other and one not in harmed]

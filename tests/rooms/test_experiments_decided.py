@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 
 from gateway.compare.live.designs import Moving, Shares
+from gateway.compare.live.results import Live, LiveDifference, LiveGuard
+from gateway.compare.statistics.interval import Interval
 from gateway.config import Settings, read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
-from gateway.core.live import Live
+from gateway.core.experiment import ExperimentStop
+from gateway.core.live import Live as Current
 from gateway.core.record import Record
 from gateway.experiments import LEAD_S, Experiments, looked, periods_of, resume, resumed_at, stopped_events
+from gateway.ledger.feedback.metrics import FeedbackOptions
+from gateway.ledger.live.reading import Subject
 from gateway.ledger.store import SqliteLedger
+from gateway.livedecisions import decisions
 from gateway.livedesigns import experiment_design
+from gateway.livetraffic import Question, measures_of
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes, read_routes
 from gateway.router.rollouts import FOLDER, read_over
@@ -38,7 +45,7 @@ class Desk:
         (folder / "config.yaml").write_text('{"state_dir": "state"}')
         self.settings: Settings = read_config(folder / "config.yaml")
         self.clock = HandClock(SINCE + 5_000)
-        self.routes: Live[Routes] = Live(read_routes(Text("routes.yaml", ROUTE.replace("MORE", more).encode())))
+        self.routes: Current[Routes] = Current(read_routes(Text("routes.yaml", ROUTE.replace("MORE", more).encode())))
         self.stopped: list[tuple[str, str]] = []
         for made in (self.settings.state_dir / FOLDER, self.settings.run_dir):
             made.mkdir(parents=True)
@@ -128,6 +135,23 @@ def test_a_better_arm_gets_more_only_if_that_is_said(tmp_path: Path, more: str, 
     desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3} if "tell" in more else fails, 2_000)
     assert desk.look() == decided
     assert {one.last_resort for one in read_over(desk.settings.state_dir / FOLDER).values()} <= {True}
+
+
+@pytest.mark.parametrize(("state", "made"), [("open", ["p/a"]), ("broken", [])])
+def test_an_arm_that_breaks_a_guard_is_not_promoted_also_where_harm_is_only_told(state: Any, made: list[str]) -> None:
+    better = LiveDifference(
+        base="p/a", other="p/b", metric="thumbs", pairs=900, interval=Interval(0.2, 0.1, 0.3, 0.95, "", 900),
+        change=None, p=0.0, p_adjusted=0.0, margin=0.02, judged=True, word="better", more_pairs=0,
+        guards=(LiveGuard(metric="cost", allowed=0.2, change=0.9, pairs=900, state=state),),
+    )  # fmt: skip
+    found = Live(
+        route="fast", prompt="", metric="thumbs", unit="call", since=0, until=1, level=0.95, least=25, arms=(),
+        differences=(better,), uncounted={}, notes=(),
+    )  # fmt: skip
+    measures = measures_of("thumbs", None, [("cost", 0.2)], FeedbackOptions())
+    question = Question(subject=Subject("fast"), since_ns=0, until_ns=1, measures=measures, base="p/a")
+    stop = ExperimentStop(on_worse="tell", on_better="promote")
+    assert [one.arm for one in decisions(found, stop, question, ["p/a", "p/b"])] == made
 
 
 def test_what_was_before_its_beginning_is_not_counted(tmp_path: Path) -> None:

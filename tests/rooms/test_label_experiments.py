@@ -8,11 +8,12 @@ import pytest
 from gateway.config import read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
+from gateway.core.faults import Conflict
 from gateway.core.live import Live
 from gateway.core.record import Record
 from gateway.experiments import Experiments, looked
 from gateway.identity.keystore import KeyStore
-from gateway.labelexperiments import LabelExperiments
+from gateway.labelexperiments import LabelExperiments, Labelled
 from gateway.ledger.store import SqliteLedger
 from gateway.prompts.labels.moves import Change
 from gateway.prompts.labels.opening import open_labels
@@ -37,7 +38,9 @@ class Desk:
         self.shelf.publish("p", "one", "two", "three")
         self.shelf.meta("p", META.replace("MORE", more) + gate)
         if gate:
-            self.shelf.write("p/cases.yaml", "tests: []\n")
+            self.shelf.write(
+                "p/cases.yaml", "tests: [{description: d, vars: {}, assert: [{type: contains, value: x}]}]\n"
+            )
         self.clock = self.shelf.clock
         self.stopped: list[tuple[str, str]] = []
         self.experiments = Experiments(
@@ -129,6 +132,39 @@ def test_a_gate_does_not_keep_what_does_worse(tmp_path: Path) -> None:
     desk.send([0.02, 0.4])
     assert desk.look() == [("2", "guard")]
     assert str(desk.position) == "1"
+
+
+def test_what_is_better_passes_the_gate_like_anything_else(tmp_path: Path) -> None:
+    more = ", stop: {on_better: promote}, base: '1'"
+    desk = Desk(tmp_path, more, gate="gates: {production: {suite: cases.yaml}}\n")
+    desk.stand(1, 1, 1)
+    desk.send([0.3, 0.02, 0.3])
+    assert desk.look() == []
+    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    assert "needs a passing run" in seen.problem
+    assert (str(desk.position), desk.stopped) == ("1:1 2:1 3:1", [])
+    # Who does worse goes all the same; who is better waits for the gate.
+    desk.send([0.3, 0.02, 0.8], 3_000)
+    assert desk.look() == [("3", "guard")]
+    assert str(desk.position) == "1:1 2:1"
+
+
+def test_a_move_made_by_hand_while_it_counted_stands(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+
+    class Interrupted(LabelExperiments):
+        def _compared(self, one: Labelled, position: Position, since: float, now: float) -> Any:
+            found = super()._compared(one, position, since, now)
+            desk.stand(1, 0, 1)
+            return found
+
+    desk.stand(1, 1)
+    desk.send([0.02, 0.4])
+    labels = Interrupted(desk.settings, desk.clock)
+    (one,) = labels.found()
+    with pytest.raises(Conflict, match="look again"):
+        labels.look(one, desk.clock.now())
+    assert str(desk.position) == "1:1 3:1"
 
 
 def test_a_version_that_is_not_there_is_said_and_nothing_decided(tmp_path: Path) -> None:

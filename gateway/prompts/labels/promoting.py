@@ -29,6 +29,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         force: past its gate; for operators, and with a reason.
+        before: where it stood when that was decided; left out: wherever it stands now.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     force: bool = False
     operator: bool = False
+    before: Position | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Promoter:
@@ -57,7 +59,9 @@ class Promoter:
         label = request.label
         check_target(entry, label, request.after)
         self._refuse_pinned(entry, label)
-        before = self._store.position(entry.meta.name, label)
+        before = request.before
+        if before is msgspec.UNSET:
+            before = self._store.position(entry.meta.name, label)
         run = judge(self._store, entry, request, before, self._tests)
         change = Change(
             prompt=entry.meta.name,
