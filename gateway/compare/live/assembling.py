@@ -17,7 +17,8 @@ from gateway.ledger.live.reading import LiveCall, LiveReader
 OWN, MIRROR = "primary", "mirror "
 _NO_ARM = "no arm that is compared, or nobody knows which"
 _CACHED = "answered from the cache"
-_ODD = "arms had more or fewer calls than their shares say: not only the die sent them, and nothing is judged"
+_ODD = "arms had more or fewer calls than their shares say: not only the die sent them, and nothing is judged by {}"
+_SAID = "people spoke of some arms' answers more often than of others', so that {} is not judged"
 _CHANGING = "shares were changing just then"
 
 
@@ -127,7 +128,12 @@ def assembled(
     if not any(measures[at].name == THUMBS for at in said):
         arms.rated(reader.rated(DEFAULT, scores=False), None, until_ns)
     best = arms.comparison.best(design.arms) if design.kind == "experiment" and design.unit == "call" else {}
-    notes = () if arms.comparison.fits else (_ODD,)
+    unfit = [at for at in range(len(measures)) if not arms.comparison.fits(at)]
+    odd = ", ".join(f"`{measures[at].name}`" for at in unfit if at not in said)
+    notes = (
+        *([_ODD.format(odd)] if odd else []),
+        *(_SAID.format(f"`{measures[at].name}`") for at in unfit if at in said),
+    )
     return Assembled(arms.shown(), arms.comparison.differences(), dict(arms.uncounted), best, notes)
 
 

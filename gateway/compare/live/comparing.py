@@ -60,7 +60,9 @@ class Comparison:
         self._contrasts: dict[str, list[Contrast | None]] = {name: [None] * len(measures) for name in self.candidates}
         self._means: dict[str, Differences] = {}
         self._least_share = least_share
-        self._odds: dict[str, list[float]] = {}
+        self._said = [at for at, one in enumerate(self.measures) if one.field == "feedback"]
+        # By the place of a measure that people's words are, or None for the calls themselves; then by the arm.
+        self._odds: dict[int | None, dict[str, list[float]]] = {}
         self._centres = [[0, 0.0] for _ in self.measures]
 
     def see(self, arm: str, values: Values) -> None:
@@ -80,8 +82,9 @@ class Comparison:
 
     def see_weighted(self, arm: str, values: Values, shares: Mapping[str, float]) -> None:
         """A call that a die gave to an arm, whose shares, of all arms, followed how calls before it went."""
+        odds = self._odds.setdefault(next((at for at in self._said if values[at] is not None), None), {})
         for name, share in shares.items():
-            odd = self._odds.setdefault(name, [0.0, 0.0])
+            odd = odds.setdefault(name, [0.0, 0.0])
             odd[0] += (name == arm) - share
             odd[1] += share * (1.0 - share)
         for at, value in enumerate(values):
@@ -96,15 +99,15 @@ class Comparison:
             off = fitted - centre
             for name in self.candidates:
                 if shares.get(name, 0.0) > 0 and shares.get(self.base, 0.0) > 0:
-                    of_candidate = off / shares[name] if arm == name else 0.0
-                    of_base = off / shares[self.base] if arm == self.base else 0.0
-                    own = fitted if arm == self.base else None
-                    self._contrast(name, at).add_weighted(of_candidate, of_base, centre, own)
+                    contrast = self._contrast(name, at)
+                    own = off / shares[arm]
+                    contrast.add_weighted(fitted, own, centre, is_candidate=arm == name, is_base=arm == self.base)
 
-    @property
-    def fits(self) -> bool:
-        """Whether arms had about as many calls as their shares say; else nothing is claimed."""
-        return all(abs(off) <= 5.0 + FAR * math.sqrt(variance) for off, variance in self._odds.values())
+    def fits(self, at: int) -> bool:
+        """Whether arms had about as many calls as their shares say, or of a metric of feedback as many calls that
+        somebody spoke of; else nothing is claimed by this measure."""
+        odds = self._odds.get(at if at in self._said else None, {})
+        return all(abs(off) <= 5.0 + FAR * math.sqrt(variance) for off, variance in odds.values())
 
     def best(self, arms: Sequence[str]) -> dict[str, float]:
         """For each of these arms how likely it is the best by the primary metric; as likely as others if nothing is
@@ -170,10 +173,7 @@ class Comparison:
 
     def _difference(self, name: str, primary: Contrast | None, p: float, adjusted: float) -> LiveDifference:
         measure = self.measures[0]
-        guards = tuple(
-            self._guard(one, contrast)
-            for one, contrast in zip(self.measures[1:], self._contrasts[name][1:], strict=True)
-        )
+        guards = tuple(self._guard(at, contrast) for at, contrast in enumerate(self._contrasts[name]) if at)
         interval = change = base = None
         more = None
         word: Word = "inconclusive"
@@ -185,21 +185,20 @@ class Comparison:
             change = estimate / base if measure.kind == "amount" and base else None
             word = self._word(primary)
             margin = measure.allowance * base if measure.kind == "amount" else measure.allowance
-            if self._is_judged:
+            if self._is_judged(0):
                 more = 0 if word != "inconclusive" else decide(interval, margin).more_cases
         found = LiveDifference(
             base=self.base, other=name, metric=measure.name, pairs=0 if primary is None else primary.n,
             interval=interval, change=change, p=p, p_adjusted=adjusted, margin=measure.allowance,
-            judged=self._is_judged, word=word, more_pairs=more, guards=guards, base_mean=base,
+            judged=self._is_judged(0), word=word, more_pairs=more, guards=guards, base_mean=base,
         )  # fmt: skip
         return sentence(found, measure, self._least)
 
-    @property
-    def _is_judged(self) -> bool:
-        return self._judged and self.fits
+    def _is_judged(self, at: int) -> bool:
+        return self._judged and self.fits(at)
 
     def _word(self, primary: Contrast) -> Word:
-        if not self._is_judged or primary.n < self._least:
+        if not self._is_judged(0) or primary.n < self._least:
             return "inconclusive"
         if primary.is_better(self._better):
             return "better"
@@ -207,13 +206,14 @@ class Comparison:
             return "equivalent"
         return "worse" if primary.is_worse(self._harm) else "inconclusive"
 
-    def _guard(self, measure: Measure, contrast: Contrast | None) -> LiveGuard:
+    def _guard(self, at: int, contrast: Contrast | None) -> LiveGuard:
+        measure = self.measures[at]
         if contrast is None:
             return LiveGuard(metric=measure.name, allowed=measure.allowance, change=None, pairs=0, state="open")
         base = contrast.base_mean
         relative = measure.kind == "amount"
         state: GuardWord = "open"
-        if self._is_judged and contrast.n >= self._least:
+        if self._is_judged(at) and contrast.n >= self._least:
             if contrast.is_beyond(self._harm, better=False):
                 state = "broken"
             elif contrast.is_within(self._better, better=False):

@@ -80,7 +80,7 @@ class Sequence:
 
 
 class Contrast:
-    """One measure's difference, candidate minus base. `n`: pairs."""
+    """One measure's difference, candidate minus base."""
 
     def __init__(self, measure: Measure, bounds: tuple[float, float], least_share: float | None = None) -> None:
         """`least_share`: where calls are weighted by what their arm's share was: the least that any has."""
@@ -91,21 +91,22 @@ class Contrast:
         self._more = Sequence(bounds, 1.0 + part, least_share) if amount else self.plain
         self._less = Sequence(bounds, 1.0 - part, least_share) if amount else self.plain
         self._base = 0.0
-        self._of_base: int | None = None if least_share is None else 0
+        # Where calls are weighted, how many were the candidate's, and the base's.
+        self._calls: list[int] | None = None if least_share is None else [0, 0]
 
     def add(self, candidate: float, base: float) -> None:
         for one in self._sequences:
             one.add(candidate, base)
         self._base += base
 
-    def add_weighted(self, candidate: float, base: float, centre: float, value: float | None) -> None:
-        """One call: how far it is from the centre, by its arm's share; 0 of the arm that it is not. `value`: of the
-        base's, what it is."""
+    def add_weighted(self, value: float, off: float, centre: float, *, is_candidate: bool, is_base: bool) -> None:
+        """One call of any arm: what it is worth, and how far that is from the centre, by its arm's share."""
         for one in self._sequences:
-            one.add(candidate, base, (1.0 - one.weight) * centre)
-        if value is not None and self._of_base is not None:
-            self._base += value
-            self._of_base += 1
+            one.add(off * is_candidate, off * is_base, (1.0 - one.weight) * centre)
+        assert self._calls is not None, "made with the least share"
+        self._base += value * is_base
+        self._calls[0] += is_candidate
+        self._calls[1] += is_base
 
     @property
     def _sequences(self) -> list[Sequence]:
@@ -113,12 +114,13 @@ class Contrast:
 
     @property
     def n(self) -> int:
-        return self.plain.n
+        """Pairs. Where calls are weighted, those of whichever of the two has fewer."""
+        return self.plain.n if self._calls is None else min(self._calls)
 
     @property
     def base_mean(self) -> float:
         """Of the pairs."""
-        return self._base / max(1, self.n if self._of_base is None else self._of_base)
+        return self._base / max(1, self.n if self._calls is None else self._calls[1])
 
     def is_better(self, alpha: float) -> bool:
         return self.plain.is_surely(self._side(better=True), 0.0, alpha)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.compare.live.comparing import Comparison
 from gateway.compare.live.contrasts import FIRST, Contrast, Scale
 from gateway.compare.live.measures import measure_of
 from gateway.compare.live.pairing import MOST, Pairing
@@ -75,6 +76,33 @@ def test_a_scale_is_found_from_the_first_calls_and_cuts_what_is_beyond() -> None
     scale = Scale(measure_of("latency", {}, None, primary=False))
     assert [scale.fitted(1.0) for _ in range(FIRST)] == [None] * FIRST
     assert (scale.fitted(1.5), scale.fitted(900.0), scale.limit) == (1.5, 2.0, 2.0)
+
+
+HALVES = {"a": 0.5, "b": 0.5}
+
+
+def test_of_an_arm_that_nothing_is_known_of_nothing_is_claimed_by_shares_either() -> None:
+    cost = measure_of("cost", {}, 0.2, primary=False)
+    comparison = Comparison([SUCCESS, cost], "a", ["b"], least_share=0.5)
+    for number in range(2_000):
+        arm = "ab"[number % 2]
+        comparison.see_weighted(arm, (1.0, 1.0 + number % 7 if arm == "a" else None), HALVES)
+    (one,) = comparison.differences()
+    assert (one.pairs, one.guards[0].state, one.guards[0].pairs) == (1_000, "open", 0)
+
+
+def test_who_says_more_of_one_arms_answers_keeps_no_guard_from_being_judged() -> None:
+    thumbs = measure_of("thumbs", {}, 0.02, primary=True)
+    errors = measure_of("error_rate", {}, 0.02, primary=False)
+    comparison = Comparison([thumbs, errors], "a", ["b"], least_share=0.5)
+    for number in range(4_000):
+        arm = "ab"[number % 2]
+        comparison.see_weighted(arm, (None, float(arm == "b" and number % 4 == 1)), HALVES)
+    for number in range(1_000):
+        comparison.see_weighted("aaab"[number % 4], (1.0, None), HALVES)
+    (one,) = comparison.differences()
+    assert (one.judged, one.word, comparison.fits(0), comparison.fits(1)) == (False, "inconclusive", False, True)
+    assert one.guards[0].state == "broken"
 
 
 def test_costs_that_are_all_nothing_are_no_trouble() -> None:
