@@ -60,8 +60,9 @@ from gateway.providers.provider import Provider
 from gateway.remembering import memory_of, pairs_of, stored_responses
 from gateway.reporting import Reports, Watched
 from gateway.responses.memory import Memory
+from gateway.router.decided import FOLDER
 from gateway.router.draining import FILE, follow
-from gateway.router.rollouts import FOLDER, Rollouts
+from gateway.router.rollouts import Rollouts
 from gateway.router.router import Router
 from gateway.routing import mirroring, routing, watching
 from gateway.shedding import telling, turning_away

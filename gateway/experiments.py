@@ -31,9 +31,9 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.livedecisions import KIND, Decision, decisions
 from gateway.livetraffic import NANO, Question, compared, question_of
 from gateway.prompts.vouching import Vouch
+from gateway.router.decided import FOLDER, RolledBack, read_over, read_periods, write_over, write_periods
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes
-from gateway.router.rollouts import FOLDER, RolledBack, read_over, read_periods, write_over, write_periods
 from gateway.stores.files import private_directory, write_private
 from gateway.stores.reading import StoreUnavailable
 
@@ -130,7 +130,7 @@ class Experiments:
         now = self._clock.now()
         try:
             made, said = self._route(one, now) if isinstance(one, Running) else self._labels.look(one, now)
-        except (LedgerUnavailable, StoreUnavailable, ValueError, Fault) as error:
+        except (LedgerUnavailable, StoreUnavailable, OSError, ValueError, Fault) as error:
             self._could_not(one, now, str(error))
             return []
         self._looked[one.id] = Looked(route=one.name, at=now, said=said)
@@ -247,7 +247,11 @@ def stopped_events(folder: Path, routes: Current[Routes]) -> Iterator[Event]:
 
 
 def periods_of(folder: Path, running: Running) -> tuple[Period, ...]:
-    """The shares of an experiment as they were published."""
+    """The shares of an experiment as they were published.
+
+    Raises:
+        OSError: they cannot be read just now.
+    """
     return tuple(read_periods(folder).get(running.id, ())) if running.experiment.adaptive is not None else ()
 
 

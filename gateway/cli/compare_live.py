@@ -28,8 +28,8 @@ from gateway.ledger.store import LedgerUnavailable
 from gateway.livetraffic import Question, compared, measures_of, question_of
 from gateway.policyset import read_policies
 from gateway.prompts.loading import read_library
+from gateway.router.decided import FOLDER, read_over
 from gateway.router.experiments import Running, shares_of
-from gateway.router.rollouts import FOLDER, read_over
 from gateway.stores.wording import nearest
 
 VERB, SUCCESS = "compare live", "success"

@@ -14,8 +14,8 @@ from gateway.core.clock import SystemClock
 from gateway.experiments import LOOKED, looked, periods_of, resume
 from gateway.identity.keystore import KeyStore
 from gateway.policyset import read_policies
+from gateway.router.decided import FOLDER, RolledBack, read_over
 from gateway.router.experiments import Running, shares_of
-from gateway.router.rollouts import FOLDER, RolledBack, read_over
 from gateway.stores.wording import nearest
 
 CLOCK = SystemClock()

@@ -6,17 +6,12 @@ until its `since` or its target is another, or an operator deletes the file.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
-import secrets
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-import msgspec
 
 from gateway.core.call import Call
 from gateway.core.clock import Clock
@@ -33,28 +28,15 @@ from gateway.router.canaries import (
     state_at,
     what_is_worse,
 )
+from gateway.router.decided import Reading, RolledBack, read_over, read_periods, write_over
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import RouteRule, Routes
 from gateway.router.telling import RouteReports, Untold
-from gateway.stores.files import private_directory, write_private
+from gateway.stores.files import private_directory
 
 _log = logging.getLogger("gateway.router")
 LOOK_S = 0.5
-FOLDER = "canaries"  # below the state folder
-PERIODS = "shares-"
 KEPT = 2_000  # attempts of each side
-
-
-class RolledBack(msgspec.Struct, frozen=True):
-    """What the file says, of a canary or of an arm of an experiment; `at`: Unix seconds. `last_resort`: it is still
-    used when no other can be."""
-
-    route: str = ""
-    target: str = ""
-    since: str = ""
-    at: float = 0.0
-    reason: str = ""
-    last_resort: bool = False
 
 
 class _Sides:
@@ -83,6 +65,7 @@ class Rollouts:
         self._periods: Mapping[str, Sequence[Period]] = {}
         # What could not be written yet.
         self._unwritten: dict[str, RolledBack] = {}
+        self._reading = Reading()
         self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -178,11 +161,11 @@ class Rollouts:
             self._told.stepped(rollout.route, self.share(rollout))
 
     async def _hear(self, folder: Path) -> None:
-        heard = await asyncio.to_thread(read_over, folder)
-        self._periods = await asyncio.to_thread(read_periods, folder)
-        for name in self._over.keys() - heard.keys() - self._unwritten.keys():
-            self._sides.pop(name, None)  # an operator lets it begin again: so does what is known of it
-        self._over = {**self._unwritten, **heard}
+        if (found := await asyncio.to_thread(self._reading.read, folder)) is not None:
+            heard, periods = found
+            for name in self._over.keys() - heard.keys() - self._unwritten.keys():
+                self._sides.pop(name, None)  # an operator lets it begin again: so does what is known of it
+            self._over, self._periods = {**self._unwritten, **heard}, periods
         for name, one in list(self._unwritten.items()):
             await self._write(name, one)
 
@@ -249,48 +232,3 @@ class Rollouts:
 
 def _ended(one: RolledBack | None) -> dict[str, object]:
     return {} if one is None else {"stopped_at": int(one.at), "reason": one.reason}
-
-
-def read_over(folder: Path) -> dict[str, RolledBack]:
-    """By the id of a canary or of an arm. That the file is there is what counts."""
-    return {path.stem: _read_one(path) for path in folder.glob("[!.]*.json")}
-
-
-def _read_one(path: Path) -> RolledBack:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RolledBack)
-    except (OSError, msgspec.MsgspecError):
-        return RolledBack()
-
-
-def read_periods(folder: Path) -> dict[str, Sequence[Period]]:
-    """By the id of an experiment; of a file that cannot be read, nothing."""
-    found: dict[str, Sequence[Period]] = {}
-    for path in folder.glob(f"{PERIODS}*"):
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            found[path.name.removeprefix(PERIODS)] = msgspec.json.decode(path.read_bytes(), type=list[Period])
-    return found
-
-
-def write_periods(folder: Path, id: str, periods: Sequence[Period]) -> None:
-    """Raises:
-    OSError: it cannot be written.
-    """
-    write_private(folder / f"{PERIODS}{id}", msgspec.json.encode(periods))
-
-
-def write_over(folder: Path, id: str, one: RolledBack) -> bool:
-    """Whether the file was not there yet.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    written = folder / f".{id}.{secrets.token_hex(4)}"
-    write_private(written, msgspec.json.encode(one))
-    try:
-        os.link(written, folder / f"{id}.json")
-    except FileExistsError:
-        return False
-    finally:
-        written.unlink()
-    return True

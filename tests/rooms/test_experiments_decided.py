@@ -24,9 +24,9 @@ from gateway.ledger.store import SqliteLedger
 from gateway.livedecisions import decisions
 from gateway.livedesigns import experiment_design
 from gateway.livetraffic import Question, measures_of
+from gateway.router.decided import FOLDER, read_over
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes, read_routes
-from gateway.router.rollouts import FOLDER, read_over
 from gateway.stores.documents import Text
 from gateway.testing import HandClock
 

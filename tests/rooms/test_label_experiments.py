@@ -19,8 +19,8 @@ from gateway.prompts.labels.moves import Change
 from gateway.prompts.labels.opening import open_labels
 from gateway.prompts.metadata import read_meta
 from gateway.prompts.positions import Position, position_of
+from gateway.router.decided import FOLDER
 from gateway.router.loading import NO_ROUTES
-from gateway.router.rollouts import FOLDER
 from gateway.stores.documents import DocumentError, Text
 from tests.prompts.shelves import Shelf
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.experiment import Experiment
+from gateway.router.decided import RolledBack, write_over, write_periods
 from gateway.router.experiments import Period, Running, drawn, running_of, shares_of
 from gateway.router.loading import read_routes
-from gateway.router.rollouts import RolledBack, write_over, write_periods
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError, Text
 from tests.pipeline.test_obliging import call_of
@@ -155,6 +155,37 @@ async def test_shares_that_are_published_hold_from_their_moment_on(folder: Path)
         assert (await arms(worker, 200))["a/m"] > 120
         worker.clock.advance(2)
         assert (await arms(worker, 200))["a/m"] < 50
+
+
+async def test_what_cannot_be_read_just_now_stays_in_force(folder: Path) -> None:
+    worker = Worker(folder, ALONE.replace('08:00:00Z"', '08:00:00Z", adaptive: {}'))
+    write_periods(folder, running(worker).id, [Period(0, {"a/m": 0.1, "b/m": 0.9})])
+    async with worker.rollouts:
+        (published,) = folder.glob("shares-*")
+        published.unlink()
+        published.mkdir()
+        with pytest.raises(OSError, match="shares-"):
+            await worker.rollouts.look()
+        assert worker.rollouts.shares(running(worker), worker.clock.now()) == {"a/m": 0.1, "b/m": 0.9}
+
+
+async def test_what_others_publish_is_heard_also_after_long_quiet_and_read_only_then(folder: Path) -> None:
+    worker = Worker(folder, ALONE.replace('08:00:00Z"', '08:00:00Z", adaptive: {}'))
+    one, now = running(worker), worker.clock.now()
+    write_periods(folder, one.id, [Period(0, {"a/m": 0.1, "b/m": 0.9})])
+    async with worker.rollouts:
+        for _ in range(10):
+            await worker.rollouts.look()
+        (published,) = folder.glob("shares-*")
+        published.write_bytes(b"damaged where it stands, which changes no folder")
+        await worker.rollouts.look()
+        assert worker.rollouts.shares(one, now)["a/m"] == 0.1
+        write_periods(folder, one.id, [Period(0, {"a/m": 0.2, "b/m": 0.8})])
+        await worker.rollouts.look()
+        assert worker.rollouts.shares(one, now)["a/m"] == 0.2
+        write_over(folder, one.ids["a/m"], RolledBack("m", "a/m"))
+        await worker.rollouts.look()
+        assert worker.rollouts.shares(one, now)["a/m"] == 0
 
 
 WRONG = [
