@@ -84,10 +84,15 @@ class Bench:
         await until(lambda: len(self.heard.results) >= results)
 
     def look_at(
-        self, state: Path, options: AlertOptions | None = None, budgets: Any = no_budgets, hooks: Iterable[Webhook] = ()
+        self,
+        state: Path,
+        options: AlertOptions | None = None,
+        budgets: Any = no_budgets,
+        hooks: Iterable[Webhook] = (),
+        decided: Callable[[], Iterable[Event]] = tuple,
     ) -> Alerts:
         place = LedgerPlace(state / "ledger.db")
-        around = Surroundings(lambda: ledger_reader(place), budgets, lambda: "USD", self.heard)
+        around = Surroundings(lambda: ledger_reader(place), budgets, lambda: "USD", self.heard, decided)
         return Alerts(options or AlertOptions(), self.outbox, around, self._client, self.clock, self.sender(*hooks))
 
 

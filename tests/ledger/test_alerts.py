@@ -14,6 +14,8 @@ from ledger_parts import closed_record, ledger_at
 from gateway.core.clock import uuid7
 from gateway.ledger.alerts.anomalies import HOUR_S, WEEK_HOURS
 from gateway.ledger.alerts.budgets import BudgetLevel, reached
+from gateway.ledger.alerts.events import Event
+from gateway.ledger.alerts.outbox import KEPT_S
 from gateway.ledger.alerts.watch import GRACE_S
 from gateway.testing import HandClock
 
@@ -141,6 +143,14 @@ async def test_hours_missed_in_an_outage_are_made_up_for(bench: Bench, tmp_path:
     await alerts.look()
     assert first is not None
     assert bench.outbox.mark("hour") == first + 5
+
+
+async def test_what_was_decided_is_told_once_also_when_nobody_remembers_it(bench: Bench, tmp_path: Path) -> None:
+    stopped = Event("experiment.arm_stopped", "experiment x 1", bench.clock.at, "an arm gets no more calls", {})
+    alerts = bench.look_at(tmp_path, decided=lambda: [stopped])
+    assert [await alerts.look() for _ in range(2)] == [1, 0]
+    bench.clock.advance(KEPT_S + 1)
+    assert [await alerts.look() for _ in range(3)] == [0, 0, 0]
 
 
 async def test_no_ledger_and_no_budgets_is_nothing_to_tell(bench: Bench, tmp_path: Path) -> None:

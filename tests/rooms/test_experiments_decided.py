@@ -24,7 +24,7 @@ from gateway.ledger.store import SqliteLedger
 from gateway.livedecisions import decisions
 from gateway.livedesigns import experiment_design
 from gateway.livetraffic import Question, measures_of
-from gateway.router.decided import FOLDER, read_over
+from gateway.router.decided import FOLDER, RolledBack, read_over, write_over
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes, read_routes
 from gateway.stores.documents import Text
@@ -173,6 +173,23 @@ def test_after_going_on_with_an_arm_what_it_did_before_is_forgotten(tmp_path: Pa
     assert (desk.look(), desk.over()) == ([], set())
     desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3}, at=SINCE + 7_000)
     assert desk.look() == [("p/c", "guard")]
+
+
+def test_whoever_goes_on_with_an_arm_while_it_is_counted_is_not_overruled_by_that(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    folder = desk.settings.state_dir / FOLDER
+    desk.send({"p/a": 0.02, "p/b": 0.3, "p/c": 0.3})
+    ended = RolledBack("fast", "p/b", "", SINCE, "by hand")
+    write_over(folder, desk.running.ids["p/b"], ended)
+
+    class Interrupted(Experiments):
+        def _compared(self, running: Running, now: float) -> Any:
+            found = super()._compared(running, now)
+            resume(folder, running, "p/b", SINCE + 6_000)
+            return found
+
+    desk.experiments = Interrupted(desk.settings, desk.routes, lambda route, why: None, desk.clock)
+    assert (desk.look(), desk.over()) == ([], set())
 
 
 @pytest.mark.parametrize("how", ["damaged", "metric", "none"])

@@ -16,7 +16,7 @@ from gateway.ledger.alerts.anomalies import HOUR_S, Team, anomalies, sample_hour
 from gateway.ledger.alerts.budgets import Budgets, reached
 from gateway.ledger.alerts.events import Event
 from gateway.ledger.alerts.options import AlertOptions
-from gateway.ledger.alerts.outbox import Outbox, OutboxUnavailable
+from gateway.ledger.alerts.outbox import KEPT_S, Outbox, OutboxUnavailable
 from gateway.ledger.alerts.prices import Unpriced, missing
 from gateway.ledger.alerts.sending import Reported, Sender, webhooks
 from gateway.ledger.store import LedgerUnavailable
@@ -115,8 +115,9 @@ class Alerts:
         found = (reached(level, self._options.thresholds, currency, now) for level in self._around.budgets(now))
         return self._tell(event for event in found if event is not None)
 
-    def _decided(self, now: float) -> int:  # noqa: ARG002  it is asked as the others are
-        return self._tell(self._around.decided())
+    def _decided(self, now: float) -> int:
+        """Whether something was told long ago is not remembered for ever."""
+        return self._tell(event for event in self._around.decided() if event.at > now - KEPT_S)
 
     def _prices(self, now: float) -> int:
         with self._around.ledger() as reader:
