@@ -160,6 +160,16 @@ def test_what_was_before_its_beginning_is_not_counted(tmp_path: Path) -> None:
     assert desk.look() == []
 
 
+def test_calls_that_may_have_longer_ones_beside_them_wait_for_the_next_look(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    text = ROUTE.replace("settle_s: 0", "settle_s: 60").replace("MORE", "")
+    desk.routes.value = read_routes(Text("routes.yaml", text.encode()))
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3}, at=SINCE + 4_941)
+    assert desk.look() == []
+    desk.clock.advance(2)
+    assert desk.look() == [("p/c", "guard")]
+
+
 def test_after_going_on_with_an_arm_what_it_did_before_is_forgotten(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.3})

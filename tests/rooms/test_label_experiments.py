@@ -102,6 +102,16 @@ def test_the_version_that_does_worse_is_taken_off_and_the_others_go_on(tmp_path:
     assert (seen.route, seen.problem) == ("p@production", "")
 
 
+def test_calls_that_may_have_longer_ones_beside_them_wait_for_the_next_look(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.shelf.meta("p", META.replace("MORE", "").replace("settle_s: 0", "settle_s: 7200"))
+    desk.stand(1, 1)
+    desk.send([0.02, 0.4])
+    assert desk.look() == []
+    desk.clock.at += 7_200
+    assert desk.look() == [("2", "guard")]
+
+
 def test_what_was_before_the_last_move_or_named_its_version_is_not_counted(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.stand(1, 1)
