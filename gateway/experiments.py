@@ -166,17 +166,17 @@ class Experiments:
         assert adaptive is not None, "asked of such only"
         # Counting may have taken long: shares hold from when workers can have heard of them.
         now, periods = self._clock.now(), periods_of(self._folder, running)
-        # What held until then is written down too: weights may be edited later.
-        periods = periods or (Period(0, shares_of(running, {}, now)),)
-        had = {place for place, share in periods[-1].shares.items() if share > 0}
-        due = alone and now >= periods[-1].from_ns / NANO + adaptive.update_s
+        had = {place for place, share in periods[-1].shares.items() if share > 0} if periods else set[str]()
+        due = alone and had == set(live) and now >= periods[-1].from_ns / NANO + adaptive.update_s
         if live and (due or had != set(live)):
-            likely = [(best if alone else running.arms).get(place, 0.0) for place in live]
-            total = sum(likely)
             even = 1.0 / len(live)
+            # The declared weights first: calls count from when they are written down, by what they were then.
+            known = best if alone and periods else running.arms
+            likely = [known.get(place, 0.0) for place in live]
+            total = sum(likely)
             parts = [one / total if total else even for one in likely]
-            shares = with_floor(parts, min(adaptive.floor, even) if alone else 0.0)
-            at_ns = int((now if had != set(live) else now + LEAD_S) * NANO)
+            shares = with_floor(parts, min(adaptive.floor, even) if known is best else 0.0)
+            at_ns = int((now + LEAD_S if due else now) * NANO)
             kept = [one for one in periods if one.from_ns < at_ns]
             write_periods(self._folder, running.id, [*kept, Period(at_ns, dict(zip(live, shares, strict=True)))])
         if alone:

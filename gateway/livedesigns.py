@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from gateway.compare.live.designs import CANARY, STABLE, Design, Kind, Moving, Shares, Unit, arm_told
 from gateway.ledger.live.reading import Counted
 from gateway.router.document import Route
-from gateway.router.experiments import Period, Running, shares_of
+from gateway.router.experiments import Period, Running
 from gateway.router.loading import RouteRule
 from gateway.stores.wording import nearest
 
@@ -44,10 +44,9 @@ def experiment_design(rule: RouteRule, running: Running, base: str = "", periods
     unit, judged, notes = _unit(rule.route)
     arms, moving = tuple(running.arms), None
     if running.experiment.adaptive is not None:
-        began = shares_of(running, {}, 0.0)
-        known = (Shares(0, began), *(Shares(one.from_ns, one.shares) for one in periods))
+        known = tuple(Shares(one.from_ns, one.shares) for one in periods)
         # The floor may have been lower than it is now.
-        least = min(share for one in known for share in one.shares.values() if share > 0)
+        least = min((share for one in known for share in one.shares.values() if share > 0), default=1.0)
         moving = Moving(known, min(running.experiment.adaptive.floor, least))
         notes = (*notes, "shares follow how calls go: each call counts by the inverse of the share that its arm had")
     return Design(

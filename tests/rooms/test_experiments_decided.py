@@ -223,10 +223,19 @@ def test_what_cannot_be_known_is_not_decided_and_said(
 def test_shares_follow_and_what_is_stopped_is_out_of_them(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "adaptive: {floor: 0.1, update_s: 100}")
     folder = desk.settings.state_dir / FOLDER
-    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400)
+    desk.clock.advance(-200)
+    # Whatever was before the first look had shares that nobody knows: another `since` may be a day that is past.
+    desk.send({"p/a": 0.0, "p/b": 0.0, "p/c": 1.0}, 400)
+    assert desk.look() == []
+    (weights,) = periods_of(folder, desk.running)
+    assert (weights.from_ns, weights.shares["p/a"]) == (int((SINCE + 4_800) * 1e9), 0.5)
+    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400, SINCE + 4_810)
+    desk.clock.advance(99)
     desk.look()
-    weights, first = periods_of(folder, desk.running)
-    assert (weights.from_ns, weights.shares["p/a"]) == (0, 0.5)
+    assert len(periods_of(folder, desk.running)) == 1
+    desk.clock.advance(101)
+    desk.look()
+    _, first = periods_of(folder, desk.running)
     assert first.from_ns == int((SINCE + 5_005) * 1e9)
     assert sum(first.shares.values()) == pytest.approx(1.0)
     assert first.shares["p/c"] > first.shares["p/a"] >= 0.1
@@ -260,13 +269,16 @@ class Slow(HandClock):
 
 def test_shares_hold_from_when_workers_can_have_heard_of_them_however_long_counting_took(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "adaptive: {floor: 0.1, update_s: 100}")
-    desk.clock = Slow(SINCE + 5_000)
+    desk.clock = Slow(SINCE - 500)
     desk.experiments = desk.restarted()
-    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400)
+    desk.clock.advance(500)
+    desk.look()
+    desk.clock.advance(5_000)
+    desk.send({"p/a": 0.3, "p/b": 0.3, "p/c": 0.2}, 400, SINCE + 100)
     desk.look()
     folder = desk.settings.state_dir / FOLDER
     assert periods_of(folder, desk.running)[-1].from_ns == int((desk.clock.at + LEAD_S) * 1e9)
-    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.7}, 2_000)
+    desk.send({"p/a": 0.02, "p/b": 0.02, "p/c": 0.7}, 2_000, SINCE + 100)
     began = desk.clock.at
     desk.look()
     assert periods_of(folder, desk.running)[-1].from_ns >= int((began + 60) * 1e9)
@@ -282,7 +294,7 @@ def test_weights_that_are_edited_change_nothing_of_what_was(tmp_path: Path) -> N
     periods = periods_of(desk.settings.state_dir / FOLDER, desk.running)
     moving = experiment_design(rule, desk.running, periods=periods).moving
     assert moving is not None
-    assert moving.at(SINCE * 10**9) == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}
+    assert moving.at((SINCE + 5_010) * 10**9) == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}
     # An arm that is gone leaves its part to the others at once: what a call's chance was is known.
     desk.clock.advance(20)
     desk.look()
@@ -300,6 +312,8 @@ def test_a_call_counts_by_the_share_that_it_had_also_if_the_floor_was_lower_then
 
 def test_without_a_ledger_all_arms_get_as_much(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "adaptive: {floor: 0.1}")
+    desk.look()
+    desk.clock.advance(400)
     desk.look()
     shares = periods_of(desk.settings.state_dir / FOLDER, desk.running)[-1].shares
     assert shares == pytest.approx(dict.fromkeys(desk.running.arms, 1 / 3))

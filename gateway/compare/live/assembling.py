@@ -19,7 +19,7 @@ _NO_ARM = "no arm that is compared, or nobody knows which"
 _CACHED = "answered from the cache"
 _ODD = "arms had more or fewer calls than their shares say: not only the die sent them, and nothing is judged by {}"
 _SAID = "people spoke of some arms' answers more often than of others', so that {} is not judged"
-_CHANGING = "shares were changing just then"
+_CHANGING = "shares were changing just then, or not written down yet"
 
 
 class Assembled(msgspec.Struct, frozen=True):

@@ -31,15 +31,15 @@ class Shares(msgspec.Struct, frozen=True):
 
 
 class Moving(msgspec.Struct, frozen=True):
-    """Shares that follow how calls go. `periods`: oldest first, the first from the beginning; `least`: of any arm."""
+    """Shares that follow how calls go. `periods`: oldest first; `least`: of any arm."""
 
     periods: tuple[Shares, ...]
     least: float
 
     def at(self, at_ns: int) -> Mapping[str, float] | None:
-        """What they were for a call that began then; None: they were changing."""
+        """What they were for a call that began then; None: they were changing, or nobody wrote them down yet."""
         last = bisect_right(self.periods, at_ns + BEFORE_NS, key=lambda one: one.from_ns) - 1
-        if last < 0 or (last and at_ns < self.periods[last].from_ns + AFTER_NS):
+        if last < 0 or at_ns < self.periods[last].from_ns + AFTER_NS:
             return None
         return self.periods[last].shares
 

@@ -3,11 +3,13 @@
 import random
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.compare.live.comparing import Comparison
 from gateway.compare.live.contrasts import FIRST, Contrast, Scale
+from gateway.compare.live.designs import Went, values_of
 from gateway.compare.live.measures import measure_of
 from gateway.compare.live.pairing import MOST, Pairing
 from gateway.compare.live.sketch import Sketch
@@ -79,6 +81,37 @@ def test_a_scale_is_found_from_the_first_calls_and_cuts_what_is_beyond() -> None
 
 
 HALVES = {"a": 0.5, "b": 0.5}
+
+
+def test_a_call_counts_by_the_inverse_of_its_arms_share_and_a_time_as_a_part_of_the_bases() -> None:
+    latency = measure_of("latency", {}, 0.2, primary=False)
+    comparison = Comparison([SUCCESS, latency], "a", ["b"], least_share=0.2)
+    die, shares = random.Random(5), {"a": 0.8, "b": 0.2}
+    for _ in range(8_000):
+        arm = "b" if die.random() < shares["b"] else "a"
+        comparison.see_weighted(
+            arm, (float(die.random() < (0.9 if arm == "a" else 0.6)), die.uniform(0.9, 1.1)), shares
+        )
+    (one,) = comparison.differences()
+    assert one.interval is not None
+    assert abs(one.interval.estimate + 0.3) < 0.03
+    assert (one.word, one.guards[0].state) == ("worse", "kept")
+
+
+@pytest.mark.parametrize(("least", "word"), [(100, "worse"), (101, "inconclusive")])
+def test_nothing_is_claimed_of_fewer_than_it_must_be(least: int, word: str) -> None:
+    comparison = Comparison([SUCCESS], "a", ["b"], least=least)
+    for number in range(400):
+        comparison.see("ab"[number % 2], (float(number % 2 == 0),))
+    (one,) = comparison.differences()
+    assert (one.word, one.pairs) == (word, 100)
+
+
+def test_whoever_hung_up_does_not_say_how_it_would_have_ended() -> None:
+    measures = [SUCCESS, *(measure_of(name, {}, None, primary=False) for name in ("error_rate", "latency", "cost"))]
+    assert set(values_of(Went("cancelled", "", 0, 1_000, 2_000, 5), measures)) == {None}
+    assert values_of(Went("failed", "", 0, None, 2_000, 5), measures) == (0.0, 1.0, None, None)
+    assert values_of(Went("completed", "", 0, None, 2_000_000, 5, own=False), measures) == (0.0, 1.0, 2.0, 5.0)
 
 
 def test_of_an_arm_that_nothing_is_known_of_nothing_is_claimed_by_shares_either() -> None:
