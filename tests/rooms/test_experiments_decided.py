@@ -14,7 +14,7 @@ from gateway.compare.statistics.interval import Interval
 from gateway.config import Settings, read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
-from gateway.core.experiment import ExperimentStop
+from gateway.core.experiment import Experiment, ExperimentGuards, ExperimentStop
 from gateway.core.live import Live as Current
 from gateway.core.record import Record
 from gateway.experiments import LEAD_S, Experiments, looked, periods_of, resume, resumed_at, stopped_events
@@ -23,7 +23,7 @@ from gateway.ledger.live.reading import Subject
 from gateway.ledger.store import SqliteLedger
 from gateway.livedecisions import decisions
 from gateway.livedesigns import experiment_design
-from gateway.livetraffic import Question, measures_of
+from gateway.livetraffic import Question, measures_of, question_of
 from gateway.router.decided import FOLDER, RolledBack, read_over, write_over
 from gateway.router.experiments import Period, Running, shares_of
 from gateway.router.loading import Routes, read_routes
@@ -152,6 +152,15 @@ def test_an_arm_that_breaks_a_guard_is_not_promoted_also_where_harm_is_only_told
     question = Question(subject=Subject("fast"), since_ns=0, until_ns=1, measures=measures, base="p/a")
     stop = ExperimentStop(on_worse="tell", on_better="promote")
     assert [one.arm for one in decisions(found, stop, question, ["p/a", "p/b"])] == made
+
+
+def test_what_is_declared_is_what_is_asked() -> None:
+    guards = ExperimentGuards(refusals=0.03, cost=0.4)
+    declared = Experiment(since="2027-01-15", metric="thumbs", margin=0.1, guards=guards, alpha=0.2, least=77)
+    asked = question_of(Subject("fast"), declared, "p/b", (5, 9), FeedbackOptions())
+    assert (asked.level, asked.least, asked.base, asked.since_ns, asked.until_ns) == (0.8, 77, "p/b", 5, 9)
+    named = [(one.name, one.allowance) for one in asked.measures]
+    assert named == [("thumbs", 0.1), ("refusals", 0.03), ("cost", 0.4)]
 
 
 def test_what_was_before_its_beginning_is_not_counted(tmp_path: Path) -> None:
