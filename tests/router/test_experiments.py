@@ -62,9 +62,14 @@ async def test_a_call_keeps_its_arm_where_another_answers(folder: Path) -> None:
     assert all(call.attempts[0].target == call.record.variant for call in calls)
 
 
-async def test_while_an_arm_is_not_to_be_used_the_die_is_thrown_all_the_same(folder: Path) -> None:
+@pytest.mark.parametrize("why", ["draining", "resting"])
+async def test_while_an_arm_is_not_to_be_used_the_die_is_thrown_all_the_same(folder: Path, why: str) -> None:
     worker = Worker(folder, ALONE)
-    worker.router.standings.of("b/m").draining = True
+    standing = worker.router.standings.of("b/m")
+    if why == "draining":
+        standing.draining = True
+    else:
+        standing.resting_until = worker.clock.monotonic() + 1_000
     counts = await arms(worker, 200)
     assert counts["b/m"] > 20
     assert (worker.asked["a"], worker.asked["b"]) == (200, 0)
