@@ -30,6 +30,7 @@ _log = logging.getLogger("gateway.worker")
 TICK_S = 0.5
 # So long a provider that tells costs nobody believes is not complained about again; the metric counts on.
 DOUBT_AGAIN_S = 3600.0
+WARN_AGAIN_S = 60.0
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class Reports:
         self.seen = SeenLevels()
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
+        self._warned_at: dict[tuple[str, str], float] = {}
         self._cache_held = (0, 0)
 
     def ended(self, call: Call) -> None:
@@ -117,8 +119,17 @@ class Reports:
         self._metrics.limits.unseeded.inc()
 
     def warned(self, bounds: Sequence[Bound]) -> None:
+        now = self._clock.monotonic()
         for bound in bounds:
-            self._metrics.limits.warned.labels(bound.limit_id, bound.name).inc()
+            name = bound.limit_id, bound.name
+            self._metrics.limits.warned.labels(*name).inc()
+            if now - self._warned_at.get(name, -WARN_AGAIN_S) >= WARN_AGAIN_S:
+                self._warned_at[name] = now
+                _log.warning(
+                    "calls go over the limit `%s` (%s), which only warns; told once a minute, counted in "
+                    "gateway_limit_warnings_total",
+                    *name,
+                )
 
     def waited(self, bound: Bound, seconds: float) -> None:
         self._metrics.limits.waited.labels(bound.limit_id, bound.name).observe(seconds)

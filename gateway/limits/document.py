@@ -72,7 +72,8 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             agent, run, `claim:<name>`; empty: one counter for all.
         zone: the IANA time zone whose days and months are counted; the file's if left out.
         rolling: the last 24 hours and 30 days instead of the calendar's.
-        on_exceeded: `refuse`, `warn` in a header and a metric, or `queue`: keep waiting up to `queue_ms`, then refuse.
+        on_exceeded: `refuse`, `warn` in a header, a metric and the log, or `queue`: keep waiting up to `queue_ms`, then
+            refuse.
         on_store_failure: what holds while the store that replicas share is away.
         on_unpriced: what `cost_per_…` does with a call whose price is not known.
         cost_per_…: in the price book's currency.

@@ -191,6 +191,10 @@ async def test_a_soft_limit_lets_pass_warns_and_counts_the_warnings(make_gateway
             assert answer.headers["x-ratelimit-remaining-requests"] == "0"
     warnings = 'gateway_limit_warnings_total{dimension="requests_per_day",rule="soft"}'
     assert await gateway.metrics(warnings) == 2
+    async with within(10):
+        while not (told := gateway.log().count("calls go over the limit `soft` (requests_per_day)")):
+            await asyncio.sleep(0.05)
+    assert told == 1, "once a minute"
 
 
 QUEUE = "limits: [{id: line, per: [team], concurrent_requests: 1, on_exceeded: queue, queue_ms: QUEUE_MS}]\n"
