@@ -16,6 +16,7 @@ from gateway.cli.output import json_lines, printable
 from gateway.cli.prices import money
 from gateway.cli.prompt_places import Place as Prompts
 from gateway.cli.prompts_asked import SUITE
+from gateway.cli.report_files import write_file
 from gateway.cli.suite_arms import resolved
 from gateway.cli.suite_files import suite_named
 from gateway.cli.suite_options import add_asking, add_cases, at_least_one, selection_of, share
@@ -177,8 +178,6 @@ def _ended(options: argparse.Namespace, root: Path, workshop: Workshop, tuning: 
         sys.stdout.write(encoded.decode())
     else:
         _print(workshop, tuning, tuned, evidence)
-        if options.json:
-            Path(options.json).write_bytes(encoded)
     if tuned.best is not None and (tuned.proven or options.anyway):
         beside = {file_of(best.digest): encoded}
         name = workshop.start.arm.prompt
@@ -187,6 +186,9 @@ def _ended(options: argparse.Namespace, root: Path, workshop: Workshop, tuning: 
         print(f"  gateway prompts publish {name}", file=sys.stderr)
     elif tuned.best is not None:
         print("no draft is written; --anyway writes one all the same", file=sys.stderr)
+    # Last: what was paid for is not lost for a path that cannot be written.
+    if options.json not in (None, "-") and not write_file(Path(options.json), encoded):
+        return 1
     return 0 if tuned.proven else 2
 
 

@@ -143,7 +143,10 @@ async def test_what_is_not_proven_is_written_only_if_told(tuned: Tune) -> None:
 
 
 async def test_examples_out_of_cases(tuned: Tune) -> None:
-    done = await tuned("shots", "--method", "few-shot", "--json", "-", "--quiet")
+    lost = await tuned("shots", "--method", "few-shot", "--json", "/nowhere/evidence.json", "--quiet")
+    assert (lost.returncode, "/nowhere/evidence.json" in lost.stderr) == (1, True)
+    assert (tuned.root / "shots" / "draft.prompt").exists(), "what was found is not lost with the file"
+    done = await tuned("shots", "--method", "few-shot", "--json", "-", "--quiet", "--overwrite")
     assert done.returncode == 0, done.stderr
     evidence = json.loads(done.stdout)
     assert evidence["reflections"] == 0
