@@ -12,6 +12,7 @@ from gateway.caching import caching
 from gateway.config import Settings, is_configured
 from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
+from gateway.core.experiment import LOOKED
 from gateway.core.principal import Principal
 from gateway.counting import counting, store_problem
 from gateway.edge.admin.api import admin_app, admitting
@@ -24,7 +25,6 @@ from gateway.edge.operations import ARRAY_STREAM, ARRAY_STREAM_PATH, OPERATIONS
 from gateway.edge.organization import OrganizationDeps
 from gateway.edge.proxied import behind_proxy
 from gateway.evaluating import evaluating
-from gateway.experiments import LOOKED
 from gateway.feedback import feedback_deps
 from gateway.guard.outside.classifiers import MAX_TOKENS
 from gateway.guard.outside.judging import Judges

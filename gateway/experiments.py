@@ -22,6 +22,7 @@ from gateway.compare.live.results import Live
 from gateway.compare.statistics.allocation import with_floor
 from gateway.config import Settings
 from gateway.core.clock import Clock
+from gateway.core.experiment import LOOKED
 from gateway.core.faults import Fault
 from gateway.core.live import Live as Current
 from gateway.labelexperiments import LabelExperiments, Labelled
@@ -43,7 +44,6 @@ LEAST_S, MOST_S = 0.05, 1.0
 REST = 20
 LEAD_S = 5.0  # shares are published so long before they hold: every worker has heard of them by then
 _RESUMED = "resumed-"
-LOOKED = "experiments.json"  # below the folder of this run
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):

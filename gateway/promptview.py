@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from gateway.access.activations import iso
-from gateway.compare.cases.gates import gate_digest
 from gateway.core.clock import SystemClock
 from gateway.core.faults import BadRequest
 from gateway.core.live import Live
 from gateway.edge.admin.prompts import Moved, MoveRequest, PromptsDeps, PromptShown, RollbackRequest
 from gateway.prompts.building import Entry
+from gateway.prompts.document import Gate
 from gateway.prompts.labels.moves import Move, place_text
 from gateway.prompts.labels.opening import open_labels
 from gateway.prompts.labels.options import LabelPlace
@@ -70,6 +70,13 @@ def prompts_deps(library: Live[Library], place: LabelPlace, note: Note) -> Promp
         move=move,
         roll_back=roll_back,
     )
+
+
+def gate_digest(entry: Entry, gate: Gate) -> str:
+    """As `compare.cases.gates` has it; what reads tests is loaded when a label with a gate is moved, and not before."""
+    from gateway.compare.cases import gates
+
+    return gates.gate_digest(entry, gate)
 
 
 def _position(to: int | Mapping[str, int] | None) -> Position | None:

@@ -11,7 +11,8 @@ from gateway.cli.keys import actor
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
-from gateway.experiments import LOOKED, looked, periods_of, resume
+from gateway.core.experiment import LOOKED
+from gateway.experiments import looked, periods_of, resume
 from gateway.identity.keystore import KeyStore
 from gateway.policyset import read_policies
 from gateway.router.decided import FOLDER, RolledBack, read_over

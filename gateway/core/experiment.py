@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+# Below the folder of a run: what the parent made of experiments at its last look, for workers to show.
+LOOKED = "experiments.json"
+
 Allowed = Annotated[float, msgspec.Meta(ge=0, lt=10)]
 Rate = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 

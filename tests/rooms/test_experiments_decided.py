@@ -14,7 +14,7 @@ from gateway.compare.statistics.interval import Interval
 from gateway.config import Settings, read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
-from gateway.core.experiment import Experiment, ExperimentGuards, ExperimentStop
+from gateway.core.experiment import LOOKED, Experiment, ExperimentGuards, ExperimentStop
 from gateway.core.live import Live as Current
 from gateway.core.record import Record
 from gateway.experiments import LEAD_S, Experiments, looked, periods_of, resume, resumed_at, stopped_events
@@ -111,7 +111,7 @@ def test_the_arm_that_breaks_a_guard_is_stopped_once_and_the_others_go_on(tmp_pa
         "p/c",
         f"experiment {desk.running.ids['p/c']} {SINCE + 5_000}",
     )
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert (seen.problem, len(seen.said)) == ("", 2)
 
 
@@ -223,7 +223,7 @@ def test_what_cannot_be_known_is_not_decided_and_said(
             connection.execute("DROP TABLE feedback")
         connection.close()
     assert (desk.look(), desk.over()) == ([], set())
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert bool(seen.problem) is (how != "none")
     desk.look()
     assert caplog.text.count("decides nothing, its split stays") == (how != "none")
@@ -262,7 +262,7 @@ def test_shares_follow_and_what_is_stopped_is_out_of_them(tmp_path: Path) -> Non
     desk.send({"p/a": 0.02, "p/b": 0.4}, 2_000, SINCE + 9_010, {"p/a": 0.97, "p/b": 0.03})
     desk.clock.advance(60)
     assert desk.look() == []  # calls that have not the shares they should have tell nothing
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert "not judged" in seen.said[0]
     resume(folder, desk.running, "p/c", SINCE + 9_500)
     assert periods_of(folder, desk.running)[-1].shares == {"p/a": 0.5, "p/b": 0.25, "p/c": 0.25}

@@ -8,6 +8,7 @@ import pytest
 from gateway.config import read_config
 from gateway.core.attempt import Attempt
 from gateway.core.clock import uuid7
+from gateway.core.experiment import LOOKED
 from gateway.core.faults import Conflict
 from gateway.core.live import Live
 from gateway.core.record import Record
@@ -98,7 +99,7 @@ def test_the_version_that_does_worse_is_taken_off_and_the_others_go_on(tmp_path:
     assert desk.look() == []
     (event,) = desk.experiments.events()
     assert (event.kind, event.data["from"], event.data["to"]) == ("experiment.arm_stopped", "1:2 2:1 3:1", "1:2 3:1")
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert (seen.route, seen.problem) == ("p@production", "")
 
 
@@ -150,7 +151,7 @@ def test_what_is_better_passes_the_gate_like_anything_else(tmp_path: Path) -> No
     desk.stand(1, 1, 1)
     desk.send([0.3, 0.02, 0.3])
     assert desk.look() == []
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert "needs a passing run" in seen.problem
     assert (str(desk.position), desk.stopped) == ("1:1 2:1 3:1", [])
     # Who does worse goes all the same; who is better waits for the gate.
@@ -182,7 +183,7 @@ def test_a_version_that_is_not_there_is_said_and_nothing_decided(tmp_path: Path)
     desk.stand(1, 1)
     desk.send([0.02, 0.4])
     assert desk.look() == []
-    (seen,) = looked(desk.settings.run_dir / "experiments.json")
+    (seen,) = looked(desk.settings.run_dir / LOOKED)
     assert "there is no arm `7`" in seen.problem
     assert str(desk.position) == "1:1 2:1"
 
