@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import signal
 import sqlite3
@@ -335,14 +334,3 @@ async def within(seconds: float) -> AsyncIterator[None]:
     """The body ends in time, or the test fails instead of hanging."""
     async with asyncio.timeout(seconds):
         yield
-
-
-@pytest.fixture
-def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What our loggers say is heard, whatever a library that an earlier test used did to logging."""
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("gateway") and isinstance(logger, logging.Logger):
-            logger.disabled, logger.propagate = False, True
-    if logging.root.level > logging.WARNING or logging.root.manager.disable:
-        caplog.set_level(logging.WARNING)
-    return caplog
