@@ -137,6 +137,7 @@ class SharedStream:
             if self._pump is not None:
                 self._pump.cancel()
             self.on_over()
+            self.on_whole, self.on_over, self.on_ended = _nothing, _nothing, _ignored  # who is told knows the stream
         elif self._held > self._max_bytes:
             self._let_go()
 

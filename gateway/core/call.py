@@ -228,6 +228,11 @@ class Call:
         while len(self._closings) > keep:
             self._closings.pop()()
 
+    def let_go(self) -> None:
+        """It is over. What steps hung on it knows it in turn: let go of, all of it is freed at once, and the garbage
+        collector has nothing to find."""
+        self.open, self.admit, self.judge, self.mend = not_to_open, _welcome, _nobody, None
+
     def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
         """Run the endings; only the first call has any effect."""
         record = self.record
@@ -271,6 +276,11 @@ class Reply:
         self.stream = stream
         self.taps: list[Tap] = []
         self.broken: Callable[[Fault, str], bytes] | None = None
+
+
+async def not_to_open() -> None:
+    """Of a call whose body nobody is to read: not yet, or not any more."""
+    raise AssertionError("there is nothing to open")
 
 
 async def _welcome(permit: Permit) -> None:

@@ -5,7 +5,7 @@ import logging
 
 import msgspec
 
-from gateway.core.call import Call, Operation, Reply, Service
+from gateway.core.call import Call, Operation, Reply, Service, not_to_open
 from gateway.core.clock import Clock, Noise, uuid7
 from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
 from gateway.core.fields import NoFields
@@ -51,9 +51,7 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
         finally:
             call.close()
             flights.land(flight)
-            # The call knows its opener and the opener its call: undone here, the pair is freed at once, not by the
-            # garbage collector some thousand calls later.
-            call.open = _unopened
+            call.let_go()
 
     return serve
 
@@ -80,14 +78,10 @@ def _new_call(operation: Operation, scope: Scope, clock: Clock, noise: Noise) ->
         operation=operation,
         headers=headers,
         record=record,
-        open=_unopened,
+        open=not_to_open,
         fields=NoFields(),
         arrived=clock.monotonic(),
     )
-
-
-async def _unopened() -> None:
-    raise AssertionError("the endpoint sets what opens a call")
 
 
 async def _run(service: Service, call: Call, answer: Answer) -> None:

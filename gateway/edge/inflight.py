@@ -89,6 +89,7 @@ class InFlight:
         self._unwatched.pop(flight, None)
         if flight.watcher is not None:
             flight.watcher.cancel()
+            flight.watcher = None  # which knows its flight
 
     def watch_new(self) -> None:
         """Begin to watch the clients of calls that were not over at once. A watcher costs a task; a call that takes no

@@ -83,6 +83,7 @@ class OwnCalls:
         finally:
             self._end(own, None, "cancelled")
             own.close()
+            own.let_go()
 
     def _end(self, own: Call, fault: Fault | None, outcome: Outcome = "completed") -> None:
         if own.record.outcome != "open":
