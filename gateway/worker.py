@@ -6,7 +6,6 @@ serving ──SIGTERM or lifeline ends──▶ draining: readiness says no, req
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -19,6 +18,7 @@ import uvloop
 from gateway.app import Application, build
 from gateway.config import read_config
 from gateway.edge.server import HttpServer, ServerOptions, quiet
+from gateway.edge.turns import Turns
 from gateway.processes import WorkerSpec
 
 LAST_WORDS_S = 2.0
@@ -38,9 +38,11 @@ async def serve(spec: WorkerSpec) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
+        turns = asyncio.create_task(Turns().watch())
         os.write(sys.stdout.fileno(), b"ready\n")
         await _first(serving, asyncio.create_task(stop.wait()))
         await _drain(application, server, serving, settings.config.server)
+        turns.cancel()
 
 
 def _stop_event() -> asyncio.Event:
@@ -87,14 +89,6 @@ async def _drain(
     await asyncio.gather(serving, return_exceptions=True)
 
 
-def _side_by_side() -> None:
-    """Threads that wake up do not push the one at work from its core, where there is no other: each request would cost
-    the server's thread and ours several changes of place, a sixth of all its time. They wait for their turn, or for
-    the next tick of the kernel. Inherited by threads that are begun later (sched(7), SCHED_BATCH)."""
-    with contextlib.suppress(AttributeError, OSError):  # Linux has it, and a sandbox may forbid it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
 def main() -> None:
     line = b""
     # Byte by byte: a buffered reader would swallow what the lifeline's end is told by.
@@ -103,7 +97,6 @@ def main() -> None:
         if not byte:
             return
         line += byte
-    _side_by_side()
     # The server's own thread needs the interpreter for every event it hands over; with the default of 5 ms it would
     # wait that long whenever Python is busy.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -242,15 +242,6 @@ async def test_two_workers_share_the_port_the_keys_and_the_ledger(make_gateway: 
                 await asyncio.sleep(0.1)
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux's")
-def test_no_thread_of_a_worker_pushes_another_from_its_core(make_gateway: GatewayFactory) -> None:
-    gateway = make_gateway().start()
-    [worker] = gateway.worker_pids()
-    threads = [int(name) for name in os.listdir(f"/proc/{worker}/task")]
-    assert len(threads) > 1
-    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
-
-
 def test_importing_the_package_starts_and_reads_nothing() -> None:
     code = (
         "import gateway, sys; print(sorted(m for m in sys.modules if m.startswith(('yaml', 'granian', 'prometheus'))))"
