@@ -209,6 +209,7 @@ def _parts(
         note=tagging(config.metering.noted),
         start_trace=Tracer(config.telemetry.otlp.sample_ratio if config.telemetry.otlp else 0.0).start,
         ended=reports.ended,
+        ended_apart=reports.ended_apart,
         identify=callers.identify,
         turns_away=turns_away,
         output_field=router.output_field,

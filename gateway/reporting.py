@@ -84,6 +84,11 @@ class Reports:
         if self._otlp is not None:
             self._otlp.ended(call)
 
+    def ended_apart(self, call: Call) -> None:
+        """One that no caller waited for, which counts among nobody's calls: a mirror."""
+        if self._otlp is not None:
+            self._otlp.ended_apart(call)
+
     def rated(self, feedback: Feedback, rated: Rated | None, counted_as: str) -> None:
         """Feedback is in the journal; `rated` is its call, where that is known by now."""
         self._metrics.feedback.labels(counted_as).inc()

@@ -33,3 +33,4 @@ class BooksApart:
             account_apart(call, self._parts)
         finally:
             close(call, self._parts)
+            self._parts.ended_apart(call)

@@ -105,7 +105,8 @@ class CacheParts(msgspec.Struct, frozen=True, kw_only=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     note: puts on the record whose work a call is (`tagging.py`).
-    start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended.
+    start_trace: from `traceparent` and `tracestate`. ended: reports a call that has ended; ended_apart: one that no
+        caller waited for.
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
     choose: the permitted target that a call will go to first, or None: none can be reached from here.
@@ -124,6 +125,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     note: Callable[[Call], None]
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
+    ended_apart: Callable[[Call], None]
     identify: Callable[[Mapping[bytes, bytes], float], Awaitable[Principal | None]]
     turns_away: Callable[[Call], bool]
     output_field: Callable[[Sequence[Permit]], str]

@@ -106,8 +106,16 @@ class Otlp:
             attributes = span_attributes(record, operation, provider, self._options.semconv)
             exporting.spans.on_end(self._build(call, attributes))
             if len(record.attempts) > 1:
-                for span in self._build_attempts(call):
-                    exporting.spans.on_end(span)
+                self._told_attempts(call, exporting)
+
+    def ended_apart(self, call: Call) -> None:
+        """Tell of a call that was made beside another and has its trace: its attempts stand below the other's span."""
+        if not self._closed and call.trace is not None and call.trace.sampled:
+            self._told_attempts(call, self._exporting or self._start())
+
+    def _told_attempts(self, call: Call, exporting: "_Exporting") -> None:
+        for span in self._build_attempts(call):
+            exporting.spans.on_end(span)
 
     def rated(self, feedback: Feedback, response_id: str, trace_id: str) -> None:
         """Tell of feedback; not any more once closed. `response_id`, `trace_id`: of its call, if they are known."""

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.catalogue.prices import Costed, Priced
 from gateway.core.attempt import MIRRORS, Attempt, Charge
+from gateway.core.call import Call
 from gateway.core.live import Live
 from gateway.core.model import Decision, Model, Permit
 from gateway.core.principal import Principal
@@ -45,9 +46,15 @@ class Book:
         return Costed((Charge("input_tokens", asked.usage.input_tokens, nano=30),), "priced", "v")
 
 
-def books(journal: Journal, book: Book | None = None, failed: list[OSError] | None = None) -> BooksApart:
-    told = (failed if failed is not None else []).append
-    parts: Any = SimpleNamespace(journal=journal, prices=Live(cast(Any, book or Book())), journal_failed=told)
+def books(
+    journal: Journal, book: Book | None = None, failed: list[OSError] | None = None, ended: list[Call] | None = None
+) -> BooksApart:
+    parts: Any = SimpleNamespace(
+        journal=journal,
+        prices=Live(cast(Any, book or Book())),
+        journal_failed=(failed if failed is not None else []).append,
+        ended_apart=(ended if ended is not None else []).append,
+    )
     return BooksApart(parts)
 
 
@@ -79,7 +86,9 @@ def test_its_attempt_has_what_it_used_and_costs_and_its_record_nothing() -> None
     call.attempts.append(Attempt(target="p/m", provider="p", role="mirror", account=MIRRORS))
     call.record.outcome = "completed"
     call.served.usage, call.served.usage_source = Usage(input_tokens=3), "provider"
-    books(journal, book).closed(call)
+    ended: list[Call] = []
+    books(journal, book, ended=ended).closed(call)
+    assert ended == [call]
     (record,) = journal.closed_records
     (attempt,) = record.attempts
     assert (attempt.served, attempt.usage, attempt.cost_nano) == (False, Usage(input_tokens=3), 30)

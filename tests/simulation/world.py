@@ -166,6 +166,7 @@ class Worker:
                 f"{dice.getrandbits(128):032x}", f"{dice.getrandbits(64):016x}"
             ),
             ended=lambda call: None,
+            ended_apart=lambda call: None,
             identify=identify,
             turns_away=lambda call: False,
             output_field=router.output_field,

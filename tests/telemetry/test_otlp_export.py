@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from gateway.core.attempt import MIRRORS, Attempt
 from gateway.core.call import Call, TraceContext
 from gateway.core.feedback import Feedback
 from gateway.core.record import Record
@@ -104,6 +105,22 @@ def receiver() -> Iterator[Receiver]:
 
 def exporting(receiver: Receiver, **options: Any) -> Otlp:
     return Otlp(OtlpOptions(endpoint=receiver.url + "/", **options), {"openai": "openai", "az": "azure.ai.openai"}.get)
+
+
+def test_what_was_made_beside_a_call_stands_below_its_span(
+    receiver: Receiver, record: RecordMaker, call: CallMaker
+) -> None:
+    made = Attempt(role="mirror", provider="az", target="az/gpt-4o", outcome="completed", status=200, account=MIRRORS)
+    with exporting(receiver) as otlp:
+        otlp.ended_apart(call(record(attempts=(made,)), SAMPLED))
+        otlp.ended_apart(call(record(attempts=(made,)), TraceContext(TRACE, SPAN, sampled=False)))
+    otlp.ended_apart(call(record(attempts=(made,)), SAMPLED))
+
+    [span] = receiver.spans
+    assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == ("mirror az/gpt-4o", TRACE, SPAN)
+    found = plain(span.attributes)
+    assert (found[names.PROVIDER], found[names.ROLE], found[names.ACCOUNT]) == ("azure.ai.openai", "mirror", MIRRORS)
+    assert receiver.metrics == {}
 
 
 def test_a_sampled_call_arrives_as_a_span_and_every_call_in_the_metrics(
