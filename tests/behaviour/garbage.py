@@ -18,7 +18,7 @@ from gateway.edge.asgi import App
 from gateway.processes import WorkerSpec
 
 CALLS = 20
-OURS = frozenset({"Call", "Flight", "Answer", "Exchange", "Record", "Reply", "Attempt", "JsonFields", "coroutine"})
+OURS = frozenset({"Call", "Flight", "Answer", "Exchange", "Record", "Reply", "Attempt", "JsonFields"})
 
 
 class Client:
