@@ -214,8 +214,13 @@ def _answer(call: Call, tried: Tried) -> Reply:
     """
     if len(call.attempts) > 1:
         call.reply_headers["x-gateway-attempts"] = str(len(call.attempts))
-    if tried.fault is not None:
-        raise tried.fault
+    if (fault := tried.fault) is not None:
+        tried.fault = None
+        try:
+            raise fault
+        finally:
+            # It knows all frames that it passes: one that knew it too would be for the garbage collector to find.
+            del fault
     assert tried.reply is not None, "an attempt ends with a reply or a fault"
     return tried.reply
 

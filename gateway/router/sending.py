@@ -87,7 +87,8 @@ class Sender:
                 trouble = "busy"  # it waited for its turn here
             after_s = _after_s(fault.headers.items(), clock.now())
             failure = Failure(trouble, _status(fault), after_s, ours=fault.code == _LATE_OURSELVES)
-            tried = Tried(begun.attempt, None, fault, failure)
+            # It is told, and raised again where it stands; the frames that it came by would know it, and it them.
+            tried = Tried(begun.attempt, None, fault.with_traceback(None), failure)
         else:
             trouble = trouble_of_reply(reply)
             if trouble is None:

@@ -191,7 +191,7 @@ class HttpClient:
         if connection.complete and connection.reusable and not connection.closed:
             self._idle.setdefault(origin, []).append((self.now(), connection))
         else:
-            connection.abort()
+            connection.let_go()
 
     async def _tick(self) -> None:
         while True:

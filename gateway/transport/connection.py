@@ -184,6 +184,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def let_go(self) -> None:
+        """Nobody waits for it any more. What it failed with has met the frames of those who did, and they know it."""
+        self.abort()
+        self._fault = None
+
     async def _wait(self) -> None:
         if self._fault is not None:
             raise self._fault

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gateway.testing import DONE, Received, Script, ScriptedUpstream, Write, event, event_stream, json_answer
+from gateway.testing import DONE, Received, ScriptedUpstream, Write, body_answer, event, event_stream, json_answer
 from tests.behaviour.garbage import CALLS
 from tests.conftest import ROOT, GatewayFactory
 
@@ -18,12 +18,17 @@ STREAM = event_stream(event({"id": "c", "choices": [{**CHOICE, "delta": {"conten
 POLICIES = {
     "guardrails": "guards: [{id: pii, on: [input, output], detect: [personal_data], action: redact}]",
     "cache": "rules: [{id: all, ttl_s: 60}]",
-    "routes": "routes: {test-model: {strategy: least_latency, hedge: {min_ms: 2000}}}",
+    "routes": """
+        retries: {max_attempts: 3, base_ms: 1, max_ms: 5}
+        retry_budget: {at_least: 1_000}
+        ejection: {enabled: false}
+        routes: {test-model: {strategy: least_latency, hedge: {after_ms: 20}}}
+    """,
 }
 
 
 async def either(received: Received, write: Write) -> None:
-    await (STREAM if received.json()["stream"] else WHOLE)(received, write)
+    await (STREAM if received.json().get("stream") else WHOLE)(received, write)
 
 
 async def slowly(received: Received, write: Write) -> None:
@@ -32,13 +37,24 @@ async def slowly(received: Received, write: Write) -> None:
     await either(received, write)
 
 
-@pytest.mark.parametrize("script", [either, slowly], ids=["at once", "slowly"])
+async def cut(received: Received, write: Write) -> None:
+    await write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{")
+    raise ConnectionResetError
+
+
+NONSENSE = body_answer(b"{", "application/json")
+SCRIPTS = {"at once": (either, 200), "slowly": (slowly, 200), "cut off": (cut, 502), "no JSON": (NONSENSE, 502)}
+TARGETS = {"test-model": {"targets": ["mock/real-model", "mock/other-model"]}}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("policies", [{}, POLICIES], ids=["plain", "guarded, cached and routed"])
 async def test_calls_leave_nothing_to_the_collector(
-    make_gateway: GatewayFactory, policies: dict[str, str], script: Script
+    make_gateway: GatewayFactory, policies: dict[str, str], script: str
 ) -> None:
-    async with ScriptedUpstream({"*": script}) as upstream:
-        gateway = make_gateway(upstream.base_url, policies=policies)
+    answer, status = SCRIPTS[script]
+    async with ScriptedUpstream({"*": answer}) as upstream:
+        gateway = make_gateway(upstream.base_url, policies=policies, models=TARGETS)
         key = await asyncio.to_thread(gateway.create_key)
         command = [sys.executable, "-m", "tests.behaviour.garbage", str(gateway.config_file), key, "test-model"]
         metrics = gateway.state / "run" / "metrics"
@@ -48,4 +64,4 @@ async def test_calls_leave_nothing_to_the_collector(
             subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {"statuses": {"200": 2 * CALLS, "404": CALLS}, "found": {}}
+        assert json.loads(done.stdout) == {"statuses": {str(status): 2 * CALLS, "404": CALLS}, "found": {}}
