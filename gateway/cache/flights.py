@@ -49,12 +49,12 @@ class Flight:
     async def join(self, timeout_s: float) -> Given:
         """What the call is to do. Whoever is told to lead says how that went."""
         if self._stream is not None:
-            return self._stream if self._stream.joinable else Word.ALONE
+            return _still(self._stream)
         given: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
         self._waiting.append(given)
         try:
             async with asyncio.timeout(timeout_s):
-                return await given
+                return _still(await given)
         except TimeoutError:
             self._left(given)
             return Word.ALONE
@@ -100,6 +100,11 @@ class Flight:
         if self._flights.get(self._key) is self:
             del self._flights[self._key]
         self._tell(word)
+
+
+def _still(given: Given) -> Given:
+    """What is told may be over when it is heard: nobody would feed who reads a stream that all others have left."""
+    return Word.ALONE if isinstance(given, SharedStream) and not given.joinable else given
 
 
 class Flights:

@@ -28,14 +28,24 @@ class Exchange:
         ended: told once, when it is over; must not raise.
     """
 
-    __slots__ = ("_client", "_connection", "_open", "_origin", "_timeouts", "ended", "started", "waiting_since")
+    __slots__ = (
+        "_client",
+        "_connection",
+        "_open",
+        "_origin",
+        "_timeouts",
+        "_whole",
+        "ended",
+        "started",
+        "waiting_since",
+    )
 
     def __init__(self, client: "HttpClient", connection: Connection, origin: Origin, timeouts: Timeouts) -> None:
         self._client = client
         self._connection = connection
         self._origin = origin
         self._timeouts = timeouts
-        self._open = True
+        self._open, self._whole = True, False
         self.ended: Callable[[], None] | None = None
         self.started = client.now()
         self.waiting_since = self.started
@@ -52,8 +62,12 @@ class Exchange:
         """What has arrived of the body; None at its end.
 
         Raises:
-            UpstreamFault: it broke off or stalled.
+            UpstreamFault: it broke off or stalled, or was given up before.
         """
+        if not self._open:  # the connection may be another call's by now, and what it says another's answer
+            if self._whole:
+                return None
+            raise UpstreamBroken("the upstream's answer was given up before it was whole")
         self.waiting_since = self._client.now()
         try:
             piece = await self._connection.next_piece()
@@ -62,6 +76,7 @@ class Exchange:
             raise
         self.waiting_since = 0.0
         if piece is None:
+            self._whole = True
             self.close()
         return piece
 
@@ -175,7 +190,7 @@ class HttpClient:
             async with asyncio.timeout(timeout_s):
                 return await self._opener.open(origin, self._loop)
         except Exception as error:  # noqa: BLE001  the border where foreign errors become faults
-            raise to_fault(error) from None
+            raise to_fault(error)  # noqa: B904  it says itself what it comes from: a bug's log needs that
 
     def _pooled(self, origin: Origin) -> Connection | None:
         idle = self._idle.get(origin)
@@ -188,7 +203,7 @@ class HttpClient:
     def release(self, exchange: Exchange, connection: Connection, origin: Origin) -> None:
         """An exchange is over: keep its connection if it can serve again."""
         self._active.discard(exchange)
-        if connection.complete and connection.reusable and not connection.closed:
+        if connection.complete and connection.reusable and not connection.closed and not connection.awaited:
             self._idle.setdefault(origin, []).append((self.now(), connection))
         else:
             connection.let_go()

@@ -134,6 +134,11 @@ class Connection(asyncio.Protocol):
     def closed(self) -> bool:
         return self._transport is None or self._transport.is_closing()
 
+    @property
+    def awaited(self) -> bool:
+        """Somebody waits for more of the answer, or was told just now and has not taken it yet."""
+        return self._waiter is not None
+
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a request."""
         if self._transport is None:
@@ -192,6 +197,8 @@ class Connection(asyncio.Protocol):
     async def _wait(self) -> None:
         if self._fault is not None:
             raise self._fault
+        if self._transport is None:  # let go of before who waited was back: nobody would wake him again
+            raise UpstreamBroken("the connection to the upstream was closed before the answer was whole")
         self._waiter = self._loop.create_future()
         try:
             await self._waiter

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.cache.flights import Flight, Flights, Found, Word
 from tests.cache.asking import KEY, entry_of
+from tests.cache.test_shared_streams import Source
 
 ENTRY = Found(entry_of(b"x"))
 
@@ -75,6 +76,16 @@ async def test_who_is_told_to_lead_and_is_gone_leaves_it_to_the_next(flights: Fl
     flight.failed()
     tasks[0].cancel()  # before it has heard of it
     assert await tasks[2] is Word.LEAD
+
+
+async def test_a_stream_that_all_have_left_before_it_was_heard_of_is_read_by_nobody(flights: Flights) -> None:
+    flight = flights.begin(KEY)
+    tasks = await waiting(flight, 2)
+    stream, owner = Source(b"a").shared()
+    flight.streams(stream)
+    stream.read(owner)
+    owner.close()
+    assert await asyncio.gather(*tasks) == [Word.ALONE] * 2
 
 
 async def test_a_newer_flight_is_not_ended_by_an_older_one(flights: Flights) -> None:

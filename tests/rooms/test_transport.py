@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.core.faults import Fault, Internal, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
-from gateway.testing import Hangup, Script, ScriptedUpstream, body_answer, event_stream, raw
+from gateway.testing import Hangup, Received, Script, ScriptedUpstream, Write, body_answer, event_stream, raw
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.errors import ERRORS, to_fault
 from gateway.transport.options import ClientOptions, Timeouts
@@ -210,6 +210,69 @@ async def test_closing_half_way_closes_the_connection_and_twice_is_fine(
     exchange.close()
     exchange.close()
     assert await until_closed(upstream, began) < 0.1
+
+
+async def test_who_goes_on_reading_what_is_over_gets_nothing_of_the_next_answer(
+    client: HttpClient, upstream: ScriptedUpstream
+) -> None:
+    """The connection is another call's then, and the answer on it somebody else's."""
+    first = await send(client, upstream, body_answer(b"mine"))
+    assert (await first.piece(), await first.piece()) == (b"mine", None)
+    second = await send(client, upstream, body_answer(b"yours"))
+    assert first._connection is second._connection
+    assert await first.piece() is None
+    assert await second.read() == b"yours"
+
+
+async def test_who_goes_on_reading_what_broke_does_not_wait(client: HttpClient, upstream: ScriptedUpstream) -> None:
+    exchange = await send(client, upstream, raw(HEAD + b"content-length: 9\r\n\r\nabc", Hangup()))
+    async with asyncio.timeout(2):
+        for _ in range(2):
+            with pytest.raises(UpstreamBroken):
+                await exchange.read()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_an_exchange_closed_when_its_reader_was_woken_and_is_not_back_yet(
+    client: HttpClient, upstream: ScriptedUpstream, whole: bool
+) -> None:
+    said = asyncio.Event()
+
+    async def script(received: Received, write: Write) -> None:
+        await write(HEAD + b"content-length: 6\r\n\r\nabc")
+        await said.wait()
+        await write(b"def")
+
+    exchange = await send(client, upstream, script)
+    assert await exchange.piece() == b"abc"
+    connection, reading = exchange._connection, asyncio.create_task(exchange.piece())
+    await asyncio.sleep(0.02)
+    if whole:
+        connection.data_received(b"def")
+    else:
+        connection.connection_lost(None)
+    exchange.close()
+    said.set()
+    async with asyncio.timeout(2):
+        if whole:
+            other = await send(client, upstream, body_answer(b"yours"))
+            assert other._connection is not connection, "it is still read from"
+            assert await reading == b"def"
+        else:
+            with pytest.raises(UpstreamBroken):
+                await reading
+
+
+async def test_a_bug_on_the_way_to_an_upstream_says_where_it_is(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bug(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(client._opener, "open", bug)
+    with pytest.raises(Internal) as raised:
+        await client.send(parse_url("http://127.0.0.1:9/"), {}, b"", PATIENT)
+    assert isinstance(raised.value.__cause__, KeyError)
 
 
 async def test_a_kept_connection_that_was_just_closed_is_replaced(
