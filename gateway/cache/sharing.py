@@ -137,9 +137,17 @@ class SharedStream:
             if self._pump is not None:
                 self._pump.cancel()
             self.on_over()
-            self.on_whole, self.on_over, self.on_ended = _nothing, _nothing, _ignored  # who is told knows the stream
+            self._undo()
         elif self._held > self._max_bytes:
             self._let_go()
+
+    def _undo(self) -> None:
+        """Nobody reads it any more: let go of all that knows it in turn. Those are who is told of it, the task that
+        pulled it, and the frames that a fault has come by."""
+        self.on_whole, self.on_over, self.on_ended = _nothing, _nothing, _ignored
+        self._pump = None
+        if self._fault is not None:
+            self._fault = self._fault.with_traceback(None)
 
     async def _run(self) -> None:
         try:

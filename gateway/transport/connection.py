@@ -17,6 +17,8 @@ from gateway.transport.errors import to_fault
 MAX_HEADER_BYTES = 64 * 1024
 # A reader that pauses makes the upstream pause: so much is held for it, not more.
 HIGH_WATER_BYTES = 256 * 1024
+# In the place of the parser of a connection that is over: a parser knows its connection, and the connection it.
+_SPENT = httptools.HttpResponseParser(None)
 
 
 class Connection(asyncio.Protocol):
@@ -72,7 +74,7 @@ class Connection(asyncio.Protocol):
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._transport, self._parser = None, _SPENT
         if self.complete:
             return
         if self.headers_complete and not self._framed and exc is None:

@@ -1,7 +1,11 @@
 """One stream, many readers: each at its own pace, in bounded memory; and one of them pays for it."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -145,6 +149,34 @@ async def test_when_all_have_left_the_upstream_is_let_go() -> None:
     other.close()
     await asyncio.sleep(0.01)
     assert (source.cancelled, over) == (True, [True])
+
+
+def told(stream: SharedStream) -> None:
+    """Who keeps what it says knows the stream."""
+
+
+@pytest.mark.parametrize("how", ["whole", "cut", "left"])
+async def test_a_stream_that_all_have_left_leaves_nothing_to_the_collector(how: str) -> None:
+    source = Source(b"a", fault=UpstreamBroken("cut") if how == "cut" else None)
+    stream, owner = source.shared()
+    stream.on_whole = stream.on_over = partial(told, stream)
+    known = weakref.ref(stream)
+    other = call_of("chat")
+    if how == "left":
+        source.gate = asyncio.Semaphore(1)
+    for reader in (stream.read(owner), stream.read(other)):
+        assert await reader.pull() == b"A"
+        with pytest.raises(UpstreamBroken) if how == "cut" else contextlib.nullcontext():
+            assert how == "left" or await reader.pull() is None
+    del stream, reader
+    gc.disable()
+    try:
+        owner.close()
+        other.close()
+        await asyncio.sleep(0.01)
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 async def test_an_owner_that_leaves_hands_its_call_over() -> None:

@@ -1,9 +1,11 @@
 """The HTTP client against real sockets: timeouts, broken peers, reuse, and above all letting go at once."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -261,6 +263,21 @@ async def test_an_exchange_closed_when_its_reader_was_woken_and_is_not_back_yet(
         else:
             with pytest.raises(UpstreamBroken):
                 await reading
+
+
+async def test_a_connection_that_is_over_leaves_nothing_to_the_collector(
+    client: HttpClient, upstream: ScriptedUpstream
+) -> None:
+    exchange = await send(client, upstream, event_stream(b"data: x\n\n", 9.0))
+    known = weakref.ref(exchange._connection)
+    gc.disable()
+    try:
+        exchange.close()
+        del exchange
+        await asyncio.sleep(0.05)
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_bug_on_the_way_to_an_upstream_says_where_it_is(
