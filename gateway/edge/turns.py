@@ -44,10 +44,21 @@ class Turns:
         self.busy = busy
 
     async def watch(self) -> None:
-        """Look again and again; not at all where the system has no such thing."""
-        while hasattr(os, "SCHED_BATCH"):
+        """Look again and again; not at all where the system has no such thing, or somebody chose another policy."""
+        if not _as_usual():
+            return
+        while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self.look()
+
+
+def _as_usual() -> bool:
+    """Whether this thread is scheduled as most are. What an operator has chosen instead (chrt(1), a unit's
+    `CPUSchedulingPolicy`) is his, and was not to be had again once it was changed."""
+    try:
+        return hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER
+    except OSError:
+        return False
 
 
 def _schedule(policy: int) -> None:

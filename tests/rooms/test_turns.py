@@ -1,5 +1,6 @@
 """Threads of a busy worker wait for their turn, those of a quiet one do not."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -53,10 +54,25 @@ def probe() -> None:
     ended.set()
 
 
-def test_by_what_the_process_used_of_a_core() -> None:
-    command = [sys.executable, "-c", "from tests.rooms.test_turns import probe; probe()"]
+@pytest.mark.parametrize("name", ["probe", "probe_chosen"])
+def test_by_what_the_process_used_of_a_core_unless_somebody_chose_a_policy(name: str) -> None:
+    command = [sys.executable, "-c", f"from tests.rooms import test_turns; test_turns.{name}()"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def probe_chosen() -> None:
+    """The same: whoever starts the gateway has chosen a policy."""
+    machine = Machine()
+
+    async def watched() -> None:
+        async with asyncio.timeout(0.2):
+            await Turns(lambda: machine.used, lambda: machine.now).watch()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(watched())
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    asyncio.run(watched())
 
 
 def test_a_thread_that_ends_meanwhile_and_a_sandbox_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
