@@ -2,17 +2,19 @@
 pipeline, and so judged, limited, metered and recorded like his own."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 import msgspec
 
 from gateway.core.call import Call, Operation, Service
 from gateway.core.clock import Clock, uuid7
-from gateway.core.faults import Fault, UpstreamFault
+from gateway.core.faults import Fault, Internal, UpstreamFault
 from gateway.core.fields import NoFields
 from gateway.core.record import Outcome, Record
 from gateway.dialects.openai.body import model_and_stream, read_json
 
+_log = logging.getLogger("gateway.pipeline")
 # What a request's headers say of its own body, and of what it wants of the cache.
 _ITS_OWN = frozenset(
     {
@@ -75,6 +77,8 @@ class OwnCalls:
             status = reply.status if whole or reply.status != 200 else 0
             return Answered(status, whole, own.record, refusal=refusal, keep_content=own.keep_content)
         except Fault as fault:
+            if isinstance(fault, Internal):  # whoever asked for it goes on without: only the log tells of the bug
+                _log.error("call %s failed", own.record.id, exc_info=fault)
             own.record.status = fault.status
             self._end(own, fault)
             return Answered(fault.status, b"", own.record, fault, keep_content=own.keep_content)

@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.attempt import MIRRORS, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock, Noise, uuid7
-from gateway.core.faults import Fault
+from gateway.core.faults import Fault, Internal
 from gateway.core.live import Live
 from gateway.core.model import Permit
 from gateway.core.record import Outcome
@@ -31,6 +31,7 @@ from gateway.router.telling import RouteReports
 from gateway.router.troubles import repeatable
 
 _log = logging.getLogger("gateway.router")
+_FAILED = "the mirrored call %s failed"
 CLOSE_S = 2.0
 # A turn of the event loop begins the first attempt, or the race that begins it in the next.
 TURNS = 3
@@ -174,7 +175,7 @@ class Mirrors:
         try:
             await self._flown(flight)
         except Exception:  # noqa: BLE001  the border: a mirror that trips a bug harms nobody
-            _log.exception("the mirrored call %s failed", flight.leg.record.id)
+            _log.exception(_FAILED, flight.leg.record.id)
         finally:
             flight.bounds.in_flight -= 1
             if flight.halves is not None and not flight.leg.attempts:
@@ -241,6 +242,8 @@ class Mirrors:
             async with asyncio.timeout(flight.mirror.timeout_s):
                 await read_to_end(leg, await provider(leg), copy, clock.monotonic)
         except Fault as fault:
+            if isinstance(fault, Internal):
+                _log.error(_FAILED, record.id, exc_info=fault)
             record.outcome, record.error_code, record.blame = "failed", fault.code, fault.blame
             record.status = record.status or fault.status
         except TimeoutError:

@@ -10,6 +10,7 @@ from gateway.core.faults import NotConfigured, UpstreamBroken
 from gateway.core.usage import Usage
 from gateway.router.loading import read_routes
 from gateway.stores.documents import Text
+from gateway.transport.errors import to_fault
 from tests.router.mirrors import Answer, Site, streamed, whole
 from tests.router.test_attempts_made import A, permit
 
@@ -116,16 +117,22 @@ async def test_one_that_fails_is_counted_and_rests_nobody(answer: Answer, code: 
     assert site.router.standings.of("b/big").breaker.state == "closed"
 
 
-async def test_a_bug_of_a_mirrors_provider_harms_nobody() -> None:
+@pytest.mark.parametrize("told", [False, True], ids=["as it is", "as the transport tells of one"])
+async def test_a_bug_of_a_mirrors_provider_harms_nobody_and_is_in_the_log(
+    caplog: pytest.LogCaptureFixture, told: bool
+) -> None:
     site = Site()
 
     def broken(call: Call) -> Reply:
-        raise LookupError("a bug")
+        bug = LookupError("a bug")
+        raise to_fault(bug) if told else bug
 
     site.answers["b"] = broken
     assert (await site.ask())[1] == b"caller's"
     await site.settled()
     assert [(call.record.outcome, call.record.error_code) for call in site.closed] == [("failed", "internal_error")]
+    assert site.closed[0].record.id in caplog.messages[0]
+    assert "a bug" in caplog.text
 
 
 async def test_one_that_takes_too_long_is_given_up() -> None:
