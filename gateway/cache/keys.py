@@ -50,7 +50,6 @@ def _number(text: str) -> float | int:
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
-_encode_in_order = msgspec.json.Encoder().encode
 _prelude = msgspec.msgpack.Encoder().encode
 
 
@@ -93,8 +92,7 @@ def asked_in(operation: str, stream: bool, fields: Fields) -> dict[str, Any] | N
     raw = fields.encode({}, without if stream else without | _OF_STREAMS)
     try:
         asked = _decode(raw)
-        # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
-        if _encode_in_order(asked) != raw and has_name_twice(raw):
+        if has_name_twice(raw, asked):
             return None
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None

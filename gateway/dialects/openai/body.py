@@ -85,8 +85,7 @@ class JsonFields:
         for name, value in values.items():
             text = bytes(self._raw.get(name, b""))
             try:
-                # What most clients write comes out of the encoder as it went in, and then no name was lost on the way.
-                if text and _encode(value) != text and has_name_twice(text):
+                if text and has_name_twice(text, value):
                     return name
             except (ValueError, RecursionError):
                 return name
