@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 import msgspec
@@ -35,9 +35,18 @@ _TAGS = re.compile(
     "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]{3,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}"
 )
 _OVERRIDE = re.compile("[\u202d\u202e][^\u202c\n]{0,400}")
-_DROPPED = dict.fromkeys([0x200B, 0x200C, 0x200D, 0xFEFF, 0xAD, *range(0x2060, 0x2065)])
+# Both, but for what stands before tags.
+_RUNS = r"[\x{e0020}-\x{e007f}]{3}|[\x{fe00}-\x{fe0f}\x{e0100}-\x{e01ef}]{4}|[\x{202d}\x{202e}]"
+_PLAIN: Mapping[int, str | None] = {
+    **dict.fromkeys([0x200B, 0x200C, 0x200D, 0xFEFF, 0xAD, *range(0x2060, 0x2065)]),
+    **LATIN,
+}
+_NOT_PLAIN = f"[{''.join(map(chr, _PLAIN))}]"
+_LONG = r"[A-Za-z0-9+/]{32}"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{32,4000}={0,2}")
 _SPELLED = re.compile(r"\b(?:\w[.\-_ ]){4,}\w\b")
+# RE2's `\w` and `\b` know ASCII alone: of other letters this asks less.
+_MAY_BE_SPELLED = r"(?:[\w\x{80}-\x{10ffff}][.\-_ ]){4}[\w\x{80}-\x{10ffff}]"
 # Latin beside Greek, Cyrillic or full-width letters in one word.
 _OTHER = r"[\x{370}-\x{4ff}\x{ff21}-\x{ff5a}]"
 _MIXED = rf"[a-zA-Z]{_OTHER}|{_OTHER}[a-zA-Z]|[\x{{ff21}}-\x{{ff5a}}]{{4}}"
@@ -66,20 +75,19 @@ class PromptInjectionDetector:
     def __init__(self, options: PromptInjectionOptions) -> None:
         self._threshold = options.threshold
         self._phrases = Patterns([Rule(signal.name, f"(?i:{signal.pattern})") for signal in SIGNALS], wide=True)
-        self._odd = Patterns(
-            [
-                Rule("unseen", _UNSEEN),
-                Rule("base64", r"[A-Za-z0-9+/]{32}"),
-                Rule("spelled", r"\b(?:\w[.\-_ ]){4}\w\b"),
-                Rule("mixed", _MIXED),
-            ],
-            wide=True,
+        # One look tells whether there may be anything hidden; then one each what.
+        odd = {"unseen": _UNSEEN, "base64": _LONG, "spelled": r"\b(?:\w[.\-_ ]){4}\w\b", "mixed": _MIXED}
+        self._odd = Patterns([Rule(kind, pattern) for kind, pattern in odd.items()], wide=True)
+        self._runs, self._not_plain, self._may_be_spelled, self._long = (
+            Patterns([Rule("odd", pattern)], wide=True) for pattern in (_RUNS, _NOT_PLAIN, _MAY_BE_SPELLED, _LONG)
         )
 
     def find(self, text: str) -> Sequence[Span]:
         spans = self._phrases.find(text)
         if self._odd.any_in(text):
             spans += self._hidden(text)
+        if not spans:
+            return ()
         kinds = {span.kind for span in spans}
         score = 1 - prod(1 - _WEIGHTS[kind] for kind in kinds)
         if score < self._threshold:
@@ -90,19 +98,28 @@ class PromptInjectionDetector:
         return 0
 
     def _hidden(self, text: str) -> Iterator[Span]:
-        for found in _TAGS.finditer(text):
-            yield Span(found.start(), found.end(), "hidden_text")
-        for found in _OVERRIDE.finditer(text):
-            yield Span(found.start(), found.end(), "turned_around")
-        for found in _SPELLED.finditer(text):
+        if not text.isascii():
+            yield from self._beyond_ascii(text)
+        for found in _SPELLED.finditer(text) if self._may_be_spelled.any_in(text) else ():
             if self._phrases.any_in(re.sub(r"[.\-_ ]", "", found[0]) + text[found.end() : found.end() + 200]):
                 yield Span(found.start(), found.end(), "disguised")
-        plain = unicodedata.normalize("NFKC", text).translate(_DROPPED).translate(LATIN)
+        if self._long.any_in(text):
+            for found in list(_BASE64.finditer(text.encode("ascii", "replace")))[:_MOST_DECODED]:
+                if self._phrases.any_in(_decoded(found[0])):
+                    yield Span(found.start(), found.end(), "disguised")
+
+    def _beyond_ascii(self, text: str) -> Iterator[Span]:
+        """What takes other characters to hide."""
+        if self._runs.any_in(text):
+            for found in _TAGS.finditer(text):
+                yield Span(found.start(), found.end(), "hidden_text")
+            for found in _OVERRIDE.finditer(text):
+                yield Span(found.start(), found.end(), "turned_around")
+        plain = unicodedata.normalize("NFKC", text)
+        if self._not_plain.any_in(plain):
+            plain = plain.translate(_PLAIN)
         if plain != text and self._phrases.any_in(plain) and not self._phrases.any_in(text):
             yield Span(0, len(text), "disguised")
-        for found in list(_BASE64.finditer(text.encode("ascii", "replace")))[:_MOST_DECODED]:
-            if self._phrases.any_in(_decoded(found[0])):
-                yield Span(found.start(), found.end(), "disguised")
 
 
 def _decoded(written: bytes) -> str:

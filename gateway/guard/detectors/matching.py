@@ -111,13 +111,15 @@ class Automata:
 
     def any_in(self, text: str) -> bool:
         """Whether any pattern matches anywhere; no judge is asked."""
-        return self._any.search(text.encode(self._encoding, "replace")) is not None
+        return bool(self._members) and self._any.search(text.encode(self._encoding, "replace")) is not None
 
     def find(self, text: str) -> list[Span]:
         return first_of([one.find(text) for one in self._members]) if self.any_in(text) else []
 
     def open_from(self, text: str) -> int:
         """The first character that any pattern may begin with, of what ends with the text."""
+        if not self._members:
+            return len(text)
         seen = text.encode(self._encoding, "replace")
         match = self._begun.search(seen)
         return len(text) if match is None else _places(seen, self._encoding, len(text))(match.start())
@@ -164,7 +166,7 @@ def _compiled(pattern: str, encoding: str) -> Any:
 def first_of(lists: Sequence[Sequence[Span]]) -> list[Span]:
     """The spans of several lists, in order of `start`; where they overlap, the one of the earlier list stays."""
     kept: list[Span] = []
-    for spans in lists:
+    for spans in filter(None, lists):
         # None of those kept overlap, so their ends are in order too.
         ends = [one.end for one in kept]
         places = [(span, bisect_right(ends, span.start)) for span in spans]

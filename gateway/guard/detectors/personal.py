@@ -86,7 +86,7 @@ class PersonalDataDetector:
             spans += [self._cued.find(text)] if cued else [patterns.find(text) for patterns in self._uncued]
         if self._names is not None:
             spans.append(self._names.find(text))
-        return first_of(spans)
+        return first_of(spans) if spans else ()
 
     def open_from(self, text: str) -> int:
         if self._names is not None:
