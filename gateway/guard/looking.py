@@ -48,11 +48,9 @@ def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = 
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
             if aside and detector.name in OF_ANSWERS:
                 continue
-            found += [
-                Hit(rule, detector, span, mended(text[span.start : span.end]))
-                for span in detector.find(text)
-                if span.end > span.start
-            ]
+            for span in detector.find(text):
+                if span.end > span.start:
+                    found.append(Hit(rule, detector, span, mended(text[span.start : span.end])))
     return found
 
 

@@ -5,6 +5,7 @@ words and numbers for the server. A field that is none of these may be anything 
 upstream puts it before its model: it is looked at.
 """
 
+from gateway.core.fields import Fields
 from gateway.guard.walking import Place, places
 
 SAID = (
@@ -47,7 +48,15 @@ SETTINGS = frozenset(
         *("mask", "file"),
     }
 )
-KNOWN = SETTINGS.union(SAID, DESCRIBED)
+_IN_ORDER = {name: number for number, name in enumerate((*SAID, *DESCRIBED))}
+_LOOKED_AT = frozenset(_IN_ORDER)
+KNOWN = SETTINGS | _LOOKED_AT
+
+
+def looked_at(fields: Fields) -> list[str]:
+    """The names of a request's fields that hold text, or that nobody here knows."""
+    known = sorted(fields.among(_LOOKED_AT), key=_IN_ORDER.__getitem__)
+    return [*known, *sorted(fields.besides(KNOWN))]
 
 
 def request_places(name: str, value: object) -> list[Place]:

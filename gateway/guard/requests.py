@@ -1,11 +1,13 @@
 """What a request says, looked at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, cast
 
+from gateway.core.fields import Fields
+from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.escapes import Seen
 from gateway.guard.looking import Hit, edited, edits_of, hits
-from gateway.guard.request_fields import DESCRIBED, SAID, request_places
+from gateway.guard.request_fields import looked_at, request_places
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
 from gateway.guard.walking import Place, places, put
@@ -32,30 +34,39 @@ class RequestTexts:
         fields: those that hold any text, decoded. texts: as they are sent.
     """
 
-    def __init__(self, get: Callable[[str], object], *more: tuple[str, object], unknown: Iterable[str] = ()) -> None:
-        """`get`: a field's decoded value, or None. `more`: what was said before it, under names of its own. `unknown`:
-        fields that are none of `request_fields.KNOWN`."""
+    def __init__(self, fields: Fields, *more: tuple[str, object]) -> None:
+        """`more`: what was said before it, under names of its own."""
         self.fields: dict[str, object] = {}
         self._places: list[tuple[str, Place]] = []
-        named = [(name, get(name)) for name in (*SAID, *DESCRIBED, *sorted(unknown))]
+        named = [(name, fields.get(name)) for name in looked_at(fields)]
         for name, value in (*more, *named):
             if value is not None:
                 self.fields[name] = value
                 self._places += [(name, place) for place in request_places(name, value)]
         self.texts = [place.text for _, place in self._places]
 
-    def look(self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None]) -> list[list[Hit]]:
-        """What is found, text by text."""
+    def look(
+        self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None], clean: CleanTexts | None = None
+    ) -> list[list[Hit]]:
+        """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others."""
         found: list[list[Hit]] = []
         for _, place in self._places:
-            got = hits(rules, Seen(place.text, json=place.json).text)
-            if got:
-                note(got)
+            text = Seen(place.text, json=place.json).text
+            digest = b"" if clean is None else clean.digest(text)
+            got: list[Hit] = []
+            if clean is None or digest not in clean.digests:
+                got = hits(rules, text)
+                if got:
+                    note(got)
+                elif clean is not None:
+                    clean.digests.add(digest)
             found.append(got)
         return found
 
     def redacted(self, found: list[list[Hit]], vault: Vault) -> dict[str, Any]:
         """The fields that change, with what was found taken out."""
+        if not any(found):
+            return {}
         vault.avoid(self.texts)
         changes: dict[str, list[tuple[Any, object]]] = {}
         for number, ((name, place), got) in enumerate(zip(self._places, found, strict=True)):

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.globs import compile_globs
 from gateway.core.principal import Principal
+from gateway.guard.clean_texts import CleanTexts, Digests
 from gateway.guard.detectors import JsonSchemaDetector, LeakDetector
 from gateway.guard.document import Guard, Match
 from gateway.guard.words import Detector, Side
@@ -68,11 +69,13 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """The guards of one call, by side."""
+    """The guards of one call, by side. `clean`: texts in which those of the input found nothing when this caller sent
+    them before."""
 
     input: tuple[Rule, ...] = ()
     output: tuple[Rule, ...] = ()
     ids: frozenset[str] = frozenset()
+    clean: CleanTexts | None = None
 
     @property
     def repairs(self) -> list[JsonSchemaDetector]:
@@ -100,6 +103,7 @@ class GuardPolicy:
         self.ids = frozenset(rule.id for rule in rules)
         self._matching = [(rule, _matcher(rule.guard)) for rule in rules]
         self._remembered: dict[object, Applied] = {}
+        self._clean = Digests()
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -114,6 +118,7 @@ class GuardPolicy:
                 tuple(rule for rule in matching if "input" in rule.guard.on),
                 tuple(rule for rule in matching if "output" in rule.guard.on),
                 frozenset(rule.id for rule in matching),
+                CleanTexts(self._clean),
             )
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()

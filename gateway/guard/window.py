@@ -57,6 +57,8 @@ class Looking(msgspec.Struct, frozen=True):
         seen = Seen(place.text, json=place.json)
         if found := hits(self.rules, seen.text, whole=whole, aside=place.aside):
             self.note(found)
+        elif not self.tokens:
+            return None
         edits = edits_of(found, seen, tokens=self.tokens, json=place.json)
         return place.written(edited(place.text, edits)) if edits else None
 

@@ -12,7 +12,6 @@ from gateway.core.model import Permit
 from gateway.dialects.turns import exchanged
 from gateway.guard.answers import sole_answer
 from gateway.guard.detectors import JsonSchemaDetector
-from gateway.guard.request_fields import KNOWN
 from gateway.guard.requests import RequestTexts, instructions
 from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
@@ -50,8 +49,9 @@ def guard(parts: Parts) -> Layer:
             tally, vault = Tally(), Vault()
 
             def told() -> None:
-                call.record.guards = tally.text()
-                reports.guarded(list(tally.findings()))
+                if tally:
+                    call.record.guards = tally.text()
+                    reports.guarded(list(tally.findings()))
                 if call.attempts and not call.record.attempts:
                     account(call, parts)  # a judge was asked, and the call went no further
 
@@ -103,7 +103,7 @@ def tell(call: Call, tally: Tally) -> None:
     Raises:
         ContentBlocked: it may not pass.
     """
-    if said := tally.header():
+    if tally and (said := tally.header()):
         call.reply_headers[HEADER] = said
     if tally.blocked is not None:
         raise blocked(*tally.blocked)
@@ -122,11 +122,11 @@ def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -
     """Take out of the request what has to go; the texts that remain."""
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
-    said = RequestTexts(call.fields.get, *more, unknown=call.fields.besides(KNOWN))
+    said = RequestTexts(call.fields, *more)
     if any(rule.enforced for rule in applied.input) and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
-    found = said.look(applied.input, lambda hits: tally.note(hits, "input"))
+    found = said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean)
     if tally.blocked is not None:
         return []
     changes = said.redacted(found, vault)

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.dialects.openai.body import read_json
 from gateway.guard.detectors import Built
 from gateway.guard.document import Guard
+from gateway.guard.requests import RequestTexts
 from gateway.guard.rules import Rule
 from gateway.guard.words import Detector, Span
 
@@ -83,3 +85,8 @@ def rule(*detectors: Detector, **fields: Any) -> Rule:
     made = {"id": "g", "on": ("input", "output"), "detect": (), "action": "redact", **fields}
     quick = tuple(one for one in detectors if not one.whole)
     return Rule(Guard(**made), quick, tuple(one for one in detectors if one.whole))
+
+
+def texts_of(fields: Mapping[str, object]) -> RequestTexts:
+    """Of a request with these fields."""
+    return RequestTexts(read_json(msgspec.json.encode(fields)))

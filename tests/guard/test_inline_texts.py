@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.guard.requests import RequestTexts
 from gateway.guard.vault import Vault
-from tests.guard.doubles import Addresses, rule
+from tests.guard.doubles import Addresses, rule, texts_of
 
 NOTE = "Please write to ann@x.org about it.\n" * 8
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -20,7 +19,7 @@ def b64(data: str | bytes) -> str:
 def redacted(block: dict[str, Any]) -> Any:
     """The block as it goes out."""
     fields = {"messages": [{"role": "user", "content": [block]}]}
-    texts = RequestTexts(fields.get)
+    texts = texts_of(fields)
     found = texts.look((rule(Addresses()),), lambda _: None)
     return texts.redacted(found, Vault()).get("messages", fields["messages"])[0]["content"][0]
 
@@ -65,10 +64,10 @@ def test_a_text_is_a_text_however_much_its_beginning_looks_like_data(block: dict
 def test_words_alone_are_no_data() -> None:
     """A card's digits stand among words and blanks; only what could be decoded is passed over."""
     block = {"type": "x", "data": "my number is 4111 1111 1111 1111 " + "and so on " * 30}
-    texts = RequestTexts({"input": [block]}.get)
+    texts = texts_of({"input": [block]})
     assert texts.texts == [block["data"]]
     document = {"type": "document", "source": {"type": "text", "data": "4111-1111-" * 40}}
-    assert RequestTexts({"input": [document]}.get).texts == [document["source"]["data"]]
+    assert texts_of({"input": [document]}).texts == [document["source"]["data"]]
 
 
 @pytest.mark.parametrize(
@@ -81,5 +80,5 @@ def test_words_alone_are_no_data() -> None:
     ],
 )
 def test_pictures_sound_and_papers_are_no_text_and_go_out_as_they_came(block: dict[str, Any]) -> None:
-    assert RequestTexts({"input": [block]}.get).texts == []
+    assert texts_of({"input": [block]}).texts == []
     assert redacted(block) == block

@@ -6,18 +6,17 @@ from typing import Any
 import pytest
 
 from gateway.guard.answers import look_at_answer
-from gateway.guard.requests import RequestTexts
 from gateway.guard.streaming import StreamGuard
 from gateway.guard.vault import Vault
 from gateway.guard.window import Looking
-from tests.guard.doubles import Addresses, rule
+from tests.guard.doubles import Addresses, rule, texts_of
 
 RULES = (rule(Addresses()),)
 CONTACTS = {"ann@x.org": {"boss": "bob@x.org", "n": 1.0}, "kind": ["cid@x.org"]}
 
 
 def redacted(vault: Vault, messages: list[Any]) -> list[Any]:
-    texts = RequestTexts({"messages": messages}.get)
+    texts = texts_of({"messages": messages})
     return texts.redacted(texts.look(RULES, lambda _: None), vault)["messages"]
 
 

@@ -1,0 +1,97 @@
+"""What was found clean is not looked at again, by the same guards for the same caller; nothing else is passed over."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.principal import Principal
+from gateway.guard.clean_texts import CleanTexts, Digests
+from gateway.guard.looking import Hit
+from gateway.guard.rules import Asked, GuardPolicy, Rule
+from gateway.guard.words import Span
+from tests.guard.doubles import Addresses, Secrets, Shouting, rule, texts_of
+
+ASKED = Asked("m", "chat", "")
+CALLER = Principal(key_id="k", tenant="t", team="a")
+
+
+class Counting(Addresses):
+    """Which texts it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def find(self, text: str) -> Sequence[Span]:
+        self.asked.append(text)
+        return super().find(text)
+
+
+def looked(rules: tuple[Rule, ...], texts: Sequence[str], clean: CleanTexts | None) -> list[list[Hit]]:
+    noted: list[Hit] = []
+    said = texts_of({"messages": [{"role": "user", "content": text} for text in texts]})
+    found = said.look(rules, noted.extend, clean)
+    assert noted == [hit for hits in found for hit in hits]
+    return found
+
+
+def test_earlier_turns_are_looked_at_once() -> None:
+    detector, clean = Counting(), CleanTexts(Digests())
+    looked((rule(detector),), ["be brief", "hello"], clean)
+    looked((rule(detector),), ["be brief", "hello", "to ann@x.org", "bye"], clean)
+    looked((rule(detector),), ["be brief", "hello", "to ann@x.org", "bye"], clean)
+    assert detector.asked == ["be brief", "hello", "to ann@x.org", "bye", "to ann@x.org"]
+
+
+TEXTS = st.lists(st.sampled_from(["a", "A", "HELP", "key-123456", "ann@x.org", "key-", "é", "e\u0301"]), max_size=4)
+
+
+@given(st.lists(TEXTS, max_size=6), st.integers(1, 5))
+def test_requests_one_after_the_other_are_looked_at_as_each_alone(requests: list[list[str]], most: int) -> None:
+    rules = (rule(Addresses(), Shouting()), rule(Secrets(), id="h"))
+    clean = CleanTexts(Digests(most))
+    for texts in requests:
+        assert looked(rules, texts, clean) == looked(rules, texts, None)
+        assert len(clean.digests) <= most
+
+
+def test_what_a_tool_is_told_is_known_by_what_it_says() -> None:
+    """JSON text and the same characters as words are two texts."""
+    clean, rules = CleanTexts(Digests()), (rule(Addresses()),)
+    said = "to ann\\u0040x.org"
+    call: dict[str, Any] = {"type": "function", "function": {"name": "f", "arguments": said}}
+    assert looked(rules, [said], clean) == [[]]
+    asked = texts_of({"messages": [{"role": "assistant", "content": said, "tool_calls": [call]}]})
+    assert [len(hits) for hits in asked.look(rules, lambda _: None, clean)] == [0, 1]
+
+
+def test_other_callers_and_other_guards_know_nothing_of_it() -> None:
+    policy = GuardPolicy([rule(Addresses())], "v")
+    callers = (CALLER, msgspec.structs.replace(CALLER, key_id="l"), msgspec.structs.replace(CALLER, tenant="u"))
+    asked = (ASKED, Asked("n", "chat", ""), Asked("m", "chat", "", obliged=frozenset({"g"})))
+    cleans = [policy.applied(caller, one).clean for caller in callers for one in asked]
+    digests = [clean.digest("hello") for clean in cleans if clean is not None]
+    assert len(set(digests)) == len(callers) * len(asked)
+    again = policy.applied(CALLER, ASKED).clean
+    assert again is not None
+    assert again.digest("hello") == digests[0]
+    first = cleans[0]
+    assert first is not None
+    first.digests.add(digests[0])
+    assert [digest in again.digests for digest in digests] == [True] + [False] * 8
+    other = GuardPolicy([rule(Addresses())], "v").applied(CALLER, ASKED).clean
+    assert other is not None
+    assert digests[0] not in other.digests
+
+
+def test_no_text_is_kept_and_those_that_nobody_asks_for_make_room() -> None:
+    clean = CleanTexts(Digests(most=2))
+    one, two, three = (clean.digest(text) for text in ("x" * 10_000, "two", "\ud800"))
+    for digest in (one, two):
+        clean.digests.add(digest)
+    assert one in clean.digests
+    clean.digests.add(three)
+    assert [len(one), one in clean.digests, two in clean.digests, three in clean.digests] == [16, True, False, True]
