@@ -1,5 +1,7 @@
 """What is held back of a stream: enough that nothing found is ever cut, and no more of ordinary prose than a word."""
 
+import random
+import time
 from itertools import pairwise
 
 import pytest
@@ -76,3 +78,23 @@ def test_of_prose_little_more_than_the_last_word_is_held_back(name: str, languag
     assert sum(map(len, held)) / len(held) < 6
     assert max(len(one.split()) for one in held) <= 4
     assert max(map(len, held)) < 50
+
+
+@pytest.mark.parametrize("run", ["a1B2" * 200, "0123456789abcdef" * 40, "M" + "ab1" * 100, "/+Zx" * 100])
+def test_a_run_of_letters_that_is_too_long_to_be_a_key_is_let_go(run: str) -> None:
+    assert len(run) - DETECTORS["secrets"].open_from(run) < 20
+    assert DETECTORS["secrets"].open_from("sk-proj-" + "a1B2" * 20) == 0
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_words_that_nobody_said_before_are_told_as_quickly(name: str) -> None:
+    """An automaton builds its states as it meets texts: what is quick for the same text again may take milliseconds."""
+    chance = random.Random(7)
+    words = [
+        "".join(chance.choices("etaoinshrdlucmfwypvbgkqjxz_.-ETA0123", k=chance.randint(2, 14))) for _ in range(2000)
+    ]
+    texts = [" ".join(words[start : start + 12]) for start in range(0, len(words), 4)]
+    began = time.process_time()
+    for text in texts:
+        DETECTORS[name].open_from(text)
+    assert (time.process_time() - began) / len(texts) < 0.001

@@ -25,6 +25,23 @@ def test_every_beginning_of_every_word_matches(pattern: str, data: st.DataObject
         assert begun.fullmatch(word[:cut])
 
 
+@pytest.mark.parametrize("most_counted", [1, 2, 3])
+@pytest.mark.parametrize("pattern", [*PATTERNS, "x[ab]{2,4}y", "(?:a[bc]{3}){1,3}d", r"\bk-\w{4,6}\b", "a{2,4}?b{4}"])
+@given(data=st.data())
+def test_what_is_not_counted_matches_more_and_never_less(pattern: str, most_counted: int, data: st.DataObject) -> None:
+    text = data.draw(st.text("abcdk-xy1 ", max_size=12) | st.from_regex(re.compile(pattern, re.ASCII)))
+    counted, not_counted = (re2.compile(f"(?:{beginnings(pattern, most)})\\z") for most in (None, most_counted))
+    exact, more = counted.search(text), not_counted.search(text)
+    assert exact is None or (more is not None and more.start() <= exact.start())
+
+
+def test_what_may_stand_often_is_not_counted() -> None:
+    begun = re2.compile(beginnings("k-[ab]{2,9}c", 8))
+    assert begun.fullmatch("k-" + "a" * 50)
+    assert not begun.fullmatch("k-" + "a" * 50 + "x")
+    assert not re2.compile(beginnings("k-[ab]{2,9}c", 9)).fullmatch("k-" + "a" * 50)
+
+
 @pytest.mark.parametrize(
     ("pattern", "no"),
     [

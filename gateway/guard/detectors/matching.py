@@ -19,6 +19,8 @@ except ImportError:  # the extra `guards`
 
 MISSING = "guards need the extra `guards`: pip install -e '.[guards]' in the gateway's folder"
 _MAX_BYTES = 64 << 20
+# Characters of a long word.
+_WORD = 48
 
 
 class MissingExtra(Exception):
@@ -98,16 +100,21 @@ class Automata:
     Most texts hold nothing, and a stream is asked about with every event: one automaton of all patterns, which need
     not say which of them it was, tells that in a tenth of the time. Another knows what all of them may begin with.
 
+    Args:
+        counted: how far repetitions are counted in what may begin (`beginnings`). The fewer, the quicker it is told; if
+            more than a word would be held back, the next number is asked too.
+
     Raises:
         PatternError: together they are too large.
     """
 
-    def __init__(self, members: Sequence[Patterns]) -> None:
+    def __init__(self, members: Sequence[Patterns], *, counted: Sequence[int | None] = (None,)) -> None:
         self._members = tuple(members)
         self._encoding = "utf-8" if any(one.wide for one in members) else "latin-1"
         patterns = dict.fromkeys(rule.pattern for one in members for rule in one.rules)
         self._any = _compile("|".join(map(without_groups, patterns)), self._encoding)
-        self._begun = _compile(f"(?:{'|'.join(map(beginnings, patterns))})\\z", self._encoding)
+        begun = ("|".join(beginnings(pattern, most) for pattern in patterns) for most in counted)
+        self._begun = [_compile(f"(?:{one})\\z", self._encoding) for one in begun]
 
     def any_in(self, text: str) -> bool:
         """Whether any pattern matches anywhere; no judge is asked."""
@@ -121,8 +128,15 @@ class Automata:
         if not self._members:
             return len(text)
         seen = text.encode(self._encoding, "replace")
-        match = self._begun.search(seen)
-        return len(text) if match is None else _places(seen, self._encoding, len(text))(match.start())
+        opened = len(text)
+        for begun in self._begun:
+            match = begun.search(seen)
+            if match is None:
+                return len(text)
+            opened = _places(seen, self._encoding, len(text))(match.start())
+            if opened >= len(text) - _WORD:
+                break
+        return opened
 
 
 def _places(seen: bytes, encoding: str, length: int) -> Callable[[int], int]:

@@ -24,13 +24,17 @@ class PatternError(ValueError):
     """A pattern that RE2 does not take, or one whose beginnings cannot be told."""
 
 
-def beginnings(pattern: str) -> str:
+def beginnings(pattern: str, most_counted: int | None = None) -> str:
     """A pattern of RE2 that matches every beginning of every match, the empty one and the whole ones among them.
+
+    Args:
+        most_counted: what may stand in a row more often than that counts as one that may stand any number of times.
+            More matches then, and the automaton is small: read backwards, `[a-z]{20,300}` is in 300 states at once.
 
     Raises:
         PatternError: the pattern makes no sense here.
     """
-    return _parsed(pattern)[1]
+    return _parsed(pattern, most_counted)[1]
 
 
 def without_groups(pattern: str) -> str:
@@ -42,8 +46,8 @@ def without_groups(pattern: str) -> str:
     return _parsed(pattern)[0]
 
 
-def _parsed(pattern: str) -> tuple[str, str]:
-    parser = _Parser(pattern)
+def _parsed(pattern: str, most_counted: int | None = None) -> tuple[str, str]:
+    parser = _Parser(pattern, most_counted)
     both = parser.alternatives()
     if parser.at < len(pattern):
         raise PatternError(f"`)` without `(` at character {parser.at + 1}")
@@ -53,8 +57,9 @@ def _parsed(pattern: str) -> tuple[str, str]:
 class _Parser:
     """Each method reads one thing at `at` and gives it as it stands, then its beginnings without their wholes."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, most_counted: int | None) -> None:
         self.pattern = pattern
+        self.most_counted = most_counted
         self.at = 0
 
     def alternatives(self) -> tuple[str, str]:
@@ -132,6 +137,8 @@ class _Parser:
             return whole, begins
         if whole in _NO_WIDTH:
             raise PatternError(f"`{whole}` cannot be repeated")
+        if most is not None and self.most_counted is not None and most > self.most_counted:
+            fewest, most = min(fewest, 1), None
         lazy = "?" if self.pattern.startswith("?", self.at) else ""
         self.at += len(lazy)
         upto = "" if most is None else most
