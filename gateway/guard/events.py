@@ -68,7 +68,7 @@ def _chunk(said: Json, found: Told) -> None:
                 for place in places(value, name):
                     found.pieces.append(Piece(group, _named(spoken, (name, *place.path)), _below(start, place)))
             else:
-                found.wholes += [_below(start, place) for place in places(value, name)]
+                found.wholes += places(value, name, below=start)
         if spoken.get("finish_reason"):
             found.ended.append(group)
 
@@ -116,7 +116,7 @@ def _typed(kind: str, said: Json, found: Told) -> None:
         if name in ("response", "message"):
             found.wholes += [_below((name,), place) for place in answer_places(part(said, name))]
         elif name not in OPAQUE:
-            found.wholes += [_below((name,), place) for place in places(value, name)]
+            found.wholes += places(value, name, below=(name,))
 
 
 def _candidates(said: Json, found: Told) -> None:
@@ -136,7 +136,7 @@ def _candidates(said: Json, found: Told) -> None:
                     else:
                         found.pieces.append(Piece(group, channel, inner))
             elif name not in OPAQUE and name != "finishReason":
-                found.wholes += [_below((*start, name), place) for place in places(value, name)]
+                found.wholes += places(value, name, below=(*start, name))
         if spoken.get("finishReason"):
             found.ended.append(group)
 
@@ -161,7 +161,7 @@ def answer_places(answer: Json) -> Iterator[Place]:
     for name in ANSWERED:
         # The Responses API repeats its settings for text under that name.
         if name in answer and not (name == "text" and isinstance(answer[name], dict)):
-            yield from (_below((name,), place) for place in places(answer[name], name))
+            yield from places(answer[name], name, below=(name,))
 
 
 def _below(start: Path, place: Place) -> Place:

@@ -54,11 +54,11 @@ class Place(msgspec.Struct, frozen=True):
         return text if self.coded is None else self.coded + coded(text)
 
 
-def places(value: object, name: str = "", *, free: bool = False) -> Iterator[Place]:
+def places(value: object, name: str = "", *, free: bool = False, below: Path = ()) -> Iterator[Place]:
     """The texts in a value, in the order in which they stand. `name`: of the field that holds it; `free`: no name in it
-    means structure."""
+    means structure; `below`: the way to the value."""
     # A stack and no recursion: a request may be nested as deeply as JSON allows.
-    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, (), name, free, False, {})]
+    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, below, name, free, False, {})]
     while stack:
         one, path, key, free, aside, block = stack.pop()
         if isinstance(one, str):
@@ -72,17 +72,20 @@ def places(value: object, name: str = "", *, free: bool = False) -> Iterator[Pla
                 yield Place(path, one, key in _JSON and not free, aside)
         elif isinstance(one, dict):
             block = cast(dict[str, Any], one)
-            inner = free or _is_free(key, path)
+            # What programs say to each other begins here; a top-level field of that name is another thing.
+            inner = free or (key in _FREE and len(path) > len(below) and path[-1] == key)
             beside = aside or block.get("thought") is True or block.get("type") in _ASIDE
             for word, entry in reversed(block.items()):
-                if inner or word not in OPAQUE:
+                # Most of what there is besides text is empty.
+                if entry and (inner or word not in OPAQUE):
                     # Who speaks is told to the model too.
                     own = inner or (word == "name" and "role" in block)
                     stack.append((entry, (*path, word), word, own, beside, block))
                 if inner and word:
                     stack.append((word, (*path, (word,)), "", True, True, {}))
         elif isinstance(one, list | tuple):
-            items, inner = cast(list[Any], one), free or _is_free(key, path)
+            items = cast(list[Any], one)
+            inner = free or (key in _FREE and len(path) > len(below) and path[-1] == key)
             for number in range(len(items) - 1, -1, -1):
                 stack.append((items[number], (*path, number), key, inner, aside, block))
 
@@ -104,11 +107,6 @@ def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
         else:
             copy[step] = put(copy[step], rest)
     return {named.get(name, name): entry for name, entry in copy.items()} if named else copy
-
-
-def _is_free(key: str, path: Path) -> bool:
-    """Whether what programs say to each other begins here; a top-level field of that name is another thing."""
-    return bool(path) and path[-1] == key and key in _FREE
 
 
 def _is_structure(key: str) -> bool:
