@@ -96,7 +96,8 @@ class StreamGuard:
         self._waiting.append(held)
         like = self._like
         if like is not None and (place := like.read(event)) is not None:
-            self._go_on(held, [(like.key, place)])
+            # What ended with its group's going on with this text did when the first of these events was read.
+            self._say(held, like.key, place)
             return
         data = self._data_of(event)
         if not data:
@@ -118,18 +119,24 @@ class StreamGuard:
 
     def _go_on(self, held: Held, pieces: Sequence[tuple[Key, Place]]) -> None:
         """Texts go on with these pieces of an event."""
-        going_on = dict.fromkeys([key for key, _ in pieces])
-        if pieces and not self._windows.keys() <= going_on.keys():
+        going_on = {key for key, _ in pieces}
+        if pieces and not self._windows.keys() <= going_on:
             # A text ends where its group goes on with another.
             groups = {group for group, _ in going_on}
             self._settle_where(lambda key: key[0] in groups and key not in going_on)
         for key, place in pieces:
-            window = self._windows.get(key)
-            if window is None:
-                window = self._windows[key] = Window(self._looking, place)
-            window.add(held, place)
-            self._keep(key, place)
-        self._spoken |= going_on
+            self._say(held, key, place)
+
+    def _say(self, held: Held, key: Key, place: Place) -> None:
+        """One text goes on."""
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = Window(self._looking, place)
+        window.add(held, place)
+        self._spoken[key] = None
+        if self._kept is not None and self._said < MAX_SAID:
+            self._said += len(place.text)
+            self._kept.setdefault(key, []).append(place)
 
     def _settle_all(self) -> None:
         self._settle_where(lambda _: True)
@@ -137,11 +144,6 @@ class StreamGuard:
     def _settle_where(self, test: Callable[[Key], bool]) -> None:
         for key in [key for key in self._windows if test(key)]:
             self._windows.pop(key).settle(final=True)
-
-    def _keep(self, key: Key, place: Place) -> None:
-        if self._kept is not None and self._said < MAX_SAID:
-            self._said += len(place.text)
-            self._kept.setdefault(key, []).append(place)
 
     def _changed(self, held: Held) -> bytes:
         data = self._data_of(held.event) or b""

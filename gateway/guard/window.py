@@ -96,19 +96,28 @@ class Window:
             until = max(begin, self._looking.open_from(view), until - MAX_OPEN)
             if until == begin:
                 return  # all of it is open
-        got = hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside)
+        if got := hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside):
+            until = self._decide(got, seen, begin, until)
+        elif self._looking.tokens:
+            self._change((), seen, until - begin)
+        self._settled = len(self._raw) if final else self._settled + seen.raw(until - begin)
+        self._context = _tail(view[:until])
+        self._let_go()
+
+    def _decide(self, got: Sequence[Hit], seen: Seen, begin: int, until: int) -> int:
+        """Decide what was found, as far as that can be: the place up to which it can."""
         found = [hit for hit in got if hit.span.start >= begin]
-        if not final:
-            until = _whole_spans(found, until, len(view))
+        until = _whole_spans(found, until, begin + len(seen.text))
         decided = [_moved(hit, begin) for hit in found if hit.span.end <= until]
         if decided:
             self._looking.note(decided)
-        edits = edits_of(decided, seen, tokens=self._looking.tokens, until=until - begin, json=self._json)
+        self._change(decided, seen, until - begin)
+        return until
+
+    def _change(self, decided: Sequence[Hit], seen: Seen, until: int) -> None:
+        edits = edits_of(decided, seen, tokens=self._looking.tokens, until=until, json=self._json)
         base = self._settled
         self._edits += [Edit(base + edit.start, base + edit.end, edit.text) for edit in edits]
-        self._settled = len(self._raw) if final else base + seen.raw(until - begin)
-        self._context = _tail(view[:until])
-        self._let_go()
 
     def _let_go(self) -> None:
         """Hand back the pieces of which everything is decided."""

@@ -30,6 +30,8 @@ def plain(text: str) -> str:
 
 def found_in_plain(find: Callable[[str], Sequence[Span]], text: str) -> Sequence[Span]:
     """What is found in a text as it reads, where it stands in the text."""
+    if text.isascii():
+        return find(text)
     read = plain(text)
     spans = find(read)
     if not spans or len(read) == len(text):
@@ -40,6 +42,8 @@ def found_in_plain(find: Callable[[str], Sequence[Span]], text: str) -> Sequence
 
 def open_in_plain(open_from: Callable[[str], int], text: str) -> int:
     """The same for what may yet become something."""
+    if text.isascii():
+        return open_from(text)
     read = plain(text)
     opened = open_from(read)
     if len(read) == len(text):
