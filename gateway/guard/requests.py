@@ -51,11 +51,10 @@ class RequestTexts:
         """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others."""
         found: list[list[Hit]] = []
         for _, place in self._places:
-            text = Seen(place.text, json=place.json).text
-            digest = b"" if clean is None else clean.digest(text)
+            digest = b"" if clean is None else clean.digest(place)
             got: list[Hit] = []
             if clean is None or digest not in clean.digests:
-                got = hits(rules, text)
+                got = hits(rules, Seen(place.text, json=place.json).text)
                 if got:
                     note(got)
                 elif clean is not None:

@@ -11,10 +11,12 @@ from gateway.core.principal import Principal
 from gateway.guard.clean_texts import CleanTexts, Digests
 from gateway.guard.looking import Hit
 from gateway.guard.rules import Asked, GuardPolicy, Rule
+from gateway.guard.walking import Place
 from gateway.guard.words import Span
 from tests.guard.doubles import Addresses, Secrets, Shouting, rule, texts_of
 
 ASKED = Asked("m", "chat", "")
+HELLO = Place((), "hello")
 CALLER = Principal(key_id="k", tenant="t", team="a")
 
 
@@ -73,11 +75,11 @@ def test_other_callers_and_other_guards_know_nothing_of_it() -> None:
     callers = (CALLER, msgspec.structs.replace(CALLER, key_id="l"), msgspec.structs.replace(CALLER, tenant="u"))
     asked = (ASKED, Asked("n", "chat", ""), Asked("m", "chat", "", obliged=frozenset({"g"})))
     cleans = [policy.applied(caller, one).clean for caller in callers for one in asked]
-    digests = [clean.digest("hello") for clean in cleans if clean is not None]
+    digests = [clean.digest(HELLO) for clean in cleans if clean is not None]
     assert len(set(digests)) == len(callers) * len(asked)
     again = policy.applied(CALLER, ASKED).clean
     assert again is not None
-    assert again.digest("hello") == digests[0]
+    assert again.digest(HELLO) == digests[0]
     first = cleans[0]
     assert first is not None
     first.digests.add(digests[0])
@@ -89,7 +91,7 @@ def test_other_callers_and_other_guards_know_nothing_of_it() -> None:
 
 def test_no_text_is_kept_and_those_that_nobody_asks_for_make_room() -> None:
     clean = CleanTexts(Digests(most=2))
-    one, two, three = (clean.digest(text) for text in ("x" * 10_000, "two", "\ud800"))
+    one, two, three = (clean.digest(Place((), text)) for text in ("x" * 10_000, "two", "\ud800"))
     for digest in (one, two):
         clean.digests.add(digest)
     assert one in clean.digests
