@@ -1,6 +1,6 @@
 """Which guards look at a call."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -69,19 +69,20 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """The guards of one call, by side. `clean`: texts in which those of the input found nothing when this caller sent
-    them before."""
+    """The guards of one call, by side.
+
+    Attributes:
+        clean: texts in which those of the input found nothing when this caller sent them before.
+        repairs: those whose objections to an answer are told to the model, so that it answers once more.
+        per_call: whether one of the output compares with what the call itself says.
+    """
 
     input: tuple[Rule, ...] = ()
     output: tuple[Rule, ...] = ()
     ids: frozenset[str] = frozenset()
     clean: CleanTexts | None = None
-
-    @property
-    def repairs(self) -> list[JsonSchemaDetector]:
-        """Those whose objections to an answer are told to the model, so that it answers once more."""
-        found = (one for rule in self.output if rule.enforced for one in rule.whole)
-        return [one for one in found if isinstance(one, JsonSchemaDetector) and one.repair]
+    repairs: tuple[JsonSchemaDetector, ...] = ()
+    per_call: bool = False
 
     def on(self, side: Side) -> tuple[Rule, ...]:
         return self.input if side == "input" else self.output
@@ -114,16 +115,25 @@ class GuardPolicy:
         found = self._remembered.get(question)
         if found is None:
             matching = [rule for rule, matches in self._matching if matches(caller, asked)]
+            output = tuple(rule for rule in matching if "output" in rule.guard.on)
             found = Applied(
                 tuple(rule for rule in matching if "input" in rule.guard.on),
-                tuple(rule for rule in matching if "output" in rule.guard.on),
+                output,
                 frozenset(rule.id for rule in matching),
                 CleanTexts(self._clean),
+                tuple(_repairs(output)),
+                any(rule.per_call for rule in output),
             )
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[question] = found
         return found
+
+
+def _repairs(output: Sequence[Rule]) -> Iterator[JsonSchemaDetector]:
+    for rule in output:
+        if rule.enforced:
+            yield from (one for one in rule.whole if isinstance(one, JsonSchemaDetector) and one.repair)
 
 
 def _matcher(guard: Guard) -> Callable[[Principal, Asked], bool]:

@@ -33,8 +33,8 @@ class Tally:
     def __init__(self) -> None:
         self._values: dict[tuple[str, Side, str], set[bytes]] = {}
         self._done: dict[tuple[str, Side, str], tuple[Done, str]] = {}
-        # Values are told apart by digests that mean nothing outside of this call.
-        self._salt = os.urandom(16)
+        # Values are told apart by digests that mean nothing outside of this call. Most calls have none.
+        self._salt = b""
         self.blocked: tuple[Rule, Side, str] | None = None
 
     def __bool__(self) -> bool:
@@ -45,6 +45,7 @@ class Tally:
         key = (rule.id, side, kind)
         action: Done = "annotate" if late and rule.enforced else rule.guard.action
         values = self._values.setdefault(key, set())
+        self._salt = self._salt or os.urandom(16)
         self._done.setdefault(key, (action, rule.guard.mode))
         if len(values) < MAX_VALUES:
             values.add(hashlib.blake2b(value.encode(), digest_size=12, key=self._salt).digest())

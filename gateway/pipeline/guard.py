@@ -67,7 +67,7 @@ def guard(parts: Parts) -> Layer:
             if not applied.output and not vault:
                 return reply
             rules = applied.output
-            if any(rule.per_call for rule in rules):
+            if applied.per_call:
                 rules = tuple(rule.of(instructions(call.fields.get)) for rule in rules)
             return await guarded_reply(call, reply, rules, tally, vault, parts, lambda: tell(call, tally))
 
