@@ -38,7 +38,7 @@ class Thorough(PromptInjectionDetector):
 
     def __init__(self, options: PromptInjectionOptions) -> None:
         super().__init__(options)
-        self._runs = self._not_plain = self._may_be_spelled = self._long = Always()
+        self._any = self._runs = self._not_plain = self._may_be_spelled = self._long = Always()
 
     def _hidden(self, text: str) -> Iterator[Span]:
         yield from self._beyond_ascii(text)

@@ -74,20 +74,22 @@ class PromptInjectionDetector:
 
     def __init__(self, options: PromptInjectionOptions) -> None:
         self._threshold = options.threshold
-        self._phrases = Patterns([Rule(signal.name, f"(?i:{signal.pattern})") for signal in SIGNALS], wide=True)
-        # One look tells whether there may be anything hidden; then one each what.
-        odd = {"unseen": _UNSEEN, "base64": _LONG, "spelled": r"\b(?:\w[.\-_ ]){4}\w\b", "mixed": _MIXED}
-        self._odd = Patterns([Rule(kind, pattern) for kind, pattern in odd.items()], wide=True)
+        phrases = [Rule(signal.name, f"(?i:{signal.pattern})") for signal in SIGNALS]
+        odd = [_UNSEEN, _LONG, r"\b(?:\w[.\-_ ]){4}\w\b", _MIXED]
+        # Most texts have none of it, and one look tells. What is odd may hide something: one look each tells what.
+        self._any = Patterns([Rule("any", "|".join([*(rule.pattern for rule in phrases), *odd]))], wide=True)
+        self._phrases = Patterns(phrases, wide=True)
+        self._odd = Patterns([Rule("odd", "|".join(odd))], wide=True)
         self._runs, self._not_plain, self._may_be_spelled, self._long = (
             Patterns([Rule("odd", pattern)], wide=True) for pattern in (_RUNS, _NOT_PLAIN, _MAY_BE_SPELLED, _LONG)
         )
 
     def find(self, text: str) -> Sequence[Span]:
+        if not self._any.any_in(text):
+            return ()
         spans = self._phrases.find(text)
         if self._odd.any_in(text):
             spans += self._hidden(text)
-        if not spans:
-            return ()
         kinds = {span.kind for span in spans}
         score = 1 - prod(1 - _WEIGHTS[kind] for kind in kinds)
         if score < self._threshold:
