@@ -1,5 +1,8 @@
 """Texts made to be slow to look at: what a look costs grows with the text, not faster."""
 
+import random
+import time
+
 import pytest
 
 from tests.guard.scoring import OPTIONS, build, grows_with_the_text
@@ -26,3 +29,17 @@ def test_a_look_takes_time_that_grows_with_the_text(name: str) -> None:
     detector = build(name)
     for unit in UNITS:
         assert grows_with_the_text(detector, unit, 5_000), unit
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_text_that_is_like_no_other_is_read_as_quickly(name: str) -> None:
+    """An automaton that counts builds another state for each of these letters: a thousand times the work."""
+    detector, chance = build(name), random.Random(3)
+    texts = [
+        ".".join("".join(chance.choices("abcdefghijklmnop", k=chance.randint(1, 6))) for _ in range(900))
+        for _ in range(9)
+    ]
+    began = time.process_time()
+    for text in texts:
+        assert not detector.find(text)
+    assert (time.process_time() - began) / len(texts) < 0.0015

@@ -98,10 +98,11 @@ class Automata:
     their findings overlap, those of the earlier ones stay.
 
     Most texts hold nothing, and a stream is asked about with every event: one automaton of all patterns, which need
-    not say which of them it was, tells that in a tenth of the time. Another knows what all of them may begin with.
+    not say which of them it was, nor count far, tells that in a tenth of the time. Another knows what all of them may
+    begin with.
 
     Args:
-        counted: how far repetitions are counted in what may begin (`beginnings`). The fewer, the quicker it is told; if
+        counted: how far repetitions are counted by that first look, and in what may begin: the fewer, the quicker. If
             more than a word would be held back, the next number is asked too.
 
     Raises:
@@ -112,16 +113,17 @@ class Automata:
         self._members = tuple(members)
         self._encoding = "utf-8" if any(one.wide for one in members) else "latin-1"
         patterns = dict.fromkeys(rule.pattern for one in members for rule in one.rules)
-        self._any = _compile("|".join(map(without_groups, patterns)), self._encoding)
+        maybe = "|".join(without_groups(pattern, counted[0]) for pattern in patterns)
+        self._maybe = _compile(maybe, self._encoding)
         begun = ("|".join(beginnings(pattern, most) for pattern in patterns) for most in counted)
         self._begun = [_compile(f"(?:{one})\\z", self._encoding) for one in begun]
 
-    def any_in(self, text: str) -> bool:
-        """Whether any pattern matches anywhere; no judge is asked."""
-        return bool(self._members) and self._any.search(text.encode(self._encoding, "replace")) is not None
+    def may_be_in(self, text: str) -> bool:
+        """Whether any pattern may match anywhere: if not, none does."""
+        return bool(self._members) and self._maybe.search(text.encode(self._encoding, "replace")) is not None
 
     def find(self, text: str) -> list[Span]:
-        return first_of([one.find(text) for one in self._members]) if self.any_in(text) else []
+        return first_of([one.find(text) for one in self._members]) if self.may_be_in(text) else []
 
     def open_from(self, text: str) -> int:
         """The first character that any pattern may begin with, of what ends with the text."""

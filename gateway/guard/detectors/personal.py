@@ -35,6 +35,9 @@ _VERSION = re.compile(
     r"(?i)(?:\bv|[a-z]/|version\W{0,3}|release\W{0,3}|build\W{0,3}|section\W{0,3}|§ ?|chapter |[=~>]= ?|\^|-|\.)$"
 )
 
+# All digits of numbers, and not the letters of addresses.
+_COUNTED = (32, None)
+
 
 class PersonalDataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Attributes:
@@ -72,7 +75,7 @@ class PersonalDataDetector:
         self._cues = Patterns([Rule("cue", words)], wide=True) if words else None
         self._uncued = _automata(options, cued=False)
         # Their patterns are among these.
-        self._cued = Automata(_automata(options, cued=True))
+        self._cued = Automata(_automata(options, cued=True), counted=_COUNTED)
         self._names = Names(options.languages) if "name" in options.entities else None
         self.whole = self._names is not None
 
@@ -81,7 +84,7 @@ class PersonalDataDetector:
 
     def _find(self, text: str) -> Sequence[Span]:
         spans: list[Sequence[Span]] = []
-        if self._cued.any_in(text):
+        if self._cued.may_be_in(text):
             cued = self._cues and self._cues.any_in(text)
             spans += [self._cued.find(text)] if cued else [patterns.find(text) for patterns in self._uncued]
         if self._names is not None:

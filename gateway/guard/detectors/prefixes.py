@@ -9,6 +9,11 @@ Searched with `\\z` at its end, RE2 walks it backwards from the end of a text an
     beginnings(a{m,n}) = a{0,n-1} beginnings(a)
 
 The whole of a word counts as one of its beginnings: more text may make it longer, or undo the `\\b` after it.
+
+An automaton that counts is large: `[a-z]{20,300}`, read backwards, is in 300 states at once, and one that may begin at
+any of the last 63 characters is in another set of states after each. It has to build them as it reads, a thousand times
+slower than it reads. Where a first look will do, what may stand in a row more often than `most_counted` counts as one
+that may stand any number of times: more matches then, and nothing less.
 """
 
 import re
@@ -27,23 +32,19 @@ class PatternError(ValueError):
 def beginnings(pattern: str, most_counted: int | None = None) -> str:
     """A pattern of RE2 that matches every beginning of every match, the empty one and the whole ones among them.
 
-    Args:
-        most_counted: what may stand in a row more often than that counts as one that may stand any number of times.
-            More matches then, and the automaton is small: read backwards, `[a-z]{20,300}` is in 300 states at once.
-
     Raises:
         PatternError: the pattern makes no sense here.
     """
     return _parsed(pattern, most_counted)[1]
 
 
-def without_groups(pattern: str) -> str:
+def without_groups(pattern: str, most_counted: int | None = None) -> str:
     """The same pattern, none of whose groups captures.
 
     Raises:
         PatternError: as `beginnings`.
     """
-    return _parsed(pattern)[0]
+    return _parsed(pattern, most_counted)[0]
 
 
 def _parsed(pattern: str, most_counted: int | None = None) -> tuple[str, str]:

@@ -43,8 +43,8 @@ _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[_\-./:]+")
 _MIN_ENTROPY_BITS = 2.8
 
 
-# Keys are runs of up to some hundred letters. With all of them counted, any word is in thousands of states, and an
-# event of a stream takes milliseconds. Shapes that begin with a run have one of 52 letters at most.
+# Keys are runs of up to some hundred letters. With all of them counted, an event of a stream takes milliseconds. Shapes
+# that begin with a run have one of 52 letters at most.
 _COUNTED = (8, 52)
 
 
