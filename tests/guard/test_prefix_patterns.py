@@ -7,7 +7,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.guard.detectors.prefixes import PatternError, beginnings
+from gateway.guard.detectors.prefixes import PatternError, beginnings, without_groups
 
 PATTERNS = [
     "abc", "a|bc|def", "(?:ab)+c", "a{3}", "a{2,4}b", "a{2,}b?", "(?:ab|cd){2,3}e", "[a-c]{1,3}x[^x]y", r"\d{3}-\d{2}", "a?b?c?",
@@ -35,7 +35,18 @@ def test_what_is_not_counted_matches_more_and_never_less(pattern: str, most_coun
     assert exact is None or (more is not None and more.start() <= exact.start())
 
 
+@pytest.mark.parametrize("most_counted", [1, 2, 3])
+@pytest.mark.parametrize("pattern", [*PATTERNS, "x[ab]{2,4}y", "(?:a[bc]{3}){1,3}d", r"\bk-\w{4,6}\b", "a{2,4}?b{4}"])
+@given(data=st.data())
+def test_a_first_look_that_does_not_count_sees_every_word(pattern: str, most_counted: int, data: st.DataObject) -> None:
+    text = data.draw(st.text("abcdk-xy1 ", max_size=12) | st.from_regex(re.compile(pattern, re.ASCII)))
+    exact, more = (re2.compile(without_groups(pattern, most)).search(text) for most in (None, most_counted))
+    assert exact is None or more is not None
+
+
 def test_what_may_stand_often_is_not_counted() -> None:
+    assert re2.compile(without_groups("k-[ab]{6,9}c", 8)).fullmatch("k-" + "a" * 50 + "c")
+    assert not re2.compile(without_groups("k-[ab]{6,9}c", 8)).fullmatch("k-" + "a" * 5 + "c")
     begun = re2.compile(beginnings("k-[ab]{2,9}c", 8))
     assert begun.fullmatch("k-" + "a" * 50)
     assert not begun.fullmatch("k-" + "a" * 50 + "x")

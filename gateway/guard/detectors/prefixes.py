@@ -35,7 +35,7 @@ def beginnings(pattern: str, most_counted: int | None = None) -> str:
     Raises:
         PatternError: the pattern makes no sense here.
     """
-    return _parsed(pattern, most_counted)[1]
+    return _parsed(pattern, most_counted, 1)[1]
 
 
 def without_groups(pattern: str, most_counted: int | None = None) -> str:
@@ -44,11 +44,11 @@ def without_groups(pattern: str, most_counted: int | None = None) -> str:
     Raises:
         PatternError: as `beginnings`.
     """
-    return _parsed(pattern, most_counted)[0]
+    return _parsed(pattern, most_counted, most_counted or 0)[0]
 
 
-def _parsed(pattern: str, most_counted: int | None = None) -> tuple[str, str]:
-    parser = _Parser(pattern, most_counted)
+def _parsed(pattern: str, most_counted: int | None, least: int) -> tuple[str, str]:
+    parser = _Parser(pattern, most_counted, least)
     both = parser.alternatives()
     if parser.at < len(pattern):
         raise PatternError(f"`)` without `(` at character {parser.at + 1}")
@@ -56,11 +56,15 @@ def _parsed(pattern: str, most_counted: int | None = None) -> tuple[str, str]:
 
 
 class _Parser:
-    """Each method reads one thing at `at` and gives it as it stands, then its beginnings without their wholes."""
+    """Each method reads one thing at `at` and gives it as it stands, then its beginnings without their wholes.
 
-    def __init__(self, pattern: str, most_counted: int | None) -> None:
+    `least`: what is not counted has to be there no more often than that.
+    """
+
+    def __init__(self, pattern: str, most_counted: int | None, least: int) -> None:
         self.pattern = pattern
         self.most_counted = most_counted
+        self.least = least
         self.at = 0
 
     def alternatives(self) -> tuple[str, str]:
@@ -139,7 +143,7 @@ class _Parser:
         if whole in _NO_WIDTH:
             raise PatternError(f"`{whole}` cannot be repeated")
         if most is not None and self.most_counted is not None and most > self.most_counted:
-            fewest, most = min(fewest, 1), None
+            fewest, most = min(fewest, self.least), None
         lazy = "?" if self.pattern.startswith("?", self.at) else ""
         self.at += len(lazy)
         upto = "" if most is None else most
