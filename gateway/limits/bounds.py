@@ -128,11 +128,16 @@ class Hold(Protocol):
     died) expires.
 
     Attributes:
-        levels: after it was counted, in the order of the bounds. warned: bounds with `warn` that it goes over.
+        warned: bounds with `warn` that it goes over.
     """
 
-    levels: Sequence[Level]
     warned: Sequence[Bound]
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        """As they were after it was counted, in the order of the bounds. To be asked for at once: they need not be
+        kept."""
+        ...
 
 
 class Counters(Protocol):

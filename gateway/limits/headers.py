@@ -53,9 +53,12 @@ def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
     found: dict[str, Level] = {}
     least: dict[str, int] = {}
     for level in levels:
-        dimension, remaining = level.bound.dimension, level.remaining
-        if dimension not in least or remaining < least[dimension]:
-            found[dimension], least[dimension] = level, remaining
+        bound = level.bound
+        dimension, left = bound.dimension, bound.maximum - level.used
+        if left < 0:
+            left = 0  # of those that are exceeded the first is told
+        if dimension not in least or left < least[dimension]:
+            found[dimension], least[dimension] = level, left
     return found
 
 
@@ -101,9 +104,11 @@ def _second(unix_s: int) -> str:
 
 def duration(seconds: float) -> str:
     """As OpenAI writes it: `12ms`, `1s`, `6m0s`, `1h2m3s`."""
-    if seconds < 1:
-        return f"{max(0, round(seconds * 1000))}ms"
-    whole = round(seconds)
+    return _whole(round(seconds)) if seconds >= 1 else f"{max(0, round(seconds * 1000))}ms"
+
+
+@lru_cache(maxsize=1_000)
+def _whole(whole: int) -> str:
     if whole < 60:
         return f"{whole}s"
     hours, rest = divmod(whole, 3600)

@@ -23,31 +23,35 @@ LOST = msgspec.structs.replace(NOTHING, requests=1)
 
 
 class Counter:
-    """The state of one bound. `open`: holds on it. `born`, `touched`: by the counters' time."""
+    """The state of one bound. `born`, `touched`: by the counters' time."""
 
-    __slots__ = ("born", "counted", "open", "touched")
+    __slots__ = ("born", "counted", "touched")
 
     def __init__(self, counted: Counted, now: float) -> None:
         self.counted = counted
-        self.open = 0
         self.born = self.touched = now
 
 
-# What a reservation holds of one bound, and its place there (`windows.py`). A plain tuple: there are several a call.
-Taken = tuple[Bound, Counter, int, float]
+# What a reservation holds of one bound: its amount, its place there (`windows.py`), and what was counted there before
+# it. A plain tuple: there are several a call.
+Taken = tuple[Bound, Counted, int, float, float]
 
 
 class LocalHold:
-    """A reservation here. `due`: when it runs out."""
+    """A reservation here. `at`: when it was counted."""
 
-    __slots__ = ("due", "expired", "levels", "settled", "taken", "warned")
+    __slots__ = ("at", "settled", "taken", "warned")
 
-    def __init__(self, taken: list[Taken], levels: Sequence[Level], warned: Sequence[Bound], due: float) -> None:
+    def __init__(self, taken: list[Taken], warned: Sequence[Bound], at: float) -> None:
         self.taken = taken
-        self.levels = levels
         self.warned = warned
-        self.due = due
-        self.expired = self.settled = False
+        self.at = at
+        self.settled = False
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        at = self.at
+        return [Level(bound, ceil(used + amount), here.reset_s(at)) for bound, here, amount, _, used in self.taken]
 
 
 class LocalCounters:
@@ -87,13 +91,13 @@ class LocalCounters:
         now = self.time()
         if now >= self._sweep_at:
             self._sweep(now)
-        found: list[tuple[Bound, Counter, int, float]] = []
+        taken: list[Taken] = []
         warned: list[Bound] = []
         refused: Refusal | None = None
         known, amount_of = self._counters.get, need.amounts()
         for bound in bounds:
             counter = known(bound.key)
-            # The common case, without a call: this runs several times for every call.
+            # The usual case first, without a call: this runs several times a request.
             if counter is None or (here := counter.counted).span is not bound.span or now >= here.ends:
                 counter = self._counter(bound, now)
                 here = counter.counted
@@ -106,20 +110,13 @@ class LocalCounters:
                 else:
                     wait_s = here.wait_s(now, amount, bound.maximum)
                     refused = weightier(refused, Refusal(bound, ceil(used), wait_s))
-            found.append((bound, counter, amount, used))
+            taken.append((bound, here, amount, here.place, used))
         if refused is not None:
-            levels = [_level(bound, counter, now) for bound, counter, _, _ in found]
+            levels = [Level(bound, ceil(used), here.reset_s(now)) for bound, here, _, _, used in taken]
             return msgspec.structs.replace(refused, levels=levels)
-        taken: list[Taken] = []
-        levels: list[Level] = []
-        for bound, counter, amount, used in found:
-            here = counter.counted
-            place = here.place
-            here.add(place, amount)
-            counter.open += 1
-            taken.append((bound, counter, amount, place))
-            levels.append(Level(bound, ceil(used + amount), here.reset_s(now)))
-        hold = LocalHold(taken, levels, warned, now + self._hold_s)
+        for _, here, amount, _, _ in taken:
+            here.current += amount
+        hold = LocalHold(taken, warned, now)
         self._open.add(hold)
         return hold
 
@@ -129,7 +126,7 @@ class LocalCounters:
             return
         hold.settled = True
         self._open.discard(hold)
-        self._correct(hold, used, ended=not hold.expired)
+        self._correct(hold, used)
 
     async def levels(self, bounds: Sequence[Bound]) -> Sequence[Level]:
         now = self.time()
@@ -166,31 +163,30 @@ class LocalCounters:
         counter.counted.roll(now)
         return counter
 
-    def _correct(self, hold: LocalHold, used: Need, *, ended: bool) -> None:
+    def _correct(self, hold: LocalHold, used: Need) -> None:
         amounts = used.amounts()
         amounts["concurrent_requests"] = 0
-        for bound, counter, amount, place in hold.taken:
-            truth = amounts[bound.dimension]
-            if truth != amount:
-                counter.counted.add(place, truth - amount)
-            counter.open -= ended
+        for bound, here, amount, place, _ in hold.taken:
+            if (more := amounts[bound.dimension] - amount) != 0:
+                here.add(place, more)
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self._hold_s / 4
-        for hold in [hold for hold in self._open if hold.due <= now]:
+        for hold in [hold for hold in self._open if hold.at + self._hold_s <= now]:
             self._open.discard(hold)
-            self._correct(hold, LOST, ended=True)
-            hold.expired = True
+            self._correct(hold, LOST)
             # What stays counted of it.
             hold.taken = [
-                (bound, counter, int(bound.dimension == "requests"), place) for bound, counter, _, place in hold.taken
+                (bound, here, int(bound.dimension == "requests"), place, used)
+                for bound, here, _, place, used in hold.taken
             ]
             self.lost += 1
 
     def _forget_idle(self, now: float) -> None:
         """Counters that count nothing any more; if those are few, the half longest untouched of those without a call,
         and of those budgets last."""
-        idle = [(key, counter) for key, counter in self._counters.items() if not counter.open]
+        busy = {bound.key for hold in self._open for bound, *_ in hold.taken}
+        idle = [(key, counter) for key, counter in self._counters.items() if key not in busy]
         gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
         # To look at all of them takes long: it must make room for many, or every new counter looks again.
         if len(gone) < max(1, self._maximum // 16):

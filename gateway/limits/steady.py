@@ -14,7 +14,9 @@ class SteadyTime:
         self._last, self._ticked = clock.now(), clock.monotonic()
 
     def __call__(self) -> float:
-        ticked = self._monotonic()
-        now = max(self._now(), self._last + (ticked - self._ticked) / 2)
+        ticked, now = self._monotonic(), self._now()
+        least = self._last + (ticked - self._ticked) / 2
+        if now < least:
+            now = least
         self._last, self._ticked = now, ticked
         return now

@@ -25,11 +25,13 @@ class Counted(Protocol):
 
     Attributes:
         place: where what is counted now goes; to be handed to `add` when it is corrected later.
+        current: what was counted there. Whoever counts now adds to it.
         ends: before that `roll` changes nothing.
     """
 
     span: Span
     place: float
+    current: int
     ends: float
 
     def roll(self, now: float) -> None:
@@ -56,54 +58,57 @@ class Counted(Protocol):
 
 
 class Sliding:
-    """The last `span.seconds`. `buckets`: the one that is leaving first, the newest last."""
+    """The last `span.seconds`. `buckets`: the one that is leaving first, then those before the newest."""
 
-    __slots__ = ("_newest", "buckets", "ends", "place", "slice_s", "span")
+    __slots__ = ("_between", "buckets", "current", "ends", "place", "slice_s", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.slice_s = span.seconds / span.slices
         self.place: float = -1
         self.ends = float("-inf")
-        self.buckets = [0] * (span.slices + 1)
-        self._newest = 0  # the sum of all buckets but the first
+        self.current = 0
+        self.buckets = [0] * span.slices
+        self._between = 0  # the sum of all buckets but the first
 
     def roll(self, now: float) -> None:
         index = now // self.slice_s
         if index <= self.place:
             return
         steps, length = int(index - self.place), len(self.buckets)
-        kept = self.buckets[steps:]
+        kept = [*self.buckets, self.current][steps : steps + length]
         self.buckets = kept + [0] * (length - len(kept))
-        self._newest = sum(self.buckets) - self.buckets[0]
+        self._between = sum(self.buckets) - self.buckets[0]
+        self.current = 0
         self.place = index
         self.ends = (index + 1) * self.slice_s
 
     def used(self, now: float) -> float:
-        leaving = self.buckets[0]
-        return self._newest + leaving * (1.0 - self._into(now)) if leaving else self._newest
+        newest, leaving = self._between + self.current, self.buckets[0]
+        return newest + leaving * self._covered(now) if leaving else newest
 
-    def _into(self, now: float) -> float:
-        return min(1.0, max(0.0, now / self.slice_s - self.place))
+    def _covered(self, now: float) -> float:
+        """How much of the bucket that is leaving the window still covers."""
+        into = now / self.slice_s - self.place
+        return 1.0 - into if 0.0 <= into <= 1.0 else float(into < 0.0)
 
     def add(self, place: float, amount: int) -> None:
         if place == self.place:  # nearly always
-            self.buckets[-1] += amount
-            self._newest += amount
+            self.current += amount
             return
-        at = len(self.buckets) - 1 - int(self.place - place)
+        at = len(self.buckets) - int(self.place - place)
         if at >= 0:
             self.buckets[at] += amount
             if at:
-                self._newest += amount
+                self._between += amount
 
     def seed(self, at: float, amount: int) -> None:
         self.add(min(self.place, at // self.slice_s), amount)
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
         over = self.used(now) + amount - limit
-        waited, covered = 0.0, 1.0 - self._into(now)
-        for bucket in self.buckets:
+        waited, covered = 0.0, self._covered(now)
+        for bucket in (*self.buckets, self.current):
             if over <= 0:
                 return waited
             if bucket and over <= bucket * covered:
@@ -119,32 +124,32 @@ class Sliding:
 class Calendar:
     """The running day or month of a time zone. `place`: when it began, in Unix seconds."""
 
-    __slots__ = ("amount", "ends", "place", "span")
+    __slots__ = ("current", "ends", "place", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("-inf")
-        self.amount = 0
+        self.current = 0
 
     def roll(self, now: float) -> None:
         if now >= self.ends:
             self.place, self.ends = period_of(self.span, now)
-            self.amount = 0
+            self.current = 0
 
     def used(self, now: float) -> float:  # noqa: ARG002  the protocol's signature
-        return self.amount
+        return self.current
 
     def add(self, place: float, amount: int) -> None:
         if place == self.place:
-            self.amount += amount
+            self.current += amount
 
     def seed(self, at: float, amount: int) -> None:
         if self.place <= at < self.ends:
-            self.amount += amount
+            self.current += amount
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
-        return 0.0 if self.amount + amount <= limit else max(0.0, self.ends - now)
+        return 0.0 if self.current + amount <= limit else max(0.0, self.ends - now)
 
     def reset_s(self, now: float) -> float:
         return self.ends - now
@@ -153,31 +158,31 @@ class Calendar:
 class UnderWay:
     """What is under way now. Nobody can foresee when it ends: one second is what is told."""
 
-    __slots__ = ("amount", "ends", "place", "span")
+    __slots__ = ("current", "ends", "place", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("inf")
-        self.amount = 0
+        self.current = 0
 
     def roll(self, now: float) -> None:
         pass
 
     def used(self, now: float) -> float:  # noqa: ARG002
-        return self.amount
+        return self.current
 
     def add(self, place: float, amount: int) -> None:  # noqa: ARG002
-        self.amount += amount
+        self.current += amount
 
     def seed(self, at: float, amount: int) -> None:
         pass
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:  # noqa: ARG002
-        return 0.0 if self.amount + amount <= limit else 1.0
+        return 0.0 if self.current + amount <= limit else 1.0
 
     def reset_s(self, now: float) -> float:  # noqa: ARG002
-        return 1.0 if self.amount else 0.0
+        return 1.0 if self.current else 0.0
 
 
 _KINDS: dict[str, Callable[[Span], Counted]] = {"sliding": Sliding, "calendar": Calendar, "now": UnderWay}

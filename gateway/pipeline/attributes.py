@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, cast
 
@@ -44,7 +45,7 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     """
     fields = call.fields
     tools, hosted = False, ()
-    if _brings_tools(fields):
+    if (named := fields.among(_BRINGING)) and _brings_tools(fields, named):
         tools, hosted = True, tuple(sorted(_hosted(fields, google=call.operation.dialect == "gemini")))
     for name in _STORED.get(call.operation.name, ()):
         if fields.get(name) is not None:
@@ -59,8 +60,8 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     )
 
 
-def _brings_tools(fields: Fields) -> bool:
-    for name in fields.among(_BRINGING):
+def _brings_tools(fields: Fields, named: AbstractSet[str]) -> bool:
+    for name in named:
         value = fields.get(name)
         if value not in (None, False) if name in SWITCHES else value:
             return True

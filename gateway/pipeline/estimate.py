@@ -27,6 +27,7 @@ AUDIO_TOKENS_PER_CHARACTER = 2
 SOUND_BYTES_PER_MS = 2  # 16 kbit/s
 CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _OUTPUT, _CHOICES = frozenset((*OUTPUT_FIELDS, *CONFIGS)), frozenset((*CHOICE_FIELDS, *CONFIGS))
+_SIZES = _OUTPUT | _CHOICES
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -38,9 +39,8 @@ def estimated_usage(call: Call, default_output: int) -> Usage:
     if operation in _WITHOUT_TEXT_OUTPUT:
         meters = _MEASURED.get(operation)
         return Usage(input_tokens=input_tokens(call), **(meters(call) if meters is not None else {}))
-    choices = _largest(call, _CHOICES)
-    output = estimate_output(most_output(call), choices, default_output)
-    return Usage(input_tokens=input_tokens(call), output_tokens=output)
+    output, choices = _asked_for(call, _SIZES)
+    return Usage(input_tokens=input_tokens(call), output_tokens=estimate_output(output, choices, default_output))
 
 
 def _spoken(call: Call) -> int:
@@ -71,32 +71,36 @@ def counted_in_tokens(usage: Usage) -> Usage:
 def most_output(call: Call) -> int:
     """The most tokens that the request asks for, or 0 if it does not say. Which of two fields counts, the upstream
     decides: the larger is taken."""
-    return _largest(call, _OUTPUT)
+    return _asked_for(call, _OUTPUT)[0]
 
 
 def most_choices(call: Call) -> int:
     """How many answers to one question the request asks for; 1 if it does not say."""
-    return max(1, _largest(call, _CHOICES))
+    return max(1, _asked_for(call, _CHOICES)[1])
 
 
-def _largest(call: Call, places: frozenset[str]) -> int:
-    """The largest number that one of these fields holds, at the top or where Gemini keeps them; or 0."""
-    found, get = 0, call.fields.get
+def _asked_for(call: Call, places: frozenset[str]) -> tuple[int, int]:
+    """How long an answer the request asks for, and how many: the largest numbers that these of the fields for that
+    hold, at the top or where Gemini keeps them; or 0."""
+    output, choices, get = 0, 0, call.fields.get
     for name in call.fields.among(places):
         value = get(name)
         if name in CONFIGS:
             inner = cast(dict[str, object], value) if isinstance(value, dict) else {}
-            found = max(found, *(_number(inner.get(name)) for name in places))
+            output = max(output, *(_number(inner.get(field)) for field in OUTPUT_FIELDS))
+            choices = max(choices, *(_number(inner.get(field)) for field in CHOICE_FIELDS))
+        elif name in CHOICE_FIELDS:
+            choices = max(choices, _number(value))
         else:
-            found = max(found, _number(value))
-    return found
+            output = max(output, _number(value))
+    return output, choices
 
 
 def _number(value: object) -> int:
     """What an upstream may take the value for: many read `"100"` and `100.0` as well. 0 for what is no number, and for
     less, which some take for `no limit`."""
     if type(value) is int:  # nearly always
-        return min(MOST, max(0, value))
+        return value if 0 <= value <= MOST else 0 if value < 0 else MOST
     if isinstance(value, bool) or not isinstance(value, (float, str)):
         return 0
     try:

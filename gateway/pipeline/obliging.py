@@ -7,7 +7,7 @@ from typing import Any, cast
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest
 from gateway.core.fields import Fields
-from gateway.core.model import Permit
+from gateway.core.model import NOTHING, Permit
 from gateway.pipeline.estimate import CONFIGS, OUTPUT_FIELDS, most_choices
 
 # Where a request says how much it may produce. With chat completions it depends on the target; Gemini keeps it in an
@@ -63,12 +63,15 @@ def oblige(call: Call, permits: Sequence[Permit], output_field: Callable[[Sequen
         BadRequest: what it says of the answer's length is no number, and so cannot be held to one, or it asks for more
             answers than the cap has tokens.
     """
-    caps = [cap for one in permits if (cap := one.decision.obligations.max_output_tokens) is not None]
+    obliged = [wanted for one in permits if (wanted := one.decision.obligations) is not NOTHING]
+    if not obliged:
+        return
+    caps = [cap for wanted in obliged if (cap := wanted.max_output_tokens) is not None]
     changes: dict[str, object] = {}
     told: list[str] = []
     if caps and (changes := capped(call, min(caps), output_field(permits))):
         told.append(f"max_output_tokens={min(caps)}")
-    if any(one.decision.obligations.no_content for one in permits):
+    if any(wanted.no_content for wanted in obliged):
         call.keep_content = False
         told.append("no_content")
         if call.operation.name == "responses" or call.fields.get("store") is not None:

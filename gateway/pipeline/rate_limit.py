@@ -8,7 +8,7 @@ from gateway.core.model import Permit
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 from gateway.dialects.statements import tier_word
-from gateway.limits.bounds import NOTHING, Bound, Need, Refusal
+from gateway.limits.bounds import NOTHING, Bound, Hold, Need, Refusal
 from gateway.limits.headers import quota_headers, refused_level, warning
 from gateway.limits.matching import NOTHING_ASKED, Asked
 from gateway.limits.waiting import Waiting
@@ -18,8 +18,9 @@ from gateway.pipeline.parts import Parts
 
 
 def rate_limit(parts: Parts) -> Layer:
-    counters, limits, now = parts.counters, parts.limits, parts.clock.now
-    waiting = Waiting(counters, parts.clock.monotonic, parts.limiting.waited)
+    limits, now = parts.limits, parts.clock.now
+    reserve = parts.counters.reserve
+    waiting = Waiting(parts.counters, parts.clock.monotonic, parts.limiting.waited)
 
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
@@ -33,7 +34,8 @@ def rate_limit(parts: Parts) -> Layer:
             if held:
                 held, need = needed(held, permit.model.target, call, at, parts)
                 refuse_what_never_fits(held, need)
-                await _admit(call, held, need, parts, waiting)
+                reserving = _in_line(call, held, need, waiting, parts) if policy.queues else reserve(held, need)
+                _admit(call, held, need, await reserving, parts, waiting)
 
             async def admit(other: Permit) -> None:
                 """Should another model serve it: what limits on that one say, and what it costs more."""
@@ -44,7 +46,8 @@ def rate_limit(parts: Parts) -> Layer:
                 bounds, other_need = needed(bounds, other.model.target, call, at, parts)
                 keys = {bound.key for bound in held}
                 if more := [bound for bound in bounds if bound.key not in keys]:
-                    await _admit(call, more, other_need, parts, waiting)
+                    hold = await _in_line(call, more, other_need, waiting, parts)
+                    _admit(call, more, other_need, hold, parts, waiting)
                 money = [bound for bound in held if bound.dimension == "cost"]
                 if money and (dearer := (other_need.nano or 0) - (need.nano or 0)) > 0:
                     await _reserve_more(call, money, dearer, parts, waiting)
@@ -86,33 +89,40 @@ async def _reserve_more(call: Call, money: Sequence[Bound], nano: int, parts: Pa
     call.on_end(lambda: parts.counters.settle(hold, NOTHING))
 
 
-async def _admit(call: Call, bounds: Sequence[Bound], need: Need, parts: Parts, waiting: Waiting) -> None:
-    """Reserve, and see to it that the reservation is settled however the call ends.
+async def _in_line(call: Call, bounds: Sequence[Bound], need: Need, waiting: Waiting, parts: Parts) -> Hold | Refusal:
+    """Reserve, and note on the record for how long the call was kept waiting by limits that may do so."""
+    monotonic = parts.clock.monotonic
+    began = monotonic()
+    try:
+        return await waiting.reserve(bounds, need)
+    finally:
+        if any(bound.queue_s for bound in bounds):
+            call.record.queued_us += int((monotonic() - began) * 1e6)
+
+
+def _admit(
+    call: Call, bounds: Sequence[Bound], need: Need, hold: Hold | Refusal, parts: Parts, waiting: Waiting
+) -> None:
+    """Tell what is left, and see to it that the reservation is settled however the call ends.
 
     Raises:
         RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
     """
-    clock, counters, reports, policy = parts.clock, parts.counters, parts.limiting, parts.limits.value
-    began = clock.monotonic()
-    try:
-        hold = await waiting.reserve(bounds, need)
-    finally:
-        if policy.queues and any(bound.queue_s for bound in bounds):
-            call.record.queued_us += int((clock.monotonic() - began) * 1e6)
-    dialect = call.operation.dialect
+    reports, dialect, now = parts.limiting, call.operation.dialect, parts.clock.now()
     if isinstance(hold, Refusal):
         reports.limited(hold)
-        call.reply_headers.update(quota_headers(hold.levels or [refused_level(hold)], dialect, clock.now()))
-        raise refused(hold, clock.now())
+        call.reply_headers.update(quota_headers(hold.levels or [refused_level(hold)], dialect, now))
+        raise refused(hold, now)
 
     def settle() -> None:
-        counters.settle(hold, used(call, need, bounds, parts))
+        parts.counters.settle(hold, used(call, need, bounds, parts))
         waiting.freed(bounds)
 
     call.on_end(settle)
-    call.reply_headers.update(quota_headers(hold.levels, dialect, clock.now()))
-    if policy.counts_money:
-        reports.counted(hold.levels)
+    levels = hold.levels
+    call.reply_headers.update(quota_headers(levels, dialect, now))
+    if parts.limits.value.counts_money:
+        reports.counted(levels)
     if hold.warned:
         reports.warned(hold.warned)
         call.reply_headers["x-gateway-warning"] = warning(hold.warned)
