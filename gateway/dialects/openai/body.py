@@ -39,24 +39,41 @@ _FOLDED = {name.casefold(): name for name in JUDGED}
 # The fields, of any dialect, that may hold images, files or sound; variables of a prompt may, too.
 _WITH_DATA = ("messages", "input", "system", "contents", "prompt")
 # A run of base64 as long as this is no text.
-_INLINE = re.compile(rb"[A-Za-z0-9+/_-]{1024,}={0,2}")
+INLINE_RUN = 1024
+_run = re.compile(rb"[A-Za-z0-9+/_-]*").match
+_padding = re.compile(rb"={0,2}").match
 
 
 def inline_data(raw: bytes) -> tuple[int, int]:
-    """Bytes and pieces of base64 in JSON text."""
-    sizes = [piece.end() - piece.start() for piece in _INLINE.finditer(raw)]
-    return sum(sizes), len(sizes)
+    """Bytes and pieces of base64 in JSON text. Looked at are single places: no long run lies between two of them."""
+    size = pieces = at = 0
+    while at < len(raw):
+        end = _end(_run(raw, at))
+        if end > at:
+            # It begins behind the last place, which was in none.
+            before = raw[max(0, at - INLINE_RUN + 1) : at][::-1]
+            length = end - at + _end(_run(before))
+            if length >= INLINE_RUN:
+                size, pieces = size + length + _end(_padding(raw, end)) - end, pieces + 1
+        at = end + INLINE_RUN
+    return size, pieces
+
+
+def _end(found: re.Match[bytes] | None) -> int:
+    assert found is not None, "nothing at all is a match as well"
+    return found.end()
 
 
 class JsonFields:
     """The top-level fields of a JSON object, undecoded."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_inline", "_raw")
 
     content_type = b"application/json"
 
     def __init__(self, raw: dict[str, msgspec.Raw]) -> None:
         self._raw = raw
+        self._inline: tuple[int, int] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._raw
@@ -92,6 +109,11 @@ class JsonFields:
         return ""
 
     def inline_data(self) -> tuple[int, int]:
+        if self._inline is None:  # several ask, and the body may be large
+            self._inline = self._look_for_data()
+        return self._inline
+
+    def _look_for_data(self) -> tuple[int, int]:
         size = pieces = 0
         for name in _WITH_DATA:
             raw = self._raw.get(name)
