@@ -54,8 +54,9 @@ def _matcher(match: Match) -> Callable[[Asked], bool]:
     labels = [(name, compile_globs((glob,))) for name, glob in (match.labels or {}).items()]
 
     def matches(asked: Asked) -> bool:
-        return all(test(getattr(asked, field)) for field, test in tests) and all(
-            name in asked.labels and fits(asked.labels[name]) for name, fits in labels
-        )
+        for field, test in tests:
+            if not test(getattr(asked, field)):
+                return False
+        return not labels or all(name in asked.labels and fits(asked.labels[name]) for name, fits in labels)
 
     return matches

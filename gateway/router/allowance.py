@@ -23,9 +23,12 @@ class Allowance:
         self._at = now
         budget = self.budget
         # A moving rate: each call adds 1/window, and fades over a window.
-        self._calls_per_s = self._calls_per_s * max(0.0, 1 - passed / WINDOW_S) + 1 / WINDOW_S
+        faded = self._calls_per_s * (1 - passed / WINDOW_S) if passed < WINDOW_S else 0.0
+        self._calls_per_s = faded + 1 / WINDOW_S
         most = budget.at_least + budget.share * self._calls_per_s * WINDOW_S
-        self.level = min(most, self.level + budget.share + passed * budget.at_least / WINDOW_S)
+        self.level += budget.share + passed * budget.at_least / WINDOW_S
+        if self.level > most:
+            self.level = most
 
     def take(self) -> bool:
         """Whether there may be one more attempt now; it is counted then."""

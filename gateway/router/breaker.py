@@ -80,7 +80,7 @@ class Breaker:
 
     def bars(self, now: float) -> bool:
         """Whether a call that may go nowhere else must not go there either."""
-        return not self.allows(now) and not self.heard
+        return self.state != "closed" and not self.allows(now) and not self.heard
 
     def wants_probe(self, now: float) -> bool:
         return self.state == "open" and now >= self.probed_from
@@ -184,6 +184,8 @@ class Breaker:
     def _turn(self, now: float) -> None:
         """Empty the slices of time that have passed."""
         current = int(now * SLICES / WINDOW_S)
+        if current == self._slice:  # nearly always
+            return
         for passed in range(max(self._slice + 1, current - SLICES + 1), current + 1):
             self._failed[passed % SLICES] = self._succeeded[passed % SLICES] = 0
         self._slice = current

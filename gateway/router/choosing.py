@@ -125,7 +125,7 @@ class Chooser:
             not standing.draining
             and standing.resting_until <= now
             and standing.breaker.allows(now)
-            and not standing.is_full(self._standings.overload, lambda: self._asking.is_batch(call, permit)),
+            and not standing.is_full(self._standings.overload, self._asking.is_batch, call, permit),
             standing.in_flight,
             standing.expected_s(now),
             self._asking.cost_of(call, permit) if priced else None,

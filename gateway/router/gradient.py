@@ -102,7 +102,8 @@ class Gradient:
         usual = self._usual.get(kind)
         if usual is None:
             usual = self._usual[kind] = _Usual()
-        self._note(usual.ratio(max(0.0, seconds - own_s), size), in_flight, now, options)
+        theirs = seconds - own_s if seconds > own_s else 0.0
+        self._note(usual.ratio(theirs, size), in_flight, now, options)
         usual.learn(seconds, size)
 
     def gave_up(
@@ -117,8 +118,10 @@ class Gradient:
         if not self._count:
             self._began = now
         self._count += 1
-        self._least = min(self._least, ratio)
-        self._peak = max(self._peak, in_flight)
+        if ratio < self._least:
+            self._least = ratio
+        if in_flight > self._peak:
+            self._peak = in_flight
         if self._count >= WINDOW and now - self._began >= WINDOW_S:
             self._judge(now, options)
             self._peak, self._count, self._least = 0, 0, math.inf

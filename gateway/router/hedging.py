@@ -58,13 +58,14 @@ class Race:
         if isinstance(begun, Tried):
             return begun
         self.begun += 1
-        task = asyncio.ensure_future(self._sender.carry_out(begun))
+        task = asyncio.create_task(self._sender.carry_out(begun))
         self._runners.append(_Runner(begun, following, task))
         return None
 
     async def _first_good(self) -> tuple[Tried, Next]:
         while True:
-            await asyncio.wait({one.task for one in self._runners}, return_when=asyncio.FIRST_COMPLETED)
+            if not any(one.task.done() for one in self._runners):
+                await asyncio.wait({one.task for one in self._runners}, return_when=asyncio.FIRST_COMPLETED)
             for runner in [one for one in self._runners if one.task.done()]:
                 tried = runner.task.result()
                 if tried.failure is None or len(self._runners) == 1:

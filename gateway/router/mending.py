@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.core.attempt import Attempt
 from gateway.core.call import Call, Mend
 from gateway.core.faults import Fault
@@ -48,7 +50,7 @@ async def mended(call: Call, mend: Mend, first: Tried, again: Again) -> Tried:
     if second is None:
         _leave(call, begun, attempt)
         return first
-    sender.close_unused(begun._replace(call=call, attempt=attempt), "failed", NOT_TAKEN)
+    sender.close_unused(msgspec.structs.replace(begun, call=call, attempt=attempt), "failed", NOT_TAKEN)
     call.adopt(leg)
     return second
 

@@ -105,7 +105,8 @@ class Router:
         while True:
             headers, closings = dict(call.reply_headers), call.closings
             if (delay_s := self._hedge_s(rule, trying)) is None:
-                tried = await self._sender.attempt(call, following, rule)
+                begun = self._sender.begin(call, following, rule)
+                tried = begun if isinstance(begun, Tried) else await self._sender.carry_out(begun)
                 trying.count += tried.attempt is not None
             else:
                 tried, following = await self._race(call, trying, following, rule, delay_s)

@@ -1,8 +1,10 @@
 """One attempt carried out: a target asked, what came of it told to its standing and to the record."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
 
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
@@ -53,13 +55,9 @@ class Sender:
         """Why the target gets no call now; None: it does."""
         if standing.draining or standing.breaker.bars(now):
             return _resting(standing, now)
-        if standing.is_full(self.standings.overload, lambda: self._is_batch(call, permit)):
+        if standing.is_full(self.standings.overload, self._is_batch, call, permit):
             return _full()
         return None
-
-    async def attempt(self, call: Call, following: Next, rule: RouteRule) -> Tried:
-        begun = self.begin(call, following, rule)
-        return begun if isinstance(begun, Tried) else await self.carry_out(begun)
 
     def begin(self, call: Call, following: Next, rule: RouteRule) -> "Begun | Tried":
         """An attempt, noted before anything is sent; what is told instead if the target is not asked."""
@@ -118,15 +116,17 @@ class Sender:
         elif record.outcome in ("completed", "cancelled"):
             standing.succeeded(run, now)
 
-    async def _sent(self, begun: "Begun") -> Reply:
+    def _sent(self, begun: "Begun") -> Awaitable[Reply]:
+        """The target asked: for as long as the route and the caller allow, if one of them says."""
         call, now, timeout_s = begun.call, begun.run.began, begun.rule.timeout_s
         assert call.target is not None, "it has begun"
         provider = self.providers[call.target.provider]
         until = call.deadline
         if timeout_s is not None and (until is None or now + timeout_s < until):
             until = now + timeout_s
-        if until is None:
-            return await provider(call)
+        return provider(call) if until is None else self._sent_in_time(provider, call, now, until)
+
+    async def _sent_in_time(self, provider: Service, call: Call, now: float, until: float) -> Reply:
         try:
             async with asyncio.timeout(until - now):
                 return await provider(call)
@@ -191,7 +191,7 @@ class Sender:
         closed(begun.attempt, served, outcome, self._clock.now_ns(), error_code=code)
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True):
     """An attempt under way, on the call itself or on a leg of it."""
 
     call: Call

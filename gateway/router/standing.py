@@ -3,6 +3,7 @@ works. Plain figures, changed on the event loop only."""
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TypeVarTuple
 
 import msgspec
 
@@ -18,19 +19,17 @@ MOST_LONGER = 8
 # A 429 without `retry-after` rests a target so long at first, doubled while it goes on.
 REST_S, MAX_REST_S = 0.5, 60.0
 MAX_KEPT = 10_000
+Whose = TypeVarTuple("Whose")
 # A call waits for several turns of the event loop before its answer is read. A turn is remembered for about a second.
 OWN_TURNS, OWN_KEPT = 4, 0.9
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """A call under way at a target: since when, the mark by which its breaker counts it, and whose it is."""
 
-    __slots__ = ("began", "mark", "who")
-
-    def __init__(self, began: float, mark: int, who: str) -> None:
-        self.who = who
-        self.began = began
-        self.mark = mark
+    began: float
+    mark: int
+    who: str
 
 
 class Standing:
@@ -63,12 +62,12 @@ class Standing:
     def in_flight(self) -> int:
         return len(self._runs)
 
-    def is_full(self, options: Overload, is_batch: Callable[[], bool]) -> bool:
+    def is_full(self, options: Overload, is_batch: Callable[[*Whose], bool], *whose: *Whose) -> bool:
         """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
         there, room = len(self._runs), self.gradient.room
         if not options.enabled or there < room(options, batch=True):
             return False
-        return there >= room(options, batch=False) or is_batch()
+        return there >= room(options, batch=False) or is_batch(*whose)
 
     def begun(self, now: float, who: str = "") -> Run:
         """A call of this caller is sent there."""
@@ -123,10 +122,10 @@ class Standing:
         return self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
 
     def _observe(self, seconds: float, now: float) -> None:
-        kept = math.exp((self._at - now) / DECAY_S)
         if seconds >= self.latency_s:
             self.latency_s = seconds
         else:
+            kept = math.exp((self._at - now) / DECAY_S)
             self.latency_s = self.latency_s * kept + seconds * (1 - kept)
         self._at = now
 
@@ -165,14 +164,14 @@ class Standings:
         return self._file().overload
 
     def of(self, place: str) -> Standing:
-        found = self._of.get(place)
+        found, ejection = self._of.get(place), self._file().ejection
         if found is None:
             if len(self._of) >= MAX_KEPT:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
-            found = self._of[place] = Standing(self._file().ejection)
+            found = self._of[place] = Standing(ejection)
             found.draining = place in self._taken_out
-        elif found.breaker.options is not self._file().ejection:
-            found.breaker.options = self._file().ejection
+        elif found.breaker.options is not ejection:
+            found.breaker.options = ejection
         return found
 
     def all(self) -> list[tuple[str, Standing]]:
