@@ -71,11 +71,13 @@ class Group(msgspec.Struct, frozen=True):
 
     def needs(self, need: Need) -> list[int]:
         """What a call takes of each bound."""
-        return [min(MOST, need.of(bound.dimension)) for bound in self.bounds]
+        amounts = need.amounts()
+        return [min(MOST, amounts[bound.dimension]) for bound in self.bounds]
 
     def used(self, used: Need) -> list[int]:
         """What it has used of each when it has ended: nothing is under way any more."""
-        return [0 if bound.span.kind == "now" else min(MOST, used.of(bound.dimension)) for bound in self.bounds]
+        amounts = used.amounts()
+        return [0 if bound.span.kind == "now" else min(MOST, amounts[bound.dimension]) for bound in self.bounds]
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -27,9 +27,7 @@ def estimate(card: Card, usage: Usage) -> int | None:
     """Nano-units of this usage by this card, text at the dearest rate that text can have; None without a price."""
     if card.reason:
         return None
-    band = card.band(usage.total_input)
-    rows = (*band.rows, band.fee, band.time)
-    numbers = {row.meter: row.number for row in rows if row.number is not None}
+    numbers = card.band(usage.total_input).numbers
     return dearest([numbers], usage, card.expected_us if card.gpus else 0, card.scale)
 
 
@@ -60,4 +58,10 @@ def dearest(prices: Sequence[Prices | Numbers], usage: Usage, expected_us: int =
 
 
 def _highest(prices: Sequence[Prices | Numbers], meters: Sequence[str]) -> Fraction | int | None:
-    return max((one[meter] for one in prices for meter in meters if meter in one), default=None)
+    highest: Fraction | int | None = None
+    for one in prices:
+        for meter in meters:
+            price = one.get(meter)
+            if price is not None and (highest is None or price > highest):
+                highest = price
+    return highest

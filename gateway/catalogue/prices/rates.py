@@ -25,12 +25,13 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 class Band(msgspec.Struct, frozen=True):
     """Prices of requests with more input tokens than `above`: the meters of Usage in their order, the fee for a
-    request, GPU time."""
+    request, GPU time. `numbers`: of all these, those that have a price, by meter."""
 
     above: int
     rows: tuple[Row, ...]
     fee: Row
     time: Row
+    numbers: Mapping[str, int]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +96,8 @@ def compiled(tariff: Tariff, listing: Tariff, times: Factor, listing_times: Frac
     made: list[Band] = []
     for above, charged, listed in bands:
         rows = [_row(meter, charged.get(meter), listed.get(meter), scale) for meter in ROWS]
-        made.append(Band(above, tuple(rows[: len(METERS)]), rows[-2], rows[-1]))
+        numbers = {row.meter: row.number for row in rows if row.number is not None}
+        made.append(Band(above, tuple(rows[: len(METERS)]), rows[-2], rows[-1], numbers))
     return tuple(made), scale
 
 
