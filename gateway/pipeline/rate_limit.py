@@ -25,8 +25,10 @@ def rate_limit(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
             policy = limits.value
-            # The limits on the target that it will go to: another one that policy permits as well may cost less.
-            permit = parts.choose(call) or call.permits[0]
+            permit = call.permits[0]
+            if len(call.permits) > 1 and (policy.counts_money or _of_several_models(call.permits)):
+                # The limits on the target that it will go to: another one that policy permits as well may cost less.
+                permit = parts.choose(call) or permit
             asked = asked_of(call) if policy.asks else NOTHING_ASKED
             at = now()
             held = policy.bounds(call.caller, permit.model.name, at, asked)
@@ -58,6 +60,10 @@ def rate_limit(parts: Parts) -> Layer:
         return limited
 
     return layer
+
+
+def _of_several_models(permits: Sequence[Permit]) -> bool:
+    return len({one.model.name for one in permits}) > 1
 
 
 def needed(

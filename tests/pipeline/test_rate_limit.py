@@ -40,11 +40,17 @@ class Site:
         self.refusals = list[Refusal]()
         self.levels = list[Level]()
         self.serves = CHEAP
+        self.permits: Sequence[Permit] = (CHEAP, DEAR, STRANGE)
+        self.chosen = list[Call]()
         self.layer = rate_limit(cast(Any, SimpleNamespace(
             clock=self.clock, counters=self.counters, limits=Live(self.policy), limiting=self,
-            choose=lambda permits: self.serves, estimate_cost=self.cost,
+            choose=self.choose, estimate_cost=self.cost,
             ceiling_cost=lambda target, usage, at: usage.total_tokens * CEILING if target.provider == "p" else None,
         )))  # fmt: skip
+
+    def choose(self, call: Call) -> Permit:
+        self.chosen.append(call)
+        return self.serves
 
     def cost(self, target: Target, usage: Usage, caller: Principal, at: float, tier: str) -> int | None:
         rate = {"cheap": 1, "dear": 10}.get(target.model)
@@ -64,7 +70,7 @@ class Site:
 
     async def begin(self, operation: str = "chat", **fields: Any) -> Call:
         call = call_of(operation, **fields)
-        call.principal, call.permits = CALLER, (CHEAP, DEAR, STRANGE)
+        call.principal, call.permits = CALLER, self.permits
 
         async def service(call: Call) -> Reply:
             return Reply(200, [])
@@ -115,6 +121,25 @@ async def test_a_dearer_tier_that_is_asked_for_is_reserved_at_its_price(tier: ob
     site = Site(ALL)
     await site.begin(max_tokens=50, service_tier=tier)
     assert (await site.used())["cost_per_day"] == 51 * times
+
+
+@pytest.mark.parametrize(
+    ("limit", "permits", "asked"),
+    [
+        ("tokens_per_day: 900", (CHEAP, CHEAP), False),  # from the cache, say, it may go nowhere
+        ("tokens_per_day: 900", (CHEAP, DEAR), True),
+        ("cost_per_day: 1", (CHEAP, CHEAP), True),
+        ("cost_per_day: 1", (CHEAP,), False),
+    ],
+)
+async def test_where_a_call_will_go_is_found_out_only_if_limits_or_prices_may_differ(
+    limit: str, permits: Sequence[Permit], asked: bool
+) -> None:
+    site = Site(f"  - {{id: a, {limit}}}")
+    site.permits = permits
+    call = await site.begin(max_tokens=50)
+    assert site.chosen == [call] * asked
+    assert all((await site.used()).values())
 
 
 async def test_a_limit_on_a_prompt_counts_all_its_versions_together() -> None:
