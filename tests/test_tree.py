@@ -155,6 +155,12 @@ def test_no_twins() -> None:
     assert twins == []
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """They are no packages: of two, the second could not be collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_nothing_is_left_unfinished() -> None:
     marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
     assert [relative(path) for path in FILES if marks.search(path.read_text())] == []

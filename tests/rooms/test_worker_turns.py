@@ -56,7 +56,7 @@ def probe() -> None:
 
 @pytest.mark.parametrize("name", ["probe", "probe_chosen"])
 def test_by_what_the_process_used_of_a_core_unless_somebody_chose_a_policy(name: str) -> None:
-    command = [sys.executable, "-c", f"from tests.rooms import test_turns; test_turns.{name}()"]
+    command = [sys.executable, "-c", f"from tests.rooms import test_worker_turns; test_worker_turns.{name}()"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
