@@ -1,6 +1,7 @@
 """One contestant under one load: what it answered, and what that cost it."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from tests.speed.wrk import load_with_wrk
 QUIET_CPU = 0.05
 SETTLED_WITHIN_S = 10.0
 NOTHING = Cpu(0.0, 0.0)
+_MESSAGE = re.compile(rb'"message": ?"([\x20-\x7e]{0,60})')
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -58,7 +60,8 @@ def check_for(contestant: Contestant, mode: answers.Mode) -> Check:
 
     def check(answer: AnswerReader) -> str:
         if answer.status != 200:
-            return f"status {answer.status}"
+            said = _MESSAGE.search(answer.payload())
+            return f"status {answer.status} {'' if said is None else said[1].decode()}".rstrip()
         payload = answer.payload()
         if payload == wanted or (not contestant.verbatim and payload.rstrip().endswith(ending)):
             return ""
