@@ -30,11 +30,12 @@ def turning_away(shedding: Shedding, policies: PolicyFeed) -> Callable[[Call], b
     return turns_away
 
 
-def telling(shedding: Shedding, standings: Standings) -> Callable[[float, float], None]:
-    """What hears how late the event loop was, and when."""
+def telling(shedding: Shedding, standings: Standings) -> Callable[[float, float, bool], None]:
+    """What hears how late the event loop was, when, and whether calls were under way meanwhile. Without any it was
+    others' work that kept the core: a worker that had nothing to do turns nobody away for that."""
 
-    def late(seconds: float, now: float) -> None:
-        shedding.late(seconds, now)
+    def late(seconds: float, now: float, waited: bool) -> None:
+        shedding.late(seconds if waited else 0.0, now)
         standings.late(seconds)
 
     return late

@@ -107,14 +107,15 @@ class InFlight:
             elif flight.writing_since and now - flight.writing_since > options.response_write_s:
                 flight.abort(ClientGone("the client stopped reading"))
 
-    async def look_after(self, late: Callable[[float, float], None]) -> None:
-        """Watch new calls' clients at every tick, sweep every second. `late` is told how late a tick was, and when."""
+    async def look_after(self, late: Callable[[float, float, bool], None]) -> None:
+        """Watch new calls' clients at every tick, sweep every second. `late` is told how late a tick was, when, and
+        whether calls were under way that waited so much longer."""
         ticks = 0
         while True:
-            began = self._now()
+            began, waited = self._now(), bool(self._flights)
             await asyncio.sleep(TICK_S)
             now = self._now()
-            late(max(0.0, now - began - TICK_S), now)
+            late(max(0.0, now - began - TICK_S), now, waited)
             self.watch_new()
             ticks += 1
             if ticks * TICK_S >= SWEEP_S:
