@@ -151,8 +151,13 @@ async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_rest
                 await site.send(60)
                 if len(site.two.requests) == before:
                     break
-        (shown,) = (await admin(gateway, "/status"))["experiments"]
-        assert (shown["route"], [arm["share"] for arm in shown["arms"]]) == ("fast", [1.0, 0.0])
+        async with asyncio.timeout(10):  # a worker that got none of those calls hears of it a moment later
+            while True:
+                (shown,) = (await admin(gateway, "/status"))["experiments"]
+                if [arm["share"] for arm in shown["arms"]] == [1.0, 0.0]:
+                    break
+                await asyncio.sleep(0.1)
+        assert shown["route"] == "fast"
         assert "guard error_rate broken" in shown["arms"][1]["reason"]
         assert shown["last_look"]["problem"] == ""
         records = await asyncio.to_thread(gateway.records, sent)
@@ -255,9 +260,9 @@ async def test_a_bad_version_is_taken_off_its_label_in_every_worker(make_gateway
         words = ("compare", "live", "--prompt", "p", "--until", until, "--json")
         done = await asyncio.to_thread(gateway.cli, *words, check=False)
         (one,) = json.loads(done.stdout)["differences"]
-        assert (one["base"], one["other"], one["word"], [guard["metric"] for guard in one["guards"]]) == (
-            "1", "2", "worse", ["error_rate"]
-        )  # fmt: skip
+        # The base is the one that more calls went to, and which that was the die said.
+        assert (one["base"], one["other"], one["word"]) in (("1", "2", "worse"), ("2", "1", "better"))
+        assert [guard["metric"] for guard in one["guards"]] == ["error_rate"]
         async with asyncio.timeout(10):
             while "experiment.arm_stopped: p@production stands on 1 and no longer on 1:1 2:1" not in gateway.log():
                 await asyncio.sleep(0.05)
