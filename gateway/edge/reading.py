@@ -150,4 +150,5 @@ def client_request_id(headers: Mapping[bytes, bytes]) -> str:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the request body is larger than {limit} bytes")
+    # What is left of it nobody reads, and so the server ends the connection: nothing else may be sent on it.
+    return TooLarge(f"the request body is larger than {limit} bytes", headers={"connection": "close"})

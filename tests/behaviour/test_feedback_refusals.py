@@ -161,6 +161,7 @@ async def test_more_than_is_taken_is_refused_before_it_is_read(desk: Desk) -> No
     assert (await desk.say(request_id="a", value="up", labels=labels)).json()["error"]["param"] == "labels"
     large = await desk.ours.post("/feedback", content=b'{"value":"up","comment":"' + b"x" * 300_000)
     assert (large.status_code, large.json()["error"]["code"]) == (413, "request_too_large")
+    assert large.headers["connection"] == "close"  # the rest of it is not read, so nothing can come after it
     packed = await desk.ours.post("/feedback", content=b"x", headers={"content-encoding": "gzip"})
     assert packed.json()["error"]["param"] == "content-encoding"
     bad_key = await desk.say(request_id="a", value="up", headers={"idempotency-key": "x" * 256})

@@ -86,7 +86,7 @@ async def _body(request: Request, row: Row) -> Any:
     async for piece in request.stream():
         text += piece
         if len(text) > MAX_BODY_BYTES:
-            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes", headers={"connection": "close"})
     if row.body is None:
         return None
     try:
