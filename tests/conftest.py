@@ -81,6 +81,14 @@ def cards_for(models: Mapping[str, Any]) -> dict[str, str]:
     return {f"models/{number}": card for number, card in enumerate(cards)}
 
 
+def command_line(pid: int) -> bytes:
+    """Of a process that may have ended meanwhile: then nothing."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 class Gateway:
     """A gateway as its users run it: `gateway serve` in a process of its own."""
 
@@ -194,7 +202,7 @@ class Gateway:
         return found
 
     def worker_pids(self) -> list[int]:
-        return [pid for pid in self.processes()[1:] if b"gateway.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in self.processes()[1:] if b"gateway.worker" in command_line(pid)]
 
     def kill(self) -> None:
         """kill -9 of everything at once, as a power cut or an OOM killer would."""

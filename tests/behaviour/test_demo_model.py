@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.cli import main
-from tests.conftest import ROOT, Gateway, fetch_weights
+from tests.conftest import ROOT, Gateway, command_line, fetch_weights
 from tests.ports import free_port
 
 pytest.importorskip("xllamacpp", reason="the demo engine is not installed: pip install -e '.[demo]'")
@@ -167,7 +167,7 @@ async def test_an_engine_that_dies_is_started_again(demo: Demo, client: openai.A
 
 
 async def test_the_second_start_finds_weights_and_key_again(demo: Demo) -> None:
-    (engine,) = [pid for pid in demo.processes() if b"modelhost.llamacpp" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (engine,) = [pid for pid in demo.processes() if b"modelhost.llamacpp" in command_line(pid)]
     assert await asyncio.to_thread(demo.stop) == 0
     assert not Path(f"/proc/{engine}").exists(), "the engine ends with the gateway"
     await asyncio.to_thread(demo.start)

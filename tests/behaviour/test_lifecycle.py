@@ -153,7 +153,7 @@ async def test_workers_do_not_outlive_a_killed_parent(make_gateway: GatewayFacto
 def state(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return "Z"
 
 
