@@ -1,5 +1,6 @@
 """Counters of both kinds, and the bounds that tests put on calls."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -8,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from gateway.core.clock import SystemClock
-from gateway.limits.bounds import Counters
+from gateway.limits.bounds import Bound, Counters
 from gateway.limits.local import LocalCounters
 from gateway.limits.redis_counters import RedisCounters
 from gateway.limits.store_options import LimitsStoreOptions
 from gateway.stores.redis import RedisOptions
-from tests.redis_servers import RedisServer, fresh_redis, redis_server
+from tests.redis_servers import RedisServer, eventually, fresh_redis, redis_server
 
 __all__ = ["fresh_redis", "redis_server"]
 
@@ -40,6 +41,28 @@ class Told:
 
 
 MakeCounters = Callable[..., Awaitable[RedisCounters]]
+
+
+async def used(counters: Counters, *bounds: Bound) -> list[int]:
+    """When every ending has been sent and everything lent returned: what is asked after them is answered after them."""
+    if isinstance(counters, RedisCounters):
+        await eventually(lambda: not _under_way(counters))
+    return [level.used for level in await counters.levels(bounds)]
+
+
+def _under_way(counters: RedisCounters) -> bool:
+    settling, leases = counters._settling, counters._leases
+    lent = leases is not None and any(lease.loan is not None for lease in leases._leases.values())
+    return bool(lent or settling._timer or settling._changes or len(settling))
+
+
+async def eventually_used(counters: Counters, amounts: list[int], *bounds: Bound) -> None:
+    """Where what is sent may have to be sent again, a beat or two later."""
+    for _ in range(200):
+        if (found := await used(counters, *bounds)) == amounts:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not {amounts}, but {found}")
 
 
 @pytest_asyncio.fixture

@@ -11,18 +11,8 @@ from gateway.core.clock import SystemClock
 from gateway.limits.bounds import NOTHING, Counters, Need, Refusal
 from gateway.limits.local import LocalCounters
 from tests.limits.bounding import DAY, HOUR, MINUTE, MONTH, NOW, ONE, SECOND, bound, tokens
-from tests.limits.conftest import MakeCounters
+from tests.limits.conftest import MakeCounters, eventually_used, used
 from tests.redis_servers import RedisServer
-
-
-async def settled() -> None:
-    """Endings are on their way for a moment."""
-    await asyncio.sleep(0.08)
-
-
-async def used(counters: Counters, *bounds: object) -> list[int]:
-    await settled()
-    return [level.used for level in await counters.levels(bounds)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("span", [MINUTE, HOUR, MONTH, DAY], ids=lambda span: f"{span.kind}-{span.unit}")
@@ -136,7 +126,8 @@ async def test_a_window_slides(counters: Counters) -> None:
     admitted = 0
     while time.time() - began < 3.0:
         if not isinstance(await counters.reserve((limit,), ONE), Refusal):
-            admitted += 1
+            # What is told later may have been counted in a fifth window.
+            admitted += time.time() - began < 3.0
         await asyncio.sleep(0.005)
     # Three seconds touch four whole windows at most; each holds ten.
     assert 20 <= admitted <= 40
@@ -173,8 +164,7 @@ async def test_a_cancelled_caller_has_reserved_nothing(counters: Counters) -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.sleep(0.1)
-    assert await used(counters, limit) == [0]
+    await eventually_used(counters, [0], limit)
 
 
 AMOUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60), st.booleans()), min_size=1, max_size=25)

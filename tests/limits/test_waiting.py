@@ -90,7 +90,7 @@ async def test_a_limit_that_refuses_is_not_waited_for_and_a_line_of_one_scope_ho
     held = await site.enter(ours)
     waits = asyncio.create_task(site.enter(ours))
     await asyncio.sleep(0)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         other = await site.enter(theirs, hard)
         site.leave(other, theirs)
         refused = await site.enter(theirs, hard)
@@ -106,5 +106,5 @@ async def test_room_that_another_process_made_is_found_without_being_told() -> N
     waits = asyncio.create_task(site.enter(limit))
     await asyncio.sleep(0.01)
     site.counters.settle(first, NOTHING)  # nobody says so here
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         site.leave(await waits, limit)
