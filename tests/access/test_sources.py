@@ -102,7 +102,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".git" / "HEAD")
     began = time.monotonic()
     assert sources(tmp_path) == ""
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,6 +1,7 @@
 """Asking over HTTP: what is sent, and what becomes of every kind of answer."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -84,10 +85,12 @@ async def test_an_answer_out_of_the_gateways_cache_has_no_latency_and_cost_nothi
 
 
 async def test_what_was_waited_for_a_limit_is_not_the_models_latency() -> None:
+    began = time.monotonic()
     slow, _ = await asked(_slow(0.3, {"x-gateway-queue-ms": "250"}))
+    took = time.monotonic() - began
     assert slow.sample is not None
     assert slow.sample.latency_s is not None
-    assert slow.sample.latency_s < 0.2
+    assert 0.04 < slow.sample.latency_s <= took - 0.25
 
 
 def _slow(seconds: float, headers: dict[str, str]) -> Script:
@@ -122,7 +125,7 @@ USAGE = event(
 
 async def test_a_stream_has_a_time_to_its_first_word_and_a_price() -> None:
     script = event_stream(
-        *(chunk({"role": "assistant", "content": ""}), 0.2, chunk({"content": "hel"}), 0.1, chunk({"content": "lo"})),
+        *(chunk({"role": "assistant", "content": ""}), 0.2, chunk({"content": "hel"}), 0.8, chunk({"content": "lo"})),
         *(chunk({}, "stop"), USAGE, DONE),
         headers={"x-gateway-target": "openai/m-1"},
     )
@@ -141,7 +144,7 @@ async def test_a_stream_has_a_time_to_its_first_word_and_a_price() -> None:
     assert sample.ttft_s is not None
     assert sample.latency_s is not None
     # An empty first chunk is no word.
-    assert 0.18 < sample.ttft_s < sample.latency_s - 0.08
+    assert 0.18 < sample.ttft_s < sample.latency_s - 0.4
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,9 @@ async def test_a_bug_ends_a_run_and_is_told_in_the_log(tmp_path: Path, caplog: p
 async def test_a_worker_that_stops_leaves_no_run_under_way(tmp_path: Path) -> None:
     async with worker(tmp_path, Hanging(), concurrent_runs=1) as one:
         runs = [await one.begin(3), await one.begin(3)]
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while (await one.look(runs[0]))["status"] == "queued":
+                await asyncio.sleep(0.01)
         assert [(await one.look(run))["status"] for run in runs] == ["in_progress", "queued"]
     async with worker(tmp_path, Pipeline(said("x"))) as other:
         for run in runs:

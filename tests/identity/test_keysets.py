@@ -107,7 +107,7 @@ async def test_nobody_waits_long_for_a_slow_issuer(
     began = time.monotonic()
     with pytest.raises(Refused, match="no_keys"):
         await keys.find("first", "RS256")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
     await keys.close()
 
 

@@ -24,7 +24,7 @@ from gateway.transport.options import Timeouts
 SECRET = "whsec_" + b64encode(b"k" * 32).decode()
 OTHER_SECRET = "whsec_" + b64encode(b"o" * 32).decode()
 NOW = 1_790_812_800.0 + 10 * 86_400  # eleventh of October 2026
-QUICK = Timeouts(connect_s=0.5, first_byte_s=0.2, idle_s=0.2, total_s=0.5)
+QUICK = Timeouts(connect_s=2, first_byte_s=1, idle_s=1, total_s=2)
 MONTH = {"since": 1_790_812_800.0, "until": 1_793_491_200.0}
 
 

@@ -339,6 +339,13 @@ DRAINER = textwrap.dedent(
 )
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(desk: Desk, store: Store) -> None:
     ids = written(desk, some_calls())
     here = Path(__file__).parent
@@ -351,7 +358,7 @@ def test_a_drainer_that_is_killed_leaves_neither_a_process_nor_a_call_behind(des
         drainer.kill()
     assert in_ledger(desk) != ids
     until = time.monotonic() + 30
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while is_running(pid):
         assert time.monotonic() < until
         time.sleep(0.02)
     desk.drain()

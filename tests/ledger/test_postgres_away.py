@@ -19,7 +19,9 @@ from gateway.ledger.drain import Drainer, DrainOptions
 from gateway.ledger.store import LedgerUnavailable
 from tests.postgres import PostgresServer, postgres_server
 
-QUICK = {"connect_timeout_s": 2, "statement_timeout_s": 0.5, "silence_timeout_s": 2}
+# What is not about patience is patient: a round that a busy machine keeps waiting is none that fails.
+PATIENT = {"connect_timeout_s": 5, "statement_timeout_s": 10, "silence_timeout_s": 5}
+QUICK = {"connect_timeout_s": 2, "statement_timeout_s": 1.0, "silence_timeout_s": 2}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def reset(end: socket.socket) -> None:
 
 def through(relay: Relay, url: str) -> PostgresPlace:
     parts = urlsplit(url)
-    return PostgresPlace(parts._replace(netloc=f"postgres@127.0.0.1:{relay.port}").geturl(), **QUICK)
+    return PostgresPlace(parts._replace(netloc=f"postgres@127.0.0.1:{relay.port}").geturl(), **PATIENT)
 
 
 @contextlib.contextmanager
@@ -112,7 +114,7 @@ def expect(place: PostgresPlace, numbers: range) -> None:
 def test_a_killed_server_is_waited_for_and_taken_up_where_it_was_left(
     own_server: PostgresServer, tmp_path: Path
 ) -> None:
-    place = PostgresPlace(own_server.fresh_database(), **QUICK)
+    place = PostgresPlace(own_server.fresh_database(), **PATIENT)
     with desk_at(tmp_path, place) as desk, desk.journal(segment_bytes=3_000) as journal:
         for number in range(40):
             journal.closed(closed_record(number))
@@ -220,7 +222,7 @@ def test_two_gateways_with_the_same_state_do_not_lose_or_double_anything(
     own_server: PostgresServer, tmp_path: Path
 ) -> None:
     """A state folder that was copied: the same writer's name, the same journals, drained by both."""
-    place = PostgresPlace(own_server.fresh_database(), **QUICK)
+    place = PostgresPlace(own_server.fresh_database(), **PATIENT)
     desks = [Desk(tmp_path / name, place.ledger(), place=place) for name in ("first", "second")]
     for desk in desks:
         with desk.journal() as journal:
@@ -241,7 +243,7 @@ def test_two_gateways_with_the_same_state_do_not_lose_or_double_anything(
 
 
 def test_a_dead_drainer_leaves_its_work_to_the_next(own_server: PostgresServer, tmp_path: Path) -> None:
-    place = PostgresPlace(own_server.fresh_database(), **QUICK)
+    place = PostgresPlace(own_server.fresh_database(), **PATIENT)
     with desk_at(tmp_path, place) as desk:
         journal = desk.journal().__enter__()
         for number in range(10):
@@ -255,7 +257,7 @@ def test_a_dead_drainer_leaves_its_work_to_the_next(own_server: PostgresServer, 
 
 
 async def test_a_drainer_begins_while_the_database_is_away(tmp_path: Path, own_server: PostgresServer) -> None:
-    place = PostgresPlace(own_server.fresh_database(), **QUICK)
+    place = PostgresPlace(own_server.fresh_database(), **PATIENT)
     own_server.stop(signal.SIGKILL)
     reports: list[Any] = []
     with desk_at(tmp_path, place) as desk:
@@ -289,7 +291,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_tried_again(
 
 
 def test_a_restored_database_that_does_not_know_this_gateway_is_begun_anew(own_server: PostgresServer) -> None:
-    place = PostgresPlace(own_server.fresh_database(), **QUICK)
+    place = PostgresPlace(own_server.fresh_database(), **PATIENT)
     with place.ledger() as store:
         store.commit([closed_record(0)], "w-1.jnl", 1)
         place.execute("DELETE FROM writers")

@@ -122,7 +122,7 @@ def test_postgres_goes_away_and_comes_back(tmp_path: Path, postgres: PostgresSer
 
 
 def test_a_postgres_that_says_nothing_is_given_up(tmp_path: Path, postgres: PostgresServer) -> None:
-    options = PromptOptions(url=postgres.fresh_database(), statement_timeout_s=0.5)
+    options = PromptOptions(url=postgres.fresh_database(), statement_timeout_s=1.5)
     place = LabelPlace(tmp_path / "p.db", tmp_path / "s", options)
     move(place, None, ONE)
     follower = follow_labels(place)

@@ -30,10 +30,10 @@ def test_only_two_wildcards_exist(glob: str, word: str) -> None:
 
 
 def test_a_pattern_of_many_stars_takes_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert not compile_globs(("*a" * 40,))("a" * 39 + "b" * 160)
     assert not compile_globs(("*a*" * 40 + "c",))("ab" * 100)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 # Money and prices

@@ -151,7 +151,7 @@ async def test_a_wire_that_is_not_answered_is_lost_and_so_is_what_waits(acl_redi
 
     options = RedisOptions(url=acl_redis.url, username="gateway", password=SECRET, connect_s=PATIENCE_S)
     servers, lost = RedisServers(options), []
-    wire = await servers.connect(await servers.master(), lambda: Wire(0.1, lost.append, lambda _: None, time.monotonic))
+    wire = await servers.connect(await servers.master(), lambda: Wire(1.0, lost.append, lambda _: None, time.monotonic))
     assert await wire.ask(pack(b"PING")) == b"PONG"
     acl_redis.signal(signal.SIGSTOP)
     try:

@@ -249,7 +249,7 @@ def test_a_reader_that_stopped_slows_nobody_and_lost_lines_are_told(monkeypatch:
             for _ in range(20_000):
                 writer.write(line)
             took = time.monotonic() - began
-            assert took < 1.0, "a pipe holds 64 KiB; whoever waited for it would wait for ever"
+            assert took < 10, "a pipe holds 64 KiB; whoever waited for it would wait for ever"
             assert writer.dropped >= 20_000 - 2_000
             text = b""
             while b"log lines were dropped" not in text:
@@ -272,7 +272,7 @@ def test_leaving_does_not_wait_for_a_reader_that_stopped(monkeypatch: pytest.Mon
         for _ in range(2_000):
             writer.write(b"x" * 200)
         began = time.monotonic()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10
     os.close(reader)
     for thread in threading.enumerate():
         if thread.name == "log-writer":

@@ -113,19 +113,22 @@ async def test_code_that_fails_is_an_error_and_no_pass(value: str, error: str) -
 
 
 async def test_code_that_does_not_end_is_ended_with_all_it_has_started(tmp_path: Path) -> None:
-    outside = Outside(python=run_python(Limits(timeout_s=0.7)))
     left = tmp_path / "pid"
+    left.touch()
     code = (
         "import subprocess, time\n"
         f"p = subprocess.Popen(['/bin/sleep', '60']); open({str(left)!r}, 'w').write(str(p.pid))\n"
         "time.sleep(60)\nreturn True"
     )
-    began = time.monotonic()
-    grade = await graded(code, outside=outside)
-    assert "did not end within 0.7 seconds" in grade.error
-    assert time.monotonic() - began < 10
+    for patience_s in (0.7, 3.0, 15.0):  # on a busy machine it may not have got so far in less
+        began = time.monotonic()
+        grade = await graded(code, outside=Outside(python=run_python(Limits(timeout_s=patience_s))))
+        assert f"did not end within {patience_s:g} seconds" in grade.error
+        assert time.monotonic() - began < patience_s + 10
+        if left.read_text():
+            break
     pid = int(left.read_text())
-    for _ in range(100):
+    for _ in range(500):
         if not running(pid):
             break
         await asyncio.sleep(0.02)
