@@ -153,7 +153,7 @@ class Gateway:
 
     def _wait_until_known(self, key: str) -> None:
         """Workers hear of a new key within a second."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         headers = {"authorization": f"Bearer {key}"}
         while httpx.get(f"{self.base_url}/models", headers=headers, timeout=10).status_code == 401:
             assert time.monotonic() < deadline, f"the key is not known:\n{self.log()[-2000:]}"
@@ -176,7 +176,7 @@ class Gateway:
         self.wait_ready()
         return self
 
-    def wait_ready(self, timeout_s: float = 20.0) -> None:
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             assert self.process is not None
@@ -218,7 +218,7 @@ class Gateway:
             self.process.terminate()
         return self.process.wait(timeout=timeout_s)
 
-    def records(self, expect: int | None = None, timeout_s: float = 5.0, since_ns: int = 0) -> list[dict[str, Any]]:
+    def records(self, expect: int | None = None, timeout_s: float = 20.0, since_ns: int = 0) -> list[dict[str, Any]]:
         """The ledger's rows of calls since then, oldest first; waits until at least `expect` are there."""
         deadline = time.monotonic() + timeout_s
         query = "SELECT * FROM calls WHERE started_ns >= ? ORDER BY started_ns, id"

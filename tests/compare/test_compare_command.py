@@ -140,7 +140,7 @@ async def test_who_is_busy_is_asked_again(place: Site, compare: Compare) -> None
     found = json.loads(done.stdout)
     assert [one["passed"] for one in found["summaries"]] == [4, 4]
     assert sum(one["retries"] for one in found["summaries"]) == 4
-    assert all(one["latency_s"]["p95"] < 1 for one in found["summaries"])
+    assert all(one["latency_s"]["p95"] < 5 for one in found["summaries"])
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -28,7 +28,7 @@ def feed(folder: Path) -> KeyFeed:
 
 
 async def eventually(condition: object) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.01)
 

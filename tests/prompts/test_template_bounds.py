@@ -44,7 +44,7 @@ def test_a_template_of_many_calls_is_compiled_in_the_time_of_its_length() -> Non
     template = "{{json a}}{{lookup b c}}\n" * 10_000
     began = time.process_time()
     assert len(render(template, {"a": 1, "b": {}})) == 20_000
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 6
     with pytest.raises(RenderError, match=r"^t\.prompt:3: media: `url` is no URL"):
         render("{{json a}}\n\n{{media url=a}}", {"a": 1})
 
