@@ -40,7 +40,7 @@ class RedisServer:
         self.file.write_text("\n".join(lines) + "\n")
         self._arguments = [str(SERVER), str(self.file), *(["--sentinel"] if sentinel else [])]
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = redis.Redis(port=self.port, socket_timeout=5)
+        self.client = redis.Redis(port=self.port, socket_timeout=20)
 
     @property
     def url(self) -> str:

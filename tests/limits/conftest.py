@@ -19,7 +19,7 @@ from tests.redis_servers import RedisServer, eventually, fresh_redis, redis_serv
 __all__ = ["fresh_redis", "redis_server"]
 
 # Tests run beside others on a few cores: what is not about patience is patient.
-PATIENT_MS = 5_000
+PATIENT_MS = 10_000
 
 
 class Told:
