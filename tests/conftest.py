@@ -139,7 +139,7 @@ class Gateway:
     def cli(self, *arguments: str, check: bool = True, config: bool = True) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gateway.cli", *arguments]
         command += ["--config", str(self.config_file)] if config else []
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, timeout=180)
         if check and done.returncode:
             raise AssertionError(f"{arguments} exited with {done.returncode}: {done.stdout}{done.stderr}")
         return done
@@ -148,10 +148,10 @@ class Gateway:
         said = self.cli("keys", "create", "--tenant", "acme", "--team", team, "--owner", "tests", "--json", *extra)
         key: str = json.loads(said.stdout)["key"]
         if self.process is not None:
-            self._wait_until_known(key)
+            self.wait_until_known(key)
         return key
 
-    def _wait_until_known(self, key: str) -> None:
+    def wait_until_known(self, key: str) -> None:
         """Workers hear of a new key within a second."""
         deadline = time.monotonic() + 30
         headers = {"authorization": f"Bearer {key}"}

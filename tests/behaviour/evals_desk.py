@@ -114,8 +114,29 @@ class Desk:
         return self.clients[-1]
 
     def theirs(self) -> openai.AsyncOpenAI:
-        said = self.gateway.cli("keys", "create", "--tenant", "other", "--team", "theirs", "--owner", "o", "--json")
-        return self.client_of(json.loads(said.stdout)["key"])
+        return self.client_of(self.key_of("other", "theirs")["key"])
+
+    def key_of(self, tenant: str, team: str) -> dict[str, str]:
+        """A new key, once the gateway knows it."""
+        said = self.gateway.cli("keys", "create", "--tenant", tenant, "--team", team, "--owner", "o", "--json")
+        self.gateway.wait_until_known(json.loads(said.stdout)["key"])
+        return json.loads(said.stdout)
+
+    async def until_asked(self, count: int = 1) -> None:
+        """So many requests have reached the upstream."""
+        async with asyncio.timeout(30):
+            while len(self.upstream.requests) < count:
+                await asyncio.sleep(0.02)
+
+    async def until_quiet(self) -> int:
+        """Nothing more reaches the upstream, to which a run that goes on sends something twice a second and more. How
+        much did until then."""
+        async with asyncio.timeout(30):
+            asked = -1
+            while len(self.upstream.requests) != asked:
+                asked = len(self.upstream.requests)
+                await asyncio.sleep(1.2)
+        return asked
 
     async def eval(self, *criteria: Any, **fields: Any) -> Any:
         return await self.client.evals.create(
@@ -127,7 +148,7 @@ class Desk:
         run = await self.client.evals.runs.create(made.id, data_source=source, **fields)
         return await self.ended(run)
 
-    async def ended(self, run: Any, seconds: float = 15) -> Any:
+    async def ended(self, run: Any, seconds: float = 40) -> Any:
         async with asyncio.timeout(seconds):
             while run.status in ("queued", "in_progress"):
                 await asyncio.sleep(0.02)
