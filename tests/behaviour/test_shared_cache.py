@@ -13,7 +13,7 @@ import pytest_asyncio
 from gateway.testing import DONE, Gated, ScriptedUpstream, event_stream, json_answer, status
 from tests.behaviour.cached_desk import ANSWER, CHAT, CHUNKS, END
 from tests.conftest import Gateway, gateways, within
-from tests.redis_servers import RedisServer
+from tests.redis_servers import RedisServer, eventually
 
 CACHE = "rules: [{id: all, ttl_s: 3600}]\n"
 
@@ -37,11 +37,14 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     try:
         async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
             with gateways(tmp_path) as make:
-                wiring: dict[str, Any] = {"redis": {"url": redis.url}, "cache": {"redis": True, "timeout_ms": 200}}
+                wiring: dict[str, Any] = {"redis": {"url": redis.url}, "cache": {"redis": True, "timeout_ms": 1_000}}
                 made = [make(upstream.base_url, policies={"cache": CACHE}, **wiring) for _ in range(2)]
                 for one in made:
                     await asyncio.to_thread(one.start)
                 pair = Pair(made, upstream, redis)
+                asked_of: Any = redis.client
+                # Two of each: its cache's, and that for what routes find out. It serves without them as well.
+                await eventually(lambda: sum(one["name"] == "llm-gateway" for one in asked_of.client_list()) >= 4, 20)
                 yield pair
                 for client in pair.clients:
                     await client.aclose()

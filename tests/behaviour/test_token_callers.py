@@ -15,7 +15,7 @@ import pytest_asyncio
 from gateway.stores.files import digest
 from gateway.testing import ScriptedUpstream, json_answer
 from tests.conftest import Gateway, gateways, within
-from tests.identity.issuing import Provider, provider
+from tests.identity.issuing import CONFIGURATION, JWKS, Provider, provider
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -79,7 +79,7 @@ async def test_keys_go_on_working_beside_tokens(users: Users) -> None:
 async def test_a_refused_token_hears_what_an_unknown_key_hears_and_is_counted(users: Users) -> None:
     said: list[tuple[int, object]] = []
     wrong = users.idp.token(aud="someone")
-    async with httpx.AsyncClient(base_url=users.gateway.base_url) as client:
+    async with httpx.AsyncClient(base_url=users.gateway.base_url, timeout=20) as client:
         for credential in ("gw-" + "A" * 43, wrong, users.idp.token(groups=[])):
             for ask in (
                 client.post("/chat/completions", headers={"x-api-key": credential}, json={"model": "test-model"}),
@@ -92,7 +92,7 @@ async def test_a_refused_token_hears_what_an_unknown_key_hears_and_is_counted(us
     assert {status for status, _ in said} == {401}
     assert await users.gateway.metrics('gateway_tokens_refused_total{reason="audience"}') == 2
     assert await users.gateway.metrics('gateway_tokens_refused_total{reason="mapping"}') == 2
-    async with within(5):
+    async with within(20):
         while "was refused: audience" not in users.gateway.log():
             await asyncio.sleep(0.05)
     assert wrong.split(".")[2] not in users.gateway.log()
@@ -110,7 +110,7 @@ async def test_an_issuer_that_is_away_is_told_to_operators_and_its_users_go_on(u
     users.idp.publish(first="RS256")
 
     async def problems() -> list[str]:
-        async with httpx.AsyncClient(headers=users.gateway.operator) as client:
+        async with httpx.AsyncClient(headers=users.gateway.operator, timeout=20) as client:
             return (await client.get(f"{users.gateway.url}/admin/status")).json()["problems"]
 
     async with users.sdk(users.idp.token(sub="u-2")) as sdk, within(20):
@@ -118,9 +118,11 @@ async def test_an_issuer_that_is_away_is_told_to_operators_and_its_users_go_on(u
         users.idp.away()
         while not (told := await problems()):
             await asyncio.sleep(0.1)
-        assert told == [
-            f"{users.idp.issuer}: {users.idp.issuer}/.well-known/openid-configuration answered with status 503"
+        # It may have gone between the two that are asked for.
+        told_of = [
+            f"{users.idp.issuer}: {users.idp.issuer}{place} answered with status 503" for place in (CONFIGURATION, JWKS)
         ]
+        assert told in [[one] for one in told_of]
         assert [model.id async for model in sdk.models.list()] == ["test-model"]
         users.idp.publish(first="RS256")
         while await problems():
@@ -145,6 +147,6 @@ async def test_an_issuer_without_what_verifies_its_tokens_keeps_the_gateway_from
         environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}"}
         for verb in ("check", "serve"):
             command = [sys.executable, "-m", "gateway.cli", verb, "--config", str(gateway.config_file)]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=180, check=False)
             assert done.returncode == 1
             assert "identity needs the extra `oidc`: pip install -e '.[oidc]'" in done.stdout + done.stderr

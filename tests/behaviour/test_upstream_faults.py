@@ -130,21 +130,26 @@ async def test_an_error_event_of_the_upstream_passes_and_the_call_has_failed(
 
 
 async def test_timeouts_have_their_own_codes(make_gateway: GatewayFactory, fresh: Site) -> None:
-    slow = {"connect_s": 1, "first_byte_s": 0.3, "idle_s": 0.3, "total_s": 1.0}
-    provider = {
-        "kind": "openai-compatible", "base_url": fresh.upstream.base_url, "api_key": "k", "timeouts": slow,
-    }  # fmt: skip
-    gateway = make_gateway(providers={"mock": provider}).start()
-    fresh.upstream.set(CHAT, raw(5.0))
+    """Each is the only one that is short at its provider: on a busy machine another could come first."""
+    patient = {"connect_s": 30, "first_byte_s": 30, "idle_s": 30, "total_s": 60}
+    kind = {"kind": "openai-compatible", "base_url": fresh.upstream.base_url, "api_key": "k"}
+    short = {"first_byte_s": 0.3, "idle_s": 0.3, "total_s": 1.0}
+    names = [name.removesuffix("_s").replace("_", "-") for name in short]
+    providers = {
+        name: {**kind, "timeouts": {**patient, option: seconds}}
+        for name, (option, seconds) in zip(names, short.items(), strict=True)
+    }
+    models = {name: {"targets": [f"{name}/m"]} for name in names}
+    gateway = await asyncio.to_thread(make_gateway(providers=providers, models=models).start)
     post = {"url": f"{gateway.base_url}/chat/completions", "headers": {"authorization": f"Bearer {gateway.key}"}}
-    body = {"model": "test-model", "messages": []}
-    answer = await fresh.client.post(**post, json=body)
+    fresh.upstream.set(CHAT, raw(20.0))
+    answer = await fresh.client.post(**post, json={"model": "first-byte", "messages": []})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "upstream_timeout_first_byte")
-    fresh.upstream.set(CHAT, event_stream(delta("a"), 5.0, DONE))
-    answer = await fresh.client.post(**post, json={**body, "stream": True})
+    fresh.upstream.set(CHAT, event_stream(delta("a"), 20.0, DONE))
+    answer = await fresh.client.post(**post, json={"model": "idle", "messages": [], "stream": True})
     assert b"upstream_timeout_idle" in answer.content
-    fresh.upstream.set(CHAT, event_stream(*[step for _ in range(20) for step in (delta("a"), 0.1)], DONE))
-    answer = await fresh.client.post(**post, json={**body, "stream": True})
+    fresh.upstream.set(CHAT, event_stream(*[step for _ in range(200) for step in (delta("a"), 0.1)], DONE))
+    answer = await fresh.client.post(**post, json={"model": "total", "messages": [], "stream": True})
     assert b"upstream_timeout_total" in answer.content
 
 
