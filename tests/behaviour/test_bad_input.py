@@ -1,6 +1,7 @@
 """Whatever a client sends: a clear error in OpenAI's shape or a closed connection; never a traceback, never a hang."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
@@ -91,7 +92,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(fresh: Site) -
     status, body = await raw(fresh.gateway, head(fresh, {"content-length": str(10**12)}))
     assert status == 413
     assert json.loads(body)["error"]["code"] == "request_too_large"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8, "there is no end to wait for"
 
 
 async def test_two_content_lengths_are_refused(fresh: Site) -> None:
@@ -134,8 +135,10 @@ async def raw(gateway: Gateway, request: bytes) -> tuple[int, bytes]:
     def exchange() -> tuple[int, bytes]:
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
             answer = b""
-            try:
+            # Who answers before all was sent, and closes, has said why all the same.
+            with contextlib.suppress(ConnectionError, TimeoutError):
                 connection.sendall(request)
+            try:
                 while piece := connection.recv(65536):
                     answer += piece
                     header, _, body = answer.partition(b"\r\n\r\n")
