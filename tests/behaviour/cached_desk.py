@@ -84,7 +84,7 @@ class Desk:
     async def record(self, answer: httpx.Response) -> dict[str, Any]:
         """The ledger's row of a call."""
         wanted = answer.headers["x-request-id"]
-        for _ in range(100):
+        for _ in range(400):
             rows = await asyncio.to_thread(self.gateway.records)
             if found := [row for row in rows if row["id"] == wanted]:
                 return found[0]

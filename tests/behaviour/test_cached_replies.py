@@ -22,7 +22,7 @@ async def test_the_same_question_is_answered_without_the_upstream(desk: Desk) ->
     second = await desk.ask("the same")
     assert desk.reached == reached + 1
     assert (first.headers["x-cache"], "age" in first.headers) == ("miss", False)
-    assert (second.headers["x-cache"], second.headers["age"]) == ("hit", "0")
+    assert (second.headers["x-cache"], int(second.headers["age"]) < 20) == ("hit", True)
     assert second.content == first.content
     assert second.headers["content-type"] == first.headers["content-type"]
     assert second.headers["x-gateway-target"] == first.headers["x-gateway-target"] == "mock/test-model"
@@ -197,7 +197,7 @@ async def test_a_stale_answer_is_given_when_the_upstream_fails(desk: Desk) -> No
 async def test_a_change_of_policy_begins_anew(desk: Desk) -> None:
     assert [(await desk.ask("of old")).headers["x-cache"] for _ in range(2)] == ["miss", "hit"]
     access = desk.gateway.folder / "policies" / "access.yaml"
-    before = access.read_text()
+    before, version = access.read_text(), await policy(desk)
     reached = desk.reached
     access.write_text(
         before + "  - {id: no, effect: deny, owner: tests, reason: tests, models: [spare], teams: [theirs]}\n"
@@ -209,6 +209,16 @@ async def test_a_change_of_policy_begins_anew(desk: Desk) -> None:
     finally:
         access.write_text(before)
     assert desk.reached == reached + 1
+    async with within(20):  # else it would begin anew once more in the middle of the next test
+        while await policy(desk) != version:
+            await asyncio.sleep(0.05)
+
+
+async def policy(desk: Desk) -> str:
+    """The version in force."""
+    async with httpx.AsyncClient(headers=desk.gateway.operator, timeout=20) as operator:
+        status = (await operator.get(f"{desk.gateway.url}/admin/status")).json()
+    return status["policy_versions"]["access"]
 
 
 async def test_metrics_tell_what_was_saved(desk: Desk) -> None:
