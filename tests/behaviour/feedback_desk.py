@@ -64,14 +64,16 @@ class Desk:
         return await (who or self.ours).post("/feedback", json=said, headers=headers)
 
     async def admin(self, path: str, **params: str) -> Any:
-        async with httpx.AsyncClient(base_url=f"{self.gateway.url}/admin/", headers=self.gateway.operator) as client:
+        async with httpx.AsyncClient(
+            base_url=f"{self.gateway.url}/admin/", headers=self.gateway.operator, timeout=20
+        ) as client:
             answer = await client.get(path, params=params)
             assert answer.status_code == 200, answer.text
             return answer.json()
 
     async def kept(self, call: str, count: int = 1) -> list[dict[str, Any]]:
         """What the ledger holds about a call; waits for so much of it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 rows = self.gateway.ask_ledger("SELECT * FROM feedback WHERE call = ? ORDER BY at_ns", call)
                 if len(rows) >= count and self.gateway.ask_ledger("SELECT 1 FROM calls WHERE id = ?", call):

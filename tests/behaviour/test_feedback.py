@@ -87,7 +87,7 @@ async def test_an_answer_of_the_responses_api_is_known_by_its_id(desk: Desk) -> 
 
 async def test_a_gemini_client_hears_in_its_own_words(desk: Desk) -> None:
     headers = {"x-goog-api-key": desk.gateway.key}
-    async with httpx.AsyncClient(base_url=desk.gateway.base_url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=desk.gateway.base_url, headers=headers, timeout=20) as client:
         missing = await client.post("/feedback", json={"response_id": "no", "value": "up"})
     assert (missing.status_code, missing.json()["error"]["status"]) == (404, "NOT_FOUND")
 
@@ -139,7 +139,7 @@ async def test_what_was_answered_for_survives_kill_9(desk: Desk, tmp_path_factor
         await asyncio.to_thread(gateway.start)
         desk.upstream.set(CHAT, answered("chatcmpl-k"))
         async with httpx.AsyncClient(
-            base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}
+            base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}, timeout=20
         ) as client:
             answer = await client.post("/chat/completions", json={"model": "test-model", "messages": MESSAGES})
             said = await client.post("/feedback", json={"response_id": "chatcmpl-k", "value": "up"})
@@ -149,7 +149,10 @@ async def test_what_was_answered_for_survives_kill_9(desk: Desk, tmp_path_factor
         found = await asyncio.to_thread(gateway.cli, "usage", "--by", "team", "--json", check=False)
         await asyncio.to_thread(gateway.start)
         assert [row["id"] for row in gateway.records(1)] == [answer.headers["x-request-id"]], found
-        (row,) = gateway.ask_ledger("SELECT * FROM feedback")
+        async with asyncio.timeout(20):
+            while not (rows := gateway.ask_ledger("SELECT * FROM feedback")):
+                await asyncio.sleep(0.05)
+        (row,) = rows
         assert (row["id"], row["call"]) == (said.json()["id"], answer.headers["x-request-id"])
 
 

@@ -52,7 +52,7 @@ async def test_what_is_somebody_elses_is_answered_as_what_is_nobodys(desk: Desk)
 
 
 async def test_without_a_key_nobody_hears_anything(desk: Desk) -> None:
-    async with httpx.AsyncClient(base_url=desk.gateway.base_url) as nobody:
+    async with httpx.AsyncClient(base_url=desk.gateway.base_url, timeout=20) as nobody:
         assert (await nobody.post("/feedback", json={})).json()["error"]["code"] == "invalid_api_key"
         assert (await nobody.get("/feedback")).status_code == 401
     assert (await desk.ours.get("/feedback")).status_code == 405
@@ -176,7 +176,7 @@ async def test_a_team_sends_so_much_a_minute_and_its_neighbour_may_all_the_same(
         keys = [gateway.create_key(team) for team in ("team-a", "team-b")]
         gateway.key = keys[0]
         await asyncio.to_thread(gateway.start)
-        async with httpx.AsyncClient(base_url=gateway.base_url) as client:
+        async with httpx.AsyncClient(base_url=gateway.base_url, timeout=20) as client:
 
             async def say(key: str) -> httpx.Response:
                 body = {"request_id": "x", "value": "up"}

@@ -22,7 +22,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateways(tmp_path_factory.mktemp("past")) as make:
         gateway = make().start()
         chain = gateway.state / "policy_history" / "chain.jsonl"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         for count, access in ((1, None), (2, DENY)):
             if access is not None:
                 (gateway.folder / "policies" / "access.yaml").write_text(access)

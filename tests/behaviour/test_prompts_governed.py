@@ -60,7 +60,7 @@ async def versions(site: Site) -> dict[str, str]:
 async def become(site: Site, wanted: set[str]) -> dict[str, str]:
     """The same twice: the first may have been asked for while the label moved."""
     before: dict[str, str] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while set((found := await versions(site)).values()) != wanted or found != before:
             before = found
             await asyncio.sleep(0.1)
@@ -69,7 +69,7 @@ async def become(site: Site, wanted: set[str]) -> dict[str, str]:
 
 async def test_a_label_is_moved_and_moved_back_over_the_admin_api(fresh: Site) -> None:
     assert (await ask(fresh, "greet")).status_code == 404, "no label stands anywhere yet"
-    async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=fresh.gateway.operator) as operator:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=fresh.gateway.operator, timeout=20) as operator:
 
         async def move(to: object, reason: str) -> dict[str, Any]:
             body = {"prompt": "greet", "label": "production", "to": to, "reason": reason}
