@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.edge.operations import OPERATIONS
-from gateway.testing import ScriptedUpstream, json_answer, raw, status
+from gateway.testing import Gated, ScriptedUpstream, json_answer, raw, status
 from tests.behaviour.test_guarded import ask_of, script_for
 from tests.conftest import Gateway, GatewayFactory, Site, gateways, within
 
@@ -46,7 +46,7 @@ async def chat(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:
 
 async def levels(gateway: Gateway, **query: str) -> dict[str, dict[str, Any]]:
     """What an operator is shown, by limit and figure."""
-    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator, timeout=20) as client:
         answer = await client.get("/admin/limits", params={"tenant": "acme", "team": "team-a", **query})
     assert answer.status_code == 200, answer.text
     return {f"{row['limit']}.{row['dimension']}": row for row in answer.json()["data"]}
@@ -72,7 +72,7 @@ async def test_a_spent_budget_is_told_as_openais_sdk_expects_and_not_tried_again
             raise AssertionError("nobody is refused")
 
         seen, error = await until_refused()
-    assert time.monotonic() - began < 5, "it was not tried again"
+    assert time.monotonic() - began < 10, "it was not tried again: five times would take longer"
     assert 12 <= seen <= 20
     headers = error.response.headers
     assert (error.code, error.type) == ("budget_exhausted", "insufficient_quota")
@@ -202,15 +202,22 @@ QUEUE = "limits: [{id: line, per: [team], concurrent_requests: 1, on_exceeded: q
 
 async def test_a_queue_makes_calls_wait_their_turn(make_gateway: GatewayFactory, fresh: Site) -> None:
     gateway = await started(make_gateway, fresh, QUEUE.replace("QUEUE_MS", "20000"))
-    fresh.upstream.set(CHAT, raw(0.05, _whole(ANSWER)))
+    first = Gated(json_answer(ANSWER))
+    fresh.upstream.set(CHAT, first, raw(0.05, _whole(ANSWER)))
     async with client_of(gateway) as client:
+        calls = [asyncio.create_task(chat(client)) for _ in range(6)]
+        async with within(10):  # until all stand there, however long a busy machine takes to let them in
+            while await gateway.metrics("gateway_in_flight_requests") < 6:
+                await asyncio.sleep(0.02)
+        assert len(fresh.upstream.requests) == 1
         began = time.monotonic()
-        answers = await asyncio.gather(*(chat(client) for _ in range(6)))
+        first.gate.set()
+        answers = await asyncio.gather(*calls)
         took = time.monotonic() - began
     assert [answer.status_code for answer in answers] == [200] * 6
-    assert took >= 6 * 0.05, "one after the other"
+    assert took >= 5 * 0.05, "one after the other"
     waited = sorted(int(answer.headers.get("x-gateway-queue-ms", "0")) for answer in answers)
-    assert waited[-1] >= 200
+    assert waited[-1] >= 4 * 50
     waits = 'gateway_limit_queue_wait_seconds_count{dimension="concurrent_requests",rule="line"}'
     assert await gateway.metrics(waits) == 5, "the first did not wait"
 
@@ -222,7 +229,7 @@ async def test_a_queue_refuses_when_its_time_is_over_and_frees_the_place_of_who_
     fresh.upstream.set(CHAT, raw(20.0))
     async with client_of(gateway) as client, client_of(gateway) as patient:
         stuck = asyncio.create_task(chat(client))
-        async with within(5):
+        async with within(20):
             while not fresh.upstream.requests:
                 await asyncio.sleep(0.005)
         refused = await chat(patient)
@@ -232,10 +239,11 @@ async def test_a_queue_refuses_when_its_time_is_over_and_frees_the_place_of_who_
         fresh.upstream.set(CHAT, json_answer(ANSWER))
         waits.cancel()
         stuck.cancel()
-        async with within(5):
+        async with within(20):
             while (await chat(patient)).status_code != 200:
                 pass
-        assert (await levels(gateway))["line.concurrent_requests"]["used"] == 0
+            while (await levels(gateway))["line.concurrent_requests"]["used"]:
+                await asyncio.sleep(0.02)
 
 
 async def test_calls_that_never_reached_an_upstream_give_everything_back(
@@ -293,7 +301,7 @@ limits:
     async with client_of(gateway) as client:
         for _ in range(2):
             assert (await chat(client, user="ada")).status_code == 200
-    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=gateway.operator, timeout=20) as client:
 
         async def ask(**query: str) -> list[dict[str, Any]]:
             answer = await client.get("/admin/limits", params=query)
