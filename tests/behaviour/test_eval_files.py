@@ -144,9 +144,9 @@ async def test_a_file_that_is_too_large_is_refused_as_it_comes(desk: Desk, web: 
     head = f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {desk.gateway.key}\r\n"
     head += f"content-type: {kind['content-type']}\r\ncontent-length: {MOST * 2}\r\n\r\n"
     writer.write(head.encode())
-    assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] == b"413"
+    assert (await asyncio.wait_for(reader.readline(), 20)).split()[1] == b"413"
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while on_disk(desk):
             await asyncio.sleep(0.05)
 
@@ -159,7 +159,7 @@ async def test_a_large_file_is_kept_and_its_rows_are_run(desk: Desk) -> None:
     made = await desk.eval()
     source: Any = completions() | {"source": {"type": "file_id", "id": file.id}}
     run = await desk.client.evals.runs.create(made.id, data_source=source)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len([one for one in desk.upstream.requests if one.path == CHAT]) < 20:
             await asyncio.sleep(0.02)
     assert (await desk.client.evals.runs.cancel(run.id, eval_id=made.id)).status == "canceled"
@@ -204,13 +204,13 @@ async def test_files_on_their_way_in_take_a_tenants_room_until_they_are_gone(
         writer.write(head.encode() + f"{len(form):x}\r\n".encode() + form + b"\r\n")
         hanging.append((reader, writer))
     answers = [asyncio.create_task(reader.readline()) for reader, _ in hanging]
-    refused, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED, timeout=5)
-    assert [one.result().split()[1] for one in refused] == [b"409"]
+    refused, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    assert {one.result().split()[1] for one in refused} == {b"409"}
     assert len(on_disk(desk)) <= 3
     for _, writer in hanging:
         writer.close()
-    await asyncio.wait(answers, timeout=5)
-    async with asyncio.timeout(5):
+    await asyncio.wait(answers, timeout=30)
+    async with asyncio.timeout(30):
         while on_disk(desk):
             await asyncio.sleep(0.05)
     assert (await send(web, ROW * (MOST // len(ROW))))[0] == 200

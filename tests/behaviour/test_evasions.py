@@ -58,7 +58,7 @@ async def test_a_second_header_does_not_hide_a_higher_class_of_data(
 async def test_two_keys_are_nobodys(guarded: tuple[Gateway, httpx.AsyncClient]) -> None:
     gateway, _ = guarded
     headers = [("authorization", "Bearer somebody-else"), ("authorization", f"Bearer {gateway.key}")]
-    async with httpx.AsyncClient(base_url=gateway.base_url) as client:
+    async with httpx.AsyncClient(base_url=gateway.base_url, timeout=20) as client:
         assert (await client.post("/chat/completions", json=BODY, headers=headers)).status_code == 401
 
 

@@ -61,7 +61,7 @@ async def test_calls_leave_nothing_to_the_collector(
         metrics.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         done = await asyncio.to_thread(
-            subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+            subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
         )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"statuses": {str(status): 2 * CALLS, "404": CALLS}, "found": {}}

@@ -372,7 +372,7 @@ async def test_a_moved_label_counts_at_once_and_a_broken_file_changes_nothing(fr
     before = (folder / "prompt.yaml").read_text()
 
     async def becomes(version: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 reply = await chat(fresh, prompt={"id": "support/triage", "variables": STOLEN})
                 if reply.headers.get("x-gateway-prompt", "").startswith(f"support/triage@{version};"):
@@ -391,7 +391,7 @@ async def test_a_moved_label_counts_at_once_and_a_broken_file_changes_nothing(fr
 async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
     path = "/api/public/v2/prompts"
     auth = ("pk-lf-any", fresh.gateway.key)
-    async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=auth) as client:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=auth, timeout=20) as client:
         found = (await client.get(f"{path}/plain")).json()
         assert (found["name"], found["version"], found["type"], found["labels"]) == ("plain", 1, "chat", ["production"])
         assert [(one["role"], one["content"]) for one in found["prompt"]] == [
@@ -408,7 +408,7 @@ async def test_langfuses_clients_find_them_here(fresh: Site) -> None:
         assert (await client.get(f"{path}/secretive")).status_code == 404
         names = {one["name"] for one in (await client.get(path, params={"limit": 100})).json()["data"]}
         assert names == {"support/triage", "open", "halves", "plain", "taught", "reminded", "seeded", "lost"}
-    async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong")) as client:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, auth=("pk", "wrong"), timeout=20) as client:
         assert (await client.get(f"{path}/open")).status_code == 401
 
 

@@ -191,7 +191,7 @@ async def test_where_nothing_is_stored_the_client_is_told_what_to_do(make_gatewa
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
         gateway = await asyncio.to_thread(made(make_gateway, upstream, responses={"store": False}).start)
         headers = {"authorization": f"Bearer {gateway.key}"}
-        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
             said = (await client.post("/responses", json={"model": "chat", "input": "x"})).json()
             assert (await client.get(f"/responses/{said['id']}")).status_code == 404
             more = {"model": "chat", "input": "x", "previous_response_id": said["id"]}
@@ -205,7 +205,7 @@ async def test_conversations_outlast_a_restart(make_gateway: GatewayFactory) -> 
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
         gateway = await asyncio.to_thread(made(make_gateway, upstream).start)
         headers = {"authorization": f"Bearer {gateway.key}"}
-        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
             said = (await client.post("/responses", json={"model": "chat", "input": "x"})).json()
             await asyncio.to_thread(gateway.kill)
             await asyncio.to_thread(gateway.start)
