@@ -117,7 +117,7 @@ async def test_an_upstream_that_is_asked_too_much_gets_what_it_keeps_up_with(mak
 
 @pytest.mark.asyncio
 async def test_a_gateway_with_too_much_to_do_turns_batch_away_first(make_gateway: GatewayFactory) -> None:
-    engine = Engine(places=1_000, works_s=0.05)
+    engine = Engine(places=1_000, works_s=0.2)  # long enough that callers stand there together on a slow machine too
     # Of the two that turn calls away, the other is the upstream's: on a slow machine it would seem to be too slow.
     policies = {"limits": SHARING, "access": BOTH_TEAMS, "routes": "overload: {enabled: false}\n"}
     async with ScriptedUpstream({CHAT: engine.answer}) as upstream:
@@ -129,7 +129,7 @@ async def test_a_gateway_with_too_much_to_do_turns_batch_away_first(make_gateway
             while (await batch.post("/chat/completions", json=BODY)).status_code == 401:
                 await asyncio.sleep(0.05)
             before = len(engine.waiting)
-            urgent, patient = await asyncio.gather(load(interactive, 20, 20), load(batch, 100, 10))
+            urgent, patient = await asyncio.gather(load(interactive, 20, 8), load(batch, 100, 8))
         assert served(urgent) == len(urgent)
         turned_away = [one for one in patient if one.status_code == 503]
         assert turned_away
