@@ -2,6 +2,7 @@
 and die within a second."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from gateway.edge.operations import OPERATIONS
 from gateway.testing import DONE, body_answer, event, event_stream, json_answer
 from tests.conftest import GatewayFactory, Site, within
+from tests.patience import stood_in_line_s
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,7 +67,7 @@ BAD_CREDENTIALS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize(("method", "path"), EVERYTHING)
 async def test_nothing_answers_without_a_credential(fresh: Site, method: str, path: str) -> None:
-    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, timeout=20) as nobody:
         for headers in BAD_CREDENTIALS.values():
             answer = await nobody.request(
                 method, path, headers=headers, json={"model": "test-model"} if method == "POST" else None
@@ -76,7 +78,7 @@ async def test_nothing_answers_without_a_credential(fresh: Site, method: str, pa
 
 async def test_bad_credentials_are_answered_alike(fresh: Site) -> None:
     said: set[tuple[Any, ...]] = set()
-    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, timeout=20) as nobody:
         for name in ("malformed", "unknown", "x-api-key", "huge"):
             error = (await nobody.post(CHAT, headers=BAD_CREDENTIALS[name], json={})).json()["error"]
             said.add((error["message"], error["type"], error["code"]))
@@ -85,7 +87,7 @@ async def test_bad_credentials_are_answered_alike(fresh: Site) -> None:
 
 async def test_credentials_open_only_their_own_doors(fresh: Site) -> None:
     admin, metrics = ((fresh.gateway.state / name).read_text().strip() for name in ("admin.key", "metrics.key"))
-    async with httpx.AsyncClient(base_url=fresh.gateway.url) as client:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, timeout=20) as client:
 
         async def status(path: str, key: str) -> int:
             return (await client.get(path, headers={"authorization": f"Bearer {key}"})).status_code
@@ -100,7 +102,7 @@ async def test_credentials_open_only_their_own_doors(fresh: Site) -> None:
 
 
 async def test_health_is_open_and_says_nothing_secret(fresh: Site) -> None:
-    async with httpx.AsyncClient(base_url=fresh.gateway.url) as nobody:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, timeout=20) as nobody:
         assert (await nobody.get("/health/live")).json() == {"status": "live"}
         ready = await nobody.get("/health/ready")
     assert ready.status_code == 200
@@ -152,7 +154,7 @@ async def test_every_billable_route_moves_the_ledger_and_the_limits(fresh: Site,
 async def test_a_team_without_a_rule_is_refused_with_the_reason(fresh: Site) -> None:
     key = await asyncio.to_thread(fresh.gateway.create_key, "team-b")
     headers = {"authorization": f"Bearer {key}"}
-    async with within(3):
+    async with within(20):
         while (
             answer := await fresh.client.post("/chat/completions", headers=headers, json={"model": "test-model"})
         ).status_code == 401:
@@ -169,7 +171,7 @@ async def test_a_key_works_within_a_second_and_a_revoked_one_stops_within_one(fr
     fresh.upstream.set(CHAT, json_answer(ANSWER))
     admin = fresh.gateway.operator
     request = {"tenant": "acme", "team": "team-a", "owner": "tests"}
-    async with httpx.AsyncClient(base_url=fresh.gateway.url) as client:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, timeout=20) as client:
         made = (await client.post("/admin/keys", json=request, headers=admin)).json()
 
         async def works(key: str) -> bool:
@@ -177,9 +179,10 @@ async def test_a_key_works_within_a_second_and_a_revoked_one_stops_within_one(fr
             return (await client.post(CHAT, headers={"authorization": f"Bearer {key}"}, json=body)).status_code == 200
 
         async def changes_within_a_second(key: str, *, works_then: bool) -> None:
-            began = time.monotonic()
+            workers = fresh.gateway.worker_pids()
+            began, waited_s = time.monotonic(), stood_in_line_s(workers)
             while await works(key) != works_then:
-                assert time.monotonic() - began < 1.0
+                assert time.monotonic() - began - (stood_in_line_s(workers) - waited_s) < 1.0
                 await asyncio.sleep(0.01)
 
         await changes_within_a_second(made["key"], works_then=True)
@@ -198,9 +201,13 @@ async def test_a_key_works_within_a_second_and_a_revoked_one_stops_within_one(fr
 
 
 async def test_no_key_stands_in_clear_anywhere_on_disk(fresh: Site) -> None:
+    looked_at = 0
     for path in fresh.gateway.state.rglob("*"):
-        if path.is_file():
-            assert fresh.gateway.key.encode() not in path.read_bytes(), path
+        with contextlib.suppress(FileNotFoundError):  # what is drained goes, and what is written has another name first
+            if path.is_file():
+                looked_at += 1
+                assert fresh.gateway.key.encode() not in path.read_bytes(), path
+    assert looked_at > 3
     assert fresh.gateway.key not in fresh.gateway.log()
 
 
@@ -219,7 +226,7 @@ default_output_tokens: 500
 async def test_an_explanation_is_not_given_for_words_that_mean_nothing(fresh: Site, asked: dict[str, str]) -> None:
     admin = fresh.gateway.operator
     body = {"tenant": "acme", "team": "team-a", "model": "test-model"}
-    async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=admin) as client:
+    async with httpx.AsyncClient(base_url=fresh.gateway.url, headers=admin, timeout=20) as client:
         told = [await client.post(f"/admin/{word}/explain", json=body) for word in ("policy", "access")]
         assert [one.json()["decision"]["allowed"] for one in told] == [True, True]
         refused = await client.post("/admin/policy/explain", json={**body, **asked})
@@ -237,7 +244,7 @@ async def test_limits_refuse_with_everything_a_client_needs(make_gateway: Gatewa
     gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"limits": LIMITS}).start)
     fresh.upstream.set(CHAT, json_answer(ANSWER))
     headers = {"authorization": f"Bearer {gateway.key}"}
-    async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
         big = await client.post("/chat/completions", json={"model": "test-model", "max_tokens": 4000})
         error = big.json()["error"]
         assert (big.status_code, error["code"], error["gateway"]["limit"]) == (403, "request_exceeds_limit", "tokens")
@@ -264,7 +271,7 @@ async def test_a_hold_is_released_however_a_call_ends(make_gateway: GatewayFacto
     limits = "limits: [{id: one, per: [key], concurrent_requests: 1}]\n"
     gateway = await asyncio.to_thread(make_gateway(fresh.upstream.base_url, policies={"limits": limits}).start)
     async with httpx.AsyncClient(
-        base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}
+        base_url=gateway.base_url, headers={"authorization": f"Bearer {gateway.key}"}, timeout=20
     ) as client:
         for script in (
             json_answer(ANSWER),
