@@ -19,16 +19,17 @@ pytest.importorskip("re2")
 GUARDRAILS = """
 guards:
   - {id: pii, on: [input], detect: [{personal_data: {entities: [email]}}], action: redact, match: {routes: [hook]}}
-  - {id: hook, on: [input], ask: {service: own, timeout_ms: 300}, action: block, match: {routes: [hook]}}
+  - {id: hook, on: [input], ask: {service: own, timeout_ms: 20000}, action: block, match: {routes: [hook]}}
+  - {id: silent, on: [input], ask: {service: own, timeout_ms: 300}, action: block, match: {routes: [silent]}}
   - {id: lenient, on: [input], ask: {service: own, timeout_ms: 300, on_failure: open}, action: block, match: {routes: [lenient]}}
-  - {id: after, on: [output], ask: {service: moderation}, action: block, match: {routes: [after]}}
-  - {id: held, on: [output], ask: {service: moderation}, action: block, hold: true, match: {routes: [held]}}
+  - {id: after, on: [output], ask: {service: moderation, timeout_ms: 20000}, action: block, match: {routes: [after]}}
+  - {id: held, on: [output], ask: {service: moderation, timeout_ms: 20000}, action: block, hold: true, match: {routes: [held]}}
   - {id: gone, on: [input, output], ask: {service: gone, timeout_ms: 300}, action: block, match: {routes: [gone]}}
   - {id: broken, on: [input], ask: {service: broken, timeout_ms: 300}, action: block, match: {routes: [broken]}}
   - {id: unheld, on: [output], ask: {service: broken-after, timeout_ms: 300}, action: block, match: {routes: [unheld]}}
-  - {id: llama, on: [input], ask: {model: judge/llama-guard}, action: block, match: {routes: [classified]}}
+  - {id: llama, on: [input], ask: {model: judge/llama-guard, timeout_ms: 20000}, action: block, match: {routes: [classified]}}
 """
-ROUTES = ("hook", "lenient", "after", "held", "classified", "gone", "broken", "unheld")
+ROUTES = ("hook", "silent", "lenient", "after", "held", "classified", "gone", "broken", "unheld")
 OWN, MODERATION, JUDGE = "/v1/own", "/v1/moderations", "/judge/chat/completions"
 FINE, FOUND = json_answer({"findings": []}), json_answer({"findings": [{"kind": "jailbreak", "score": 0.9}]})
 CALM = json_answer({"results": [{"flagged": False, "categories": {}}]})
@@ -73,8 +74,8 @@ async def test_a_service_is_asked_before_the_model_and_sees_no_more_than_it(fres
 
 
 async def test_a_judge_that_says_nothing_closes_or_opens_as_its_guard_says(fresh: Site) -> None:
-    fresh.upstream.set(OWN, raw(5.0))
-    got = await fresh.chat(model="hook")
+    fresh.upstream.set(OWN, raw(20.0))
+    got = await fresh.chat(model="silent")
     assert (got.status_code, got.json()["error"]["code"]) == (503, "guard_unavailable")
     assert got.headers["retry-after"] == "5"
     assert [one.path for one in fresh.upstream.requests] == [OWN]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.testing import DONE, ScriptedUpstream, event, event_stream, json_answer, raw, status
-from tests.conftest import ACCESS, Gateway, GatewayFactory
+from tests.conftest import ACCESS, Gateway, GatewayFactory, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHAT = "/v1/chat/completions"
@@ -121,13 +121,13 @@ async def test_after_the_first_byte_nobody_else_is_asked(make_gateway: GatewayFa
 async def test_a_black_hole_is_given_up_when_its_route_says_and_a_deadline_is_carried_through(
     make_gateway: GatewayFactory,
 ) -> None:
-    async with two_upstreams(make_gateway, "routes: {fast: {timeout_s: 0.2}}") as (_, first, second, client):
+    async with two_upstreams(make_gateway, "routes: {fast: {timeout_s: 1}}") as (_, first, second, client):
         first.set(CHAT, raw(30.0))
         second.set(CHAT, json_answer(said("from two")))
         began = time.monotonic()
         answer = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "10"})
         assert "from two" in answer.text
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert 0 < float(second.requests[0].headers["x-request-timeout"]) < 10
         second.set(CHAT, raw(30.0))
         late = await client.post("/chat/completions", json=body(), headers={"x-request-timeout": "100ms"})
@@ -145,11 +145,9 @@ async def test_a_slow_target_is_hedged_and_stopped_and_every_token_is_told(make_
         answer = await client.post("/chat/completions", json=body())
         assert "from two" in answer.text
         (record,) = await asyncio.to_thread(gateway.records, 1)
-        for _ in range(100):
-            if first.requests[0].closed_at is not None:
-                break
-            await asyncio.sleep(0.01)
-        assert first.requests[0].closed_at is not None
+        async with within(10):
+            while first.requests[0].closed_at is None:
+                await asyncio.sleep(0.01)
     rows = gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
     assert [(row["role"], row["outcome"], row["usage_source"], row["account"]) for row in rows] == [
         ("primary", "cancelled", "estimate", "gateway:retries"),
@@ -166,9 +164,10 @@ async def test_a_route_changes_while_calls_come_in(make_gateway: GatewayFactory)
         shape = "routes: {fast: {}, picked: {targets: [{target: one/m, when: request.stream}, {target: two/m}]}}"
         (gateway.folder / "policies" / "routes.yaml").write_text(shape)
         asked, answer = 2, await client.post("/chat/completions", json=body(model="picked"))
-        while answer.status_code == 404 and asked < 200:
-            await asyncio.sleep(0.02)
-            asked, answer = asked + 1, await client.post("/chat/completions", json=body(model="picked"))
+        async with within(20):
+            while answer.status_code == 404:
+                await asyncio.sleep(0.02)
+                asked, answer = asked + 1, await client.post("/chat/completions", json=body(model="picked"))
         assert "from two" in answer.text
         first.set(CHAT, streamed("from one"))
         assert "from one" in (await client.post("/chat/completions", json=body(model="picked", stream=True))).text
