@@ -148,19 +148,21 @@ class Behaviour:
     async def test_retries_until_the_upstream_answers(self, bench: Bench, upstream: Upstream) -> None:
         """429 and overload are worth another try, after the time that the upstream asks for."""
         client = self.client(bench, retries=2)
-        bench.script(
-            upstream,
-            upstream.refuses(429, "slow down", {"retry-after": "0.1"}),
-            upstream.refuses(upstream.overloaded, "too busy", {"retry-after-ms": "100"}),
-            upstream.answers(Turn(TEXT), stream=False),
-        )
-        began = time.monotonic()
-        said = await client.say(upstream.alias, Ask())
-        assert said.text == TEXT
-        assert len(bench.heard(upstream)) == 3
-        if client.waits:
-            # Left to themselves they would wait longer than that.
-            assert 0.2 <= time.monotonic() - began < 1
+        took: list[float] = []
+        # Left to themselves they would wait for longer than a second, each time; on a busy machine all else may take long.
+        while not took or (client.waits and took[-1] >= 1 and len(took) < 5):
+            bench.script(
+                upstream,
+                upstream.refuses(429, "slow down", {"retry-after": "0.1"}),
+                upstream.refuses(upstream.overloaded, "too busy", {"retry-after-ms": "100"}),
+                upstream.answers(Turn(TEXT), stream=False),
+            )
+            began = time.monotonic()
+            said = await client.say(upstream.alias, Ask())
+            took.append(time.monotonic() - began)
+            assert said.text == TEXT
+            assert len(bench.heard(upstream)) == 3
+        assert not client.waits or 0.2 <= took[-1] < 1, took
 
     async def test_a_stream_that_tells_an_error(self, bench: Bench, upstream: Upstream) -> None:
         bench.script(upstream, upstream.breaks(Turn(TEXT), "the model fell asleep"))
