@@ -39,22 +39,26 @@ def client_of(gateway: Gateway) -> httpx.AsyncClient:
 
 
 async def test_sigterm_lets_streams_finish_and_loses_nothing(make_gateway: GatewayFactory) -> None:
-    async with ScriptedUpstream({CHAT: event_stream(*slow_stream(10, 0.1))}) as upstream:
-        gateway = make_gateway(upstream.base_url, server={"grace_s": 10, "drain_delay_s": 0.4})
+    async with ScriptedUpstream({CHAT: event_stream(*slow_stream(30, 0.1))}) as upstream:
+        gateway = make_gateway(upstream.base_url, server={"grace_s": 30, "drain_delay_s": 1.5})
         await asyncio.to_thread(gateway.start)
         async with client_of(gateway) as client:
             calls = [
                 asyncio.create_task(client.post("/chat/completions", json={**BODY, "stream": True})) for _ in range(5)
             ]
-            await asyncio.sleep(0.3)
+            async with within(20):
+                while len(upstream.requests) < 5:
+                    await asyncio.sleep(0.01)
+            ready = await client.get(f"{gateway.url}/health/ready")
+            assert (ready.status_code, ready.json()["draining"]) == (200, False)
             assert gateway.process is not None
             gateway.process.send_signal(signal.SIGTERM)
-            await asyncio.sleep(0.2)
-            ready = await client.get(f"{gateway.url}/health/ready")
+            while (ready := await client.get(f"{gateway.url}/health/ready")).status_code == 200:
+                await asyncio.sleep(0.02)
             assert (ready.status_code, ready.json()["draining"]) == (503, True)
             answers = await asyncio.gather(*calls)
         assert all(answer.content.endswith(DONE) for answer in answers)
-        assert await asyncio.to_thread(gateway.process.wait, 10) == 0
+        assert await asyncio.to_thread(gateway.process.wait, 40) == 0
         assert [record["outcome"] for record in gateway.records(5)] == ["completed"] * 5
         assert list((gateway.state / "journal").glob("*.jnl")) == []
 
@@ -64,12 +68,14 @@ async def test_calls_that_outlast_the_grace_end_with_an_error_event(make_gateway
         gateway = make_gateway(upstream.base_url, server={"grace_s": 0.5})
         await asyncio.to_thread(gateway.start)
         async with client_of(gateway) as client:
-            call = asyncio.create_task(client.post("/chat/completions", json={**BODY, "stream": True}))
-            await asyncio.sleep(0.5)
-            began = time.monotonic()
-            assert await asyncio.to_thread(gateway.stop) == 0
-            assert time.monotonic() - began < 6
-            assert b'"shutting_down"' in (await call).content
+            async with client.stream("POST", "/chat/completions", json={**BODY, "stream": True}) as answer:
+                pieces = answer.aiter_bytes()
+                await anext(pieces)
+                began = time.monotonic()
+                stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
+                assert b'"shutting_down"' in b"".join([piece async for piece in pieces])
+            assert await stopping == 0
+            assert time.monotonic() - began < 15, "the stream would have gone on for 100 s"
         (record,) = gateway.records(1)
         assert (record["outcome"], record["error_code"], record["usage_source"]) == (
             "failed",
@@ -98,11 +104,16 @@ async def test_kill_9_at_random_moments_records_every_answer_exactly_once(make_g
             await asyncio.gather(*load)
         await asyncio.to_thread(gateway.start)
         assert len(seen) > 50
-        rows = gateway.records(len(seen), timeout_s=10)
+        deadline = time.monotonic() + 20
+        while True:  # calls that were cut are rows as well: as many as were seen may not be all
+            rows = gateway.records(len(seen))
+            completed = {row["id"] for row in rows if row["outcome"] == "completed"}
+            if set(seen) <= completed:
+                break
+            assert time.monotonic() < deadline, "an answer that a client saw complete is missing"
+            await asyncio.sleep(0.1)
         ids = [row["id"] for row in rows]
         assert len(ids) == len(set(ids))
-        completed = {row["id"] for row in rows if row["outcome"] == "completed"}
-        assert set(seen) <= completed, "an answer that a client saw complete is missing"
         lost = {row["outcome"] for row in rows} - {"completed", "interrupted", "cancelled", "failed"}
         assert lost == set()
 
@@ -126,14 +137,16 @@ async def test_a_worker_that_dies_is_replaced_and_its_open_calls_are_closed(make
         (pid,) = gateway.worker_pids()
         async with client_of(gateway) as client:
             call = asyncio.create_task(client.post("/chat/completions", json={**BODY, "stream": True}))
-            await asyncio.sleep(0.4)
+            async with within(20):
+                while not upstream.requests:
+                    await asyncio.sleep(0.01)
             os.kill(pid, signal.SIGKILL)
             with pytest.raises(httpx.HTTPError):
                 await call
         (record,) = await asyncio.to_thread(gateway.records, 1)
         assert (record["outcome"], record["model"], record["cost_nano"]) == ("interrupted", "test-model", None)
         await asyncio.to_thread(gateway.wait_ready)
-        async with within(5):
+        async with within(20):
             while gateway.worker_pids() in ([], [pid]):
                 await asyncio.sleep(0.05)
 
@@ -145,7 +158,7 @@ async def test_workers_do_not_outlive_a_killed_parent(make_gateway: GatewayFacto
     assert gateway.process is not None
     gateway.process.kill()
     gateway.process.wait()
-    async with within(5):
+    async with within(20):
         while any(Path(f"/proc/{pid}").exists() and "Z" not in state(pid) for pid in workers):
             await asyncio.sleep(0.05)
 
@@ -170,20 +183,24 @@ async def test_a_bad_policy_leaves_the_last_good_one_in_force(make_gateway: Gate
             async def policies() -> str:
                 return (await client.get(f"{gateway.url}/health/ready")).json()["policies"]
 
+            async def problem() -> str:
+                status = await client.get(f"{gateway.url}/admin/status", headers=gateway.operator)
+                (said,) = status.json()["problems"]
+                return said
+
             assert await call_status() == 200
             access.write_text(ACCESS.replace("teams:", "temas:"))
-            async with within(3):
+            async with within(10):
                 while await policies() == "ok":
                     await asyncio.sleep(0.02)
-            assert await policies() == "stale"
-            operator = gateway.operator
-            (said,) = (await client.get(f"{gateway.url}/admin/status", headers=operator)).json()["problems"]
-            assert "access.yaml:7" in said
+                assert await policies() == "stale"
+                while "access.yaml:7" not in (said := await problem()):  # it may have been read while it was written
+                    await asyncio.sleep(0.02)
             assert "`temas`" in said
             assert "`teams`" in said
             assert await call_status() == 200
             access.write_text(ACCESS.replace("effect: allow", "effect: deny"))
-            async with within(3):
+            async with within(10):
                 while await call_status() != 403:
                     await asyncio.sleep(0.02)
             assert await policies() == "ok"
@@ -198,7 +215,7 @@ async def test_removing_a_team_ends_its_keys(make_gateway: GatewayFactory) -> No
             assert (await client.post("/chat/completions", json=BODY)).status_code == 200
             (folder / "access.yaml").write_text("rules: []\n")
             (folder / "tenants.yaml").write_text("tenants: [{id: acme, teams: [{id: team-b}]}]\n")
-            async with within(3):
+            async with within(10):
                 while (await client.post("/chat/completions", json=BODY)).status_code != 401:
                     await asyncio.sleep(0.02)
 
@@ -230,14 +247,14 @@ async def test_two_workers_share_the_port_the_keys_and_the_ledger(make_gateway: 
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
         gateway = make_gateway(upstream.base_url, server={"workers": 2, "limits_per_worker": True})
         await asyncio.to_thread(gateway.start)
-        async with within(5):
+        async with within(20):
             while len(gateway.worker_pids()) < 2:
                 await asyncio.sleep(0.05)
         for _ in range(30):
             async with client_of(gateway) as client:
                 assert (await client.post("/chat/completions", json=BODY)).status_code == 200
         assert len(await asyncio.to_thread(gateway.records, 30)) == 30
-        async with within(5):
+        async with within(20):
             while await gateway.metrics("gateway_requests_total{") != 30:
                 await asyncio.sleep(0.1)
 
@@ -263,12 +280,12 @@ async def test_a_removed_team_is_gone_whatever_is_wrong_elsewhere(make_gateway: 
     async with ScriptedUpstream({CHAT: json_answer(ANSWER)}) as upstream:
         gateway = await asyncio.to_thread(make_gateway(upstream.base_url).start)
         headers = {"authorization": f"Bearer {gateway.key}"}
-        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=20) as client:
             assert (await client.post("/chat/completions", json={"model": "test-model"})).status_code == 200
             (gateway.folder / "policies" / "limits.yaml").write_text(broken)
             without = "tenants: [{id: acme, teams: [{id: team-b}]}]\n"
             (gateway.folder / "policies" / "tenants.yaml").write_text(without)
-            async with within(3):
+            async with within(10):
                 while (await client.post("/chat/completions", json={"model": "test-model"})).status_code != 401:
                     await asyncio.sleep(0.05)
 
