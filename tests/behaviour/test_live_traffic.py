@@ -71,9 +71,13 @@ async def test_the_target_that_fails_and_that_people_like_less_is_worse(make_gat
         for answer in answers[:150]:
             if answer.status_code == 200:
                 up = die.random() < (0.95 if answer.headers["x-gateway-target"] == "one/m" else 0.05)
-                said_of = {"request_id": answer.headers["x-request-id"], "value": "up" if up else "down"}
-                assert (await site.client.post("/feedback", json=said_of)).status_code == 201
+                said_so = {"request_id": answer.headers["x-request-id"], "value": "up" if up else "down"}
+                assert (await site.client.post("/feedback", json=said_so)).status_code == 201
         await asyncio.to_thread(site.gateway.records, CALLS)
+        said_of = sum(answer.status_code == 200 for answer in answers[:150])
+        async with asyncio.timeout(20):
+            while site.gateway.ask_ledger("SELECT count(*) AS said FROM feedback")[0]["said"] < said_of:
+                await asyncio.sleep(0.1)
         code, found = await site.live("--guard", "error_rate")
         (one,) = found["differences"]
         # Of two that get as much, the one that happened to get more is the base.
@@ -144,6 +148,7 @@ async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_rest
         async with asyncio.timeout(40):
             while not list(stopped.glob("*.json")):
                 sent += len(await site.send(40))
+                await asyncio.sleep(0.1)
         assert sent < 2_000
         async with asyncio.timeout(20):
             while True:
@@ -158,7 +163,10 @@ async def test_a_bad_arm_is_taken_out_in_every_worker_and_stays_out_after_a_rest
                     break
                 await asyncio.sleep(0.1)
         assert shown["route"] == "fast"
-        assert "guard error_rate broken" in shown["arms"][1]["reason"]
+        # Which of the two is sure first depends on how many calls there were when somebody looked.
+        assert re.search(
+            r"guard error_rate broken|`two/m` against `one/m`: worse, success -", shown["arms"][1]["reason"]
+        )
         assert shown["last_look"]["problem"] == ""
         records = await asyncio.to_thread(gateway.records, sent)
         assert {row["variant"] for row in records[:20]} == {"one/m", "two/m"}
@@ -253,7 +261,9 @@ async def test_a_bad_version_is_taken_off_its_label_in_every_worker(make_gateway
                 pass
         moves = await asyncio.to_thread(gateway.cli, "prompts", "history", "p")
         assert "gateway:experiment" in moves.stdout
-        assert "the version 2 is taken off p@production" in gateway.log()
+        async with asyncio.timeout(10):  # it is said once it is done
+            while "the version 2 is taken off p@production" not in gateway.log():
+                await asyncio.sleep(0.05)
         (shown,) = (await admin(gateway, "/status"))["experiments"]
         assert (shown["route"], shown["last_look"]["problem"]) == ("p@production", "")
         until = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
