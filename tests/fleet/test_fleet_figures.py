@@ -104,7 +104,8 @@ async def test_one_run_from_end_to_end(tmp_path: Path) -> None:
     found = await Run("dead_failing", SCENARIOS["dead_failing"], "straight", effort, tmp_path).outcome()
     assert set(found.broken.wrong) == {"status 500"}
     assert found.control.wrong == {}
-    assert 0.5 < found.broken.success < 0.8
+    # Where this process came late, so did the break.
+    assert 0.5 < found.broken.success < 0.8 + found.lag_most_s / effort.seconds / 3
     assert found.most_asked == 1
     assert found.cost > 0
     assert found.bill == pytest.approx(1.0)
