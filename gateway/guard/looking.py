@@ -1,10 +1,11 @@
 """What guards find in one text, and the text that remains of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from gateway.guard.escapes import Seen, escaped
+from gateway.guard.pieces import found_by_pieces
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault, placeholder
 from gateway.guard.words import Detector, Span
@@ -44,14 +45,23 @@ def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = 
     """Everything that is found. `whole`: ask those, too, that judge a text as a whole. `aside`: the text is none that
     answers (`walking.Place`)."""
     found: list[Hit] = []
+    for some in looked(rules, text, whole=whole, aside=aside):
+        found += some
+    return found
+
+
+def looked(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = False) -> Iterator[list[Hit]]:
+    """The same step by step, so that somebody else may have a turn in between."""
     for rule in rules:
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
             if aside and detector.name in OF_ANSWERS:
                 continue
-            for span in detector.find(text):
-                if span.end > span.start:
-                    found.append(Hit(rule, detector, span, mended(text[span.start : span.end])))
-    return found
+            for spans in found_by_pieces(detector, text):
+                yield [
+                    Hit(rule, detector, span, mended(text[span.start : span.end]))
+                    for span in spans
+                    if span.end > span.start
+                ]
 
 
 def edits_of(

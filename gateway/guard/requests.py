@@ -1,12 +1,14 @@
 """What a request says, looked at."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.core.fields import Fields
 from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.escapes import Seen
-from gateway.guard.looking import Hit, edited, edits_of, hits
+from gateway.guard.looking import Hit, edited, edits_of, looked
+from gateway.guard.pieces import AT_ONCE
 from gateway.guard.request_fields import looked_at, request_places
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
@@ -45,16 +47,26 @@ class RequestTexts:
                 self._places += [(name, place) for place in request_places(name, value)]
         self.texts = [place.text for _, place in self._places]
 
-    def look(
+    async def look(
         self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None], clean: CleanTexts | None = None
     ) -> list[list[Hit]]:
-        """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others."""
+        """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others.
+
+        Others' calls have their turn in between: megabytes take a good part of a second.
+        """
         found: list[list[Hit]] = []
+        seen = 0
         for _, place in self._places:
             digest = b"" if clean is None else clean.digest(place)
             got: list[Hit] = []
             if clean is None or digest not in clean.digests:
-                got = hits(rules, Seen(place.text, json=place.json).text)
+                text = Seen(place.text, json=place.json).text
+                for some in looked(rules, text):
+                    got += some
+                    seen += len(text)
+                    if seen > AT_ONCE:
+                        seen = 0
+                        await asyncio.sleep(0)
                 if got:
                     note(got)
                 elif clean is not None:

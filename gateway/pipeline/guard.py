@@ -57,7 +57,7 @@ def guard(parts: Parts) -> Layer:
 
             call.on_end(told)
             if applied.input:
-                texts = _look_at_request(call, applied, tally, vault)
+                texts = await _look_at_request(call, applied, tally, vault)
                 tell(call, tally)
                 await ask_judges(call, applied.input, "input", texts, tally, parts)
                 tell(call, tally)
@@ -118,7 +118,7 @@ def blocked(rule: Rule, side: Side, kind: str) -> ContentBlocked:
     )
 
 
-def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> list[str]:
+async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> list[str]:
     """Take out of the request what has to go; the texts that remain."""
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
@@ -126,7 +126,7 @@ def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -
     if any(rule.enforced for rule in applied.input) and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
-    found = said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean)
+    found = await said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean)
     if tally.blocked is not None:
         return []
     changes = said.redacted(found, vault)

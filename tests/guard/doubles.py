@@ -1,7 +1,7 @@
 """Detectors to test guards with: what they find is written in the text itself."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from gateway.dialects.openai.body import read_json
 from gateway.guard.detectors import Built
 from gateway.guard.document import Guard
+from gateway.guard.looking import Hit
 from gateway.guard.requests import RequestTexts
 from gateway.guard.rules import Rule
 from gateway.guard.words import Detector, Span
@@ -90,3 +91,12 @@ def rule(*detectors: Detector, **fields: Any) -> Rule:
 def texts_of(fields: Mapping[str, object]) -> RequestTexts:
     """Of a request with these fields."""
     return RequestTexts(read_json(msgspec.json.encode(fields)))
+
+
+def in_one_turn(look: Coroutine[Any, Any, list[list[Hit]]]) -> list[list[Hit]]:
+    """What a look at short texts finds: nobody else gets a turn."""
+    try:
+        look.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("somebody else got a turn")

@@ -1,13 +1,15 @@
 """Which digits are a telephone number, compared with the library whose tables are asked."""
 
 import random
+import re
 
 import phonenumbers
 import pytest
 
-from gateway.guard.detectors.numbering import valid_abroad, valid_at_home
+from gateway.guard.detectors.numbering import groups_at_home, valid_abroad, valid_at_home
 
 # Argentina writes a mobile number with a `15` in it that is not dialled from elsewhere: not known here.
+NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS - {"AR"})
 
 
@@ -43,6 +45,39 @@ def test_random_digits_are_numbers_where_the_library_says_so() -> None:
         extra += valid_abroad(digits) and not said
     assert agreed >= 2990
     assert extra <= 10
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_number_is_written_in_the_groups_of_its_country(region: str) -> None:
+    for number in examples(region):
+        assert_grouped_as_the_library_does(phonenumbers.format_number(number, NATIONAL), region)
+
+
+@pytest.mark.parametrize("region", ["US", "DE", "GB", "FR", "IT", "CH", "JP", "IN", "BR", "AT"])
+def test_random_numbers_are_written_in_the_groups_of_their_country(region: str) -> None:
+    chance, seen = random.Random(11), 0
+    for _ in range(3000):
+        length = chance.randint(7, 11)
+        digits = chance.choice(["", "0"]) + str(chance.randrange(10 ** (length - 1), 10**length))
+        # The library takes off a country's code that nobody dials at home: then they are other digits.
+        if valid_at_home(digits, region) and str(number_of(digits, region)) in (digits, digits[1:]):
+            seen += 1
+            assert_grouped_as_the_library_does(digits, region)
+    assert seen > 50
+
+
+def number_of(digits: str, region: str) -> int | None:
+    try:
+        return phonenumbers.parse(digits, region).national_number
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def assert_grouped_as_the_library_does(written: str, region: str) -> None:
+    said = phonenumbers.format_number(phonenumbers.parse(written, region), NATIONAL)
+    digits = "".join(filter(str.isdigit, written))
+    if valid_at_home(digits, region):
+        assert groups_at_home(digits, region) == re.findall(r"\d+", said)
 
 
 def parses(written: str) -> bool:

@@ -5,7 +5,7 @@ from tests.speed.guards import figures
 
 def test_every_figure_is_measured() -> None:
     found = list(figures(2))
-    assert len(found) == 37
+    assert len(found) == 49
     assert {figure.unit for figure in found} == {"µs"}
     assert all(figure.measured > 0 for figure in found)
     assert sum(figure.bar is not None for figure in found) == 5

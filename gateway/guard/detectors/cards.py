@@ -1,7 +1,5 @@
 """Payment cards and bank accounts: the forms of their numbers, and their check digits."""
 
-import re
-
 from gateway.guard.detectors.matching import Found, Rule
 from gateway.guard.words import Span
 
@@ -32,10 +30,14 @@ _IBAN_LENGTHS = {
 _LENGTH = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
 
 
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+
+
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1, annex B."""
-    doubled = "0246813579"
-    total = sum(int(doubled[int(one)] if n % 2 else one) for n, one in enumerate(reversed(digits)))
+    # Of bytes, since sums of them are the quickest; 48 is `0`.
+    written = digits.encode()
+    total = sum(written[-1::-2]) + sum(written[-2::-2].translate(_DOUBLED)) - 48 * len(written)
     return total % 10 == 0
 
 
@@ -46,7 +48,7 @@ def mod_97(iban: str) -> bool:
 
 def _card(found: Found) -> Span | None:
     written = found.text[found.start : found.end]
-    digits = re.sub(r"[ \-]", "", written)
+    digits = written.replace(" ", "").replace("-", "")
     beside = found.text[max(0, found.start - 1) : found.start]
     # A part of a longer number or of an id, and test rows such as 4444 4444 4444 4444.
     if beside in (".", "-", "_", "/") or len(set(digits)) < 2 or not luhn(digits):

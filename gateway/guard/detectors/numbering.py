@@ -2,6 +2,7 @@
 
 `phonenumbers.parse` and `is_valid_number` take 50 to 100 µs for each country tried, on numbers that mostly are none.
 Their answer is that of a few patterns in the library's tables; asked directly, they take 1 µs (a test compares both).
+How a number is written at home is a template beside them: 5 µs, and the library's parser and formatter 80.
 """
 
 import functools
@@ -30,12 +31,21 @@ class _Plan(NamedTuple):
     number: re.Pattern[str]
     trunk: re.Pattern[str] | None
 
-    def has(self, digits: str) -> bool:
+    def significant(self, digits: str) -> str:
+        """What is dialled from everywhere; empty if they are no number."""
         if self.number.fullmatch(digits):
-            return True
+            return digits
         if self.trunk is None or (begun := self.trunk.match(digits)) is None or not begun.end():
-            return False
-        return self.number.fullmatch(digits, begun.end()) is not None
+            return ""
+        return digits[begun.end() :] if self.number.fullmatch(digits, begun.end()) else ""
+
+
+class _Form(NamedTuple):
+    """`leading`: what numbers begin with that are written so. `groups`: the whole number. `template`: for `expand`."""
+
+    leading: re.Pattern[str]
+    groups: re.Pattern[str]
+    template: str
 
 
 def library() -> Any:
@@ -54,13 +64,22 @@ def valid_abroad(digits: str) -> bool:
     regions = library().COUNTRY_CODE_TO_REGION_CODE
     for length in (1, 2, 3):
         if (code := int(digits[:length])) in regions:
-            return any(_plan(region, code).has(digits[length:]) for region in regions[code])
+            return any(_plan(region, code).significant(digits[length:]) for region in regions[code])
     return False
 
 
 def valid_at_home(digits: str, region: str) -> bool:
     """Digits as they are dialled in a country."""
-    return _plan(region, 0).has(digits)
+    return bool(_plan(region, 0).significant(digits))
+
+
+def groups_at_home(digits: str, region: str) -> list[str]:
+    """The groups of digits that a valid number is written in, in its country."""
+    significant = _plan(region, 0).significant(digits)
+    for form in _forms(region):
+        if form.leading.match(significant) and (number := form.groups.fullmatch(significant)):
+            return re.findall(r"\d+", number.expand(form.template))
+    return [significant]
 
 
 @functools.lru_cache(512)
@@ -77,3 +96,23 @@ def _plan(region: str, code: int) -> _Plan:
     patterns = [one.national_number_pattern for one in kinds if one and one.national_number_pattern]
     trunk = known.national_prefix_for_parsing
     return _Plan(re.compile("|".join(patterns) or "(?!)"), re.compile(trunk) if trunk else None)
+
+
+@functools.lru_cache(256)
+def _forms(region: str) -> tuple[_Form, ...]:
+    """Countries that share a code share its forms, which stand with the first of them."""
+    tables, codes = library().PhoneMetadata, library().COUNTRY_CODE_TO_REGION_CODE
+    home = tables.metadata_for_region(region, None)
+    known = tables.metadata_for_region(codes[home.country_code][0], None) if home else None
+    return tuple(
+        _Form(
+            # The last is the most exact of several.
+            re.compile((form.leading_digits_pattern or [""])[-1]),
+            re.compile(form.pattern),
+            # The first group with what is dialled before it at home.
+            re.sub(r"\\\d", lambda _, rule=form.national_prefix_formatting_rule: rule, form.format, count=1)
+            if form.national_prefix_formatting_rule
+            else form.format,
+        )
+        for form in (known.number_format if known else ())
+    )

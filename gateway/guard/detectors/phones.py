@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from gateway.guard.detectors.matching import Found, Patterns, Rule
-from gateway.guard.detectors.numbering import library, valid_abroad, valid_at_home
+from gateway.guard.detectors.numbering import groups_at_home, library, valid_abroad, valid_at_home
 from gateway.guard.words import Span
 
 INTERNATIONAL = r"\+[ ]?\d(?:[ \-./()\xa0]{0,3}\d){6,14}\b"
@@ -38,41 +38,37 @@ def phone_rules(regions: Sequence[str], cued: bool) -> list[Rule]:
     Raises:
         MissingExtra: phonenumbers is not installed.
     """
-    phonenumbers, cue = library(), Patterns([Rule("cue", _CUED)], wide=True)
+    library()
+    cue = Patterns([Rule("cue", _CUED)], wide=True)
 
-    def international(found: Found) -> Span | None:
-        known = valid_abroad(_digits(found.text[found.start : found.end]))
-        return Span(found.start, found.end, found.kind) if known else None
-
-    def national(found: Found) -> Span | None:
+    def judge(found: Found) -> Span | None:
         written = found.text[found.start : found.end]
         digits = _digits(written)
+        if written[0] == "+":
+            return Span(found.start, found.end, found.kind) if valid_abroad(digits) else None
+        if not 7 <= len(digits) <= 15:
+            return None
         beside = found.text[max(0, found.start - 1) : found.start], found.text[found.end : found.end + 1]
-        if not 7 <= len(digits) <= 15 or not _NOT_BESIDE.isdisjoint(beside) or _OTHER.match(written):
+        if not _NOT_BESIDE.isdisjoint(beside) or _OTHER.match(written):
             return None
         known = [region for region in regions if valid_at_home(digits, region)]
         if not known:
             return None
         if cued and cue.any_in(found.text[max(0, found.start - _BEFORE) : found.start]):
             return Span(found.start, found.end, found.kind, 0.9)
-        for region in () if written.isdigit() else known:
-            number = phonenumbers.parse(written, region)
-            if _groups(phonenumbers.format_number(number, _AS_AT_HOME)) == _groups(written):
-                return Span(found.start, found.end, found.kind, 0.7)
+        groups = [] if written.isdigit() else re.findall(r"\d+", written)
+        if groups and any(groups == groups_at_home(digits, region) for region in known):
+            return Span(found.start, found.end, found.kind, 0.7)
         return None
 
     forms = [_GROUPED, _PLAIN] if cued else [_GROUPED]
-    return [Rule("phone", INTERNATIONAL, international), *(Rule("phone", form, national) for form in forms if regions)]
+    return [Rule("phone", form, judge) for form in (INTERNATIONAL, *(forms if regions else ()))]
 
 
-# phonenumbers.PhoneNumberFormat.NATIONAL
-_AS_AT_HOME = 2
 _NOT_BESIDE = frozenset("-/.+#$€£_%=@")
+# All that the patterns let stand between digits.
+_MARKS = dict.fromkeys(map(ord, "+ -./()\xa0"))
 
 
 def _digits(written: str) -> str:
-    return "".join(filter(str.isdigit, written))
-
-
-def _groups(written: str) -> list[str]:
-    return re.findall(r"\d+", written)
+    return written.translate(_MARKS)
