@@ -45,23 +45,25 @@ def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = 
     """Everything that is found. `whole`: ask those, too, that judge a text as a whole. `aside`: the text is none that
     answers (`walking.Place`)."""
     found: list[Hit] = []
-    for some in looked(rules, text, whole=whole, aside=aside):
-        found += some
-    return found
-
-
-def looked(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = False) -> Iterator[list[Hit]]:
-    """The same step by step, so that somebody else may have a turn in between."""
     for rule in rules:
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
             if aside and detector.name in OF_ANSWERS:
                 continue
+            if spans := detector.find(text):
+                found += _hits(rule, detector, spans, text)
+    return found
+
+
+def hits_by_pieces(rules: Sequence[Rule], text: str) -> Iterator[list[Hit]]:
+    """The same of a long text, some of it with each step: somebody else may have a turn in between."""
+    for rule in rules:
+        for detector in (*rule.quick, *rule.whole):
             for spans in found_by_pieces(detector, text):
-                yield [
-                    Hit(rule, detector, span, mended(text[span.start : span.end]))
-                    for span in spans
-                    if span.end > span.start
-                ]
+                yield _hits(rule, detector, spans, text)
+
+
+def _hits(rule: Rule, detector: Detector, spans: Sequence[Span], text: str) -> list[Hit]:
+    return [Hit(rule, detector, one, mended(text[one.start : one.end])) for one in spans if one.end > one.start]
 
 
 def edits_of(

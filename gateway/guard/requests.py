@@ -7,7 +7,7 @@ from typing import Any, cast
 from gateway.core.fields import Fields
 from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.escapes import Seen
-from gateway.guard.looking import Hit, edited, edits_of, looked
+from gateway.guard.looking import Hit, edited, edits_of, hits, hits_by_pieces
 from gateway.guard.pieces import AT_ONCE
 from gateway.guard.request_fields import looked_at, request_places
 from gateway.guard.rules import Rule
@@ -61,12 +61,11 @@ class RequestTexts:
             got: list[Hit] = []
             if clean is None or digest not in clean.digests:
                 text = Seen(place.text, json=place.json).text
-                for some in looked(rules, text):
-                    got += some
-                    seen += len(text)
-                    if seen > AT_ONCE:
-                        seen = 0
-                        await asyncio.sleep(0)
+                seen += len(text)
+                if seen > AT_ONCE:
+                    seen, got = 0, await _in_turns(rules, text)
+                else:
+                    got = hits(rules, text)
                 if got:
                     note(got)
                 elif clean is not None:
@@ -88,3 +87,11 @@ class RequestTexts:
                 self.texts[number] = text = edited(place.text, edits)
                 changes.setdefault(name, []).append((place.path, place.written(text)))
         return {name: put(self.fields[name], these) for name, these in changes.items()}
+
+
+async def _in_turns(rules: tuple[Rule, ...], text: str) -> list[Hit]:
+    found: list[Hit] = []
+    for some in hits_by_pieces(rules, text):
+        found += some
+        await asyncio.sleep(0)
+    return found
