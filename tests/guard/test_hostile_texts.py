@@ -2,6 +2,7 @@
 
 import random
 import time
+from statistics import median
 
 import pytest
 
@@ -39,7 +40,10 @@ def test_a_text_that_is_like_no_other_is_read_as_quickly(name: str) -> None:
         ".".join("".join(chance.choices("abcdefghijklmnop", k=chance.randint(1, 6))) for _ in range(900))
         for _ in range(9)
     ]
-    began = time.process_time()
+    took: list[float] = []
     for text in texts:
+        began = time.process_time()
         assert not detector.find(text)
-    assert (time.process_time() - began) / len(texts) < 0.0015
+        took.append(time.process_time() - began)
+    # The first builds what any text needs; states that are built for each letter are built for every text.
+    assert median(took) < 0.0015
