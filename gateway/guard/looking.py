@@ -1,11 +1,10 @@
 """What guards find in one text, and the text that remains of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from gateway.guard.escapes import Seen, escaped
-from gateway.guard.pieces import found_by_pieces
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault, placeholder
 from gateway.guard.words import Detector, Span
@@ -49,21 +48,10 @@ def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = 
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
             if aside and detector.name in OF_ANSWERS:
                 continue
-            if spans := detector.find(text):
-                found += _hits(rule, detector, spans, text)
+            for span in detector.find(text):
+                if span.end > span.start:
+                    found.append(Hit(rule, detector, span, mended(text[span.start : span.end])))
     return found
-
-
-def hits_by_pieces(rules: Sequence[Rule], text: str) -> Iterator[list[Hit]]:
-    """The same of a long text, some of it with each step: somebody else may have a turn in between."""
-    for rule in rules:
-        for detector in (*rule.quick, *rule.whole):
-            for spans in found_by_pieces(detector, text):
-                yield _hits(rule, detector, spans, text)
-
-
-def _hits(rule: Rule, detector: Detector, spans: Sequence[Span], text: str) -> list[Hit]:
-    return [Hit(rule, detector, one, mended(text[one.start : one.end])) for one in spans if one.end > one.start]
 
 
 def edits_of(

@@ -1,14 +1,13 @@
 """What a request says, looked at."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.core.fields import Fields
 from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.escapes import Seen
-from gateway.guard.looking import Hit, edited, edits_of, hits, hits_by_pieces
-from gateway.guard.pieces import AT_ONCE
+from gateway.guard.long_texts import LongTexts
+from gateway.guard.looking import Hit, edited, edits_of
 from gateway.guard.request_fields import looked_at, request_places
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
@@ -48,29 +47,25 @@ class RequestTexts:
         self.texts = [place.text for _, place in self._places]
 
     async def look(
-        self, rules: tuple[Rule, ...], note: Callable[[list[Hit]], None], clean: CleanTexts | None = None
+        self,
+        rules: tuple[Rule, ...],
+        note: Callable[[list[Hit]], None],
+        clean: CleanTexts | None,
+        long: LongTexts,
     ) -> list[list[Hit]]:
         """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others.
-
-        Others' calls have their turn in between: megabytes take a good part of a second.
-        """
-        found: list[list[Hit]] = []
-        seen = 0
-        for _, place in self._places:
-            digest = b"" if clean is None else clean.digest(place)
-            got: list[Hit] = []
-            if clean is None or digest not in clean.digests:
-                text = Seen(place.text, json=place.json).text
-                seen += len(text)
-                if seen > AT_ONCE:
-                    seen, got = 0, await _in_turns(rules, text)
-                else:
-                    got = hits(rules, text)
-                if got:
-                    note(got)
-                elif clean is not None:
-                    clean.digests.add(digest)
-            found.append(got)
+        `long`: looks at what takes long."""
+        digests = [b"" if clean is None else clean.digest(place) for _, place in self._places]
+        new = [number for number, one in enumerate(digests) if clean is None or one not in clean.digests]
+        places = [self._places[number][1] for number in new]
+        texts = [Seen(place.text, json=place.json).text for place in places]
+        found: list[list[Hit]] = [[] for _ in digests]
+        for number, got in zip(new, await long.hits(rules, texts), strict=True):
+            found[number] = got
+            if got:
+                note(got)
+            elif clean is not None:
+                clean.digests.add(digests[number])
         return found
 
     def redacted(self, found: list[list[Hit]], vault: Vault) -> dict[str, Any]:
@@ -87,11 +82,3 @@ class RequestTexts:
                 self.texts[number] = text = edited(place.text, edits)
                 changes.setdefault(name, []).append((place.path, place.written(text)))
         return {name: put(self.fields[name], these) for name, these in changes.items()}
-
-
-async def _in_turns(rules: tuple[Rule, ...], text: str) -> list[Hit]:
-    found: list[Hit] = []
-    for some in hits_by_pieces(rules, text):
-        found += some
-        await asyncio.sleep(0)
-    return found

@@ -14,11 +14,14 @@ import msgspec
 
 from gateway.guard.escapes import Seen
 from gateway.guard.looking import Edit, Hit, edited, edits_of, hits
-from gateway.guard.pieces import tail
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
 from gateway.guard.walking import Path, Place
 
+# What detectors see of the text before: a word's beginning, a name before a number.
+MAX_CONTEXT = 128
+# From an address back to a `://`.
+_LEAST = 80
 # More cannot be open: it is looked at anew with every piece.
 MAX_OPEN = 8_192
 
@@ -100,7 +103,7 @@ class Window:
         elif self._looking.tokens:
             self._change((), seen, until - begin)
         self._settled = len(self._raw) if final else self._settled + seen.raw(until - begin)
-        self._context = tail(view[:until])
+        self._context = _tail(view[:until])
         self._let_go()
 
     def _decide(self, got: Sequence[Hit], seen: Seen, begin: int, until: int) -> int:
@@ -168,3 +171,20 @@ def _whole_spans(found: Sequence[Hit], until: int, size: int) -> int:
 def _moved(hit: Hit, by: int) -> Hit:
     span = msgspec.structs.replace(hit.span, start=hit.span.start - by, end=hit.span.end - by)
     return msgspec.structs.replace(hit, span=span)
+
+
+def _tail(text: str) -> str:
+    """The end of a text, from the beginning of a word if there is one; more of it where a long word would leave less
+    than detectors look back."""
+    end = _words_at_end(text, MAX_CONTEXT)
+    return end if len(end) >= _LEAST or len(text) <= MAX_CONTEXT else _words_at_end(text, 8 * MAX_CONTEXT)
+
+
+def _words_at_end(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    tail = text[-most:]
+    if text[-most - 1].isspace():
+        return tail
+    words = tail.split(None, 1)
+    return words[1] if len(words) == 2 and not tail[0].isspace() else tail

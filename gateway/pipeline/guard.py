@@ -12,6 +12,7 @@ from gateway.core.model import Permit
 from gateway.dialects.turns import exchanged
 from gateway.guard.answers import sole_answer
 from gateway.guard.detectors import JsonSchemaDetector
+from gateway.guard.long_texts import LongTexts
 from gateway.guard.requests import RequestTexts, instructions
 from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
@@ -35,7 +36,7 @@ _REMEDY: dict[Side, str] = {
 
 
 def guard(parts: Parts) -> Layer:
-    guards, reports = parts.guards, parts.guarding
+    guards, reports, long = parts.guards, parts.guarding, LongTexts()
 
     def layer(service: Service) -> Service:
         async def guarded(call: Call) -> Reply:
@@ -57,7 +58,7 @@ def guard(parts: Parts) -> Layer:
 
             call.on_end(told)
             if applied.input:
-                texts = await _look_at_request(call, applied, tally, vault)
+                texts = await _look_at_request(call, applied, tally, vault, long)
                 tell(call, tally)
                 await ask_judges(call, applied.input, "input", texts, tally, parts)
                 tell(call, tally)
@@ -118,7 +119,7 @@ def blocked(rule: Rule, side: Side, kind: str) -> ContentBlocked:
     )
 
 
-async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault) -> list[str]:
+async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault, long: LongTexts) -> list[str]:
     """Take out of the request what has to go; the texts that remain."""
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
@@ -126,7 +127,7 @@ async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Va
     if any(rule.enforced for rule in applied.input) and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
-    found = await said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean)
+    found = await said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean, long)
     if tally.blocked is not None:
         return []
     changes = said.redacted(found, vault)

@@ -103,6 +103,14 @@ async def test_personal_data_goes_as_a_token_and_comes_back(fresh: Site) -> None
     assert await fresh.gateway.metrics('gateway_guard_findings_total{action="redact",guard="pii",side="input"}') >= 2
 
 
+async def test_long_texts_are_looked_at_like_short_ones(fresh: Site) -> None:
+    fresh.upstream.set(CHAT, json_answer(answer("Dear <EMAIL_1>")))
+    words = "so it goes, 4711 " * 4000
+    got = await fresh.chat(**said(f"{words}{MAIL} {words}"), temperature=0.11)
+    assert fresh.upstream.requests[-1].json()["messages"][0]["content"] == f"{words}<EMAIL_1> {words}"
+    assert got.json()["choices"][0]["message"]["content"] == f"Dear {MAIL}"
+
+
 async def test_what_is_not_objected_to_passes_byte_for_byte(fresh: Site) -> None:
     events = [event(chunk("all is well")), b": ping\n\n", b'data: {"choices":[],  "odd" : 1.0 }\n\n', END, DONE]
     fresh.upstream.set(CHAT, event_stream(*events))

@@ -1,14 +1,16 @@
 """Detectors to test guards with: what they find is written in the text itself."""
 
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from gateway.dialects.openai.body import read_json
+from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.detectors import Built
 from gateway.guard.document import Guard
+from gateway.guard.long_texts import LongTexts
 from gateway.guard.looking import Hit
 from gateway.guard.requests import RequestTexts
 from gateway.guard.rules import Rule
@@ -93,8 +95,14 @@ def texts_of(fields: Mapping[str, object]) -> RequestTexts:
     return RequestTexts(read_json(msgspec.json.encode(fields)))
 
 
-def in_one_turn(look: Coroutine[Any, Any, list[list[Hit]]]) -> list[list[Hit]]:
-    """What a look at short texts finds: nobody else gets a turn."""
+def looked_at(
+    texts: RequestTexts,
+    rules: tuple[Rule, ...],
+    note: Callable[[list[Hit]], None] = lambda _: None,
+    clean: CleanTexts | None = None,
+) -> list[list[Hit]]:
+    """What is found in short texts: nobody else gets a turn."""
+    look = texts.look(rules, note, clean, LongTexts())
     try:
         look.send(None)
     except StopIteration as done:

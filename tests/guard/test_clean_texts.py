@@ -13,7 +13,7 @@ from gateway.guard.looking import Hit
 from gateway.guard.rules import Asked, GuardPolicy, Rule
 from gateway.guard.walking import Place
 from gateway.guard.words import Span
-from tests.guard.doubles import Addresses, Secrets, Shouting, in_one_turn, rule, texts_of
+from tests.guard.doubles import Addresses, Secrets, Shouting, looked_at, rule, texts_of
 
 ASKED = Asked("m", "chat", "")
 HELLO = Place((), "hello")
@@ -35,7 +35,7 @@ class Counting(Addresses):
 def looked(rules: tuple[Rule, ...], texts: Sequence[str], clean: CleanTexts | None) -> list[list[Hit]]:
     noted: list[Hit] = []
     said = texts_of({"messages": [{"role": "user", "content": text} for text in texts]})
-    found = in_one_turn(said.look(rules, noted.extend, clean))
+    found = looked_at(said, rules, noted.extend, clean)
     assert noted == [hit for hits in found for hit in hits]
     return found
 
@@ -67,7 +67,7 @@ def test_what_a_tool_is_told_is_known_by_what_it_says() -> None:
     call: dict[str, Any] = {"type": "function", "function": {"name": "f", "arguments": said}}
     assert looked(rules, [said], clean) == [[]]
     asked = texts_of({"messages": [{"role": "assistant", "content": said, "tool_calls": [call]}]})
-    assert [len(hits) for hits in in_one_turn(asked.look(rules, lambda _: None, clean))] == [0, 1]
+    assert [len(hits) for hits in looked_at(asked, rules, clean=clean)] == [0, 1]
 
 
 def test_other_callers_and_other_guards_know_nothing_of_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.guard.vault import Vault
-from tests.guard.doubles import Addresses, in_one_turn, rule, texts_of
+from tests.guard.doubles import Addresses, looked_at, rule, texts_of
 
 NOTE = "Please write to ann@x.org about it.\n" * 8
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -20,7 +20,7 @@ def redacted(block: dict[str, Any]) -> Any:
     """The block as it goes out."""
     fields = {"messages": [{"role": "user", "content": [block]}]}
     texts = texts_of(fields)
-    found = in_one_turn(texts.look((rule(Addresses()),), lambda _: None))
+    found = looked_at(texts, (rule(Addresses()),))
     return texts.redacted(found, Vault()).get("messages", fields["messages"])[0]["content"][0]
 
 

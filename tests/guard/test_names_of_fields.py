@@ -9,7 +9,7 @@ from gateway.guard.answers import look_at_answer
 from gateway.guard.streaming import StreamGuard
 from gateway.guard.vault import Vault
 from gateway.guard.window import Looking
-from tests.guard.doubles import Addresses, in_one_turn, rule, texts_of
+from tests.guard.doubles import Addresses, looked_at, rule, texts_of
 
 RULES = (rule(Addresses()),)
 CONTACTS = {"ann@x.org": {"boss": "bob@x.org", "n": 1.0}, "kind": ["cid@x.org"]}
@@ -17,7 +17,7 @@ CONTACTS = {"ann@x.org": {"boss": "bob@x.org", "n": 1.0}, "kind": ["cid@x.org"]}
 
 def redacted(vault: Vault, messages: list[Any]) -> list[Any]:
     texts = texts_of({"messages": messages})
-    return texts.redacted(in_one_turn(texts.look(RULES, lambda _: None)), vault)["messages"]
+    return texts.redacted(looked_at(texts, RULES), vault)["messages"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,17 @@ def test_letter_by_letter(piece: str) -> None:
     assert said(chunked(text, list(range(1, len(text))), Looking(RULES, Vault(), lambda _: None))) == whole
 
 
+@pytest.mark.parametrize(
+    "before", ["x," * 80 + 'phone: "', '{"a": "' + "x-" * 70 + '", "phone": "', "x," * 80 + "BSN: "]
+)
+def test_a_word_that_tells_what_a_number_is_stays_in_sight_behind_a_long_one(before: str) -> None:
+    text = f'{before}{"111222333" if "BSN" in before else "2127365000"}" and so on'
+    whole = edited(text, edits_of(hits(RULES, text), Seen(text, json=False)))
+    assert whole != text
+    for cut in range(len(before) - 2, len(before) + 3):
+        assert said(chunked(text, [cut], Looking(RULES, Vault(), lambda _: None))) == whole
+
+
 class Fixed:
     """Finds one word, and says that a text is open so many characters before its end."""
 
