@@ -49,8 +49,11 @@ def test_random_digits_are_numbers_where_the_library_says_so() -> None:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_number_is_written_in_the_groups_of_its_country(region: str) -> None:
-    for number in examples(region):
-        assert_grouped_as_the_library_does(phonenumbers.format_number(number, NATIONAL), region)
+    homes = [phonenumbers.format_number(number, NATIONAL) for number in examples(region)]
+    plain = [home for home in homes if all(one.isdigit() or one in " -.()/" for one in home)]
+    assert plain or not homes
+    for home in plain:
+        assert groups_at_home("".join(filter(str.isdigit, home)), region) == re.findall(r"\d+", home)
 
 
 @pytest.mark.parametrize("region", ["US", "DE", "GB", "FR", "IT", "CH", "JP", "IN", "BR", "AT"])
@@ -62,7 +65,8 @@ def test_random_numbers_are_written_in_the_groups_of_their_country(region: str) 
         # The library takes off a country's code that nobody dials at home: then they are other digits.
         if valid_at_home(digits, region) and str(number_of(digits, region)) in (digits, digits[1:]):
             seen += 1
-            assert_grouped_as_the_library_does(digits, region)
+            said = phonenumbers.format_number(phonenumbers.parse(digits, region), NATIONAL)
+            assert groups_at_home(digits, region) == re.findall(r"\d+", said)
     assert seen > 50
 
 
@@ -71,13 +75,6 @@ def number_of(digits: str, region: str) -> int | None:
         return phonenumbers.parse(digits, region).national_number
     except phonenumbers.NumberParseException:
         return None
-
-
-def assert_grouped_as_the_library_does(written: str, region: str) -> None:
-    said = phonenumbers.format_number(phonenumbers.parse(written, region), NATIONAL)
-    digits = "".join(filter(str.isdigit, written))
-    if valid_at_home(digits, region):
-        assert groups_at_home(digits, region) == re.findall(r"\d+", said)
 
 
 def parses(written: str) -> bool:

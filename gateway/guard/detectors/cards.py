@@ -28,8 +28,6 @@ _IBAN_LENGTHS = {
     }.items()
 }  # fmt: skip
 _LENGTH = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
-
-
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
 
