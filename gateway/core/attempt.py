@@ -58,7 +58,8 @@ class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
-    """One upstream call. With the id of its record and `n` it is named for ever: that is its idempotency key.
+    """One upstream call. With the id of its record and `n` it is named for ever: that is its idempotency key. The order
+    of the fields is that of the ledger's columns.
 
     Attributes:
         n: 1, 2, … in the order in which they were begun.
@@ -70,7 +71,6 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
     n: Whole = 1
     role: Role = "primary"
-    served: bool = False
     started_ns: UnixNs = 0
     provider: str = ""
     target: str = ""
@@ -80,16 +80,17 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     error_code: str = ""
     finish_reason: str = ""
     upstream_request_id: str = ""
-    usage: Usage | None = None
     usage_source: UsageSource = "none"
     raw_usage: str = ""
-    terms: Terms = Terms()
     ttfb_us: Whole | None = None
     duration_us: Whole = 0
     account: str = ""
     pricing: Pricing = "none"
     price_version: str = ""
     unpriced: str = ""
+    served: bool = False
+    terms: Terms = Terms()
+    usage: Usage | None = None
     charges: tuple[Charge, ...] = ()
 
     @property

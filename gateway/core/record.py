@@ -13,7 +13,8 @@ _LIMITS_CODES = ("request_exceeds_limit", "model_unpriced")  # of pipeline/limit
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
-    """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes.
+    """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes. The order of the fields
+    is that of the ledger's columns, and so of what is sealed: see `ledger/rows.py`.
 
     Attributes:
         id: the gateway's own UUIDv7; never chosen by a client, so no client can make two calls look like one.
@@ -52,14 +53,12 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     model: str = ""
     target: str = ""
     served_model: str = ""
-    stream: bool = False
     outcome: Outcome = "open"
     status: Whole = 0
     error_code: str = ""
     blame: str = ""
     rule_id: str = ""
     finish_reason: str = ""
-    usage: Usage | None = None
     usage_source: UsageSource = "none"
     pricing: Pricing = "none"
     cost_nano: Whole | None = None
@@ -79,10 +78,12 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     client_request_id: str = ""
     trace_id: str = ""
     list_nano: Whole | None = None
-    user: str = ""
     run_id: str = ""
     agent: str = ""
     tags: str = ""
+    stream: bool = False
+    usage: Usage | None = None
+    user: str = ""
     route: str = ""
     variant: str = ""
     cache: str = ""

@@ -49,14 +49,16 @@ _said = _places(
     CALL_COLUMNS,
     *("started_ns", "outcome", "blame", "status", "would_deny", "cost_nano", "list_nano", "pricing", "usage_source"),
 )
-_meters = _places(CALL_COLUMNS, *METERS)
+_FIRST_METER = CALL_COLUMNS.index(METERS[0])
+_METERS = slice(_FIRST_METER, _FIRST_METER + len(METERS))
+assert CALL_COLUMNS[_METERS] == METERS, "they are next to each other"
 # What a price depends on: of an attempt, and of each of its charges (`meter`, `per`, `rate`, `list_rate`).
 _terms = _places(
     ATTEMPT_COLUMNS,
     *("provider", "target", "served_model", "tier", "region", "image_size", "image_quality", "account"),
     "price_version",
 )
-_number = _places(ATTEMPT_COLUMNS, "n")
+_NUMBER = ATTEMPT_COLUMNS.index("n")
 
 # The sums of usage, and which of the refusals were the policy's: `Record.is_policy_refusal`.
 _SUMS = (*USAGE_SUMS, "policy_refusals")
@@ -99,7 +101,7 @@ class Counting:
             if group is None:
                 group = groups[alike] = _Group([0] * len(_SUMS), {})
             sums, bought = group
-            _add_call(sums, said, _meters(call))
+            _add_call(sums, said, call[_METERS])
             if one.charges:
                 _add_charges(bought, one)
 
@@ -156,7 +158,7 @@ def _add_charges(bought: dict[Row, _Prices], one: Rows) -> None:
         prices = bought.get(terms)
         if prices is None:
             prices = bought[terms] = {}
-        of_attempt[_number(attempt)] = prices
+        of_attempt[attempt[_NUMBER]] = prices
     for _, n, _, meter, quantity, per, rate, list_rate, nano, list_nano in one.charges:
         prices, price = of_attempt[n], (meter, per, rate, list_rate)
         sums = prices.get(price)
