@@ -24,6 +24,7 @@ CHUNK_BYTES = 128 * 1024
 # A NUL in a text, and what is read in its place: PostgreSQL keeps none, and a record must be the same in every store.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _REPLACED = rb"\1\\ufffd"
+_ESCAPED_NUL = rb"\u0000"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,25 +54,29 @@ class Lines:
         size: their bytes.
     """
 
-    def __init__(self, data: bytes, ends: Sequence[int], first: int = 0) -> None:
-        """`data` from `first` on, in pieces of whole lines that end where `ends` says."""
+    def __init__(self, data: bytes, pieces: Sequence[tuple[int, int]], first: int = 0) -> None:
+        """`data` from `first` on, in `pieces` of whole lines: where each ends, and how many lines it has that are
+        not empty."""
         self._data = data
-        self._ends = ends
+        self._pieces = pieces
         self._first = first
-        self.size = ends[-1] - first
+        self.size = pieces[-1][0] - first
 
     def __iter__(self) -> Iterator[Batch]:
         begin = self._first
-        for end in self._ends:
-            yield parse(self._data[begin:end])
+        for end, count in self._pieces:
+            yield parse(self._data[begin:end], count)
             begin = end
 
 
-_decode = msgspec.json.Decoder(Entry).decode
+_decoder = msgspec.json.Decoder(Entry)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 _NO_ENTRY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_has_nul = re.compile(rb"\\u0000").search  # in half the time that `in` takes
 # A UUIDv7 of before the year 2527.
 _is_id = re.compile("0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+# The same of many: their shape where every digit is taken for 0, and two places where a digit has to be a certain one.
+_HEX_AS_0 = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_ID_LINE, _VERSION = b"00000000-0000-0000-0000-000000000000\n", 14
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -90,38 +95,42 @@ def encode_feedback(feedback: Feedback) -> bytes:
 def cut(data: bytes, max_lines: int = MAX_LINES, piece_bytes: int = CHUNK_BYTES) -> Iterator[Lines]:
     """The whole lines of `data`, at most `max_lines` at a time, to be parsed in pieces of about `piece_bytes`. What
     follows the last line break is left to the caller: the sizes add up to the bytes before it."""
-    first, begin, end, count = 0, 0, 0, 0
-    ends: list[int] = []
+    first, begin, end, count, entries = 0, 0, 0, 0, 0
+    pieces: list[tuple[int, int]] = []
     while (found := data.find(b"\n", end)) >= 0:
+        if found > end:  # an empty line is nothing
+            entries += 1
         end, count = found + 1, count + 1
         if end - begin >= piece_bytes or count == max_lines:
-            ends.append(end)
-            begin = end
+            pieces.append((end, entries))
+            begin, entries = end, 0
         if count == max_lines:
-            yield Lines(data, ends, first)
-            first, ends, count = end, [], 0
+            yield Lines(data, pieces, first)
+            first, pieces, count = end, [], 0
     if end > begin:
-        ends.append(end)
-    if ends:
-        yield Lines(data, ends, first)
+        pieces.append((end, entries))
+    if pieces:
+        yield Lines(data, pieces, first)
 
 
-def parse(data: bytes) -> Batch:
-    """Sort lines, each with its line break, by what they are."""
-    if _has_nul(data):
+def parse(data: bytes, count: int | None = None) -> Batch:
+    """Sort lines, each with its line break, by what they are. `count`: how many are not empty, if that is known."""
+    if data.rfind(_ESCAPED_NUL) >= 0:  # in a third of the time that `in` takes
         data = _NUL.sub(_REPLACED, data)
-    *lines, rest = data.split(b"\n")
     try:
-        entries = list(map(_decode, lines))
+        entries = _decode_lines(data)
     except _NO_ENTRY:
         return _one_by_one(data)
-    opened = [entry.o for entry in entries if entry.o and not entry.c and not entry.f and _is_whole(entry.o)]
-    closed = [entry.c for entry in entries if entry.c and not entry.o and not entry.f and _is_whole(entry.c)]
-    others = len(lines) - len(opened) - len(closed)
+    opened = [entry.o for entry in entries if entry.o and not entry.c and not entry.f]
+    closed = [entry.c for entry in entries if entry.c and not entry.o and not entry.f]
+    others = len(entries) - len(opened) - len(closed)
     said = [entry.f for entry in entries if entry.f and _is_said(entry)] if others else []
-    if rest or len(said) < others:
-        return _one_by_one(data)
-    return Batch(opened, closed, [], len(data), said)
+    # All are decoded at once, which knows no lines: only that there are as many entries.
+    if count is None:
+        count = len(list(filter(None, data.split(b"\n"))))
+    if len(entries) == count and len(said) == others and _are_whole(opened) and _are_whole(closed):
+        return Batch(opened, closed, [], len(data), said)
+    return _one_by_one(data)
 
 
 def _one_by_one(data: bytes) -> Batch:
@@ -157,3 +166,19 @@ def _is_whole(record: Record) -> bool:
     attempts = record.attempts
     numbered = len(attempts) < 2 or len({attempt.n for attempt in attempts}) == len(attempts)
     return numbered and _is_id(record.id) is not None
+
+
+def _are_whole(records: Sequence[Record]) -> bool:
+    """The same of many, in a tenth of the time."""
+    if not records:
+        return True
+    text, count = "\n".join([record.id for record in records]), len(records)
+    if not text.isascii():
+        return False
+    data = text.encode() + b"\n"
+    return (
+        data.translate(_HEX_AS_0) == _ID_LINE * count
+        and data[:: len(_ID_LINE)] == b"0" * count
+        and data[_VERSION :: len(_ID_LINE)] == b"7" * count
+        and not [record for record in records if len(record.attempts) > 1 and not _is_whole(record)]
+    )

@@ -45,7 +45,7 @@ class Tail:
                         return
                     # No record is this long: without this, such a line would stand in the way of all after it.
                     at += len(data)
-                    yield Lines(data, [len(data)])
+                    yield Lines(data, [(len(data), 0)])
 
     def note(self, batch: Batch) -> None:
         """Keep count of open calls. Noting a batch again, after a commit that failed, changes nothing."""

@@ -116,6 +116,23 @@ def test_a_broken_line_is_told_apart_and_its_neighbours_are_read(line: bytes) ->
     assert batch.broken == [line]
 
 
+@pytest.mark.parametrize("before", [b"", b"\n", b"\n\n"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        encode_closed(closed_record(1))[:-1] + encode_closed(closed_record(1)),
+        encode_closed(closed_record(1)).replace(b":", b":\n", 1),
+    ],
+    ids=["together", "apart"],
+)
+def test_an_entry_has_a_line_of_its_own(wrong: bytes, before: bytes) -> None:
+    """A line break more or less is no other way of writing the same, whatever empty lines are around it."""
+    (lines,) = cut(before + wrong + encode_closed(closed_record(2)) + b"{")
+    (batch,) = lines
+    assert (batch.broken, batch.closed) == (wrong.splitlines(), [closed_record(2)])
+    assert parse(before + wrong).broken == wrong.splitlines()
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -141,6 +158,11 @@ def test_numbers_that_no_call_can_have_are_broken_lines(nonsense: Record) -> Non
     [
         msgspec.structs.replace(closed_record(1), id="1"),
         msgspec.structs.replace(closed_record(1), id=closed_record(1).id.upper()),
+        msgspec.structs.replace(closed_record(1), id=f"1{closed_record(1).id[1:]}"),
+        msgspec.structs.replace(closed_record(1), id=closed_record(1).id.replace("-7", "-4", 1)),
+        msgspec.structs.replace(closed_record(1), id=f"{closed_record(1).id[:-1]}g"),
+        msgspec.structs.replace(closed_record(1), id=f"{closed_record(1).id[:-1]}\u0660"),
+        msgspec.structs.replace(closed_record(1), id=f"{closed_record(1).id}\n{closed_record(1).id}"),
         closed_record(1, attempts=(Attempt(n=1), Attempt(n=1))),
     ],
 )
