@@ -10,9 +10,18 @@ from gateway.ledger.chunks import in_chunks
 from gateway.ledger.counted import Counting
 from gateway.ledger.encoding import Encoded
 from gateway.ledger.feedback.storing import feedback_row
+from gateway.ledger.filling import Filling, FillingAlike
 from gateway.ledger.forms import unpacked
 from gateway.ledger.rollup import RollUp
-from gateway.ledger.rows import Person, Rows, rows_of
+from gateway.ledger.rows import (
+    ATTEMPT_COLUMNS,
+    CHARGE_COLUMNS,
+    SEALED_COLUMNS,
+    Person,
+    Rows,
+    rows_of,
+    seal_of,
+)
 from gateway.stores.sqlite import named_queries
 
 MAX_PEOPLE = 50_000  # whose ids are remembered
@@ -27,7 +36,10 @@ class Inserting:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._queries = named_queries("gateway.ledger")
+        self._queries = queries = named_queries("gateway.ledger")
+        self._calls = FillingAlike(connection, queries["insert_calls"], SEALED_COLUMNS)
+        self._attempts = FillingAlike(connection, queries["insert_attempts"], ATTEMPT_COLUMNS)
+        self._charges = Filling(connection, queries["insert_charges"], CHARGE_COLUMNS)
         self._people: dict[Person, int] = {}
         self._rollup = RollUp(connection)
 
@@ -48,12 +60,12 @@ class Inserting:
         seals: list[tuple[str, bytes]] = []
         for chunk in in_chunks(records):
             rows = [rows_of(one, self.person((one.tenant, one.user)) if one.user else 0) for one in chunk]
-            sealed = [(one, one.seal()) for one in rows]
+            sealed = [(one, seal_of(one.call, one.attempts, one.charges)) for one in rows]
             if self._insert_calls([(*one.call, link, seal) for one, seal in sealed]) != len(rows):
                 sealed = self._new_of(sealed, link, {name for name, _ in seals})
                 rows = [one for one, _ in sealed]
-            attempts = [attempt for one in rows for attempt in one.attempts]
-            self._insert_below(attempts, [charge for one in rows for charge in one.charges])
+            self._attempts.insert([attempt for one in rows for attempt in one.attempts])
+            self._charges.insert([charge for one in rows for charge in one.charges])
             counting.add(rows)
             seals += [(one.call[0], seal) for one, seal in sealed]
         if seals:
@@ -71,7 +83,8 @@ class Inserting:
             rows = unpacked(calls)
             if self._insert_calls(rows) != len(rows):
                 return False
-            self._insert_below(unpacked(attempts), unpacked(charges))
+            self._attempts.insert(unpacked(attempts))
+            self._charges.insert(unpacked(charges))
         if encoded.sealed:
             self._rollup.add(encoded.sums)
         self.say(encoded.feedback)
@@ -80,7 +93,7 @@ class Inserting:
     def _insert_calls(self, rows: _Rows) -> int:
         """Those that are not there yet. Mostly all are new, and how many are is told more cheaply than which."""
         before = self._connection.total_changes
-        self._connection.executemany(self._queries["insert_call"], rows)
+        self._calls.insert(rows)
         return self._connection.total_changes - before
 
     def _new_of(self, sealed: Sequence[_Sealed], link: int, before: set[str]) -> list[_Sealed]:
@@ -94,7 +107,3 @@ class Inserting:
                 before.add(name)
                 found.append((one, seal))
         return found
-
-    def _insert_below(self, attempts: _Rows, charges: _Rows) -> None:
-        self._connection.executemany(self._queries["insert_attempt"], attempts)
-        self._connection.executemany(self._queries["insert_charge"], charges)

@@ -1,36 +1,15 @@
--- name: insert_call
-INSERT INTO calls (
-    id, started_ns, tenant, team, key_id, operation, model, target, served_model, outcome, status, error_code,
-    blame, rule_id, finish_reason, usage_source, pricing, cost_nano, price_version, policy_version, would_deny,
-    data_class, facts, attributes, prompt_id, ttfb_us, duration_us, queued_us, bytes_in, bytes_out,
-    upstream_request_id, client_request_id, trace_id, list_nano, run_id, agent, tags, stream, input_tokens,
-    cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
-    output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters,
-    search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, person, route, variant,
-    cache, saved_nano, guards, obligations, response_id, prompt_digest, prompt_label, prompt_variables, link, seal
-) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-) ON CONFLICT (id) DO NOTHING;
+-- OR FAIL: a failure ends the whole transaction, so none need be ready to undo a part of a statement, as SQLite else is.
+-- name: insert_calls
+INSERT OR FAIL INTO calls ({columns}) VALUES {rows} ON CONFLICT (id) DO NOTHING;
 
 -- name: link_of_call
 SELECT link FROM calls WHERE id = ?;
 
--- name: insert_attempt
-INSERT INTO attempts (
-    call, n, role, started_ns, provider, target, served_model, outcome, status, error_code, finish_reason,
-    upstream_request_id, usage_source, raw_usage, ttfb_us, duration_us, account, pricing, price_version, unpriced,
-    served, tier, region, image_size, image_quality, reported_nano, cost_nano, list_nano
-) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-);
+-- name: insert_attempts
+INSERT OR FAIL INTO attempts ({columns}) VALUES {rows};
 
--- name: insert_charge
-INSERT INTO charges (
-    call, n, seq, meter, quantity, per, rate, list_rate, nano, list_nano
-) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-);
+-- name: insert_charges
+INSERT OR FAIL INTO charges ({columns}) VALUES {rows};
 
 -- name: add_feedback
 INSERT INTO feedback (
