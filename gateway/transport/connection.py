@@ -12,6 +12,7 @@ import httptools
 
 from gateway.core.faults import Fault, UpstreamBroken, UpstreamUnreachable
 from gateway.transport.errors import to_fault
+from gateway.transport.outbox import Outbox, Outgoing
 
 # Of headers, and of anything else that is not body: chunk extensions, trailers. The parser keeps what is unfinished.
 MAX_HEADER_BYTES = 64 * 1024
@@ -27,10 +28,12 @@ class Connection(asyncio.Protocol):
     touched: some byte of this answer has arrived.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._outbox = outbox
+        self._outgoing: Outgoing | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -50,6 +53,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the interface without the base class.
         self._transport = cast(asyncio.Transport, transport)
+        self._outgoing = Outgoing(self._outbox, self._transport)
 
     def data_received(self, data: bytes) -> None:
         self.touched = True
@@ -74,7 +78,7 @@ class Connection(asyncio.Protocol):
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport, self._parser = None, _SPENT
+        self._transport, self._outgoing, self._parser = None, None, _SPENT
         if self.complete:
             return
         if self.headers_complete and not self._framed and exc is None:
@@ -143,13 +147,13 @@ class Connection(asyncio.Protocol):
 
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a request."""
-        if self._transport is None:
+        if self._outgoing is None:
             self._fault = UpstreamUnreachable("the upstream closed the connection without an answer")
             return
         self._reset()
-        self._transport.write(head + body if len(body) < 65536 else head)
+        self._outgoing.write(head + body if len(body) < 65536 else head)
         if len(body) >= 65536:
-            self._transport.write(body)
+            self._outgoing.write(body)
 
     async def wait_for_headers(self) -> None:
         """Until status and headers are there.

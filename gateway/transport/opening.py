@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.core.faults import UpstreamUnreachable
 from gateway.transport.connection import MAX_HEADER_BYTES, Connection
 from gateway.transport.options import ClientOptions
+from gateway.transport.outbox import Outbox
 from gateway.transport.url import Origin, parse_url
 
 
@@ -34,6 +35,7 @@ class Opener:
         self._ca_file = options.ca_file
         self._proxy = parse_url(options.proxy).origin if options.proxy else None
         self._tls: ssl.SSLContext | None = None
+        self._outbox = Outbox()
 
     async def open(self, origin: Origin, loop: asyncio.AbstractEventLoop) -> Connection:
         """A fresh connection.
@@ -45,7 +47,7 @@ class Opener:
             return await self._tunnel(self._proxy, origin, loop)
         tls = self._context() if origin.tls else None
         _, connection = await loop.create_connection(
-            lambda: Connection(loop),
+            lambda: Connection(loop, self._outbox),
             origin.host,
             origin.port,
             ssl=tls,
@@ -65,7 +67,7 @@ class Opener:
         if not granted:
             transport.abort()
             raise UpstreamUnreachable("the proxy refused the tunnel to the upstream")
-        connection = Connection(loop)
+        connection = Connection(loop, self._outbox)
         transport.set_protocol(connection)
         if origin.tls:
             upgraded = await loop.start_tls(transport, connection, self._context(), server_hostname=origin.host)
