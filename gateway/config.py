@@ -18,6 +18,7 @@ from gateway.dialects.fitting import DROPPABLE
 from gateway.edge.endpoint import EndpointOptions
 from gateway.edge.inflight import PatienceOptions
 from gateway.edge.server import ServerOptions
+from gateway.edge.server import missing_extra as server_extra
 from gateway.evals.options import EvalsOptions
 from gateway.guard.outside.options import GuardServiceOptions, check_guard_services
 from gateway.identity.checking import check_identity
@@ -231,14 +232,14 @@ def missing_extras(settings: Settings) -> list[DocumentError]:
 
 
 def missing_to_start(settings: Settings) -> list[DocumentError]:
-    """The part of it without which a gateway does not start: it would let nobody in, keep no record, or count for
-    itself alone."""
+    """The part of it without which a gateway does not start."""
     config = settings.config
     needed = {
         "identity": identity_extra(config.identity),
         "ledger.url": ledger_extra(config.ledger),
         "prompts.url": prompts_extra(config.prompts),
         "redis": redis_extra(config.redis),
+        "server.http": server_extra(config.server),
     }
     missing = [_missing(settings, who, extra) for who, extra in needed.items() if extra]
     empty = [why for why in (why_no_ledger(config.ledger), why_no_labels(config.prompts)) if why]

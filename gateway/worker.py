@@ -17,11 +17,12 @@ import uvloop
 
 from gateway.app import Application, build
 from gateway.config import read_config
-from gateway.edge.server import HttpServer, ServerOptions, quiet
-from gateway.edge.turns import Turns
+from gateway.edge.server import STOPPED_WITHIN_S, Server, ServerOptions, http_server
 from gateway.processes import WorkerSpec
 
 LAST_WORDS_S = 2.0
+# A call that waits on its client ends by its own patience first, with a record of why.
+STALLS_AFTER_S = 5.0
 FLUSH_S = 0.1
 SWITCH_INTERVAL_S = 0.0005
 
@@ -29,20 +30,19 @@ SWITCH_INTERVAL_S = 0.0005
 async def serve(spec: WorkerSpec) -> None:
     """Serve until SIGTERM, SIGINT, or the end of standard input."""
     settings = read_config(Path(spec.config_file))
-    quiet()
     async with build(settings, spec) as application:
-        server = HttpServer(application.asgi, spec.descriptor, settings.config.server)
+        patience = settings.config.patience
+        stall_s = max(patience.request_body_s, patience.response_write_s) + STALLS_AFTER_S
+        server = http_server(application.asgi, spec.descriptor, settings.config.server, stall_s)
         serving = asyncio.create_task(server.serve())
         stop = _stop_event()
         # What exists now stays: the collector need not look at it again, and calls leave no cycles behind.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
-        turns = asyncio.create_task(Turns().watch())
         os.write(sys.stdout.fileno(), b"ready\n")
         await _first(serving, asyncio.create_task(stop.wait()))
         await _drain(application, server, serving, settings.config.server)
-        turns.cancel()
 
 
 def _stop_event() -> asyncio.Event:
@@ -70,9 +70,7 @@ async def _first(serving: asyncio.Task[None], stopping: asyncio.Task[bool]) -> N
         raise RuntimeError("the HTTP server ended by itself")
 
 
-async def _drain(
-    application: Application, server: HttpServer, serving: asyncio.Task[None], options: ServerOptions
-) -> None:
+async def _drain(application: Application, server: Server, serving: asyncio.Task[None], options: ServerOptions) -> None:
     """The server itself is stopped last: it does not wait for answers that are still on their way out."""
     flights = application.flights
     flights.draining = True
@@ -84,7 +82,7 @@ async def _drain(
     # What was handed to the server a moment ago is still to be written to its socket.
     await asyncio.sleep(FLUSH_S)
     server.stop()
-    await asyncio.wait({serving}, timeout=LAST_WORDS_S)
+    await asyncio.wait({serving}, timeout=STOPPED_WITHIN_S)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -97,8 +95,8 @@ def main() -> None:
         if not byte:
             return
         line += byte
-    # The server's own thread needs the interpreter for every event it hands over; with the default of 5 ms it would
-    # wait that long whenever Python is busy.
+    # Guards look at long texts in a thread: with the default of 5 ms the loop would wait that long for its turn each
+    # time, and so would a server's own thread for every event it hands over.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     uvloop.run(serve(msgspec.json.decode(line, type=WorkerSpec)))
 

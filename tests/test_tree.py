@@ -22,8 +22,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 # Foreign modules and the only places that may import them.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/edge/", "gateway/app.py"),
-    "granian": ("gateway/edge/server.py",),
-    "httptools": ("gateway/transport/connection.py",),
+    "granian": ("gateway/edge/granian_server.py",),
+    "httptools": ("gateway/transport/connection.py", "gateway/edge/http1/"),
     "redis": ("gateway/stores/",),
     "hiredis": ("gateway/stores/",),
     "yaml": ("gateway/stores/yamltree.py", "gateway/stores/yamlspans.py", "gateway/stores/foreign.py"),

@@ -9,6 +9,7 @@
     │   ├── RequestTimeout     408  the request's own body came too slowly
     │   ├── Conflict           409  an administrator's change that cannot be made now
     │   ├── TooLarge           413
+    │   │   └── HeadersTooLarge 431
     │   └── NotKept            504  a kept answer or none was asked for, and there is none (RFC 9111, 5.2.1.7)
     ├── PolicyFault            the request is fine; the organisation says no
     │   ├── NotAllowed         403
@@ -108,6 +109,11 @@ class Conflict(CallerFault):
 class TooLarge(CallerFault):
     status = 413
     code = "request_too_large"
+
+
+class HeadersTooLarge(TooLarge):
+    status = 431
+    code = "request_headers_too_large"
 
 
 class NotKept(CallerFault):

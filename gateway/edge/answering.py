@@ -1,15 +1,15 @@
 """Sending an answer: whole, streamed, or a fault, with the call's endings run before the last byte."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import Fault, Shed, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
-from gateway.edge.asgi import Send, encode_headers
 from gateway.edge.errors import SHAPES
 from gateway.edge.inflight import Flight
+from gateway.edge.peer import Head, Headers
 
 _log = logging.getLogger("gateway.edge")
 
@@ -17,12 +17,11 @@ _log = logging.getLogger("gateway.edge")
 class Answer:
     """One call's answer on its way out. Knows whether bytes have gone out, and so which shape a fault must take."""
 
-    __slots__ = ("_call", "_flight", "_now", "_send", "_shape", "_tell", "started")
+    __slots__ = ("_call", "_flight", "_now", "_shape", "_tell", "started")
 
-    def __init__(self, call: Call, flight: Flight, send: Send, now: Callable[[], float]) -> None:
+    def __init__(self, call: Call, flight: Flight, now: Callable[[], float]) -> None:
         self._call = call
         self._flight = flight
-        self._send = send
         self._now = now
         self._shape = SHAPES[call.operation.dialect]
         self._tell = self._shape.event
@@ -42,8 +41,8 @@ class Answer:
         self._call.record.bytes_out = len(body)
         self._note_first_byte()
         self._answered(reply.status)
-        await self._start(reply.status, [*reply.headers, ("content-length", str(len(body)))])
-        await self._piece(body, more=False)
+        head = self._start(reply.status, [*reply.headers, ("content-length", str(len(body)))])
+        await self._write(head, body, more=False)
 
     async def _stream(self, reply: Reply) -> None:
         call, taps, pull = self._call, reply.taps, reply.stream
@@ -59,24 +58,23 @@ class Answer:
                 self._note_first_byte()
             if call.served.complete:
                 self._answered(reply.status)
+            head = None
             if not self.started:
-                await self._start(reply.status, [*reply.headers, ("cache-control", "no-cache")])
-            await self._piece(piece, more=True)
+                head = self._start(reply.status, [*reply.headers, ("cache-control", "no-cache")])
+            await self._write(head, piece, more=True)
         self._answered(reply.status)
-        if not self.started:
-            await self._start(reply.status, reply.headers)
-        await self._piece(b"", more=False)
+        await self._write(None if self.started else self._start(reply.status, reply.headers), b"", more=False)
 
     async def fault(self, fault: Fault) -> None:
         """Answer with a fault: as a response, or, once bytes are out, as the stream's last event."""
         record = self._call.record
         if self.started and record.outcome == "completed":
-            await self._piece(b"", more=False)  # the answer was whole; what broke after it is nobody's concern
+            await self._write(None, b"", more=False)  # the answer was whole; what broke after it is nobody's concern
             return
         if self.started:
             self.end("failed", fault)
-            await self._piece(self._tell(fault, record.id), more=True)
-            await self._piece(b"", more=False)
+            await self._write(None, self._tell(fault, record.id), more=True)
+            await self._write(None, b"", more=False)
             return
         record.status = fault.status
         body = self._shape.body(fault, record.id)
@@ -84,8 +82,8 @@ class Answer:
         ours = fault.blame in ("caller", "policy") and not isinstance(fault, UpstreamFault)
         ours = ours or isinstance(fault, Shed)
         self.end("refused" if ours else "failed", fault)
-        await self._start(fault.status, [*self._shape.headers(fault), ("content-length", str(len(body)))])
-        await self._piece(body, more=False)
+        head = self._start(fault.status, [*self._shape.headers(fault), ("content-length", str(len(body)))])
+        await self._write(head, body, more=False)
 
     def end(self, outcome: Outcome, fault: Fault | None) -> None:
         """Run the call's endings, once. A bug in one is logged; the answer goes out all the same."""
@@ -117,7 +115,7 @@ class Answer:
         first = call.served.first_output_at or self._now()
         call.record.ttfb_us = int((first - call.arrived) * 1e6)
 
-    async def _start(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _start(self, status: int, headers: Headers) -> Head:
         call = self._call
         record = call.record
         headers.append((self._shape.request_id_header, record.id))
@@ -130,14 +128,10 @@ class Answer:
             headers.append(("x-gateway-queue-ms", str(record.queued_us // 1000)))
         self.started = True
         record.status = status
-        await self._write({"type": "http.response.start", "status": status, "headers": encode_headers(headers)})
+        return status, headers
 
-    def _piece(self, body: bytes, *, more: bool) -> Awaitable[None]:
-        """Not a coroutine of its own: every event of a stream comes by here."""
-        return self._write({"type": "http.response.body", "body": body, "more_body": more})
-
-    async def _write(self, message: dict[str, object]) -> None:
+    async def _write(self, head: Head | None, piece: bytes, *, more: bool) -> None:
         flight = self._flight
         flight.writing_since = self._now()
-        await self._send(message)
+        await flight.peer.write(head, piece, more=more)
         flight.writing_since = 0.0

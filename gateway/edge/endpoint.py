@@ -12,7 +12,8 @@ from gateway.core.fields import NoFields
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
-from gateway.edge.inflight import ClientGone, InFlight
+from gateway.edge.inflight import InFlight
+from gateway.edge.peer import ClientGone, peer_of
 from gateway.edge.reading import client_request_id, headers_of, read_body, timeout_s, understand
 
 _log = logging.getLogger("gateway.edge")
@@ -30,18 +31,19 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None, "the server runs every request in a task"
-        flight = flights.board(task, receive)
+        peer = peer_of(scope, receive, send)
+        flight = flights.board(task, peer)
         call = _new_call(operation, scope, clock, noise)
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
-        answer = Answer(call, flight, send, clock.monotonic)
+        answer = Answer(call, flight, clock.monotonic)
 
         async def open_body() -> None:
             if (patience_s := timeout_s(call.headers)) is not None:
                 call.deadline = call.arrived + patience_s
             flight.reading_since = call.arrived
-            body = await read_body(receive, call.headers, options.max_body_bytes)
+            body = await read_body(peer.read, call.headers, options.max_body_bytes)
             flights.body_read(flight)
             understand(call, body)
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from gateway.core.faults import BadRequest, Fault, Overloaded, RequestTimeout, TooLarge
 from gateway.edge.evals import Caller, EvalDeps, admitting, json, page_of
-from gateway.edge.inflight import ClientGone
+from gateway.edge.peer import ClientGone
 from gateway.edge.reading import MAX_DIGITS, headers_of, refuse_encoded, whole_number
 from gateway.edge.uploads import FormReader
 from gateway.evals.desk import Desk
@@ -95,8 +95,7 @@ async def _read(request: Request, spool: Spool, piece_s: float) -> FormReader:
         except TimeoutError:
             raise RequestTimeout(f"nothing of the form came for {piece_s:g} s") from None
         if message["type"] == "http.disconnect":
-            gone = ClientGone("the request broke off, or its body is not framed as HTTP wants it")
-            raise BadRequest(str(gone), headers={"connection": "close"})
+            raise BadRequest(str(ClientGone()), headers={"connection": "close"})
         for data in form.feed(message.get("body", b"")):
             _check(form.fields, whole=False)
             await spool.write(data)
@@ -107,6 +106,8 @@ async def _read(request: Request, spool: Spool, piece_s: float) -> FormReader:
 
 async def _hear_out(request: Request) -> None:
     """Read some of what a refused client still sends: one whose connection is closed meanwhile may never read why."""
+    if "expect" in request.headers:
+        return  # it sends nothing before it is told to
     left = HEARD_BYTES
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(HEARD_S):

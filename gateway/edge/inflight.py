@@ -11,15 +11,10 @@ import msgspec
 
 from gateway.core.call import Call
 from gateway.core.faults import Fault, RequestTimeout, ShuttingDown
-from gateway.edge.asgi import Receive
+from gateway.edge.peer import ClientGone, Peer
 
-# A hang-up is to stop the upstream within 100 ms.
 TICK_S = 0.04
 SWEEP_S = 1.0
-
-
-class ClientGone(Exception):
-    """The client hung up, or did not read for so long that it counts as gone."""
 
 
 class PatienceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,20 +27,17 @@ class PatienceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Flight:
     """One call under way. `reading_since`/`writing_since`: monotonic seconds while waiting on the client, else 0."""
 
-    __slots__ = ("call", "reading_since", "receive", "task", "watcher", "writing_since")
+    __slots__ = ("call", "peer", "reading_since", "task", "writing_since")
 
-    def __init__(self, task: asyncio.Task[object], receive: Receive) -> None:
+    def __init__(self, task: asyncio.Task[object], peer: Peer) -> None:
         self.task = task
-        self.receive = receive
+        self.peer = peer
         self.call: Call | None = None
-        self.watcher: asyncio.Task[None] | None = None
         self.reading_since = 0.0
         self.writing_since = 0.0
 
-    async def watch(self) -> None:
-        """Notice a client that hangs up, at any moment from the last byte of its request to the last of its answer."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+    def hung_up(self) -> None:
+        """The client went, at any moment from the last byte of its request to the last of its answer."""
         self.abort(ClientGone("the client hung up"))
 
     def abort(self, reason: Exception) -> None:
@@ -67,36 +59,25 @@ class InFlight:
         self._now = now
         # In the order of their coming, so that what is done to all is done in the same order each time.
         self._flights: dict[Flight, None] = {}
-        self._unwatched: dict[Flight, None] = {}
         self.draining = False
         self.closing = False
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def board(self, task: asyncio.Task[object], receive: Receive) -> Flight:
-        flight = Flight(task, receive)
+    def board(self, task: asyncio.Task[object], peer: Peer) -> Flight:
+        flight = Flight(task, peer)
         self._flights[flight] = None
         return flight
 
     def body_read(self, flight: Flight) -> None:
-        """From now on the client can only hang up; it is watched from the next tick on."""
+        """From now on the client can only hang up."""
         flight.reading_since = 0.0
-        self._unwatched[flight] = None
+        flight.peer.watch(flight.hung_up)
 
     def land(self, flight: Flight) -> None:
         self._flights.pop(flight, None)
-        self._unwatched.pop(flight, None)
-        if flight.watcher is not None:
-            flight.watcher.cancel()
-            flight.watcher = None  # which knows its flight
-
-    def watch_new(self) -> None:
-        """Begin to watch the clients of calls that were not over at once. A watcher costs a task; a call that takes no
-        longer than a tick has no use for one."""
-        for flight in self._unwatched:
-            flight.watcher = asyncio.create_task(flight.watch())
-        self._unwatched.clear()
+        flight.peer.unwatch()
 
     def sweep(self) -> None:
         """End the calls whose client has kept them waiting too long."""
@@ -108,15 +89,14 @@ class InFlight:
                 flight.abort(ClientGone("the client stopped reading"))
 
     async def look_after(self, late: Callable[[float, float, bool], None]) -> None:
-        """Watch new calls' clients at every tick, sweep every second. `late` is told how late a tick was, when, and
-        whether calls were under way that waited so much longer."""
+        """Sweep every second. `late` is told how late a tick was, when, and whether calls were under way that waited
+        so much longer."""
         ticks = 0
         while True:
             began, waited = self._now(), bool(self._flights)
             await asyncio.sleep(TICK_S)
             now = self._now()
             late(max(0.0, now - began - TICK_S), now, waited)
-            self.watch_new()
             ticks += 1
             if ticks * TICK_S >= SWEEP_S:
                 ticks = 0

@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest, RequestTimeout, TooLarge
 from gateway.dialects.openai.body import check_name, model_and_stream, read_json
 from gateway.dialects.openai.multipart import form_model_and_stream, read_multipart
 from gateway.edge.asgi import Receive, Scope
-from gateway.edge.inflight import ClientGone
+from gateway.edge.peer import ClientGone, piece_of
 
 # More digits than any length has: to turn thousands of them into a number takes long, or fails.
 MAX_DIGITS = 18
@@ -40,8 +40,10 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole request body.
+async def read_body(
+    read: Callable[[], Awaitable[tuple[bytes, bool]]], headers: Mapping[bytes, bytes], limit: int
+) -> bytes:
+    """The whole request body; `read`: a peer's.
 
     Raises:
         TooLarge: by its own declaration, before a byte is read, or by what came.
@@ -53,14 +55,11 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
     pieces: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone("the request broke off, or its body is not framed as HTTP wants it")
-        piece: bytes = message.get("body", b"")
+        piece, more = await read()
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
-        if not message.get("more_body", False):
+        if not more:
             return piece if not pieces else b"".join([*pieces, piece])
         pieces.append(piece)
 
@@ -75,7 +74,7 @@ async def read_plain_body(receive: Receive, headers: Mapping[bytes, bytes], limi
     refuse_encoded(headers)
     try:
         async with asyncio.timeout(seconds):
-            return await read_body(receive, headers, limit)
+            return await read_body(lambda: piece_of(receive), headers, limit)
     except TimeoutError:
         raise RequestTimeout(f"the request body did not arrive within {seconds:g} s") from None
     except ClientGone as gone:

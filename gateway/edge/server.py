@@ -1,20 +1,14 @@
-"""The HTTP server behind its seam; no other file knows Granian.
+"""The HTTP server behind its seam: its options, its socket, and which of the two it is."""
 
-Its embedded server runs on this process's own event loop and takes an inherited socket, so that one parent can bind
-once, restart workers without refusing a connection, and let each worker drain in its own order.
-"""
-
-import logging
+import importlib.util
 import socket
-from pathlib import Path
+from typing import Literal, Protocol
 
 import msgspec
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings, HTTP2Settings
-from granian.net import SocketHolder  # pyright: ignore[reportPrivateImportUsage]
-from granian.server.embed import Server as EmbeddedServer
 
 from gateway.edge.asgi import App
+from gateway.edge.http1.listener import CLOSING_S, Http1Options, Http1Server
+from gateway.edge.http1.tls import tls_context
 
 
 class TlsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,11 +23,14 @@ class ServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Attributes:
     limits_per_worker: with several workers, and limits that are not counted in Redis, accept that each worker counts
         for itself.
-    max_connections: per worker; more wait in the backlog.
+    max_connections: per worker. With so many, the one unused for longest is closed for a new one; where all are in
+        use, new ones wait in the backlog.
     header_s: time for a request's head to arrive. max_header_bytes: all of a request's headers together.
+    keep_alive_s: how long an unused connection stays open; longer than a load balancer in front keeps its own.
     send_buffer_bytes: bound of what the kernel holds for one client that does not read.
     drain_delay_s: after SIGTERM, how long requests are still taken while readiness says no (for load balancers).
     grace_s: then, how long calls under way may finish.
+    http: `1` is HTTP/1.1 by the gateway's own server, the fastest; `2` and `auto` (both) are Granian's (extra `http2`).
     """
 
     host: str = "127.0.0.1"
@@ -43,12 +40,32 @@ class ServerOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     backlog: int = 1024
     max_connections: int = 4096
     header_s: float = 10.0
+    keep_alive_s: float = 75.0
     max_header_bytes: int = 64 * 1024
     send_buffer_bytes: int = 256 * 1024
     drain_delay_s: float = 0.0
     grace_s: float = 30.0
-    http: str = "auto"
+    http: Literal["1", "2", "auto"] = "1"
     tls: TlsOptions | None = None
+
+
+def missing_extra(options: ServerOptions) -> str:
+    """The extra that these options need and that is not installed; empty if nothing is missing."""
+    return "" if options.http == "1" or importlib.util.find_spec("granian") else "http2"
+
+
+# How long a server may take to end after `stop()`.
+STOPPED_WITHIN_S = CLOSING_S + 1.0
+
+
+class Server(Protocol):
+    """One process's server."""
+
+    async def serve(self) -> None:
+        """Answer until `stop()`; returns when the connections are closed."""
+        ...
+
+    def stop(self) -> None: ...
 
 
 def listen(options: ServerOptions) -> socket.socket:
@@ -60,8 +77,10 @@ def listen(options: ServerOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted connections inherit it: without it the kernel would buffer megabytes for a client that never reads.
+    # Accepted connections inherit these. Without the first the kernel would buffer megabytes for a client that never
+    # reads, without the second an event would wait for the acknowledgement of the one before it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.send_buffer_bytes)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((options.host, options.port))
     except OSError:
@@ -73,43 +92,28 @@ def listen(options: ServerOptions) -> socket.socket:
     return listener
 
 
-class HttpServer(EmbeddedServer):
-    """Serves `app` on an inherited listening socket until `stop()`; `serve()` returns when calls under way are done."""
+def http_server(app: App, descriptor: int, options: ServerOptions, stall_s: float) -> Server:
+    """The server for an inherited listening socket. `stall_s`: how long a client may neither read nor send what it is
+    waited for with; whoever answers may be less patient.
 
-    def __init__(self, app: App, descriptor: int, options: ServerOptions) -> None:
-        tls = options.tls
-        super().__init__(
-            target=app,
-            address=options.host,
-            port=options.port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes(options.http),
-            websockets=False,
-            backlog=options.backlog,
-            backpressure=options.max_connections,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=int(options.header_s * 1000),
-                max_buffer_size=max(8192, options.max_header_bytes),
-            ),
-            http2_settings=HTTP2Settings(
-                max_headers_size=options.max_header_bytes, keep_alive_interval=20_000, keep_alive_timeout=20
-            ),
-            log_enabled=False,
-            ssl_cert=Path(tls.cert) if tls else None,
-            ssl_key=Path(tls.key) if tls else None,
-            ssl_ca=Path(tls.client_ca) if tls and tls.client_ca else None,
-            ssl_client_verify=bool(tls and tls.client_ca),
-        )
-        self._descriptor = descriptor
-        self._backlog = options.backlog
+    Raises:
+        OSError: a file of `tls` cannot be read, or is not what it should be.
+        ModuleNotFoundError: `http` asks for what is not installed.
+    """
+    if options.http != "1":
+        from gateway.edge.granian_server import GranianServer
 
-    def _init_shared_socket(self) -> None:
-        self._ssp = None
-        self._shd = SocketHolder(self._descriptor, False, self._backlog)  # pyright: ignore[reportCallIssue]
-        self._sfd = self._descriptor
-
-
-def quiet(level: int = logging.ERROR) -> None:
-    """The server's own log repeats what calls already say about themselves."""
-    logging.getLogger("_granian").setLevel(level)
-    logging.getLogger("granian").setLevel(level)
+        return GranianServer(app, descriptor, options)
+    tls = options.tls
+    return Http1Server(
+        app,
+        socket.socket(fileno=descriptor),
+        Http1Options(
+            max_connections=options.max_connections,
+            header_s=options.header_s,
+            keep_alive_s=options.keep_alive_s,
+            stall_s=stall_s,
+            max_header_bytes=options.max_header_bytes,
+        ),
+        tls_context(tls.cert, tls.key, tls.client_ca) if tls else None,
+    )

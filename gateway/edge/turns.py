@@ -1,6 +1,6 @@
 """Whose turn it is on a core that a worker keeps busy by itself.
 
-The server reads and writes in a thread of its own, which wakes two to three times a request. Where all cores are busy,
+Granian reads and writes in a thread of its own, which wakes two to three times a request. Where all cores are busy,
 each time it pushes the thread that makes answers from its core, only to wait for the interpreter that this one holds:
 a sixth of all CPU was spent on that. Under Linux' SCHED_BATCH (sched(7)) who wakes up waits for the next turn.
 

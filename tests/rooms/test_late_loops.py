@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+from typing import Any
 
 from gateway.edge.inflight import TICK_S, InFlight, PatienceOptions
+from gateway.edge.peer import AsgiPeer
 from gateway.limits.shedding import OverloadOptions, Shedding
 from gateway.router.document import RoutesFile
 from gateway.router.standing import Standings
 from gateway.shedding import telling
 
 
-async def never() -> dict[str, object]:
+async def nothing(*_: object) -> Any:
     return await asyncio.get_running_loop().create_future()
 
 
@@ -22,7 +24,7 @@ async def test_what_is_told_of_a_tick_is_how_late_it_was_and_whether_a_call_wait
         if flying:
             task = asyncio.current_task()
             assert task is not None
-            flights.board(task, never)
+            flights.board(task, AsgiPeer(nothing, nothing))
         await asyncio.sleep(2 * TICK_S)
         told.clear()
         time.sleep(0.3)

@@ -149,7 +149,6 @@ class Worker:
         while True:
             await self.busy.wait()
             await asyncio.sleep(2.0)
-            self.flights.watch_new()
             self.flights.sweep()
 
     def _parts(self, world: "World", router: Router) -> Parts:

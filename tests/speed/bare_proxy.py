@@ -1,9 +1,9 @@
-"""The least that a proxy in Python can do: the gateway's server (Granian, raw ASGI) and pyreqwest, nothing else.
+"""The least that a proxy in Python can do with what is ready-made: Granian, raw ASGI, and pyreqwest, nothing else.
 
     python -m tests.speed.bare_proxy PORT UPSTREAM_PORT
 
-What the gateway costs beyond this is what its own code costs. The client is the fastest ready-made one, and stays what
-it is whatever the gateway's transport does, so that the yardstick does not change its length.
+Both are the fastest of their kind, and stay what they are whatever the gateway's own server and client do, so that the
+yardstick does not change its length.
 """
 
 import sys

@@ -23,6 +23,7 @@ _TYPES: dict[int, str] = {
     408: "invalid_request_error",
     413: "invalid_request_error",
     429: "rate_limit_error",
+    431: "invalid_request_error",
     529: "server_error",
 }
 
