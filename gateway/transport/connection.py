@@ -34,10 +34,11 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._outbox = outbox
         self._outgoing: Outgoing | None = None
+        # One for all answers: it begins anew by itself, and where it could not, the connection is not used again.
+        self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._paused = False
