@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from gateway.core.settable import settable
 from gateway.core.usage import UnixNs, Usage, Whole
 
 # Why an upstream was asked: the call's first target, the same again, another in its place, a second one beside it, a
@@ -57,6 +58,7 @@ class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     list_nano: Whole | None = None
 
 
+@settable
 class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One upstream call. With the id of its record and `n` it is named for ever: that is its idempotency key. The order
     of the fields is that of the ledger's columns.
@@ -96,8 +98,19 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     @property
     def cost_nano(self) -> int | None:
         """What it costs, or None without a known price."""
-        return sum(charge.nano or 0 for charge in self.charges) if self.pricing == "priced" else None
+        return self.costs[0]
 
     @property
     def list_nano(self) -> int | None:
-        return sum(charge.list_nano or 0 for charge in self.charges) if self.pricing == "priced" else None
+        return self.costs[1]
+
+    @property
+    def costs(self) -> tuple[int, int] | tuple[None, None]:
+        """What it costs as charged, and as published; without a known price neither."""
+        if self.pricing != "priced":
+            return None, None
+        charged = listed = 0
+        for charge in self.charges:
+            charged += charge.nano or 0
+            listed += charge.list_nano or 0
+        return charged, listed

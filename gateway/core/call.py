@@ -13,6 +13,7 @@ from gateway.core.fields import Fields
 from gateway.core.model import Permit
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Record
+from gateway.core.settable import settable
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 
@@ -54,7 +55,8 @@ class TraceContext(msgspec.Struct, frozen=True):
     state: str = ""
 
 
-class Served(msgspec.Struct, kw_only=True):
+@settable
+class Served(msgspec.Struct, kw_only=True, gc=False):
     """What the upstream's answer said about itself; filled in as it passes.
 
     Attributes:
@@ -111,6 +113,7 @@ class Call:
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first. keep_content: whether what is said may be kept.
         recalled: the stored response that the call goes on from. templated: the prompt that was put into the request.
+        sizes: (fields, how long an answer they ask for, how many): several steps want to know (`pipeline/estimate.py`).
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
     """
 
@@ -137,6 +140,7 @@ class Call:
         "record",
         "reply_headers",
         "served",
+        "sizes",
         "stream",
         "target",
         "templated",
@@ -177,6 +181,7 @@ class Call:
         self.trace: TraceContext | None = None
         self.reply_headers: dict[str, str] = {}
         self.abort: Exception | None = None
+        self.sizes: tuple[Fields, int, int] | None = None
         self._endings: list[Ending] = []
         self._closings: list[Ending] = []
 
@@ -251,7 +256,7 @@ class Call:
             raise failed
 
 
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """An answer: a whole `body`, or a `stream` that is pulled piece by piece, each piece looked at by the taps.
 
     Attributes:
@@ -261,21 +266,12 @@ class Reply:
     What layers do to a stream is a plain function in the flat list `taps`, innermost first; one loop applies them.
     """
 
-    __slots__ = ("body", "broken", "headers", "status", "stream", "taps")
-
-    def __init__(
-        self,
-        status: int,
-        headers: list[tuple[str, str]],
-        body: bytes = b"",
-        stream: Pull | None = None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.stream = stream
-        self.taps: list[Tap] = []
-        self.broken: Callable[[Fault, str], bytes] | None = None
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+    stream: Pull | None = None
+    taps: list[Tap] = []
+    broken: Callable[[Fault, str], bytes] | None = None
 
 
 async def not_to_open() -> None:
@@ -291,5 +287,7 @@ def _nobody(call: Call, name: str) -> Sequence[Permit]:  # noqa: ARG001  before 
     return ()
 
 
+# A layer that only does something before the call goes on need not be a coroutine itself: a plain function that ends in
+# `return service(call)` is a frame less below every await. Whoever calls a service awaits it at once.
 Service = Callable[[Call], Awaitable[Reply]]
 Layer = Callable[[Service], Service]

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.attempt import Attempt, Pricing, UsageSource
+from gateway.core.settable import settable
 from gateway.core.usage import UnixNs, Usage, Whole
 
 Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
@@ -12,6 +13,7 @@ Outcome = Literal["open", "completed", "refused", "failed", "cancelled", "interr
 _LIMITS_CODES = ("request_exceeds_limit", "model_unpriced")  # of pipeline/limit_refusals.py
 
 
+@settable
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One call as the ledger keeps it. Steps of the pipeline fill it in while the call passes. The order of the fields
     is that of the ledger's columns, and so of what is sealed: see `ledger/rows.py`.

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.settable import settable
 from gateway.core.share import Demand
 from gateway.providers.pacing.concurrency import Concurrency
 from gateway.providers.pacing.meters import (
@@ -31,6 +32,7 @@ REFUSALS = frozenset({429, 503, 529})
 _PERIODS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY_S: "day", 30 * DAY_S: "month"}
 
 
+@settable
 class Leave(msgspec.Struct, gc=False):
     """A call that has left.
 
