@@ -4,12 +4,23 @@ A limit of limits.yaml has figures (`requests_per_minute`, `cost_per_month`); ap
 a counter of its own. What holds the counters (this process, Redis) knows bounds and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 Dimension = Literal["requests", "input_tokens", "output_tokens", "tokens", "cost", "concurrent_requests"]
+# Where each stands among a need's amounts.
+PLACES: Mapping[Dimension, int] = {
+    "requests": 0,
+    "input_tokens": 1,
+    "output_tokens": 2,
+    "tokens": 3,
+    "cost": 4,
+    "concurrent_requests": 5,
+}
+CONCURRENT = PLACES["concurrent_requests"]
+Amounts = tuple[int, int, int, int, int, int]
 # What a limit does when it is reached: refuses; lets pass and says so; keeps the call waiting for a while first.
 OnExceeded = Literal["refuse", "warn", "queue"]
 # What holds while the store that replicas share is away: this process's part of the limit; nothing; anything.
@@ -82,17 +93,10 @@ class Need(msgspec.Struct, frozen=True):
             return self.nano or 0
         return 1 if dimension == "concurrent_requests" else getattr(self, dimension)
 
-    def amounts(self) -> dict[Dimension, int]:
-        """All of them."""
+    def amounts(self, under_way: int = 1) -> Amounts:
+        """All of them, by `PLACES`. `under_way`: how many calls it stands for: none once it has ended."""
         into, out = self.input_tokens, self.output_tokens
-        return {
-            "requests": self.requests,
-            "input_tokens": into,
-            "output_tokens": out,
-            "tokens": into + out,
-            "cost": self.nano or 0,
-            "concurrent_requests": 1,
-        }
+        return self.requests, into, out, into + out, self.nano or 0, under_way
 
 
 NOTHING = Need(nano=0, requests=0)
@@ -123,6 +127,17 @@ class Level(msgspec.Struct, frozen=True):
         return max(0, self.bound.maximum - self.used)
 
 
+def tightest(levels: Sequence[Level]) -> Mapping[Dimension, Level]:
+    """By dimension, the bound that has least left."""
+    found: dict[Dimension, Level] = {}
+    least: dict[Dimension, int] = {}
+    for level in levels:
+        dimension, left = level.bound.dimension, level.remaining  # of those that are exceeded the first is told
+        if dimension not in least or left < least[dimension]:
+            found[dimension], least[dimension] = level, left
+    return found
+
+
 class Hold(Protocol):
     """A reservation. Settle it exactly once; a second time changes nothing. One that is never settled (its worker
     died) expires.
@@ -137,6 +152,11 @@ class Hold(Protocol):
     def levels(self) -> Sequence[Level]:
         """As they were after it was counted, in the order of the bounds. To be asked for at once: they need not be
         kept."""
+        ...
+
+    @property
+    def least(self) -> Mapping[Dimension, Level]:
+        """By dimension, the one that has least left (`tightest`); to be asked for at once as well."""
         ...
 
 

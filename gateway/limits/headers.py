@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.core.money import decimal_text
-from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.bounds import Bound, Dimension, Level, Refusal, tightest
 
 # (dimension, limit, remaining, reset) by whose they are.
-_Names = tuple[str, str, str, str]
+_Names = tuple[Dimension, str, str, str]
 _OPENAI: tuple[_Names, ...] = (
     ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
 )
 
 
-def _of_anthropic(dimension: str) -> _Names:
+def _of_anthropic(dimension: Dimension) -> _Names:
     name = f"anthropic-ratelimit-{dimension.replace('_', '-')}"
     return dimension, f"{name}-limit", f"{name}-remaining", f"{name}-reset"
 
@@ -33,33 +33,24 @@ def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str
     Args:
         now: Unix seconds.
     """
-    found = tightest(levels)
+    return least_headers(tightest(levels), dialect, now)
+
+
+def least_headers(found: Mapping[Dimension, Level], dialect: str, now: float) -> dict[str, str]:
+    """The same of those that have least left, by dimension."""
     headers: dict[str, str] = {}
     anthropic = dialect == "anthropic"
     for dimension, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
         if (level := found.get(dimension)) is not None:
-            headers[limit] = str(level.bound.maximum)
-            headers[remaining] = str(level.remaining)
-            headers[reset] = moment(now + level.reset_s) if anthropic else duration(level.reset_s)
+            most, used, reset_s = level.bound.maximum, level.used, level.reset_s
+            headers[limit] = str(most)
+            headers[remaining] = str(most - used) if used < most else "0"
+            headers[reset] = moment(now + reset_s) if anthropic else duration(reset_s)
     if (level := found.get("cost")) is not None:
         headers["x-gateway-budget-limit"] = decimal_text(level.bound.maximum)
         headers["x-gateway-budget-remaining"] = decimal_text(level.remaining)
         headers["x-gateway-budget-reset"] = moment(now + level.reset_s)
     return headers
-
-
-def tightest(levels: Sequence[Level]) -> Mapping[str, Level]:
-    """By dimension, the bound that has least left."""
-    found: dict[str, Level] = {}
-    least: dict[str, int] = {}
-    for level in levels:
-        bound = level.bound
-        dimension, left = bound.dimension, bound.maximum - level.used
-        if left < 0:
-            left = 0  # of those that are exceeded the first is told
-        if dimension not in least or left < least[dimension]:
-            found[dimension], least[dimension] = level, left
-    return found
 
 
 def refused_level(refusal: Refusal) -> Level:

@@ -11,12 +11,12 @@ way ask each time: of those little is at stake in a few milliseconds, and much i
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from gateway.limits.asking import Admitted, Asking, Question
-from gateway.limits.bounds import Bound, Level, Need, Refusal
+from gateway.limits.bounds import Bound, Dimension, Level, Need, Refusal, tightest
 from gateway.limits.plans import Group
 from gateway.limits.settling import Settling
 
@@ -91,6 +91,10 @@ class Leased:
         self.warned: Sequence[Bound] = [
             group.bounds[place] for place in group.warning if self.levels[place].used > group.bounds[place].maximum
         ]
+
+    @property
+    def least(self) -> Mapping[Dimension, Level]:
+        return tightest(self.levels)
 
 
 class Leases:

@@ -5,20 +5,22 @@ reserved before it starts. When the truth turns out higher than the estimate, by
 calls that were under way at that moment, and by nothing after it: the truth is counted, and the next call is refused.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.limits.bounds import NOTHING, Bound, Level, Need, Refusal
+from gateway.limits.bounds import NOTHING, PLACES, Amounts, Bound, Dimension, Level, Need, Refusal
 from gateway.limits.steady import SteadyTime
 from gateway.limits.windows import Counted, counted, longest_s
 
 MAX_COUNTERS = 200_000
 HOLD_S = 4 * 3600.0
 LONG_S = 3600.0
+MAX_KNOWN = 10_000
 LOST = msgspec.structs.replace(NOTHING, requests=1)
 
 
@@ -32,26 +34,54 @@ class Counter:
         self.born = self.touched = now
 
 
-# What a reservation holds of one bound: its amount, its place there (`windows.py`), and what was counted there before
-# it. A plain tuple: there are several a call.
-Taken = tuple[Bound, Counted, int, float, float]
+# A bound, its counter, what that has counted, and which of a need's amounts it counts. A plain tuple: there are several
+# a call.
+Lane = tuple[Bound, Counter, Counted, int]
+_NOBODY: tuple[Lane | None, ...] = (None,) * len(PLACES)
+_ROOM = (sys.maxsize,) * len(PLACES)
 
 
-class LocalHold:
-    """A reservation here. `at`: when it was counted."""
+class Lanes:
+    """Those of `bounds`, in their order. `ends`: before that none of them needs to `roll`."""
 
-    __slots__ = ("at", "settled", "taken", "warned")
+    __slots__ = ("all", "bounds", "ends")
 
-    def __init__(self, taken: list[Taken], warned: Sequence[Bound], at: float) -> None:
-        self.taken = taken
-        self.warned = warned
-        self.at = at
-        self.settled = False
+    def __init__(self, bounds: Sequence[Bound], lanes: Sequence[Lane]) -> None:
+        self.bounds = bounds
+        self.all = lanes
+        self.ends = min((here.ends for _, _, here, _ in lanes), default=float("inf"))
+
+
+class LocalHold(msgspec.Struct, eq=False):
+    """A reservation here.
+
+    Attributes:
+        amounts: what it holds. at: when it was counted; rolls: how often a counter had moved on by then.
+        fullest: by dimension, which of its lanes had least left after it.
+    """
+
+    lanes: Sequence[Lane]
+    amounts: Amounts
+    warned: Sequence[Bound]
+    at: float
+    rolls: int
+    fullest: Sequence[Lane | None]
+    settled: bool = False
 
     @property
     def levels(self) -> Sequence[Level]:
+        return _levels(self.lanes, self.at)
+
+    @property
+    def least(self) -> Mapping[Dimension, Level]:
         at = self.at
-        return [Level(bound, ceil(used + amount), here.reset_s(at)) for bound, here, amount, _, used in self.taken]
+        found: dict[Dimension, Level] = {}
+        for lane in self.fullest:
+            if lane is not None:
+                bound, _, here, _ = lane
+                used = ceil(here.used(at)) if here.leaving else here.before + here.current
+                found[bound.dimension] = Level(bound, used, here.reset_s(at))
+        return found
 
 
 class LocalCounters:
@@ -71,6 +101,10 @@ class LocalCounters:
         self.time: Callable[[], float] = SteadyTime(clock)
         self._counters: dict[str, Counter] = {}
         self._open: set[LocalHold] = set()
+        # Bounds, and their lanes: as long as no counter gave way to another.
+        self._known: dict[int, Lanes] = {}
+        self._replaced = 0
+        self._rolls = 0
         self._hold_s = hold_s
         self._maximum = maximum
         self._sweep_at = self.time() + hold_s / 4
@@ -91,32 +125,34 @@ class LocalCounters:
         now = self.time()
         if now >= self._sweep_at:
             self._sweep(now)
-        taken: list[Taken] = []
+        lanes = self._known.get(id(bounds)) or self._lanes(bounds, now)
+        if now >= lanes.ends:
+            self._roll(lanes, now)
+        amounts = need.amounts()
         warned: list[Bound] = []
         refused: Refusal | None = None
-        known, amount_of = self._counters.get, need.amounts()
-        for bound in bounds:
-            counter = known(bound.key)
-            # The usual case first, without a call: this runs several times a request.
-            if counter is None or (here := counter.counted).span is not bound.span or now >= here.ends:
-                counter = self._counter(bound, now)
-                here = counter.counted
-            else:
-                counter.touched = now
-            amount, used = amount_of[bound.dimension], here.used(now)
-            if amount and used + amount > bound.maximum:
-                if bound.on_exceeded == "warn":
+        least, fullest = [*_ROOM], [*_NOBODY]
+        for lane in lanes.all:  # several times a request, and so without a call
+            bound, counter, here, of = lane
+            counter.touched = now
+            amount = amounts[of]
+            used = ceil(here.used(now)) if here.leaving else here.before + here.current
+            left = bound.maximum - used - amount
+            if left < 0:
+                left = 0  # of those that are exceeded the first is told
+                if amount and bound.on_exceeded == "warn":
                     warned.append(bound)
-                else:
+                elif amount:
                     wait_s = here.wait_s(now, amount, bound.maximum)
-                    refused = weightier(refused, Refusal(bound, ceil(used), wait_s))
-            taken.append((bound, here, amount, here.place, used))
-        if refused is not None:
-            levels = [Level(bound, ceil(used), here.reset_s(now)) for bound, here, _, _, used in taken]
-            return msgspec.structs.replace(refused, levels=levels)
-        for _, here, amount, _, _ in taken:
+                    refused = weightier(refused, Refusal(bound, used, wait_s))
+            if left < least[of]:
+                least[of], fullest[of] = left, lane
             here.current += amount
-        hold = LocalHold(taken, warned, now)
+        if refused is not None:
+            for _, _, here, of in lanes.all:
+                here.current -= amounts[of]
+            return msgspec.structs.replace(refused, levels=_levels(lanes.all, now))
+        hold = LocalHold(lanes.all, amounts, warned, now, self._rolls, fullest)
         self._open.add(hold)
         return hold
 
@@ -144,13 +180,37 @@ class LocalCounters:
             if counter.born >= since:
                 counter.counted.seed(at, amount)
 
+    def _lanes(self, bounds: Sequence[Bound], now: float) -> Lanes:
+        """Policies hand out the same tuple for the same callers again and again: its counters are known by its
+        identity, and found for all at once. It is kept alive with them, so that no other can take its place."""
+        before = self._replaced
+        lanes: list[Lane] = []
+        for bound in bounds:
+            counter = self._counter(bound, now)
+            lanes.append((bound, counter, counter.counted, PLACES[bound.dimension]))
+        found = Lanes(bounds, lanes)
+        if isinstance(bounds, tuple) and self._replaced == before:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[id(bounds)] = found
+        return found
+
+    def _roll(self, lanes: Lanes, now: float) -> None:
+        self._rolls += 1
+        for _, _, here, _ in lanes.all:
+            here.roll(now)
+        lanes.ends = min((here.ends for _, _, here, _ in lanes.all), default=lanes.ends)
+
     def _counter(self, bound: Bound, now: float) -> Counter:
         counter = self._counters.get(bound.key)
         # A reloaded file may give a limit other figures: the counts go on under them, unless they are of another span.
         if counter is None or (counter.counted.span is not bound.span and counter.counted.span != bound.span):
             if len(self._counters) >= self._maximum:
                 self._forget_idle(now)
+            if counter is not None:
+                self._forget_lanes()
             counter = self._counters[bound.key] = Counter(counted(bound.span), now)
+        self._rolls += 1
         counter.counted.roll(now)
         counter.touched = now
         return counter
@@ -160,32 +220,33 @@ class LocalCounters:
         counter = self._counters.get(bound.key)
         if counter is None or counter.counted.span != bound.span:
             counter = Counter(counted(bound.span), now)
+        self._rolls += 1
         counter.counted.roll(now)
         return counter
 
     def _correct(self, hold: LocalHold, used: Need) -> None:
-        amounts = used.amounts()
-        amounts["concurrent_requests"] = 0
-        for bound, here, amount, place, _ in hold.taken:
-            if (more := amounts[bound.dimension] - amount) != 0:
-                here.add(place, more)
+        held, truth = hold.amounts, used.amounts(under_way=0)
+        moved_on, at = hold.rolls != self._rolls, hold.at
+        for _, _, here, of in hold.lanes:
+            if more := truth[of] - held[of]:
+                if moved_on:
+                    here.correct(at, more)
+                else:
+                    here.current += more
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self._hold_s / 4
+        self._known.clear()  # those of policies that have been replaced are nobody's any more
         for hold in [hold for hold in self._open if hold.at + self._hold_s <= now]:
             self._open.discard(hold)
             self._correct(hold, LOST)
-            # What stays counted of it.
-            hold.taken = [
-                (bound, here, int(bound.dimension == "requests"), place, used)
-                for bound, here, _, place, used in hold.taken
-            ]
+            hold.amounts = LOST.amounts(under_way=0)  # what stays counted of it
             self.lost += 1
 
     def _forget_idle(self, now: float) -> None:
         """Counters that count nothing any more; if those are few, the half longest untouched of those without a call,
         and of those budgets last."""
-        busy = {bound.key for hold in self._open for bound, *_ in hold.taken}
+        busy = {bound.key for hold in self._open for bound, *_ in hold.lanes}
         idle = [(key, counter) for key, counter in self._counters.items() if key not in busy]
         gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
         # To look at all of them takes long: it must make room for many, or every new counter looks again.
@@ -194,6 +255,11 @@ class LocalCounters:
             gone = list({*gone, *(key for key, _ in idle[: self._maximum // 2])})
         for key in gone:
             del self._counters[key]
+        self._forget_lanes()
+
+    def _forget_lanes(self) -> None:
+        self._known.clear()
+        self._replaced += 1
 
 
 def weightier(one: Refusal | None, other: Refusal) -> Refusal:
@@ -202,6 +268,11 @@ def weightier(one: Refusal | None, other: Refusal) -> Refusal:
     if one is None:
         return other
     return max(one, other, key=lambda refusal: (refusal.bound.on_exceeded != "queue", refusal.retry_after_s))
+
+
+def _levels(lanes: Sequence[Lane], now: float) -> Sequence[Level]:
+    """As they are."""
+    return [Level(bound, ceil(here.used(now)), here.reset_s(now)) for bound, _, here, _ in lanes]
 
 
 def _level(bound: Bound, counter: Counter, now: float) -> Level:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway.limits.bounds import Bound, Need, Span
+from gateway.limits.bounds import PLACES, Bound, Need, Span
 from gateway.limits.periods import period_of
 from gateway.stores.redis_link import Script
 from gateway.stores.redis_wire import pack
@@ -72,12 +72,12 @@ class Group(msgspec.Struct, frozen=True):
     def needs(self, need: Need) -> list[int]:
         """What a call takes of each bound."""
         amounts = need.amounts()
-        return [min(MOST, amounts[bound.dimension]) for bound in self.bounds]
+        return [min(MOST, amounts[PLACES[bound.dimension]]) for bound in self.bounds]
 
     def used(self, used: Need) -> list[int]:
         """What it has used of each when it has ended: nothing is under way any more."""
         amounts = used.amounts()
-        return [0 if bound.span.kind == "now" else min(MOST, amounts[bound.dimension]) for bound in self.bounds]
+        return [0 if bound.span.kind == "now" else min(MOST, amounts[PLACES[bound.dimension]]) for bound in self.bounds]
 
 
 class Plan(msgspec.Struct, frozen=True):

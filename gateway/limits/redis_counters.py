@@ -20,13 +20,13 @@ at all.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from gateway.core.clock import Clock
 from gateway.limits.asking import Admitted, Asking, Question
 from gateway.limits.away import AwayHold, LocalShare
-from gateway.limits.bounds import NOTHING, Bound, Level, Need, Refusal
+from gateway.limits.bounds import NOTHING, Bound, Dimension, Level, Need, Refusal, tightest
 from gateway.limits.leases import Leased, Leases
 from gateway.limits.local import LocalCounters, weightier
 from gateway.limits.plans import Group, Plan, Plans, load_scripts
@@ -61,6 +61,10 @@ class RedisHold:
         self.parts = parts
         self.away = away
         self.settled = False
+
+    @property
+    def least(self) -> Mapping[Dimension, Level]:
+        return tightest(self.levels)
 
 
 class RedisCounters:

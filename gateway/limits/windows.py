@@ -26,12 +26,15 @@ class Counted(Protocol):
     Attributes:
         place: where what is counted now goes; to be handed to `add` when it is corrected later.
         current: what was counted there. Whoever counts now adds to it.
+        before: what counts whole besides. leaving: what counts in part; where that is nothing, `used` is the other two.
         ends: before that `roll` changes nothing.
     """
 
     span: Span
     place: float
     current: int
+    before: int
+    leaving: int
     ends: float
 
     def roll(self, now: float) -> None:
@@ -42,6 +45,10 @@ class Counted(Protocol):
 
     def add(self, place: float, amount: int) -> None:
         """Count so much more (less, if negative) where `place` is; nothing, where that has left the span."""
+        ...
+
+    def correct(self, at: float, amount: int) -> None:
+        """Count so much more (less, if negative) with what was counted here at an earlier time."""
         ...
 
     def seed(self, at: float, amount: int) -> None:
@@ -60,7 +67,7 @@ class Counted(Protocol):
 class Sliding:
     """The last `span.seconds`. `buckets`: the one that is leaving first, then those before the newest."""
 
-    __slots__ = ("_between", "buckets", "current", "ends", "place", "slice_s", "span")
+    __slots__ = ("before", "buckets", "current", "ends", "leaving", "place", "slice_s", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -69,7 +76,8 @@ class Sliding:
         self.ends = float("-inf")
         self.current = 0
         self.buckets = [0] * span.slices
-        self._between = 0  # the sum of all buckets but the first
+        self.before = 0  # the sum of all buckets but the first, which is leaving
+        self.leaving = 0
 
     def roll(self, now: float) -> None:
         index = now // self.slice_s
@@ -78,14 +86,18 @@ class Sliding:
         steps, length = int(index - self.place), len(self.buckets)
         kept = [*self.buckets, self.current][steps : steps + length]
         self.buckets = kept + [0] * (length - len(kept))
-        self._between = sum(self.buckets) - self.buckets[0]
+        self.leaving = self.buckets[0]
+        self.before = sum(self.buckets) - self.leaving
         self.current = 0
         self.place = index
         self.ends = (index + 1) * self.slice_s
 
     def used(self, now: float) -> float:
-        newest, leaving = self._between + self.current, self.buckets[0]
-        return newest + leaving * self._covered(now) if leaving else newest
+        newest, leaving = self.before + self.current, self.leaving
+        if not leaving:
+            return newest
+        into = now / self.slice_s - self.place
+        return newest + leaving * (1.0 - into) if 0.0 <= into <= 1.0 else newest + leaving * self._covered(now)
 
     def _covered(self, now: float) -> float:
         """How much of the bucket that is leaving the window still covers."""
@@ -100,10 +112,14 @@ class Sliding:
         if at >= 0:
             self.buckets[at] += amount
             if at:
-                self._between += amount
+                self.before += amount
+            else:
+                self.leaving += amount
 
-    def seed(self, at: float, amount: int) -> None:
+    def correct(self, at: float, amount: int) -> None:
         self.add(min(self.place, at // self.slice_s), amount)
+
+    seed = correct
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
         over = self.used(now) + amount - limit
@@ -124,13 +140,13 @@ class Sliding:
 class Calendar:
     """The running day or month of a time zone. `place`: when it began, in Unix seconds."""
 
-    __slots__ = ("current", "ends", "place", "span")
+    __slots__ = ("before", "current", "ends", "leaving", "place", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("-inf")
-        self.current = 0
+        self.current = self.before = self.leaving = 0
 
     def roll(self, now: float) -> None:
         if now >= self.ends:
@@ -144,9 +160,11 @@ class Calendar:
         if place == self.place:
             self.current += amount
 
-    def seed(self, at: float, amount: int) -> None:
+    def correct(self, at: float, amount: int) -> None:
         if self.place <= at < self.ends:
             self.current += amount
+
+    seed = correct
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
         return 0.0 if self.current + amount <= limit else max(0.0, self.ends - now)
@@ -158,13 +176,13 @@ class Calendar:
 class UnderWay:
     """What is under way now. Nobody can foresee when it ends: one second is what is told."""
 
-    __slots__ = ("current", "ends", "place", "span")
+    __slots__ = ("before", "current", "ends", "leaving", "place", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("inf")
-        self.current = 0
+        self.current = self.before = self.leaving = 0
 
     def roll(self, now: float) -> None:
         pass
@@ -173,6 +191,9 @@ class UnderWay:
         return self.current
 
     def add(self, place: float, amount: int) -> None:  # noqa: ARG002
+        self.current += amount
+
+    def correct(self, at: float, amount: int) -> None:  # noqa: ARG002
         self.current += amount
 
     def seed(self, at: float, amount: int) -> None:

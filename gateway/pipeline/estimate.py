@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import cast
 
 import msgspec
 
 from gateway.core.call import Call
+from gateway.core.fields import Fields
 from gateway.core.record import UsageSource
 from gateway.core.usage import Usage
 from gateway.limits.estimate import estimate_output, input_tokens
@@ -35,12 +37,21 @@ _WITHOUT_TEXT_OUTPUT = frozenset(
 
 def estimated_usage(call: Call, default_output: int) -> Usage:
     """What the request and the longest answer that it allows may use."""
-    operation = call.operation.name
-    if operation in _WITHOUT_TEXT_OUTPUT:
-        meters = _MEASURED.get(operation)
-        return Usage(input_tokens=input_tokens(call), **(meters(call) if meters is not None else {}))
-    output, choices = _asked_for(call, _SIZES)
-    return Usage(input_tokens=input_tokens(call), output_tokens=estimate_output(output, choices, default_output))
+    into, out = estimated_tokens(call, default_output)
+    meters = _MEASURED.get(call.operation.name)
+    return Usage(input_tokens=into, output_tokens=out, **(meters(call) if meters is not None else {}))
+
+
+def estimated_tokens(call: Call, default_output: int) -> tuple[int, int]:
+    """The same as far as it is tokens: of the request, and of its answer."""
+    if call.operation.name in _WITHOUT_TEXT_OUTPUT:
+        return input_tokens(call), 0
+    sizes = call.sizes
+    if sizes is None or sizes[0] is not call.fields:
+        output, choices = _asked_for(call.fields, call.fields.among(_SIZES))
+    else:
+        _, output, choices = sizes
+    return input_tokens(call), estimate_output(output, choices, default_output)
 
 
 def _spoken(call: Call) -> int:
@@ -71,28 +82,36 @@ def counted_in_tokens(usage: Usage) -> Usage:
 def most_output(call: Call) -> int:
     """The most tokens that the request asks for, or 0 if it does not say. Which of two fields counts, the upstream
     decides: the larger is taken."""
-    return _asked_for(call, _OUTPUT)[0]
+    fields = call.fields
+    named = fields.among(_SIZES)
+    if not named.isdisjoint(CHOICE_FIELDS):  # they are somebody else's to read, and to find wrong
+        return _asked_for(fields, named & _OUTPUT)[0]
+    output, choices = _asked_for(fields, named)
+    call.sizes = (fields, output, choices)
+    return output
 
 
 def most_choices(call: Call) -> int:
     """How many answers to one question the request asks for; 1 if it does not say."""
-    return max(1, _asked_for(call, _CHOICES)[1])
+    return max(1, _asked_for(call.fields, call.fields.among(_CHOICES))[1])
 
 
-def _asked_for(call: Call, places: frozenset[str]) -> tuple[int, int]:
+def _asked_for(fields: Fields, named: AbstractSet[str]) -> tuple[int, int]:
     """How long an answer the request asks for, and how many: the largest numbers that these of the fields for that
     hold, at the top or where Gemini keeps them; or 0."""
-    output, choices, get = 0, 0, call.fields.get
-    for name in call.fields.among(places):
+    output, choices, get = 0, 0, fields.get
+    for name in named:
         value = get(name)
         if name in CONFIGS:
             inner = cast(dict[str, object], value) if isinstance(value, dict) else {}
             output = max(output, *(_number(inner.get(field)) for field in OUTPUT_FIELDS))
             choices = max(choices, *(_number(inner.get(field)) for field in CHOICE_FIELDS))
-        elif name in CHOICE_FIELDS:
-            choices = max(choices, _number(value))
-        else:
-            output = max(output, _number(value))
+            continue
+        number = value if type(value) is int and 0 <= value <= MOST else _number(value)
+        if name in CHOICE_FIELDS:
+            choices = max(choices, number)
+        elif number > output:
+            output = number
     return output, choices
 
 

@@ -9,10 +9,10 @@ from gateway.core.target import Target
 from gateway.core.usage import Usage
 from gateway.dialects.statements import tier_word
 from gateway.limits.bounds import NOTHING, Bound, Hold, Need, Refusal
-from gateway.limits.headers import quota_headers, refused_level, warning
+from gateway.limits.headers import least_headers, quota_headers, refused_level, warning
 from gateway.limits.matching import NOTHING_ASKED, Asked
 from gateway.limits.waiting import Waiting
-from gateway.pipeline.estimate import counted_in_tokens, estimated_usage
+from gateway.pipeline.estimate import counted_in_tokens, estimated_tokens, estimated_usage
 from gateway.pipeline.limit_refusals import refuse_what_never_fits, refused, unpriced
 from gateway.pipeline.parts import Parts
 
@@ -24,9 +24,9 @@ def rate_limit(parts: Parts) -> Layer:
 
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
-            policy = limits.value
-            permit = call.permits[0]
-            if len(call.permits) > 1 and (policy.counts_money or _of_several_models(call.permits)):
+            policy, permits = limits.value, call.permits
+            permit = permits[0]
+            if len(permits) > 1 and (policy.counts_money or _of_several_models(permits)):
                 # The limits on the target that it will go to: another one that policy permits as well may cost less.
                 permit = parts.choose(call) or permit
             asked = asked_of(call) if policy.asks else NOTHING_ASKED
@@ -75,10 +75,11 @@ def needed(
         NotAllowed: as `priced`.
     """
     policy = parts.limits.value
+    if not (policy.counts_money and call.operation.billed):
+        into, out = estimated_tokens(call, policy.default_output_tokens)
+        return bounds, Need(into, out)
     usage = estimated_usage(call, policy.default_output_tokens)
-    nano: int | None = 0
-    if policy.counts_money and call.operation.billed:
-        bounds, nano = priced(bounds, target, usage, call, at, parts)
+    bounds, nano = priced(bounds, target, usage, call, at, parts)
     return bounds, Need(usage.total_input, usage.total_output, nano)
 
 
@@ -125,10 +126,9 @@ def _admit(
         waiting.freed(bounds)
 
     call.on_end(settle)
-    levels = hold.levels
-    call.reply_headers.update(quota_headers(levels, dialect, now))
+    call.reply_headers.update(least_headers(hold.least, dialect, now))
     if parts.limits.value.counts_money:
-        reports.counted(levels)
+        reports.counted(hold.levels)
     if hold.warned:
         reports.warned(hold.warned)
         call.reply_headers["x-gateway-warning"] = warning(hold.warned)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits.bounds import NOTHING, Bound, Need, Refusal, Span
+from gateway.limits.bounds import NOTHING, Bound, Need, Refusal, Span, tightest
 from gateway.limits.local import LocalCounters, LocalHold
 from gateway.limits.steady import SteadyTime
 from tests.limits.making import MINUTE, NOW, TwoClocks, bound, tokens
@@ -98,13 +98,15 @@ def test_what_was_estimated_too_low_overshoots_by_that_and_no_more() -> None:
 class Walk:
     """A random life of counters beside a naive account of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool) -> None:
+        """`known`: the same tuple is asked for each time, as by policies."""
         self.clock = TwoClocks()
         self.counters = LocalCounters(self.clock)
-        self.limits = [
+        limits = (
             *(bound(5), bound(200, dimension="tokens"), bound(3, NOW, dimension="concurrent_requests")),
             *(bound(2_000, HOUR, dimension="cost"), bound(5_000, MONTH, dimension="cost", limit_id="b")),
-        ]
+        )
+        self.limits = limits if known else [*limits]
         self.open: list[tuple[LocalHold, Need]] = []
         self.month = 0  # what the month's budget must show
 
@@ -124,6 +126,7 @@ class Walk:
             self.month += need.nano or 0
             for limit, level in zip(self.limits, found.levels, strict=True):
                 assert level.used <= limit.maximum
+            assert found.least == tightest(found.levels)
         elif self.open:
             hold, need = self.open.pop(which % len(self.open))
             truth = NOTHING if kind == "unsent" else Need(amount // 2, 0, min(amount, need.nano or 0))
@@ -140,11 +143,14 @@ class Walk:
             st.integers(0, 9),
         ),
         max_size=150,
-    )
+    ),
+    st.booleans(),
 )
-def test_whatever_happens_nothing_is_over_its_limit_and_nothing_is_left_held(steps: list[tuple[str, int, int]]) -> None:
+def test_whatever_happens_nothing_is_over_its_limit_and_nothing_is_left_held(
+    steps: list[tuple[str, int, int]], known: bool
+) -> None:
     """Estimates are high here; the clock is put back at will."""
-    walk = Walk()
+    walk = Walk(known=known)
     for kind, amount, which in steps:
         walk.step(kind, amount, which)
         assert used(walk.counters, walk.limits[4]) == [walk.month]
@@ -273,3 +279,37 @@ def test_room_is_made_for_many_at_once_so_that_not_every_new_counter_looks_at_al
         counters.settle(counters.decide([one], Need()), Need())
     assert len(counters) <= 320
     assert looks <= 2_000 / (320 / 16)
+
+
+def test_who_is_known_counts_where_others_see_it_after_his_counter_gave_way() -> None:
+    counters = LocalCounters(TwoClocks(), maximum=4)
+    mine = (bound(9, limit_id="mine"),)
+    counters.settle(counters.decide(mine, Need()), Need())
+    for number in range(20):  # so many that idle counters are forgotten
+        counters.settle(counters.decide((bound(9, limit_id=f"other{number}"),), Need()), Need())
+    assert used(counters, *mine) == [0]
+    assert isinstance(counters.decide(mine, Need()), LocalHold)
+    assert used(counters, *mine) == [1]
+
+
+def test_a_reload_to_another_span_and_back_counts_anew_each_time() -> None:
+    counters = LocalCounters(TwoClocks())
+    minute, hour = ((bound(9, span, key="a"),) for span in (MINUTE, HOUR))
+    for bounds in (minute, hour, minute):
+        for times in (1, 2):
+            assert isinstance(counters.decide(bounds, Need()), LocalHold)
+            assert used(counters, *bounds) == [times]
+
+
+def test_what_is_settled_after_its_slice_has_left_is_corrected_where_it_was_counted() -> None:
+    clock = TwoClocks()
+    counters = LocalCounters(clock)
+    bounds = (bound(1_000, HOUR, dimension="tokens"), bound(9, NOW, dimension="concurrent_requests"))
+    hold = counters.decide(bounds, tokens(100))
+    clock.advance(1_800)
+    other = counters.decide(bounds, tokens(10))
+    counters.settle(hold, tokens(30))
+    assert used(counters, *bounds) == [40, 1]
+    clock.advance(1_800 + 300)
+    counters.settle(other, tokens(5))
+    assert used(counters, *bounds) == [5, 0]

@@ -11,7 +11,8 @@ from gateway.core.record import Outcome, Record
 from gateway.core.usage import Usage
 from gateway.dialects.openai.body import read_json
 from gateway.edge.operations import OPERATIONS
-from gateway.pipeline.estimate import estimated_usage, known_usage
+from gateway.pipeline.estimate import estimated_usage, known_usage, most_output
+from gateway.pipeline.obliging import Overridden
 
 DEFAULT = 1_000
 
@@ -55,6 +56,18 @@ def output(body: dict[str, Any], name: str = "chat") -> int:
 )
 def test_the_longest_answer_that_is_allowed_is_reserved(body: dict[str, Any], tokens: int) -> None:
     assert output(body) == tokens
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"max_tokens": 7}, {"max_tokens": 7, "n": 3}, {"generationConfig": {"candidateCount": 2}}]
+)
+def test_having_been_asked_before_changes_no_estimate(body: dict[str, Any]) -> None:
+    fresh, asked = call(body), call(body)
+    most_output(asked)
+    assert estimated_usage(asked, DEFAULT) == estimated_usage(fresh, DEFAULT)
+    for made in (asked, fresh):
+        made.fields = Overridden(made.fields, {"max_tokens": 5})
+    assert estimated_usage(asked, DEFAULT) == estimated_usage(fresh, DEFAULT)
 
 
 def test_what_makes_no_text_reserves_no_answer() -> None:
