@@ -4,6 +4,9 @@ Each upstream call is an attempt with charges of its own. The one that served is
 mirrors and judges cost goes to accounts of their own (`core/attempt.py`).
 """
 
+from collections.abc import Awaitable
+from operator import attrgetter
+
 import msgspec
 
 from gateway.catalogue.prices import Priced
@@ -19,9 +22,9 @@ _OUTCOMES: dict[Outcome, AttemptOutcome] = {"completed": "completed", "cancelled
 
 def accounting(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
-        async def accounted(call: Call) -> Reply:
+        def accounted(call: Call) -> Awaitable[Reply]:
             call.on_end(lambda: account(call, parts))
-            return await service(call)
+            return service(call)
 
         return accounted
 
@@ -42,8 +45,9 @@ def account(call: Call, parts: Parts) -> None:
             _price(call, attempt, parts)
     finally:
         # Whatever goes wrong with prices, what was used is recorded and counted.
+        attempts = call.attempts
         # A hedge that won stands last, and was not begun last.
-        call.record.attempts = tuple(sorted(call.attempts, key=lambda attempt: attempt.n))
+        call.record.attempts = tuple(attempts if len(attempts) == 1 else sorted(attempts, key=attrgetter("n")))
         if serving is not None:
             _sum_up(call, serving)
 
@@ -51,7 +55,10 @@ def account(call: Call, parts: Parts) -> None:
 def _last(call: Call) -> Attempt | None:
     """The attempt that the client heard of, if any did: neither what guards asked of judges, nor one that had failed
     before the client gave up waiting for the next."""
-    return next((one for one in reversed(call.attempts) if one.role != "judge" and one.outcome == "open"), None)
+    for one in reversed(call.attempts):
+        if one.role != "judge" and one.outcome == "open":
+            return one
+    return None
 
 
 def price_so_far(call: Call, parts: Parts) -> int | None:
@@ -82,7 +89,7 @@ def _sum_up(call: Call, last: Attempt) -> None:
     record.served_model, record.finish_reason = last.served_model, last.finish_reason
     record.upstream_request_id, record.response_id = last.upstream_request_id, call.served.response_id
     record.pricing, record.price_version = last.pricing, last.price_version
-    record.cost_nano, record.list_nano = last.cost_nano, last.list_nano
+    record.cost_nano, record.list_nano = last.costs
 
 
 def _close_last(call: Call, attempt: Attempt) -> None:
@@ -96,8 +103,11 @@ def _close_last(call: Call, attempt: Attempt) -> None:
     attempt.usage, attempt.usage_source = known_usage(call)
     attempt.raw_usage = raw_text(served.raw_usage)
     attempt.terms = served.terms
-    before_us = max(0, attempt.started_ns - record.started_ns) // 1000
-    attempt.duration_us = max(0, record.duration_us - before_us)
+    before_us = (attempt.started_ns - record.started_ns) // 1000
+    if before_us < 0:
+        before_us = 0
+    left_us = record.duration_us - before_us
+    attempt.duration_us = max(0, left_us)
     if record.ttfb_us is not None:
         attempt.ttfb_us = max(0, record.ttfb_us - before_us)
 
@@ -111,7 +121,7 @@ def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
         attempt.pricing, attempt.unpriced = "unpriced", "the upstream did not say what was used"
         return
     attempt.pricing, attempt.unpriced = "unpriced", "the price book could not price it"
-    provider, _, model = attempt.target.partition("/")
+    record, (provider, _, model) = call.record, attempt.target.partition("/")
     asked = Priced(
         provider=provider,
         model=model,
@@ -120,8 +130,8 @@ def _price(call: Call, attempt: Attempt, parts: Parts) -> None:
         terms=attempt.terms,
         at_s=attempt.started_ns / 1e9,
         duration_us=attempt.duration_us,
-        tenant=call.record.tenant,
-        team=call.record.team,
+        tenant=record.tenant,
+        team=record.team,
         paid=bool(attempt.account),
     )
     costed = parts.prices.value.charges(asked)

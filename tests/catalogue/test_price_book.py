@@ -5,11 +5,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalogue.prices import read_prices
+from gateway.catalogue.prices import Priced, read_prices
+from gateway.catalogue.prices.costing import costed
 from gateway.catalogue.prices.meters import PER
 from gateway.core.usage import METERS, Usage
 from gateway.stores.documents import Text
@@ -378,6 +380,36 @@ def test_charges_are_the_exact_sum_rounded_once(
     by_meter = {one.meter: one.nano for one in found.charges}
     for meter, part in zip(meters, parts, strict=True):
         assert abs(by_meter.get(meter, 0) - part) < 1
+
+
+@given(
+    st.dictionaries(st.sampled_from(["input", "cached_input", "output", "reasoning"]), st.decimals(0, 100, places=3)),
+    st.lists(st.just(0) | COUNTS, min_size=4, max_size=4),
+)
+def test_prices_that_need_no_rounding_cost_the_same_in_the_short_way(
+    rates: dict[str, Decimal], counts: list[int]
+) -> None:
+    prices = book_of(entry(per_million_tokens={name: str(rate) for name, rate in rates.items()}))
+    meters = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
+    usage = Usage(**dict(zip(meters, counts, strict=True)))
+    asked = Priced(provider="own", model="m", usage=usage, at_s=NOW)
+    card = prices.card(asked)
+    assert card.simple
+    assert costed(card, asked) == costed(msgspec.structs.replace(card, simple=False), asked)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"per_million_tokens": {"input": 0.0001}},
+        {"per_million_tokens": TEXT, "per_unit": {"request": 1}},
+        {"per_million_tokens": TEXT, "steps": [{"above_input_tokens": 10, "per_million_tokens": {"input": 2}}]},
+        {"per_gpu_hour": 3600, "gpus": 2},
+    ],
+    ids=["parts of a nano-unit", "a fee", "steps", "GPU time"],
+)
+def test_prices_of_other_kinds_are_not_simple(said: dict[str, Any]) -> None:
+    assert not book_of(entry(**said)).card(Priced(provider="own", model="m", usage=Usage(), at_s=NOW)).simple
 
 
 def test_every_meter_of_a_usage_is_one_charge() -> None:

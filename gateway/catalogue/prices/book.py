@@ -109,11 +109,18 @@ class PriceBook:
     def card(self, asked: Priced) -> Card:
         """What prices this call. Remembered for as long as it stands."""
         terms, adjusted = asked.terms, self._adjustments
+        size, quality = terms.image_size, terms.image_quality
         key = (
-            *(asked.provider, asked.model, asked.served_model, terms.tier, terms.region, asked.paid),
-            *(asked.tenant if adjusted else "", asked.team if adjusted else ""),
-            terms.image_size if terms.image_size in self._sizes else "",
-            terms.image_quality if terms.image_quality in self._qualities else "",
+            asked.provider,
+            asked.model,
+            asked.served_model,
+            terms.tier,
+            terms.region,
+            asked.paid,
+            asked.tenant if adjusted else "",
+            asked.team if adjusted else "",
+            size if size and size in self._sizes else "",
+            quality if quality and quality in self._qualities else "",
         )
         card = self._remembered.get(key)
         if card is not None and card.from_s <= asked.at_s < card.until_s:
@@ -154,12 +161,15 @@ class PriceBook:
         charge = times.surcharge * times.contract * markup
         both = own * charge, own * times.surcharge
         bands, scale = compiled(tariff, listing, both, (dollar or Fraction(1)) * times.surcharge)
+        flat = listing is tariff and charge == times.surcharge
+        timed = bool(tariff.gpus or tariff.least_audio_ms)
         return msgspec.structs.replace(
             card,
             bands=bands,
             scale=scale,
             listed_by=listing.name,
-            flat=listing is tariff and charge == times.surcharge,
+            flat=flat,
+            simple=flat and scale == 1 and len(bands) == 1 and bands[0].fee.number is None and not timed,
             gpus=tariff.gpus,
             expected_us=tariff.expected_us,
             least_audio_ms=tariff.least_audio_ms,

@@ -41,7 +41,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         version: `<digest of the book>/<entry>`; empty if there is no entry. reason: why nothing can be priced.
         name, priced: of the tariff. listed_by: the tariff whose prices are shown as published, if it is another.
         bands: at least one, unless there is a reason. scale: what the rows' numbers are to be divided by.
-        flat: what is charged is what is published. gpus, expected_us, least_audio_ms: as in Tariff.
+        flat: what is charged is what is published. simple: that, and each meter costs its count times a whole number,
+            whatever else the call is: most cards are such.
+        gpus, expected_us, least_audio_ms: as in Tariff.
         dollar: what a dollar costs that day, None if nobody said. markup: on what a provider itself reports.
         adjusted: the adjustments that apply.
         from_s, until_s: between these moments it stands.
@@ -55,6 +57,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     bands: tuple[Band, ...] = ()
     scale: int = 1
     flat: bool = True
+    simple: bool = False
     gpus: int = 0
     expected_us: int = 0
     least_audio_ms: int = 0
