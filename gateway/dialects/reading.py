@@ -27,7 +27,7 @@ _WORDS: Mapping[type, str] = {
     dict: "an object",
 }
 # More tokens than any call can use: what says so is wrong, and sums of it must not overflow a ledger.
-_ABSURD = 10**12
+ABSURD = 10**12
 
 
 def path_to(where: str, name: str) -> str:
@@ -155,7 +155,7 @@ def answer_object(body: bytes) -> dict[str, Any]:
 
 def whole(value: object) -> int:
     """A count out of foreign JSON: whole, never negative, never a bool, never absurd."""
-    return value if type(value) is int and 0 < value < _ABSURD else 0
+    return value if type(value) is int and 0 < value < ABSURD else 0
 
 
 def index(value: object) -> int:

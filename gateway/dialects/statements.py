@@ -63,7 +63,9 @@ def _value(raw: msgspec.Raw) -> bytes:
 
 def kept(*objects: bytes) -> tuple[bytes, ...]:
     """The objects that are any, within bounds: of larger ones only how large they were."""
-    found = objects if len(objects) == 1 and objects[0] else tuple(filter(None, objects))
+    if len(objects) == 1 and 0 < len(objects[0]) <= MAX_RAW:
+        return objects
+    found = tuple(filter(None, objects))
     size = sum(map(len, found))
     return found if size <= MAX_RAW else (b'{"too_large":%d}' % size,)
 

@@ -171,20 +171,20 @@ def _reader(call: Call, reading: Reading, now: Callable[[], float]) -> EventRead
 async def _whole_reply(
     call: Call, exchange: Exchange, headers: list[tuple[str, str]], kind: str, reading: Reading
 ) -> Reply:
-    body = await exchange.read()
-    if call.operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
+    body, operation = await exchange.read(), call.operation
+    if operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
         return Reply(exchange.status, headers, body)  # transcriptions as text, srt or vtt say nothing about usage
-    if not call.operation.billed:
+    if not operation.billed:
         call.served.usage, call.served.usage_source = Usage(), "provider"
         return Reply(exchange.status, headers, body)
-    if call.operation.dialect == "gemini" and call.operation.name == "embeddings":
+    if operation.dialect == "gemini" and operation.name == "embeddings":
         note_native(call, body)
         return Reply(exchange.status, headers, body)
     if reading.protocol:
         note_answer(UPSTREAMS[reading.protocol].decode_answer(body), call.served)
         return Reply(exchange.status, headers, body)
-    asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if call.operation.name == "images" else {}
-    read_answer(body, call.operation, asked, call.served)
+    asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if operation.name == "images" else {}
+    read_answer(body, operation, asked, call.served)
     if reading.alias and call.served.model:
         body = rename_model(body, call.served.model, reading.alias)
     return Reply(exchange.status, headers, body)
@@ -242,5 +242,7 @@ def _plain_error(status: int, provider: str) -> bytes:
 def _content_type(exchange: Exchange) -> str:
     for name, value in exchange.headers:
         if name == "content-type":
+            if value == "application/json":  # nearly always
+                return value
             return value.partition(";")[0].strip().lower()
     return ""

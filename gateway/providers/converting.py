@@ -163,7 +163,7 @@ async def converted_reply(call: Call, exchange: Exchange, conversion: Conversion
     return Reply(200, [("content-type", "application/json"), *kept], conversion.told(call, body))
 
 
-def estimated_count(call: Call) -> Reply:
+async def estimated_count(call: Call) -> Reply:
     """For an upstream that counts in no dialect we know: our own estimate, high rather than low, and marked."""
     _asked_to_count(call, call.model)
     body = _count_told(call, input_tokens(call))

@@ -1,6 +1,6 @@
 """The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
@@ -67,13 +67,14 @@ class Provider:
         extra = (header.lower() for header in options.forward_headers)
         allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
         self.forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
+        self._forwarded, self._reading = frozenset(self.forwarded), Reading(name)
         self._urls: dict[tuple[str, str], Url] = {}
         self._protocols = _protocols(profile, options)
         self._families: dict[str, Family] = {}
         # Where it may run anywhere, it costs what the list says.
         self._region = "" if options.location == "global" else options.region or options.location
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send the call and read the answer.
 
         Raises:
@@ -85,17 +86,17 @@ class Provider:
         if operation.protocol:
             path = self._protocols.get(operation.protocol)
             if path is not None and (path.models == ("*",) or compile_globs(path.models)(_model(call))):
-                return await self._pass(call, path)
+                return self._pass(call, path)
             if self._protocols:
-                return await self._translate(call)
+                return self._translate(call)
         elif operation.dialect == profile.dialect:
             without = ("model", "stream") if operation.model_in_path else ()
             path = profile.others.get(operation.name) or Path(path=operation.path, without=without)
-            return await self._pass(call, path)
+            return self._pass(call, path)
         elif operation.name in profile.lacks:
             raise _not_offered(call)
         elif (conversion := CONVERSIONS.get((operation.name, operation.dialect, profile.dialect))) is not None:
-            return await self._convert(call, conversion)
+            return self._convert(call, conversion)
         elif operation.name == "count_tokens":
             return estimated_count(call)
         raise _not_offered(call)
@@ -112,8 +113,7 @@ class Provider:
         if self._marks(call):
             body = call.fields.decoded()
             changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
-        body = passed_body(call, path, changes, without)
-        kind = call.fields.content_type.decode("latin-1")
+        body, kind = passed_body(call, path, changes, without), call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
         try:
             return await read_reply(call, exchange, reading, self._now)
@@ -150,14 +150,14 @@ class Provider:
         """Whether to tell the upstream what to keep of the prompt."""
         return self._options.prompt_cache is not None and call.record.bytes_in >= LEAST_BYTES
 
-    async def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
+    def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Awaitable[Exchange]:
         if self.pacer is None:
-            return await self._exchange(call, place, content_type, body)
-        return await self.pacer.send(call, _model(call), lambda: self._exchange(call, place, content_type, body))
+            return self._exchange(call, place, content_type, body)
+        return self.pacer.send(call, _model(call), lambda: self._exchange(call, place, content_type, body))
 
     async def _exchange(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
-        headers = self._headers(call, content_type)
-        url = self._url(place, _model(call))
+        model = _model(call)
+        headers, url = self._headers(call, content_type), self._url(place, model)
         if self._authorizer is not None:
             headers.update(await self._authorizer.headers("POST", url, headers, body))
         served = call.served
@@ -165,7 +165,7 @@ class Provider:
         exchange = await self._client.send(url, headers, body, self._options.timeouts)
         call.on_close(exchange.close)
         served.reports_cost = self.profile.reports_cost
-        served.searches = self._family(_model(call)).searches if call.operation.protocol else 0
+        served.searches = self._family(model).searches if call.operation.protocol else 0
         if self._region or self.profile.tier_header:
             tier = next((value for name, value in exchange.headers if name == self.profile.tier_header), "")
             served.terms = Terms(tier=tier_word(tier), region=self._region)
@@ -221,9 +221,7 @@ class Provider:
 
     def _changes(self, call: Call, model: str, *, framed: bool = False) -> tuple[Mapping[str, object], Reading]:
         """What must differ from the client's body, and how the answer is to be read then."""
-        changes: dict[str, object] = {}
-        if model != call.model and not self._by_deployment:
-            changes["model"] = model
+        changes: dict[str, object] = {"model": model} if model != call.model and not self._by_deployment else {}
         if call.operation.model_in_path and not call.operation.protocol:
             changes.update(renamed_inside(call.fields, model))
         if self.profile.dialect != "openai":
@@ -239,14 +237,16 @@ class Provider:
             if options.get("include_usage") is not True:
                 changes["stream_options"] = {**options, "include_usage": True}
                 strip = True
-        return changes, Reading(self.name, alias, strip)
+        return changes, Reading(self.name, alias, strip) if alias or strip else self._reading
 
     @property
     def _by_deployment(self) -> bool:
         return self.profile.deployment_paths and bool(self._options.api_version)
 
     def _headers(self, call: Call, content_type: str) -> dict[str, str]:
-        headers = {**self._base_headers, **forwarded(call.headers, self.forwarded, call.caller.tenant)}
+        headers = {**self._base_headers}
+        if not self._forwarded.isdisjoint(call.headers):
+            headers |= forwarded(call.headers, self.forwarded, call.caller.tenant)
         headers["content-type"] = content_type
         headers["accept"] = "text/event-stream" if call.stream else "application/json"
         if call.operation.answers == "binary":

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.core.attempt import Terms
 from gateway.core.call import Served
+from gateway.core.faults import UpstreamBroken
 from gateway.core.usage import Usage
+from gateway.dialects.openai.answers import read_answer
+from gateway.dialects.openai.operations import OPERATIONS
+from gateway.dialects.openai.usage import read_block, read_usual
 from gateway.dialects.sse import event
 from gateway.dialects.statements import MAX_RAW
 from tests.dialects.heard import heard, passed_stream, passed_whole, read_stream, read_whole
@@ -106,6 +110,74 @@ def test_a_usage_object_too_large_to_keep_breaks_nothing() -> None:
         served = heard(way, told)
         assert served.usage == Usage(input_tokens=9, output_tokens=4)
         assert served.raw_usage == [b'{"too_large":%d}' % size]
+
+
+COUNT: st.SearchStrategy[Any] = st.integers(0, 9) | st.sampled_from([None, 2.0, -1, 10**12, "4", True, {}])
+INTO = st.dictionaries(st.sampled_from(["cached_tokens", "audio_tokens", "image_tokens"]), COUNT)
+OUT = st.dictionaries(
+    st.sampled_from(["reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"]),
+    COUNT,
+)
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> dict[str, Any]:
+    """Mostly what OpenAI writes."""
+    into, out = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    usage: dict[str, Any] = {"prompt_tokens": into, "completion_tokens": out, "total_tokens": into + out}
+    usage |= draw(st.fixed_dictionaries({}, optional={"prompt_tokens_details": st.none() | INTO}))
+    usage |= draw(st.fixed_dictionaries({}, optional={"completion_tokens_details": st.none() | OUT}))
+    odd = st.sampled_from([*ONCE, "input_tokens", "cached_tokens", "service_tier", "cost"])
+    return usage | draw(st.just({}) | st.dictionaries(odd, COUNT, max_size=1))
+
+
+@given(usages())
+def test_a_usual_usage_object_is_read_as_any_other(usage: dict[str, Any]) -> None:
+    found = read_usual(json.dumps(usage).encode())
+    assert found is None or (found, True) == read_block(usage)
+
+
+def test_what_openai_writes_is_usual() -> None:
+    details = {"prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0}}
+    details["completion_tokens_details"] = {"reasoning_tokens": 3, "audio_tokens": 0, "accepted_prediction_tokens": 0}
+    for usage in (ONCE, {**ONCE, **details}):
+        assert read_usual(json.dumps(usage).encode()) == read_block(usage)[0]
+
+
+WORD: st.SearchStrategy[Any] = st.sampled_from(["stop", "default", "é", "", "x" * 300, None, 3, {}])
+
+
+@given(
+    st.fixed_dictionaries(
+        {"choices": st.lists(st.just({}) | st.fixed_dictionaries({"finish_reason": WORD}), max_size=2) | WORD},
+        optional={
+            "id": WORD,
+            "model": WORD,
+            "service_tier": WORD,
+            "status": WORD,
+            "error": WORD,
+            "object": WORD,
+            "usage": usages() | WORD,
+            "incomplete_details": st.just({"reason": "max"}),
+        },
+    ),
+    st.sampled_from([(b"", b""), (b'"object"', b'"\xff"'), (b'"status": 3', b'"status": 1e999'), (b"}", b"")]),
+)
+def test_a_chat_completion_says_what_any_answer_of_this_shape_says(
+    answer: dict[str, Any], broken: tuple[bytes, bytes]
+) -> None:
+    """Chat completions are read in one go where nothing in them is out of the ordinary."""
+    body = json.dumps(answer, ensure_ascii=False).encode().replace(*broken)
+    told: list[object] = []
+    for name in ("chat", "completions"):
+        served = Served()
+        try:
+            read_answer(body, next(one for one in OPERATIONS if one.name == name), {}, served)
+        except UpstreamBroken as error:
+            told.append(str(error))
+        else:
+            told.append(served)
+    assert told[0] == told[1]
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*ONCE, "prompt_tokens_details", "server_tool_use", "type"]), inner, max_size=4)))  # fmt: skip

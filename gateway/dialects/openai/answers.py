@@ -11,7 +11,7 @@ from gateway.core.conversation import Json
 from gateway.core.faults import UpstreamBroken
 from gateway.core.generation import Statement
 from gateway.core.usage import Usage
-from gateway.dialects.openai.usage import read_block, used_units
+from gateway.dialects.openai.usage import read_block, read_usual, used_units
 from gateway.dialects.reading import decoded, part
 from gateway.dialects.responses.usage import BILLED_ITEMS, statement_of, usage_of
 from gateway.dialects.statements import kept, note_usage, term, tier_terms
@@ -45,6 +45,30 @@ class _Item(msgspec.Struct):
     quality: str | None = None
 
 
+class _Chosen(msgspec.Struct, gc=False):
+    finish_reason: str | None = None
+
+
+class _Usual(msgspec.Struct):
+    """A chat completion as far as it is looked at. What says nothing there is opened all the same: an answer in which
+    it is no JSON is none."""
+
+    choices: list[_Chosen]
+    usage: msgspec.Raw
+    id: str = ""
+    model: str = ""
+    service_tier: str | None = None
+    tool_usage: Any = None
+    status: Any = None
+    incomplete_details: Any = None
+    duration: Any = None
+    meta: Any = None
+    error: Any = None
+    size: Any = None
+    quality: Any = None
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
 _decode_choices = msgspec.json.Decoder(list[_Choice]).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -56,6 +80,8 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
     Raises:
         UpstreamBroken: the body is not a JSON object.
     """
+    if operation.name == "chat" and _note_usual(body, served):
+        return
     try:
         fields: dict[str, msgspec.Raw] = decoded(body, _open)
         answer: dict[str, Any] = {name: _decode(raw) for name, raw in fields.items() if name in _LOOKED_AT}
@@ -80,6 +106,31 @@ def read_answer(body: bytes, operation: Operation, request: Mapping[str, object]
             note_usage(served, used_units("images", answer, request) or Usage(), Statement())
         return
     _note_units(operation.name, answer, request, fields, served)
+
+
+def _note_usual(body: bytes, served: Served) -> bool:
+    """The same for a chat completion without anything out of the ordinary, read in one go; False, and nothing noted,
+    for all others."""
+    try:
+        if not body.isascii():
+            body.decode()  # names of fields that nobody asked for are not looked into
+        said: _Usual = _decode_usual(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    usage = read_usual(said.usage)
+    if usage is None:
+        return False
+    if said.model:
+        served.model = said.model[:MAX_WORD]
+    if said.id:
+        served.response_id = said.id[:MAX_WORD]
+    served.finish_reason = ""
+    for choice in said.choices:
+        if choice.finish_reason is not None:
+            served.finish_reason = choice.finish_reason[:MAX_WORD]
+            break
+    note_usage(served, usage, Statement(kept(bytes(said.usage)), tier_terms(said.service_tier)))
+    return True
 
 
 def _note_response(answer: Json, raw: bytes, fields: Mapping[str, msgspec.Raw], served: Served) -> None:

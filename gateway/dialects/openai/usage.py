@@ -18,13 +18,13 @@ What differs between them, and how it is told apart (from recorded traffic and t
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Annotated, cast
 
 import msgspec
 
 from gateway.core.conversation import Json
 from gateway.core.usage import Usage
-from gateway.dialects.reading import part, whole
+from gateway.dialects.reading import ABSURD, part, whole
 
 # What few providers count besides.
 _UNUSUAL = frozenset(
@@ -34,6 +34,58 @@ _UNUSUAL = frozenset(
         *("prompt_cache_hit_tokens", "billed_units"),
     }
 )
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=ABSURD)]
+
+
+class _Into(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    cached_tokens: _Count = 0
+    audio_tokens: _Count = 0
+
+
+class _Out(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    reasoning_tokens: _Count = 0
+    audio_tokens: _Count = 0
+    accepted_prediction_tokens: _Count = 0
+    rejected_prediction_tokens: _Count = 0
+
+
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A usage object that is nothing but what OpenAI itself writes with chat completions."""
+
+    prompt_tokens: _Count = 0
+    completion_tokens: _Count = 0
+    total_tokens: _Count = 0
+    prompt_tokens_details: _Into | None = None
+    completion_tokens_details: _Out | None = None
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+_NO_INTO, _NO_OUT = _Into(), _Out()
+
+
+def read_usual(text: bytes | msgspec.Raw) -> Usage | None:
+    """What `read_block` makes of a usage object in which there is nothing to find out: most are such. None for all
+    others, text that adds up to no object included."""
+    try:
+        block: _Usual = _decode_usual(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    prompt, completion = block.prompt_tokens, block.completion_tokens
+    into, out = block.prompt_tokens_details or _NO_INTO, block.completion_tokens_details or _NO_OUT
+    cached, reasoning = into.cached_tokens, out.reasoning_tokens
+    total = block.total_tokens
+    if not total or total != prompt + completion or cached > prompt or reasoning > completion:
+        return None
+    if into.audio_tokens or out.audio_tokens or out.accepted_prediction_tokens or out.rejected_prediction_tokens:
+        return None
+    return Usage(
+        input_tokens=prompt - cached,
+        cached_input_tokens=cached,
+        output_tokens=completion - reasoning,
+        reasoning_tokens=reasoning,
+    )
 
 
 def read_usage(block: Json, *, images_out: bool = False, audio_out: bool = False) -> Usage:
