@@ -158,7 +158,9 @@ def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Repo
     configure_logging(options, lines)
     request_log = stack.enter_context(RequestLog(options, lines))
     otlp = _otlp(settings, stack)
-    return Reports(metrics, request_log, otlp, CLOCK), otlp
+    reports = Reports(metrics, request_log, otlp, CLOCK)
+    stack.callback(reports.end)
+    return reports, otlp
 
 
 async def _followed(

@@ -22,6 +22,7 @@ from gateway.policyset import PolicySet
 from gateway.prompts.library import Library
 from gateway.router.router import Router
 from gateway.stores.documents import DocumentError
+from gateway.telemetry.gathering import Ended, Gathering
 from gateway.telemetry.log import RequestLog
 from gateway.telemetry.metrics import Metrics, TrialMetrics
 from gateway.telemetry.otlp import Otlp
@@ -67,8 +68,21 @@ class Reports:
         self._doubted_at: dict[str, float] = {}
         self._warned_at: dict[tuple[str, str], float] = {}
         self._cache_held = (0, 0)
+        self._ended = Gathering(self._tell)
 
     def ended(self, call: Call) -> None:
+        """Soon told of; with all others of late, by `flush`."""
+        self._ended.add(call)
+
+    def flush(self) -> None:
+        """Tell of every call that has ended by now."""
+        self._ended.flush()
+
+    def end(self) -> None:
+        """The same; none that ends from now on has to wait."""
+        self._ended.end()
+
+    def _tell(self, call: Ended) -> None:
         record = call.record
         self._metrics.record_closed(record, record.model in self._models)
         if call.target is not None:
@@ -204,6 +218,7 @@ class Reports:
 
     def _look(self, watched: Watched) -> None:
         """Bring everything up to date."""
+        self.flush()
         metrics, routing = self._metrics, self._metrics.routing
         metrics.in_flight.set(len(watched.flights))
         metrics.key_age.set(watched.keys.age_s)

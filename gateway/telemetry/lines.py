@@ -36,6 +36,7 @@ class LineWriter:
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._wake = threading.Event()
+        self._woken = False  # the same as a plain attribute, which costs no call to look at
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
@@ -67,7 +68,8 @@ class LineWriter:
             return
         waiting.append(line)
         self._waiting_bytes += len(line)
-        if not self._wake.is_set():
+        if not self._woken:
+            self._woken = True
             self._wake.set()
 
     def _write_batches(self) -> None:
@@ -77,6 +79,7 @@ class LineWriter:
             self._ending.wait(FLUSH_EVERY_S)
             ending = self._ending.is_set()
             self._wake.clear()
+            self._woken = False  # after that: a line that comes in between is taken by this round
             if self.dropped > told:
                 count, told = self.dropped - told, self.dropped
                 self._put(self._said_of_dropped(count) + b"\n", 0)

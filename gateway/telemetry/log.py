@@ -22,6 +22,7 @@ MAX_REMEMBERED = 1_000
 MAX_NAME = 128
 _PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
 _encode = msgspec.json.Encoder().encode
+_FRACTIONS = tuple(f".{millisecond:03d}Z" for millisecond in range(1_000))
 
 
 class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="request"):
@@ -63,12 +64,12 @@ class Timestamps:
         self._text: str = ""
 
     def __call__(self, unix_ns: int) -> str:
-        second, rest = divmod(unix_ns, 1_000_000_000)
+        second, millisecond = divmod(unix_ns // 1_000_000, 1_000)
         text = self._text
         if second != self._second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second, self._text = second, text
-        return f"{text}.{rest // 1_000_000:03d}Z"
+        return text + _FRACTIONS[millisecond]
 
 
 class RequestLog:

@@ -21,6 +21,7 @@ from gateway.core.call import Call
 from gateway.core.clock import Clock, SystemClock, uuid7
 from gateway.core.feedback import Feedback
 from gateway.telemetry.evaluations import Evaluations
+from gateway.telemetry.gathering import Ended
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.options import OtlpOptions
 from gateway.telemetry.spans import attempt_spans, span_attributes, span_builder
@@ -92,7 +93,7 @@ class Otlp:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: Call | Ended) -> None:
         """Tell of an ended call; not any more once closed."""
         if self._closed:
             return
@@ -108,12 +109,12 @@ class Otlp:
             if len(record.attempts) > 1:
                 self._told_attempts(call, exporting)
 
-    def ended_apart(self, call: Call) -> None:
+    def ended_apart(self, call: Call | Ended) -> None:
         """Tell of a call that was made beside another and has its trace: its attempts stand below the other's span."""
         if not self._closed and call.trace is not None and call.trace.sampled:
             self._told_attempts(call, self._exporting or self._start())
 
-    def _told_attempts(self, call: Call, exporting: "_Exporting") -> None:
+    def _told_attempts(self, call: Call | Ended, exporting: "_Exporting") -> None:
         for span in self._build_attempts(call):
             exporting.spans.on_end(span)
 

@@ -17,6 +17,7 @@ from gateway.core.call import Call
 from gateway.core.money import NANO
 from gateway.core.record import Record
 from gateway.telemetry import names
+from gateway.telemetry.gathering import Ended
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -109,7 +110,7 @@ def _add_usage(attributes: dict[str, Attribute], record: Record, semconv: Semcon
         attributes[names.REASONING] = usage.reasoning_tokens
 
 
-def span_builder(resource: "Resource") -> Callable[[Call, dict[str, Attribute]], "ReadableSpan"]:
+def span_builder(resource: "Resource") -> Callable[[Call | Ended, dict[str, Attribute]], "ReadableSpan"]:
     """Makes finished spans of traced calls.
 
     As HTTP servers do, a refusal for which the caller is to blame is no error of ours: its status stays unset.
@@ -122,7 +123,7 @@ def span_builder(resource: "Resource") -> Callable[[Call, dict[str, Attribute]],
     scope = InstrumentationScope("gateway", __version__)
     sampled, unset = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET)
 
-    def build(call: Call, attributes: dict[str, Attribute]) -> ReadableSpan:
+    def build(call: Call | Ended, attributes: dict[str, Attribute]) -> ReadableSpan:
         trace, record = call.trace, call.record
         assert trace is not None, "only traced calls have spans"
         trace_id = int(trace.trace_id, 16)
@@ -146,7 +147,7 @@ def span_builder(resource: "Resource") -> Callable[[Call, dict[str, Attribute]],
 
 def attempt_spans(
     resource: "Resource", provider_name: Callable[[str], str], new_span_id: Callable[[], int]
-) -> Callable[[Call], "list[ReadableSpan]"]:
+) -> Callable[[Call | Ended], "list[ReadableSpan]"]:
     """Makes the finished spans of a call's attempts, below the call's own."""
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -156,7 +157,7 @@ def attempt_spans(
     scope = InstrumentationScope("gateway", __version__)
     sampled, unset = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET)
 
-    def build(call: Call) -> list[ReadableSpan]:
+    def build(call: Call | Ended) -> list[ReadableSpan]:
         trace = call.trace
         assert trace is not None, "only traced calls have spans"
         trace_id = int(trace.trace_id, 16)

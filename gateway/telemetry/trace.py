@@ -70,19 +70,20 @@ class Tracer:
     def start(self, traceparent: bytes | None, tracestate: bytes | None) -> TraceContext:
         parsed = parse_traceparent(traceparent) if traceparent else None
         if parsed is None:
-            noise = self._noise(24)
-            trace_id = noise[:32]
-            return TraceContext(trace_id, noise[32:], "", self.samples(trace_id), "")
+            ids = self._noise(24).hex()
+            trace_id = ids[:32]
+            return TraceContext(trace_id, ids[32:], "", int(trace_id[16:], 16) < self._bound, "")
         trace_id, parent_id, sampled = parsed
         return TraceContext(
-            trace_id, self._noise(8), parent_id, sampled, parse_tracestate(tracestate) if tracestate else ""
+            trace_id, self._noise(8).hex(), parent_id, sampled, parse_tracestate(tracestate) if tracestate else ""
         )
 
     def samples(self, trace_id: str) -> bool:
         return int(trace_id[16:], 16) < self._bound
 
-    def _noise(self, length: int) -> str:
-        """Random hex digits; ids of zeros alone mean that there is none, so the dice are cast again."""
-        while not any((noise := self._random(length))[-8:]) or not any(noise[:16]):
-            pass
-        return noise.hex()
+    def _noise(self, length: int) -> bytes:
+        """Random bytes; ids of zeros alone mean that there is none, so the dice are cast again."""
+        noise = self._random(length)
+        while not any(noise[-8:]) or not any(noise[:16]):
+            noise = self._random(length)
+        return noise
