@@ -1,7 +1,7 @@
 """May this caller use this model for this? A name is resolved to its targets, and each of them is judged; what comes
 after works with those that are permitted and no others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -9,7 +9,7 @@ from gateway.access.asking import Verdict, ask
 from gateway.access.policy import AccessPolicy
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import BadRequest, Fault, NotAllowed, NotFound
-from gateway.core.model import Decision, Permit
+from gateway.core.model import Attributes, Decision, Permit
 from gateway.core.principal import Principal
 from gateway.identity.tenants import Tenants
 from gateway.pipeline.attributes import attributes_of, attributes_text
@@ -19,32 +19,49 @@ from gateway.pipeline.parts import Parts
 CLASS_HEADER = b"x-gateway-data-class"
 
 
+class Judging(msgspec.Struct, frozen=True, eq=False):
+    """How the names of one call are judged: by the rules that were in force when it came, whenever it is asked."""
+
+    parts: Parts
+    policy: AccessPolicy
+    caller: Principal
+    operation: str
+    attributes: Attributes
+
+    def asked(self, name: str) -> Verdict:
+        parts = self.parts
+        now = parts.clock.now()
+        return ask(self.policy, parts.catalogue.value, self.caller, name, self.operation, self.attributes, now)
+
+    def __call__(self, call: Call, name: str) -> Sequence[Permit]:
+        """What `Call.judge` is to say."""
+        return _judged(call, self.asked(name).permits, self.parts)
+
+
 def allowlist(parts: Parts) -> Layer:
-    access, catalogue, tenants, now = parts.access, parts.catalogue, parts.tenants, parts.clock.now
+    access, tenants = parts.access, parts.tenants
 
     def layer(service: Service) -> Service:
-        async def allowed(call: Call) -> Reply:
+        def allowed(call: Call) -> Awaitable[Reply]:
             policy, caller, record = access.value, call.caller, call.record
             data_class = classed(call.headers, caller, tenants.value)
-            attributes, operation = attributes_of(call, data_class), call.operation.name
-
-            def asked(name: str) -> Verdict:
-                return ask(policy, catalogue.value, caller, name, operation, attributes, now())
-
-            verdict = asked(call.model)
+            attributes = attributes_of(call, data_class)
+            judging = Judging(parts, policy, caller, call.operation.name, attributes)
+            verdict = judging.asked(call.model)
+            permits = verdict.permits
             record.policy_version = policy.version
             record.facts, record.data_class = caller.facts, data_class
             record.attributes = attributes_text(attributes)
-            if not verdict.permits:
+            if not permits:
                 record.rule_id = verdict.refusal.rule_id
                 raise refused(call.model, verdict.refusal, policy, record.prompt_id)
-            decision = verdict.permits[0].decision
+            decision = permits[0].decision
             record.rule_id = decision.rule_id
             record.would_deny = " ".join(decision.would_deny)
-            call.permits = [discreet(one, asked) for one in verdict.permits] if policy.hide else verdict.permits
-            oblige(call, verdict.permits, parts.output_field)
-            call.judge = lambda asking, name: _judged(asking, asked(name).permits, parts)
-            return await service(call)
+            call.permits = [discreet(one, judging.asked) for one in permits] if policy.hide else permits
+            oblige(call, permits, parts.output_field)
+            call.judge = judging
+            return service(call)
 
         return allowed
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest
 from gateway.core.fields import Fields
-from gateway.core.model import NOTHING, Permit
+from gateway.core.model import NOTHING, Obligations, Permit
 from gateway.pipeline.estimate import CONFIGS, OUTPUT_FIELDS, most_choices
 
 # Where a request says how much it may produce. With chat completions it depends on the target; Gemini keeps it in an
@@ -63,7 +63,10 @@ def oblige(call: Call, permits: Sequence[Permit], output_field: Callable[[Sequen
         BadRequest: what it says of the answer's length is no number, and so cannot be held to one, or it asks for more
             answers than the cap has tokens.
     """
-    obliged = [wanted for one in permits if (wanted := one.decision.obligations) is not NOTHING]
+    obliged: list[Obligations] = []
+    for one in permits:
+        if (wanted := one.decision.obligations) is not NOTHING:
+            obliged.append(wanted)
     if not obliged:
         return
     caps = [cap for wanted in obliged if (cap := wanted.max_output_tokens) is not None]

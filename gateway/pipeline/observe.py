@@ -1,5 +1,7 @@
 """Trace context in, and one report of every call on its way out: metrics, span, log line."""
 
+from collections.abc import Awaitable
+
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.pipeline.parts import Parts
 
@@ -8,12 +10,12 @@ def observe(parts: Parts) -> Layer:
     start_trace, ended = parts.start_trace, parts.ended
 
     def layer(service: Service) -> Service:
-        async def observed(call: Call) -> Reply:
+        def observed(call: Call) -> Awaitable[Reply]:
             headers = call.headers
-            call.trace = start_trace(headers.get(b"traceparent"), headers.get(b"tracestate"))
-            call.record.trace_id = call.trace.trace_id
+            call.trace = trace = start_trace(headers.get(b"traceparent"), headers.get(b"tracestate"))
+            call.record.trace_id = trace.trace_id
             call.on_end(lambda: ended(call))
-            return await service(call)
+            return service(call)
 
         return observed
 

@@ -7,7 +7,7 @@ that names none is made from the one that is its caller's default (`default_for`
 `x-prompt: none` says that it is to be sent as it is. Whether it may be is for access rules to say (`require_prompt`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -50,14 +50,14 @@ class Named(msgspec.Struct, frozen=True):
 
 def prompt_template(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
-        async def templated(call: Call) -> Reply:
+        def templated(call: Call) -> Awaitable[Reply]:
             if call.operation.protocol not in CONVERSATIONS:
                 _refuse_named(call)
             elif (named := asked_for(call, parts)) is not None:
                 put_in(call, named, parts)
             if not call.model:
                 raise model_missing()
-            return await service(call)
+            return service(call)
 
         return templated
 
@@ -88,8 +88,11 @@ def asked_for(call: Call, parts: Parts) -> Named | None:
     named = named_by(call)
     if named is not None and named.name:
         return named
+    library = parts.prompts.value
+    if named is None and not library.has_defaults:
+        return None
     caller, as_it_is = call.caller, call.headers.get(HEADER) == NO_PROMPT
-    defaults = () if as_it_is else parts.prompts.value.defaults_of(caller.tenant, caller.team, caller.labels)
+    defaults = () if as_it_is else library.defaults_of(caller.tenant, caller.team, caller.labels)
     if len(defaults) == 1:
         said = named or Named("", "", {}, "")
         return Named(defaults[0], said.version, said.variables, "")

@@ -1,6 +1,6 @@
 """Responses that go on from stored ones, and are stored themselves (`store`, `previous_response_id`)."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import msgspec
@@ -29,9 +29,10 @@ def recall(parts: Parts) -> Layer:
     memory = parts.responses
 
     def layer(service: Service) -> Service:
-        async def recalled(call: Call) -> Reply:
-            if call.operation.protocol != "responses":
-                return await service(call)
+        def recalled(call: Call) -> Awaitable[Reply]:
+            return service(call) if call.operation.protocol != "responses" else remembering(call)
+
+        async def remembering(call: Call) -> Reply:
             refuse_unheld(call.fields.get("background"), call.fields.get("conversation"), call.fields.get("input"))
             keeps = call.keep_content and call.fields.get("store") is not False
             # As the caller sent it: a guard may take something out on the way.

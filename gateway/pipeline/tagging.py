@@ -18,6 +18,8 @@ _SECRET_HEADERS = frozenset(
 )
 # Callers known by a token: who they are is the user, where the request names none.
 _OF_TOKENS = "user_"
+# The fields that are looked at; most requests have none of them.
+_NOTED = frozenset({"metadata", "safety_identifier", "user"})
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -72,10 +74,14 @@ def tagging(options: NotingOptions) -> Callable[[Call], None]:
             record.run_id = _word(said)
         if agent and (said := get(agent)):
             record.agent = _word(said)
-        metadata = call.fields.get("metadata")
-        members = cast(dict[str, object], metadata) if isinstance(metadata, dict) else {}
-        if options.users:
-            record.user = _user(call, members)
+        members: Mapping[str, object] = {}
+        if call.fields.among(_NOTED):
+            metadata = call.fields.get("metadata")
+            members = cast(dict[str, object], metadata) if isinstance(metadata, dict) else members
+            if options.users:
+                record.user = _user(call, members)
+        elif options.users:
+            record.user = person_behind(call.caller)
         if not tagged:
             return
         found = {name: value for name in tags.metadata if (value := _text(members.get(name)))}

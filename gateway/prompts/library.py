@@ -54,7 +54,7 @@ class Library:
     prompts: by name. labels: positions of the labels that the database keeps, by (prompt, label).
     """
 
-    __slots__ = ("_aliases", "_by_prompt", "_defaults", "_told", "labels", "prompts", "tree")
+    __slots__ = ("_aliases", "_by_prompt", "_defaults", "_told", "has_defaults", "labels", "prompts", "tree")
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Library:
         for (prompt, label), position in self.labels.items():
             self._by_prompt.setdefault(prompt, {})[label] = position
         self._defaults = [entry.meta for entry in prompts.values() if entry.meta.default_for]
+        self.has_defaults = bool(self._defaults)
         self._aliases: dict[str, str] = {}
         for prompt, entry in prompts.items():
             for alias in entry.meta.aliases:
