@@ -1,7 +1,7 @@
 """Sending an answer: whole, streamed, or a fault, with the call's endings run before the last byte."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import Fault, Shed, UpstreamFault
@@ -27,12 +27,9 @@ class Answer:
         self._tell = self._shape.event
         self.started = False
 
-    async def reply(self, reply: Reply) -> None:
+    def reply(self, reply: Reply) -> Awaitable[None]:
         """Send a reply to its end."""
-        if reply.stream is None:
-            await self._whole(reply)
-        else:
-            await self._stream(reply)
+        return self._whole(reply) if reply.stream is None else self._stream(reply)
 
     async def _whole(self, reply: Reply) -> None:
         body = reply.body

@@ -82,16 +82,18 @@ def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) ->
     )
     rest.router.redirect_slashes = False
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def other(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            endpoint = hot.get((scope["method"], scope["path"])) or by_method(scope)
-            if endpoint is not None:
-                await endpoint(scope, receive, send)
-                return
             try:
                 await rest(scope, receive, send)
             except Exception:  # noqa: BLE001  the border: Starlette has answered 500, and raises the bug again
                 _log.exception("%s %s failed", scope["method"], scope["path"])
+
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return other(scope, receive, send)
+        endpoint = hot.get((scope["method"], scope["path"])) or by_method(scope) or other
+        return endpoint(scope, receive, send)
 
     return app
 

@@ -29,10 +29,8 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
     noise = Noise()
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "the server runs every request in a task"
         peer = peer_of(scope, receive, send)
-        flight = flights.board(task, peer)
+        flight = flights.board(peer)
         call = _new_call(operation, scope, clock, noise)
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams

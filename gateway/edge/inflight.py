@@ -29,8 +29,8 @@ class Flight:
 
     __slots__ = ("call", "peer", "reading_since", "task", "writing_since")
 
-    def __init__(self, task: asyncio.Task[object], peer: Peer) -> None:
-        self.task = task
+    def __init__(self, peer: Peer) -> None:
+        self.task = peer.task
         self.peer = peer
         self.call: Call | None = None
         self.reading_since = 0.0
@@ -65,8 +65,8 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._flights)
 
-    def board(self, task: asyncio.Task[object], peer: Peer) -> Flight:
-        flight = Flight(task, peer)
+    def board(self, peer: Peer) -> Flight:
+        flight = Flight(peer)
         self._flights[flight] = None
         return flight
 

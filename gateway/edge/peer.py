@@ -23,7 +23,10 @@ class ClientGone(Exception):
 
 
 class Peer(Protocol):
-    """See above."""
+    """See above. `task`: in which its request is answered."""
+
+    @property
+    def task(self) -> asyncio.Task[None]: ...
 
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether there are more.
@@ -58,12 +61,15 @@ async def piece_of(receive: Receive) -> tuple[bytes, bool]:
 class AsgiPeer:
     """By ASGI's two functions."""
 
-    __slots__ = ("_receive", "_send", "_watcher")
+    __slots__ = ("_receive", "_send", "_watcher", "task")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
+        task = asyncio.current_task()
+        assert task is not None, "a server runs every request in a task"
+        self.task: asyncio.Task[None] = task
 
     async def read(self) -> tuple[bytes, bool]:
         return await piece_of(self._receive)

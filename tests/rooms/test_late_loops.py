@@ -22,9 +22,7 @@ async def test_what_is_told_of_a_tick_is_how_late_it_was_and_whether_a_call_wait
     looking = asyncio.create_task(flights.look_after(lambda seconds, now, waited: told.append((seconds, waited))))
     for flying in (False, True):
         if flying:
-            task = asyncio.current_task()
-            assert task is not None
-            flights.board(task, AsgiPeer(nothing, nothing))
+            flights.board(AsgiPeer(nothing, nothing))
         await asyncio.sleep(2 * TICK_S)
         told.clear()
         time.sleep(0.3)

@@ -45,7 +45,7 @@ class Exchange:
     """Attributes:
     complete: all of the request has come. cut: the rest of it never will, but its client may be there.
     gone: nobody reads the answer. answered: all of it was written, and the client keeps up with it.
-    held: bytes of the body that nobody has taken yet.
+    held: bytes of the body that nobody has taken yet. task: in which it is answered.
     """
 
     __slots__ = (
@@ -69,6 +69,7 @@ class Exchange:
         "gone",
         "held",
         "scope",
+        "task",
     )
 
     def __init__(
@@ -89,6 +90,7 @@ class Exchange:
         self.scope = scope
         self.complete = self.cut = self.gone = self.answered = False
         self.held = 0
+        self.task: asyncio.Task[None]
 
     # What the connection says
 

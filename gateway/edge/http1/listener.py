@@ -85,9 +85,8 @@ class Http1Server:
     # What a connection calls
 
     def begin(self, exchange: Exchange) -> None:
-        task = self._loop.create_task(self._answer(exchange))
+        exchange.task = task = self._loop.create_task(self._answer(exchange))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def opened(self, connection: Connection) -> None:
         self.connections.add(connection)
@@ -117,6 +116,7 @@ class Http1Server:
         except Exception:  # noqa: BLE001  the border: an application answers its own bugs; one here is told by the log
             _log.exception("%s %s failed", exchange.scope["method"], exchange.scope["path"])
         finally:
+            self._tasks.discard(exchange.task)
             exchange.over()
 
     def _accept_again(self) -> None:
