@@ -1,97 +1,259 @@
-"""Two targets asked for one call: the first to answer wins, the other is stopped."""
+"""Two targets asked for one call: the first to answer wins, the other is stopped.
+
+Nearly always the first answers in time, and a race that never gets a rival costs next to nothing: the first attempt is
+the call's own, in the call's own task, and one timer for all calls tells which of them have waited too long. The rival
+has a task, and a leg of the call.
+"""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gateway.core.call import Call
+from gateway.core.call import Call, Served
 from gateway.router.loading import RouteRule
 from gateway.router.sending import Begun, Sender
 from gateway.router.trying import Next, Tried
 
+# Event loops tell the time in milliseconds: a timer may ring so much before its time.
+_EARLY_S = 0.001
 
-class _Runner(NamedTuple):
+
+class Hedges:
+    """The races of one worker that may yet get a rival. A timer for each would cost more than all the rest of it."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Race, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def watch(self, race: "Race", delay_s: float) -> None:
+        """After so long `race.late()` is called, unless it is let go before."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + delay_s
+        self._waiting[race] = due
+        if due < self._rings_at:
+            self._ring_at(due, loop)
+
+    def let_go(self, race: "Race") -> None:
+        # The timer stays: it rings for nobody then, once, which is cheaper than to set it anew for each call.
+        self._waiting.pop(race, None)
+
+    def _ring_at(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = due
+        self._timer = loop.call_later(due - loop.time(), self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        loop = asyncio.get_running_loop()
+        now = loop.time() + _EARLY_S
+        for race in [race for race, due in self._waiting.items() if due <= now]:
+            del self._waiting[race]
+            race.late()
+        if self._waiting:
+            self._ring_at(min(self._waiting.values()), loop)
+
+
+class _Rival(NamedTuple):
     begun: Begun
     following: Next
-    task: "asyncio.Task[Tried]"
 
 
 class Race:
-    """Of one call. `sender` carries its attempts out, each on a leg of its own.
+    """Of one call. `sender` carries its attempts out; `second` says whom to ask if the first takes long.
 
     Attributes:
         begun: how many attempts were made.
     """
 
-    def __init__(self, call: Call, sender: Sender, rule: RouteRule) -> None:
+    __slots__ = (
+        *("_call", "_cancelling", "_closings", "_first", "_headers", "_hedges", "_lost", "_overtaken", "_rival"),
+        *("_rule", "_running", "_second", "_sender", "_task", "begun"),
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        headers: dict[str, str],
+        sender: Sender,
+        rule: RouteRule,
+        second: Callable[[], Awaitable[Next | None]],
+        hedges: Hedges,
+    ) -> None:
+        """`headers`: what `call.reply_headers` hold before its first attempt."""
         self._call = call
         self._sender = sender
         self._rule = rule
-        self._runners: list[_Runner] = []
+        self._second = second
+        self._hedges = hedges
+        self._headers, self._closings = headers, call.closings
+        self._task: asyncio.Task[Any] | None = None  # while it waits for the first attempt
+        self._cancelling = 0
+        self._first: Begun | None = None
+        self._lost: Tried | None = None
+        self._running: asyncio.Task[Tried | None] | None = None
+        self._rival: _Rival | None = None
+        self._overtaken = False
         self.begun = 0
 
-    async def run(
-        self, first: Next, second: Callable[[], Awaitable[Next | None]], delay_s: float
-    ) -> tuple[Tried, Next]:
+    async def run(self, first: Next, delay_s: float) -> tuple[Tried, Next]:
         """The winner's outcome, or that of the last to fail, adopted by the call; and which attempt it was."""
-        if (kept_from := self._start(first)) is not None:
-            return kept_from, first
+        begun = self._sender.begin(self._call, first, self._rule)
+        if isinstance(begun, Tried):
+            return begun, first
+        task = asyncio.current_task()
+        assert task is not None, "a call has a task"
+        self.begun, self._first, self._task, self._cancelling = 1, begun, task, task.cancelling()
+        self._hedges.watch(self, delay_s)
+        tried: Tried | None = None
         try:
-            done, _ = await asyncio.wait({self._runners[0].task}, timeout=delay_s)
-            if not done and (other := await second()) is not None:
-                self._start(other)
-            return await self._first_good()
+            tried = await self._sender.carry_out(begun)
         except BaseException:
-            # The caller has gone, or something broke: the first attempt stands for the call.
-            while len(self._runners) > 1:
-                await self._stop(self._runners[-1])
-            for left in self._runners:
-                await _cancelled(left.task)
-                self._adopt(left)
-            raise
+            # It may be the rival who has it cancelled. Or the caller has gone, or something broke: then the first
+            # attempt stands for the call.
+            self._task = None
+            if not self._overtaken or task.uncancel() > self._cancelling:
+                await self._stop_rival()
+                raise
+        else:
+            if self._overtaken:
+                task.uncancel()
+        finally:
+            self._task = None
+            self._hedges.let_go(self)
+        if self._overtaken or tried is None:
+            return self._rivals_answer()
+        if self._running is not None and tried.failure is not None:
+            return await self._rivals_turn(tried, first)
+        if self.begun > 1 or self._running is not None:
+            await self._stop_rival()
+        return tried, first
 
-    def _start(self, following: Next) -> Tried | None:
-        """What is told instead if the target is not asked."""
-        leg = self._call.leg()
-        leg.reply_headers = dict(self._call.reply_headers)
+    def late(self) -> None:
+        """The first has not begun to answer in time."""
+        self._running = asyncio.create_task(self._ask_rival())
+        self._running.add_done_callback(self._rival_ended)
+
+    async def _ask_rival(self) -> Tried | None:
+        """What came of another target; None if there is none to be asked."""
+        call = self._call
+        before = dict(call.reply_headers)
+        following = await self._second()
+        if following is None:
+            return None
+        # What limits say of that target stays, whoever answers.
+        self._headers = {**self._headers, **dict(call.reply_headers.items() - before.items())}
+        leg = call.leg()
+        leg.reply_headers = dict(self._headers)
         begun = self._sender.begin(leg, following, self._rule)
         if isinstance(begun, Tried):
-            return begun
+            return None
         self.begun += 1
-        task = asyncio.create_task(self._sender.carry_out(begun))
-        self._runners.append(_Runner(begun, following, task))
-        return None
+        self._rival = _Rival(begun, following)
+        if self._lost is not None:
+            self._leave_first(self._lost)
+        return await self._sender.carry_out(begun)
 
-    async def _first_good(self) -> tuple[Tried, Next]:
-        while True:
-            if not any(one.task.done() for one in self._runners):
-                await asyncio.wait({one.task for one in self._runners}, return_when=asyncio.FIRST_COMPLETED)
-            for runner in [one for one in self._runners if one.task.done()]:
-                tried = runner.task.result()
-                if tried.failure is None or len(self._runners) == 1:
-                    for other in [one for one in self._runners if one is not runner]:
-                        await self._stop(other)
-                    self._adopt(runner)
-                    return tried, runner.following
-                self._runners.remove(runner)
-                self._sender.close_failed(runner.begun.call, tried)
-                runner.begun.call.close()
+    def _rival_ended(self, running: "asyncio.Task[Tried | None]") -> None:
+        """If it failed, the first goes on alone; else that is in its way."""
+        if self._task is None:
+            return  # whoever waits for it looks himself
+        broken = running.cancelled() or running.exception() is not None
+        tried = None if broken else running.result()
+        if broken or (tried is not None and tried.failure is None):
+            self._overtaken = True
+            self._task.cancel()
+            return
+        self._running = None
+        if tried is not None and self._rival is not None:
+            leg = self._rival.begun.call
+            self._sender.close_failed(leg, tried)
+            leg.close()
 
-    def _adopt(self, winner: _Runner) -> None:
+    def _rivals_answer(self) -> tuple[Tried, Next]:
+        """The rival has overtaken the first."""
+        running, self._running = self._running, None
+        first, rival = self._first, self._rival
+        assert running is not None, "it has ended"
+        try:
+            tried = running.result()
+        except BaseException:
+            self._close_lost(rival)
+            self._put_last(first)
+            raise
+        finally:
+            del running  # what it may have failed with knows this frame
+        assert tried is not None and first is not None and rival is not None, "it has answered"  # noqa: PT018
+        self._sender.close_lost(first)
+        self._forget_first()
+        self._adopt(rival)
+        return tried, rival.following
+
+    async def _rivals_turn(self, failed: Tried, first: Next) -> tuple[Tried, Next]:
+        """The first has failed, and the rival is under way."""
+        running = self._running
+        assert running is not None, "it is under way"
+        if self._rival is None:
+            self._lost = failed
+        else:
+            self._leave_first(failed)
+        try:
+            await asyncio.wait({running})
+            tried = running.result()
+        except BaseException:
+            await _cancelled(running)
+            if self._rival is not None:
+                self._adopt(self._rival)
+            raise
+        finally:
+            self._running = None
+            del running
+        if tried is None or self._rival is None:
+            return failed, first
+        self._adopt(self._rival)
+        return tried, self._rival.following
+
+    async def _stop_rival(self) -> None:
+        """The first attempt stands for the call."""
+        running, self._running = self._running, None
+        if running is not None:
+            await _cancelled(running)
+            self._close_lost(self._rival)
+        self._put_last(self._first)
+
+    def _close_lost(self, rival: _Rival | None) -> None:
+        if rival is not None:
+            self._sender.close_lost(rival.begun)
+            rival.begun.call.close()
+
+    def _leave_first(self, failed: Tried) -> None:
+        self._sender.close_failed(self._call, failed)
+        self._forget_first()
+
+    def _forget_first(self) -> None:
+        """The call is as it was before its first attempt."""
+        call = self._call
+        call.close(keep=self._closings)
+        call.served, call.reply_headers = Served(), dict(self._headers)
+
+    def _adopt(self, rival: _Rival) -> None:
+        self._put_last(rival.begun)
+        self._call.adopt(rival.begun.call)
+
+    def _put_last(self, begun: Begun | None) -> None:
         """The call's last attempt is the one that its answer is from."""
-        attempts, begun = self._call.attempts, winner.begun
-        attempts.remove(begun.attempt)
-        attempts.append(begun.attempt)
-        self._call.adopt(begun.call)
-
-    async def _stop(self, runner: _Runner) -> None:
-        await _cancelled(runner.task)
-        self._runners.remove(runner)
-        self._sender.close_lost(runner.begun)
-        runner.begun.call.close()
+        attempts = self._call.attempts
+        if begun is not None and attempts[-1] is not begun.attempt:
+            attempts.remove(begun.attempt)
+            attempts.append(begun.attempt)
 
 
-async def _cancelled(task: "asyncio.Task[Tried]") -> None:
+async def _cancelled(task: "asyncio.Task[Tried | None]") -> None:
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():

@@ -33,7 +33,7 @@ from gateway.router.troubles import repeatable
 _log = logging.getLogger("gateway.router")
 _FAILED = "the mirrored call %s failed"
 CLOSE_S = 2.0
-# A turn of the event loop begins the first attempt, or the race that begins it in the next.
+# In so many turns of the event loop the first attempt has begun, whatever stands before it.
 TURNS = 3
 _OUTCOMES: Mapping[Outcome, AttemptOutcome] = {"completed": "completed", "cancelled": "cancelled"}
 

@@ -14,7 +14,7 @@ from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
 from gateway.router.experiments import Drawn
-from gateway.router.hedging import Race
+from gateway.router.hedging import Hedges, Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
 from gateway.router.mending import Again, mended
 from gateway.router.patience import Patience
@@ -51,6 +51,7 @@ class Router:
         self._die = die
         self.withheld = 0
         self._patience = Patience()
+        self._hedges = Hedges()
         self._sender = Sender(providers, self.standings, clock, die, self._patience, asking.is_batch)
         self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
 
@@ -109,7 +110,7 @@ class Router:
                 tried = begun if isinstance(begun, Tried) else await self._sender.carry_out(begun)
                 trying.count += tried.attempt is not None
             else:
-                tried, following = await self._race(call, trying, following, rule, delay_s)
+                tried, following = await self._race(call, headers, trying, following, rule, delay_s)
             failure = tried.failure
             coming = None if failure is None else await self._next(call, trying, following, failure)
             if failure is None and call.mend is not None:
@@ -144,7 +145,7 @@ class Router:
         return None if usual_s is None else max(usual_s, hedge.min_ms / 1000)
 
     async def _race(
-        self, call: Call, trying: Trying, first: Next, rule: RouteRule, delay_s: float
+        self, call: Call, headers: dict[str, str], trying: Trying, first: Next, rule: RouteRule, delay_s: float
     ) -> tuple[Tried, Next]:
         """The first attempt, and a second beside it if it has not begun to answer in time."""
 
@@ -156,10 +157,10 @@ class Router:
                     return Next(permit, "hedge") if self._may_take() else None
             return None
 
-        race = Race(call, self._sender, rule)
-        tried, following = await race.run(first, second, delay_s)
+        race = Race(call, headers, self._sender, rule, second, self._hedges)
+        tried, following = await race.run(first, delay_s)
         trying.count += race.begun
-        if tried.attempt is not None:
+        if race.begun > 1:
             self._sender.tell(call, following.permit)
         return tried, following
 
