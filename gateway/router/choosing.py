@@ -13,7 +13,7 @@ from gateway.router.canaries import Rollout
 from gateway.router.document import RouteTarget
 from gateway.router.experiments import Running, drawn, planned
 from gateway.router.loading import RouteRule
-from gateway.router.plans import Candidate, Die, Wish, chance, hashed, ranked
+from gateway.router.plans import Candidate, Die, chance, hashed, ranked
 from gateway.router.rollouts import Rollouts
 from gateway.router.standing import Standings
 from gateway.router.stickiness import sticky_word
@@ -104,20 +104,16 @@ class Chooser:
         if len(permits) < 2:
             return permits
         route, now = rule.route, self._clock.monotonic()
-        wish = Wish(
-            route.strategy,
-            None if route.max_latency_ms is None else route.max_latency_ms / 1000,
-            route.min_quality,
-            "" if route.sticky is None else sticky_word(call, route.sticky),
-            1.25 if route.sticky is None else route.sticky.max_load,
-        )
+        wish = rule.wish
+        if route.sticky is not None and (word := sticky_word(call, route.sticky)):
+            wish = msgspec.structs.replace(wish, sticky=word)
         priced = route.strategy == "cheapest"
         candidates = [self._candidate(call, permit, rule, now, priced=priced) for permit in permits]
         return [permits[place] for place in ranked(candidates, wish, self._die)]
 
     def _candidate(self, call: Call, permit: Permit, rule: RouteRule, now: float, *, priced: bool) -> Candidate:
-        place = permit.model.place
-        entry, standing = rule.entries.get(place, _PLAIN), self._standings.of(place)
+        place, standings = permit.model.place, self._standings
+        entry, standing = rule.entries.get(place, _PLAIN), standings.of(place)
         return Candidate(
             place,
             entry.weight,
@@ -125,7 +121,7 @@ class Chooser:
             not standing.draining
             and standing.resting_until <= now
             and standing.breaker.allows(now)
-            and not standing.is_full(self._standings.overload, self._asking.is_batch, call, permit),
+            and not standing.is_full(standings.overload, self._asking.is_batch, call, permit),
             standing.in_flight,
             standing.expected_s(now),
             self._asking.cost_of(call, permit) if priced else None,

@@ -91,7 +91,9 @@ class Gradient:
 
     def room(self, options: Overload, *, batch: bool) -> float:
         """How many calls may be under way when one more comes."""
-        most = options.max if self.limit is None else min(self.limit, options.max)
+        limit, most = self.limit, options.max
+        if limit is not None and limit < most:
+            most = limit
         return most * options.batch_share if batch else most
 
     def answered(

@@ -11,6 +11,7 @@ from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.router.canaries import Rollout, rollout_of
 from gateway.router.document import Canary, Retries, Route, RoutesFile, RouteTarget
 from gateway.router.experiments import Running, running_of
+from gateway.router.plans import Wish
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
 from gateway.stores.wording import nearest
@@ -28,7 +29,8 @@ ROUTE_VARIABLES: Mapping[str, str] = {
 
 class RouteRule(msgspec.Struct, frozen=True):
     """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have;
-    `rollout`: its canary's; `experiment`: its experiment's."""
+    `rollout`: its canary's; `experiment`: its experiment's; `wish`: what it wants of an order, but for the call's own
+    word."""
 
     name: str
     route: Route
@@ -38,6 +40,11 @@ class RouteRule(msgspec.Struct, frozen=True):
     conditions: Mapping[str, Condition] = {}
     rollout: Rollout | None = None
     experiment: Running | None = None
+    wish: Wish = Wish()
+
+    def __post_init__(self) -> None:
+        # Always made anew: calls ask for it, and a rule may be made out of another.
+        msgspec.structs.force_setattr(self, "wish", _wish_of(self.route))
 
     @property
     def drawn(self) -> Mapping[str, float]:
@@ -47,6 +54,15 @@ class RouteRule(msgspec.Struct, frozen=True):
         open_to_all = [one for one in self.route.targets if one.weight > 0 and not one.when]
         first = min((one.priority for one in open_to_all), default=0)
         return {one.target: one.weight for one in open_to_all if one.priority == first}
+
+
+def _wish_of(route: Route) -> Wish:
+    return Wish(
+        route.strategy,
+        None if route.max_latency_ms is None else route.max_latency_ms / 1000,
+        route.min_quality,
+        max_load=1.25 if route.sticky is None else route.sticky.max_load,
+    )
 
 
 class Routes(msgspec.Struct, frozen=True):

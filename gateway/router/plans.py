@@ -50,6 +50,9 @@ def ranked(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[int]:
     order.sort(key=_key(candidates, wish, die))
     if wish.sticky:
         order = _stuck(candidates, order, wish)
+    first = candidates[0].priority
+    if all(one.usable and one.priority == first for one in candidates):  # nearly always
+        return order
     return sorted(order, key=lambda place: (not candidates[place].usable, candidates[place].priority))
 
 

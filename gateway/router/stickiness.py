@@ -1,5 +1,6 @@
 """What makes calls go to the same target: a word that is the same for those that are alike."""
 
+import functools
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -25,12 +26,17 @@ def _word(call: Call, sticky: Sticky) -> str:
     if sticky.by == "user":
         return call.record.user
     if sticky.by == "session":
-        said = call.headers.get(sticky.header.lower().encode())
+        said = call.headers.get(_header(sticky.header))
         if said:
             return said.decode("latin-1")
         asked = call.fields.get("prompt_cache_key")
         return asked if isinstance(asked, str) else ""
     return _prefix(call, sticky.prefix_bytes)
+
+
+@functools.lru_cache(maxsize=1024)
+def _header(name: str) -> bytes:
+    return name.lower().encode()
 
 
 def _prefix(call: Call, size: int) -> str:
