@@ -13,7 +13,7 @@ def look_at_answer(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
     """The body with what has to change changed, and its texts. What is no JSON object is one text (subtitles)."""
     places = _places(body)
     changes = {place.path: new for place in places if (new := looking.changed(place)) is not None}
-    texts = [Seen(place.text, json=place.json).text for place in places]
+    texts = [Seen(place.text, json=True).text if place.json else place.text for place in places]
     return (changed(body, changes) if changes else body), texts
 
 

@@ -6,6 +6,7 @@ Beside it a look takes as long, and others' calls wait for milliseconds: a threa
 import asyncio
 from collections.abc import Sequence
 
+from gateway.guard.first_look import FirstLook
 from gateway.guard.looking import Hit, hits
 from gateway.guard.rules import Rule
 
@@ -19,9 +20,11 @@ class LongTexts:
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(1)
 
-    async def hits(self, rules: Sequence[Rule], texts: Sequence[str]) -> list[list[Hit]]:
-        """What is found in each of them; whoever is cancelled meanwhile is not waited for."""
+    async def hits(
+        self, rules: Sequence[Rule], texts: Sequence[str], first: FirstLook | None = None
+    ) -> list[list[Hit]]:
+        """What is found in each of them; whoever is cancelled meanwhile is not waited for. `first`: as `hits`."""
         if sum(map(len, texts)) <= LONG:
-            return [hits(rules, text) for text in texts]
+            return [hits(rules, text, first=first) for text in texts]
         async with self._turn:
-            return await asyncio.to_thread(lambda: [hits(rules, text) for text in texts])
+            return await asyncio.to_thread(lambda: [hits(rules, text, first=first) for text in texts])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from gateway.guard.escapes import Seen, escaped
+from gateway.guard.first_look import FirstLook
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault, placeholder
 from gateway.guard.words import Detector, Span
@@ -40,13 +41,20 @@ class _Cut(msgspec.Struct):
     token: bool = False
 
 
-def hits(rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = False) -> list[Hit]:
+def hits(
+    rules: Sequence[Rule], text: str, *, whole: bool = True, aside: bool = False, first: FirstLook | None = None
+) -> list[Hit]:
     """Everything that is found. `whole`: ask those, too, that judge a text as a whole. `aside`: the text is none that
-    answers (`walking.Place`)."""
+    answers (`walking.Place`). `first`: a first look for the detectors of these rules."""
     found: list[Hit] = []
+    quiet: frozenset[int] = frozenset()
+    if first is not None and first.finds_nothing(text):
+        if first.all_of_them:
+            return found
+        quiet = first.detectors
     for rule in rules:
         for detector in (*rule.quick, *rule.whole) if whole else rule.quick:
-            if aside and detector.name in OF_ANSWERS:
+            if id(detector) in quiet or (aside and detector.name in OF_ANSWERS):
                 continue
             for span in detector.find(text):
                 if span.end > span.start:

@@ -5,6 +5,8 @@ words and numbers for the server. A field that is none of these may be anything 
 upstream puts it before its model: it is looked at.
 """
 
+from typing import Any, cast
+
 from gateway.core.fields import Fields
 from gateway.guard.walking import Place, places
 
@@ -55,12 +57,35 @@ KNOWN = SETTINGS | _LOOKED_AT
 
 def looked_at(fields: Fields) -> list[str]:
     """The names of a request's fields that hold text, or that nobody here knows."""
-    known = sorted(fields.among(_LOOKED_AT), key=_IN_ORDER.__getitem__)
-    return [*known, *sorted(fields.besides(KNOWN))]
+    known = fields.among(_LOOKED_AT)
+    others = fields.besides(KNOWN)
+    if len(known) == 1 and not others:  # nearly always
+        return [*known]
+    return [*sorted(known, key=_IN_ORDER.__getitem__), *sorted(others)]
 
 
 def request_places(name: str, value: object) -> list[Place]:
     """The texts of one of a request's fields, by the field's name."""
+    if name == "messages" and (turns := plain_turns(value)) is not None:
+        return turns
     if name in DESCRIBED and not isinstance(value, str):
         return [place for place in places(value) if not _DESCRIBING.isdisjoint(place.path)]
     return list(places(value, name, free=name in _FREE))
+
+
+def plain_turns(value: object) -> list[Place] | None:
+    """The texts of a conversation in which everybody just says something, as most are: what `places` finds in it. None:
+    it is another one."""
+    if type(value) is not list:
+        return None
+    found: list[Place] = []
+    for number, turn in enumerate(cast(list[Any], value)):
+        if type(turn) is not dict or len(cast(dict[str, Any], turn)) != 2:
+            return None
+        said = cast(dict[str, Any], turn)
+        text = said.get("content")
+        if type(text) is not str or type(said.get("role")) is not str:
+            return None
+        if text:
+            found.append(Place((number, "content"), text))
+    return found

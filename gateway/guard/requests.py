@@ -6,6 +6,7 @@ from typing import Any, cast
 from gateway.core.fields import Fields
 from gateway.guard.clean_texts import CleanTexts
 from gateway.guard.escapes import Seen
+from gateway.guard.first_look import FirstLook
 from gateway.guard.long_texts import LongTexts
 from gateway.guard.looking import Hit, edited, edits_of
 from gateway.guard.request_fields import looked_at, request_places
@@ -40,7 +41,7 @@ class RequestTexts:
         self.fields: dict[str, object] = {}
         self._places: list[tuple[str, Place]] = []
         named = [(name, fields.get(name)) for name in looked_at(fields)]
-        for name, value in (*more, *named):
+        for name, value in (*more, *named) if more else named:
             if value is not None:
                 self.fields[name] = value
                 self._places += [(name, place) for place in request_places(name, value)]
@@ -52,15 +53,18 @@ class RequestTexts:
         note: Callable[[list[Hit]], None],
         clean: CleanTexts | None,
         long: LongTexts,
+        first: FirstLook | None = None,
     ) -> list[list[Hit]]:
         """What is found, text by text. `clean`: texts in which these rules found nothing, which hears of others.
-        `long`: looks at what takes long."""
+        `long`: looks at what takes long. `first`: as `hits` has it."""
         digests = [b"" if clean is None else clean.digest(place) for _, place in self._places]
         new = [number for number, one in enumerate(digests) if clean is None or one not in clean.digests]
+        found: list[list[Hit]] = [[] for _ in digests]
+        if not new:
+            return found
         places = [self._places[number][1] for number in new]
         texts = [Seen(place.text, json=place.json).text for place in places]
-        found: list[list[Hit]] = [[] for _ in digests]
-        for number, got in zip(new, await long.hits(rules, texts), strict=True):
+        for number, got in zip(new, await long.hits(rules, texts, first), strict=True):
             found[number] = got
             if got:
                 note(got)

@@ -10,6 +10,7 @@ from gateway.core.principal import Principal
 from gateway.guard.clean_texts import CleanTexts, Digests
 from gateway.guard.detectors import JsonSchemaDetector, LeakDetector
 from gateway.guard.document import Guard, Match
+from gateway.guard.first_look import FirstLook, first_look
 from gateway.guard.words import Detector, Side
 
 MAX_REMEMBERED = 10_000
@@ -75,6 +76,8 @@ class Applied(msgspec.Struct, frozen=True):
         clean: texts in which those of the input found nothing when this caller sent them before.
         repairs: those whose objections to an answer are told to the model, so that it answers once more.
         per_call: whether one of the output compares with what the call itself says.
+        enforced: whether one of the input is. asks: the sides on which one asks a judge.
+        first_in, first_out: first looks for the detectors of either side.
     """
 
     input: tuple[Rule, ...] = ()
@@ -83,6 +86,10 @@ class Applied(msgspec.Struct, frozen=True):
     clean: CleanTexts | None = None
     repairs: tuple[JsonSchemaDetector, ...] = ()
     per_call: bool = False
+    enforced: bool = False
+    asks: frozenset[Side] = frozenset()
+    first_in: FirstLook | None = None
+    first_out: FirstLook | None = None
 
     def on(self, side: Side) -> tuple[Rule, ...]:
         return self.input if side == "input" else self.output
@@ -105,6 +112,11 @@ class GuardPolicy:
         self._matching = [(rule, _matcher(rule.guard)) for rule in rules]
         self._remembered: dict[object, Applied] = {}
         self._clean = Digests()
+        self._first_looks: dict[tuple[int, ...], FirstLook | None] = {}
+        # Most calls have those that all calls have: what looks for them is ready before the first call comes.
+        for_all = [one for one in self.rules if one.guard.match == Match() and not one.guard.only_when_obliged]
+        for side in ("input", "output"):
+            self._first_look([rule for rule in for_all if side in rule.guard.on])
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -114,20 +126,36 @@ class GuardPolicy:
         question = (caller.key_id, caller.tenant, caller.team, caller.facts, asked)
         found = self._remembered.get(question)
         if found is None:
-            matching = [rule for rule, matches in self._matching if matches(caller, asked)]
-            output = tuple(rule for rule in matching if "output" in rule.guard.on)
-            found = Applied(
-                tuple(rule for rule in matching if "input" in rule.guard.on),
-                output,
-                frozenset(rule.id for rule in matching),
-                CleanTexts(self._clean),
-                tuple(_repairs(output)),
-                any(rule.per_call for rule in output),
-            )
+            found = self._applied([rule for rule, matches in self._matching if matches(caller, asked)])
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[question] = found
         return found
+
+    def _applied(self, matching: Sequence[Rule]) -> Applied:
+        sent = tuple(rule for rule in matching if "input" in rule.guard.on)
+        output = tuple(rule for rule in matching if "output" in rule.guard.on)
+        sides: tuple[tuple[Side, Sequence[Rule]], ...] = (("input", sent), ("output", output))
+        return Applied(
+            sent,
+            output,
+            frozenset(rule.id for rule in matching),
+            CleanTexts(self._clean),
+            tuple(_repairs(output)),
+            any(rule.per_call for rule in output),
+            any(rule.enforced for rule in sent),
+            frozenset(side for side, rules in sides if any(rule.guard.ask is not None for rule in rules)),
+            self._first_look(sent),
+            self._first_look(output),
+        )
+
+    def _first_look(self, rules: Sequence[Rule]) -> FirstLook | None:
+        """The same for the same detectors: it is large, and takes milliseconds to make."""
+        detectors = [detector for rule in rules for detector in (*rule.quick, *rule.whole)]
+        key = tuple(map(id, detectors))
+        if key not in self._first_looks:
+            self._first_looks[key] = first_look(detectors)
+        return self._first_looks[key]
 
 
 def _repairs(output: Sequence[Rule]) -> Iterator[JsonSchemaDetector]:

@@ -30,6 +30,8 @@ class Tally:
     blocked: the first finding that refuses the call: the rule, the side, the kind.
     """
 
+    __slots__ = ("_done", "_salt", "_values", "blocked")
+
     def __init__(self) -> None:
         self._values: dict[tuple[str, Side, str], set[bytes]] = {}
         self._done: dict[tuple[str, Side, str], tuple[Done, str]] = {}

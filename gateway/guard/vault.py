@@ -16,6 +16,8 @@ _NO_WORD = re.compile(r"[^A-Z0-9]+")
 class Vault:
     """The values of one call; never kept after it has ended."""
 
+    __slots__ = ("_counts", "_longest", "_taken", "_tokens", "_values")
+
     name = "tokens"
     whole = False
 

@@ -29,6 +29,8 @@ _FREE = frozenset(
     {"args", "response", "json", "arguments", "input", "structuredContent", "structured_content", "variables"}
 )
 _JSON = frozenset({"arguments", "partial_json"})
+_NAMING = ("_id", "Id")
+_NESTED = (dict, list, tuple)
 # Numbers, and texts that stand elsewhere as well.
 OPAQUE = frozenset({"logprobs", "logprobsResult", "embedding", "embeddings", "usage", "usageMetadata"})
 _ASIDE = frozenset(
@@ -37,6 +39,11 @@ _ASIDE = frozenset(
         *("arguments", "partial_json", "reasoning_text", "summary_text", "function_call", "tool_use"),
     }
 )
+
+
+# What is still to come of an object or a list; the way to it; the name of the field that holds a list, None for an
+# object; whether no name in it means structure; whether it stands aside; the object, or the one that the list is in.
+_Opened = tuple[Iterator[tuple[Any, object]], Path, str | None, bool, bool, dict[str, Any]]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -57,37 +64,59 @@ class Place(msgspec.Struct, frozen=True):
 def places(value: object, name: str = "", *, free: bool = False, below: Path = ()) -> Iterator[Place]:
     """The texts in a value, in the order in which they stand. `name`: of the field that holds it; `free`: no name in it
     means structure; `below`: the way to the value."""
-    # A stack and no recursion: a request may be nested as deeply as JSON allows.
-    stack: list[tuple[object, Path, str, bool, bool, dict[str, Any]]] = [(value, below, name, free, False, {})]
+    if isinstance(value, str):
+        yield from _texts(value, below, name, {}, free, free or name in _ASIDE)
+        return
+    # A stack and no recursion: a request may be nested as deeply as JSON allows. On it is what is still to come of each
+    # object and list that the walk is in.
+    stack = [_opened(value, below, name, free, False, {})]
     while stack:
-        one, path, key, free, aside, block = stack.pop()
-        if isinstance(one, str):
-            if not one or (not free and _is_structure(key)):
-                continue
-            aside = aside or free or key in _ASIDE
-            if key in NAMES and is_data(one, key, block):
-                if found := inline_text(one, block):
-                    yield Place(path, found[1], False, aside, found[0])
-            else:
-                yield Place(path, one, key in _JSON and not free, aside)
-        elif isinstance(one, dict):
-            block = cast(dict[str, Any], one)
-            # What programs say to each other begins here; a top-level field of that name is another thing.
-            inner = free or (key in _FREE and len(path) > len(below) and path[-1] == key)
-            beside = aside or block.get("thought") is True or block.get("type") in _ASIDE
-            for word, entry in reversed(block.items()):
+        entries, path, key, free, aside, block = stack[-1]
+        for step, one in entries:
+            word, own = key, free
+            if word is None:  # in an object
+                word = step
+                if free and word:
+                    yield Place((*path, (word,)), word, False, True)
                 # Most of what there is besides text is empty.
-                if entry and (inner or word not in OPAQUE):
-                    # Who speaks is told to the model too.
-                    own = inner or (word == "name" and "role" in block)
-                    stack.append((entry, (*path, word), word, own, beside, block))
-                if inner and word:
-                    stack.append((word, (*path, (word,)), "", True, True, {}))
-        elif isinstance(one, list | tuple):
-            items = cast(list[Any], one)
-            inner = free or (key in _FREE and len(path) > len(below) and path[-1] == key)
-            for number in range(len(items) - 1, -1, -1):
-                stack.append((items[number], (*path, number), key, inner, aside, block))
+                if not one or (not free and word in OPAQUE):
+                    continue
+                # Who speaks is told to the model too.
+                own = free or (word == "name" and "role" in block)
+            if isinstance(one, str):
+                if own or (word not in _STRUCTURE and not word.endswith(_NAMING)):
+                    beside = aside or own or word in _ASIDE
+                    if word in NAMES:
+                        yield from _texts(one, (*path, step), word, block, own, beside)
+                    elif one:
+                        yield Place((*path, step), one, not own and word in _JSON, beside)
+            elif isinstance(one, _NESTED):
+                # What programs say to each other begins here; a top-level field of that name is another thing.
+                inner = own or (key is None and word in _FREE)
+                stack.append(_opened(cast(object, one), (*path, step), word, inner, aside, block))
+                break
+        else:
+            stack.pop()
+
+
+def _opened(value: object, path: Path, key: str, free: bool, aside: bool, block: dict[str, Any]) -> _Opened:
+    """An object or a list about to be walked through; of anything else, nothing. `block`: the object that it is in."""
+    if isinstance(value, dict):
+        inner = cast(dict[str, Any], value)
+        aside = aside or inner.get("thought") is True or inner.get("type") in _ASIDE
+        return iter(inner.items()), path, None, free, aside, inner
+    items = cast(list[Any], value) if isinstance(value, _NESTED) else []
+    return enumerate(items), path, key, free, aside, block
+
+
+def _texts(text: str, path: Path, key: str, block: dict[str, Any], free: bool, aside: bool) -> Iterator[Place]:
+    """The text that a string is, if it is any. `key`: the name of its field; `block`: the object that has the field."""
+    if not text or (not free and (key in _STRUCTURE or key.endswith(_NAMING))):
+        return
+    if key not in NAMES or not is_data(text, key, block):
+        yield Place(path, text, key in _JSON and not free, aside)
+    elif found := inline_text(text, block):
+        yield Place(path, found[1], False, aside, found[0])
 
 
 def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
@@ -107,7 +136,3 @@ def put(value: object, changes: Iterable[tuple[Path, object]]) -> Any:
         else:
             copy[step] = put(copy[step], rest)
     return {named.get(name, name): entry for name, entry in copy.items()} if named else copy
-
-
-def _is_structure(key: str) -> bool:
-    return key in _STRUCTURE or key.endswith(("_id", "Id"))

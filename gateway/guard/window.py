@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gateway.guard.escapes import Seen
+from gateway.guard.first_look import FirstLook
 from gateway.guard.looking import Edit, Hit, edited, edits_of, hits
 from gateway.guard.rules import Rule
 from gateway.guard.vault import Vault
@@ -39,13 +40,14 @@ class Looking(msgspec.Struct, frozen=True):
 
     Attributes:
         rules: that look at pieces, with all their detectors if `hold`: then nothing is decided before its text ends.
-        tokens: whose tokens are put back. note: hears what was found.
+        tokens: whose tokens are put back. note: hears what was found. first: a first look for the rules' detectors.
     """
 
     rules: Sequence[Rule]
     tokens: Vault
     note: Callable[[list[Hit]], None]
     hold: bool = False
+    first: FirstLook | None = None
 
     def open_from(self, text: str) -> int:
         least = self.tokens.open_from(text) if self.tokens else len(text)
@@ -57,7 +59,8 @@ class Looking(msgspec.Struct, frozen=True):
     def changed(self, place: Place, *, whole: bool = True) -> str | None:
         """A text that does not go on, as it is to stand there; None if it may stay. `whole`: as `hits`."""
         seen = Seen(place.text, json=place.json)
-        if found := hits(self.rules, seen.text, whole=whole, aside=place.aside):
+        found = hits(self.rules, seen.text, whole=whole, aside=place.aside, first=self.first)
+        if found:
             self.note(found)
         elif not self.tokens:
             return None
@@ -98,7 +101,8 @@ class Window:
             until = max(begin, self._looking.open_from(view), until - MAX_OPEN)
             if until == begin:
                 return  # all of it is open
-        if got := hits(self._looking.rules, view, whole=self._looking.hold, aside=self._aside):
+        looking = self._looking
+        if got := hits(looking.rules, view, whole=looking.hold, aside=self._aside, first=looking.first):
             until = self._decide(got, seen, begin, until)
         elif self._looking.tokens:
             self._change((), seen, until - begin)

@@ -26,6 +26,7 @@ from gateway.pipeline.parts import Parts
 
 HEADER = "x-gateway-guard"
 _RECALLED = "recalled"
+_NOT_OBLIGED: frozenset[str] = frozenset()
 # Why a model stopped in the middle, in the words of all protocols.
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 _WHAT: dict[Side, str] = {"input": "request", "output": "answer"}
@@ -36,7 +37,7 @@ _REMEDY: dict[Side, str] = {
 
 
 def guard(parts: Parts) -> Layer:
-    guards, reports, long = parts.guards, parts.guarding, LongTexts()
+    guards, long = parts.guards, LongTexts()
 
     def layer(service: Service) -> Service:
         async def guarded(call: Call) -> Reply:
@@ -48,33 +49,40 @@ def guard(parts: Parts) -> Layer:
             if not applied.ids:
                 return await service(call)
             tally, vault = Tally(), Vault()
-
-            def told() -> None:
-                if tally:
-                    call.record.guards = tally.text()
-                    reports.guarded(list(tally.findings()))
-                if call.attempts and not call.record.attempts:
-                    account(call, parts)  # a judge was asked, and the call went no further
-
-            call.on_end(told)
+            call.on_end(partial(_told, call, tally, parts))
             if applied.input:
                 texts = await _look_at_request(call, applied, tally, vault, long)
                 tell(call, tally)
-                await ask_judges(call, applied.input, "input", texts, tally, parts)
-                tell(call, tally)
+                if "input" in applied.asks:
+                    await ask_judges(call, applied.input, "input", texts, tally, parts)
+                    tell(call, tally)
             if applied.output and not call.stream and (repairs := applied.repairs):
                 call.mend = partial(_asked_again, call, repairs)
             reply = await service(call)
             if not applied.output and not vault:
                 return reply
-            rules = applied.output
             if applied.per_call:
-                rules = tuple(rule.of(instructions(call.fields.get)) for rule in rules)
-            return await guarded_reply(call, reply, rules, tally, vault, parts, lambda: tell(call, tally))
+                applied = _of_call(call, applied)
+            return await guarded_reply(call, reply, applied, tally, vault, parts, lambda: tell(call, tally))
 
         return guarded
 
     return layer
+
+
+def _told(call: Call, tally: Tally, parts: Parts) -> None:
+    """At the call's end."""
+    if tally:
+        call.record.guards = tally.text()
+        parts.guarding.guarded(list(tally.findings()))
+    if call.attempts and not call.record.attempts:
+        account(call, parts)  # a judge was asked, and the call went no further
+
+
+def _of_call(call: Call, applied: Applied) -> Applied:
+    """The same guards, knowing what the call itself says."""
+    rules = tuple(rule.of(instructions(call.fields.get)) for rule in applied.output)
+    return msgspec.structs.replace(applied, output=rules)
 
 
 def _asked_again(call: Call, repairs: Sequence[JsonSchemaDetector], reply: Reply) -> Fields | None:
@@ -89,12 +97,13 @@ def _asked_again(call: Call, repairs: Sequence[JsonSchemaDetector], reply: Reply
 
 def asked_of(call: Call, permits: Sequence[Permit]) -> Asked:
     """What guards are chosen by. Any of the permits may be the one that serves: what each of them obliges to holds."""
-    if len(permits) == 1:
-        one = permits[0]
-        models, obliged = (one.model.name,), frozenset(one.decision.obligations.guards)
-    else:
-        models = tuple(sorted({one.model.name for one in permits}))
-        obliged = frozenset(guard for one in permits for guard in one.decision.obligations.guards)
+    names: set[str] = set()
+    obliged = _NOT_OBLIGED
+    for one in permits:
+        names.add(one.model.name)
+        if one.decision.obligations.guards:
+            obliged = obliged.union(one.decision.obligations.guards)
+    models = tuple(names) if len(names) == 1 else tuple(sorted(names))
     return Asked(call.model, call.operation.name, call.record.data_class, models, obliged)
 
 
@@ -124,10 +133,13 @@ async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Va
     recalled = call.recalled
     more = () if recalled is None else ((_RECALLED, recalled.items),)
     said = RequestTexts(call.fields, *more)
-    if any(rule.enforced for rule in applied.input) and (name := call.fields.unclear(said.fields)):
+    if applied.enforced and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
-    found = await said.look(applied.input, lambda hits: tally.note(hits, "input"), applied.clean, long)
+    note = partial(tally.note, side="input")
+    found = await said.look(applied.input, note, applied.clean, long, applied.first_in)
+    if not any(found):
+        return said.texts
     if tally.blocked is not None:
         return []
     changes = said.redacted(found, vault)

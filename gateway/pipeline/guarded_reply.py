@@ -1,11 +1,12 @@
 """An answer on its way to the caller, looked at by guards: whole, or as it streams."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 from gateway.core.call import Call, Pull, Reply
 from gateway.guard.answers import look_at_answer
 from gateway.guard.looking import hits
-from gateway.guard.rules import Rule
+from gateway.guard.rules import Applied
 from gateway.guard.streaming import StreamGuard
 from gateway.guard.tally import Tally
 from gateway.guard.vault import Vault
@@ -26,7 +27,7 @@ _ARRAY = "generate-array"
 async def guarded_reply(
     call: Call,
     reply: Reply,
-    rules: Sequence[Rule],
+    applied: Applied,
     tally: Tally,
     vault: Vault,
     parts: Parts,
@@ -35,8 +36,9 @@ async def guarded_reply(
     """The reply, with what guards make of it. `tell` tells the caller what was found, and raises if it may not pass."""
     if reply.status >= 300 or call.operation.name not in _SAYING:
         return reply
+    rules = applied.output
     hold = reply.stream is not None and any(rule.guard.hold for rule in rules)
-    looking = Looking(rules, vault, lambda found: tally.note(found, "output"), hold)
+    looking = Looking(rules, vault, partial(tally.note, side="output"), hold, applied.first_out)
     if reply.stream is not None:
         reply.stream = _GuardedStream(call, reply, looking, tally, parts, tell).pull
         # They look at what the upstream sent, before a guard changes it or keeps it back.
@@ -47,9 +49,11 @@ async def guarded_reply(
         body = tap(body)
     reply.taps = []
     reply.body, texts = look_at_answer(body, looking)
-    tell()
-    await ask_judges(call, rules, "output", texts, tally, parts)
-    tell()
+    if tally:
+        tell()
+    if "output" in applied.asks:
+        await ask_judges(call, rules, "output", texts, tally, parts)
+        tell()
     return reply
 
 

@@ -57,6 +57,8 @@ class DenyDetector:
                 raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
             members.append(patterns)
         self._patterns = Automata(members)
+        # An organisation's own patterns may be of any size.
+        self.first = (self._words,) if rules and not members else ()
 
     def find(self, text: str) -> Sequence[Span]:
         # Patterns look for the characters that they name.

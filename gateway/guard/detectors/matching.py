@@ -70,7 +70,7 @@ class Patterns:
         # rules with one judge go without.
         self._alike = len({(rule.kind, rule.judge) for rule in rules}) <= 1
         group = "(?:{})" if self._alike else "({})"
-        self._all = _compile("|".join(group.format(without_groups(rule.pattern)) for rule in rules), self._encoding)
+        self._all = engine_of("|".join(group.format(without_groups(rule.pattern)) for rule in rules), self._encoding)
 
     def find(self, text: str) -> list[Span]:
         seen = text.encode(self._encoding, "replace")
@@ -103,6 +103,9 @@ class Automata:
     not say which of them it was, nor count far, tells that in a tenth of the time. Another knows what all of them may
     begin with.
 
+    Attributes:
+        maybe: what that look looks for. counts: its patterns count, so that it has many states.
+
     Args:
         counted: how far repetitions are counted by that first look, and in what may begin: the fewer, the quicker. If
             more than a word would be held back, the next number is asked too.
@@ -115,10 +118,11 @@ class Automata:
         self._members = tuple(members)
         self._encoding = "utf-8" if any(one.wide for one in members) else "latin-1"
         patterns = dict.fromkeys(rule.pattern for one in members for rule in one.rules)
-        maybe = "|".join(without_groups(pattern, counted[0]) for pattern in patterns)
-        self._maybe = _compile(maybe, self._encoding)
+        self.maybe = "|".join(without_groups(pattern, counted[0]) for pattern in patterns)
+        self.counts = counted[0] is not None
+        self._maybe = engine_of(self.maybe, self._encoding)
         begun = ("|".join(beginnings(pattern, most) for pattern in patterns) for most in counted)
-        self._begun = [_compile(f"(?:{one})\\z", self._encoding) for one in begun]
+        self._begun = [engine_of(f"(?:{one})\\z", self._encoding) for one in begun]
 
     def may_be_in(self, text: str) -> bool:
         """Whether any pattern may match anywhere: if not, none does."""
@@ -160,7 +164,12 @@ def _places(seen: bytes, encoding: str, length: int) -> Callable[[int], int]:
     return place
 
 
-def _compile(pattern: str, encoding: str) -> Any:
+def engine_of(pattern: str, encoding: str) -> Any:
+    """RE2's own object for a pattern.
+
+    Raises:
+        MissingExtra: RE2 is not installed. PatternError: it does not take the pattern.
+    """
     if _re2 is None:
         raise MissingExtra(MISSING)
     return _compiled(pattern, encoding)

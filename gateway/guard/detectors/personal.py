@@ -78,6 +78,7 @@ class PersonalDataDetector:
         self._cued = Automata(_automata(options, cued=True), counted=_COUNTED)
         self._names = Names(options.languages) if "name" in options.entities else None
         self.whole = self._names is not None
+        self.first = () if self.whole else (self._cued,)
 
     def find(self, text: str) -> Sequence[Span]:
         return found_in_plain(self._find, text)

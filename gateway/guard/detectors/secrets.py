@@ -70,6 +70,7 @@ class SecretsDetector:
             named = [Rule("password", _HEAD + _VALUE, _assigned), Rule("authorization", _BEARER, _random_value)]
             members.append(Patterns(named))
         self._automata = Automata(members, counted=_COUNTED)
+        self.first = (self._automata,)
 
     def find(self, text: str) -> Sequence[Span]:
         return found_in_plain(self._automata.find, text)

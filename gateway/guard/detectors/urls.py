@@ -50,6 +50,7 @@ class UrlsDetector:
         self._max_query = options.max_query
         rules = [Rule("url", pattern, self._judge) for pattern in (_URL, _LINKED, _BARE)]
         self._automata = Automata([Patterns(rules)])
+        self.first = (self._automata,)
 
     def find(self, text: str) -> Sequence[Span]:
         return self._automata.find(text)
