@@ -6,7 +6,7 @@ nobody is                         → this call looks far, then asks the upstrea
 the upstream fails, stale is there → given
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -61,13 +61,14 @@ class Answering:
         self._paying = paying
         self.flights = Flights()
 
-    async def answer(self, call: Call, service: Service, question: Question) -> Reply:
+    def answer(self, call: Call, service: Service, question: Question) -> Awaitable[Reply]:
         """Raises:
         NotKept: only a kept answer was wanted.
         """
+        return (self._fetch if question.wanted.fresh else self._answer)(call, service, question)
+
+    async def _answer(self, call: Call, service: Service, question: Question) -> Reply:
         key, wanted = question.key, question.wanted
-        if wanted.fresh:
-            return await self._fetch(call, service, question)
         entry = self._tiers.near(key)
         now = self._clock.now()
         worth = standing(entry, question, now)

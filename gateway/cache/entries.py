@@ -43,8 +43,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     @property
     def held_bytes(self) -> int:
         """What it takes in memory, and rather too much than too little."""
-        said = sum(len(name) + len(value) for name, value in (*self.headers, *self.told.items()))
-        return OVERHEAD_BYTES + len(self.body) + said + PIECE_BYTES * len(self.cuts)
+        size = OVERHEAD_BYTES + len(self.body) + PIECE_BYTES * len(self.cuts)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+        for name, value in self.told.items():
+            size += len(name) + len(value)
+        return size
 
     def whole(self) -> bytes:
         return zlib.decompress(self.body) if self.packed else self.body

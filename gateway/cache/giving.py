@@ -18,7 +18,7 @@ _KEPT_HEADERS = frozenset({"content-type", "content-disposition", "openai-versio
 
 
 def kept_headers(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in headers if pair[0] in _KEPT_HEADERS)
+    return tuple([pair for pair in headers if pair[0] in _KEPT_HEADERS])
 
 
 def kept_told(call: Call) -> dict[str, str]:

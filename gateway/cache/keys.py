@@ -32,6 +32,8 @@ BESIDE: Mapping[str, frozenset[str]] = {
 }
 # Says something of streams alone; some clients send it always.
 _OF_STREAMS = frozenset({"stream_options"})
+_NOTHING: frozenset[str] = frozenset()
+_OF_WHOLES = {operation: names | _OF_STREAMS for operation, names in BESIDE.items()}
 # From here on a float may stand for several whole numbers.
 _EXACT = 2**53
 
@@ -85,18 +87,20 @@ def scope_of(shared: Shared, caller: Principal) -> tuple[str, ...]:
     return ("key", caller.key_id) if shared == "key" else ("organisation",)
 
 
-def asked_in(operation: str, stream: bool, fields: Fields) -> dict[str, Any] | None:
-    """What is asked. None: it is no JSON that can be read, or that two upstreams could read in two ways, for a name
-    stands twice in an object: the answer to the one would be given to those who ask the other."""
-    without = BESIDE.get(operation, frozenset())
-    raw = fields.encode({}, without if stream else without | _OF_STREAMS)
+def asked_in(operation: str, stream: bool, fields: Fields) -> tuple[dict[str, Any], bytes] | None:
+    """What is asked, and the same in its canonical form. None: it is no JSON that can be read, or that two upstreams
+    could read in two ways, for a name stands twice in an object: the answer to the one would be given to those who ask
+    the other."""
+    without = BESIDE.get(operation, _NOTHING) if stream else _OF_WHOLES.get(operation, _OF_STREAMS)
+    raw = fields.encode({}, without)
     try:
         asked = _decode(raw)
-        if has_name_twice(raw, asked):
+        written = canonical(asked)
+        if has_name_twice(raw, asked, written):
             return None
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    return asked
+    return asked, written
 
 
 def canonical(asked: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,8 @@
 """What becomes of an answer that was fetched: kept, and given to those who wait, or neither."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from gateway.cache.entries import Entry, packed_stream
 from gateway.cache.flights import Flight, Found
@@ -21,6 +23,11 @@ class Landing:
     Args:
         flight: those who wait for it. lease: of this worker, while others leave the asking to it.
     """
+
+    __slots__ = (
+        *("_answered", "_body", "_done", "_flight", "_headers", "_lease", "_meanings", "_now", "_paid", "_question"),
+        *("_tiers", "_told", "stream"),
+    )
 
     def __init__(
         self,
@@ -87,30 +94,25 @@ class Landing:
         if stream is not None and stream.whole and self._paid is not None:
             self._keep(self._paid, b"".join(piece.data for piece in stream.pieces), stream.pieces)
 
-    def _keep(self, call: Call, body: bytes, pieces: "list[Piece] | tuple[()]") -> None:
+    def _keep(self, call: Call, body: bytes, pieces: Sequence[Piece]) -> None:
         if self._done:
             return
         served = call.served
         if len(body) > self._question.max_bytes or not may_keep(call, body):
             self.dissolve()
             return
-        kept, small = packed_stream(body) if self.stream is not None else (body, False)
-        first = pieces[0].at if pieces else 0.0
         entry = Entry(
             stored_at=self._now(),
             headers=self._headers,
             told=self._told,
-            stream=self.stream is not None,
-            cuts=tuple(len(piece.data) for piece in pieces),
-            at_ms=tuple(int((piece.at - first) * 1000) for piece in pieces),
-            ended=max((number for number, piece in enumerate(pieces) if piece.ends), default=len(pieces) - 1),
-            body=kept,
-            packed=small,
+            body=body,
             cost_nano=call.record.cost_nano,
             model=served.model,
             finish_reason=served.finish_reason,
             response_id=served.response_id,
         )
+        if self.stream is not None:
+            entry = _as_it_came(entry, pieces)
         question = self._question
         self._tiers.keep(question.key, entry, question.rule)
         if question.meaning is not None:
@@ -126,3 +128,18 @@ class Landing:
         if self._lease is not None:
             self._lease.release()
         return True
+
+
+def _as_it_came(entry: Entry, pieces: Sequence[Piece]) -> Entry:
+    """The entry of a stream."""
+    body, small = packed_stream(entry.body)
+    first = pieces[0].at if pieces else 0.0
+    return msgspec.structs.replace(
+        entry,
+        stream=True,
+        cuts=tuple(len(piece.data) for piece in pieces),
+        at_ms=tuple(int((piece.at - first) * 1000) for piece in pieces),
+        ended=max((number for number, piece in enumerate(pieces) if piece.ends), default=len(pieces) - 1),
+        body=body,
+        packed=small,
+    )

@@ -21,12 +21,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class CachePolicy:
-    """The rules in force. `version`: digest of the file; empty without one."""
+    """The rules in force. `version`: digest of the file; empty without one. `for_all`: the first rule, if every call
+    falls under it."""
 
     def __init__(self, file: CacheFile, version: str = "") -> None:
         self.rules = file.rules
         self.version = version
         self._tests = [(rule, _matcher(rule.match)) for rule in file.rules]
+        self.for_all = next((rule for rule in file.rules[:1] if rule.match == Match()), None)
 
     def rule(self, asked: Asked) -> Rule | None:
         for rule, matches in self._tests:

@@ -72,16 +72,17 @@ class NoFields:
         return 0, 0
 
 
-def has_name_twice(text: bytes, value: object) -> bool:
+def has_name_twice(text: bytes, value: object, written: bytes | None = None) -> bool:
     """Whether an object in this JSON text, at any depth, has a name twice.
 
     Args:
-        value: what the text was decoded to.
+        value: what the text was decoded to. written: the same as JSON text, in any order, where that is there already.
 
     Raises:
         ValueError, RecursionError: it is no JSON that can be read.
     """
-    written = _encode(value)
+    if written is None:
+        written = _encode(value)
     if written == text:
         return False
     # A name brings a colon with it, and so does a string that holds one. A name that was lost took its colon along: if

@@ -26,7 +26,9 @@ def cache(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def cached(call: Call) -> Reply:
             rules = policy.value
-            rule = rules.rule(asked_of(call, route_of(call.model))) if rules.rules else None
+            if not rules.rules:
+                return await service(call)
+            rule = rules.for_all or rules.rule(asked_of(call, route_of(call.model)))
             if rule is None:
                 return await service(call)
             question = question_of(call, rule, parts)
@@ -55,9 +57,10 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
     said = wanted(call.headers.get(b"cache-control"))
     if said.private or why_not_asked(call) or (rule.only_deterministic and not is_deterministic(call)):
         return None
-    asked = asked_in(call.operation.name, call.stream, call.fields)
-    if asked is None:
+    read = asked_in(call.operation.name, call.stream, call.fields)
+    if read is None:
         return None
+    asked, written = read
     record, caller, headers = call.record, call.caller, call.headers
     around = Around(
         endpoint=(call.operation.name, call.operation.path),
@@ -74,7 +77,7 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
     scope = scope_of(rule.shared, caller)
     most = min(rule.max_entry_bytes or parts.cache.options.max_entry_bytes, parts.cache.options.max_entry_bytes)
     return Question(
-        key=key_of(around, scope, canonical(asked)),
+        key=key_of(around, scope, written),
         rule=rule,
         wanted=said,
         stream=call.stream,
