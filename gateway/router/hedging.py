@@ -113,11 +113,12 @@ class Race:
         tried: Tried | None = None
         try:
             tried = await self._sender.carry_out(begun)
-        except BaseException:
+        except BaseException as error:
             # It may be the rival who has it cancelled. Or the caller has gone, or something broke: then the first
             # attempt stands for the call.
             self._task = None
-            if not self._overtaken or task.uncancel() > self._cancelling:
+            ends = not isinstance(error, (Exception, asyncio.CancelledError))  # the process
+            if not self._overtaken or task.uncancel() > self._cancelling or ends:
                 await self._stop_rival()
                 raise
         else:
@@ -143,11 +144,15 @@ class Race:
         """What came of another target; None if there is none to be asked."""
         call = self._call
         before = dict(call.reply_headers)
-        following = await self._second()
+        try:
+            following = await self._second()
+        finally:
+            # What limits say of that target is told if it answers: until then the call's headers are the first's.
+            told = dict(call.reply_headers.items() - before.items())
+            call.reply_headers = before
         if following is None:
             return None
-        # What limits say of that target stays, whoever answers.
-        self._headers = {**self._headers, **dict(call.reply_headers.items() - before.items())}
+        self._headers = {**self._headers, **told}
         leg = call.leg()
         leg.reply_headers = dict(self._headers)
         begun = self._sender.begin(leg, following, self._rule)
@@ -206,9 +211,11 @@ class Race:
             await asyncio.wait({running})
             tried = running.result()
         except BaseException:
-            await _cancelled(running)
-            if self._rival is not None:
-                self._adopt(self._rival)
+            try:
+                await _cancelled(running)
+            finally:  # the caller may go meanwhile
+                if self._rival is not None:
+                    self._adopt(self._rival)
             raise
         finally:
             self._running = None
@@ -221,14 +228,19 @@ class Race:
     async def _stop_rival(self) -> None:
         """The first attempt stands for the call."""
         running, self._running = self._running, None
-        if running is not None:
+        if running is None:
+            self._put_last(self._first)
+            return
+        try:
             await _cancelled(running)
+        finally:  # the caller may go meanwhile
             self._close_lost(self._rival)
-        self._put_last(self._first)
+            self._put_last(self._first)
 
     def _close_lost(self, rival: _Rival | None) -> None:
         if rival is not None:
-            self._sender.close_lost(rival.begun)
+            # It was stopped because the first was there: that says nothing of its target.
+            self._sender.close_unused(rival.begun, "cancelled", "hedge_lost")
             rival.begun.call.close()
 
     def _leave_first(self, failed: Tried) -> None:
@@ -255,6 +267,7 @@ class Race:
 
 async def _cancelled(task: "asyncio.Task[Tried | None]") -> None:
     task.cancel()
-    await asyncio.wait({task})
+    if not task.done():
+        await asyncio.wait({task})
     if not task.cancelled():
         task.exception()  # looked at, so that nobody is warned of it
