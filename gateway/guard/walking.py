@@ -103,7 +103,8 @@ def _opened(value: object, path: Path, key: str, free: bool, aside: bool, block:
     """An object or a list about to be walked through; of anything else, nothing. `block`: the object that it is in."""
     if isinstance(value, dict):
         inner = cast(dict[str, Any], value)
-        aside = aside or inner.get("thought") is True or inner.get("type") in _ASIDE
+        kind = inner.get("type")  # anything at all, if a client likes
+        aside = aside or inner.get("thought") is True or (isinstance(kind, str) and kind in _ASIDE)
         return iter(inner.items()), path, None, free, aside, inner
     items = cast(list[Any], value) if isinstance(value, _NESTED) else []
     return enumerate(items), path, key, free, aside, block

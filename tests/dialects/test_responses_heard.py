@@ -264,3 +264,11 @@ def test_a_stream_cut_short() -> None:
     with pytest.raises(UpstreamBroken) as caught:
         decoder.end()
     assert caught.value.code == "upstream_cut_short"
+
+
+def test_an_item_of_no_known_kind_is_not_billed_and_breaks_nothing() -> None:
+    used = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    items = [{"type": ["web_search_call"]}, {"type": {}}, {"type": "web_search_call"}]
+    found = usage_of({"usage": used, "output": items})
+    assert found is not None
+    assert found[0].output_tokens == 2

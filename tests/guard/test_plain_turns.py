@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,3 +39,10 @@ def test_which_conversations_are_plain() -> None:
         {"role": "user", "text": "a"},
     ):
         assert plain_turns([*turns, other]) is None
+
+
+@pytest.mark.parametrize("odd", [["text"], {"a": "b"}, 7, None, True])
+def test_whatever_stands_where_a_kind_should_the_texts_are_found(odd: object) -> None:
+    """A client can write a list there; what it says beside it is looked at all the same, and nothing breaks."""
+    body = {"messages": [{"role": "user", "content": [{"type": odd, "text": "hello"}]}]}
+    assert "hello" in [place.text for place in places(body)]

@@ -19,7 +19,7 @@ from gateway.dialects.reading import part, rows, whole
 from gateway.dialects.statements import kept, term, tier_terms
 
 # Output items that are billed by the piece.
-BILLED_ITEMS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"})
+BILLED_ITEMS = ("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call")
 
 
 def usage_of(response: Json, items: Sequence[Json] = ()) -> tuple[Usage, bool] | None:
