@@ -20,16 +20,16 @@ from gateway.edge.http1.tls import tls_context
 from gateway.edge.server import TlsOptions
 from tests.authority import Authority
 from tests.conftest import within
-from tests.edge.http1_desk import Desk, answer, body_of, piece, request, serving, start, statuses
+from tests.edge.http1_desk import Desk, answer, body_of, held, piece, request, serving, start, statuses
 
 
 async def test_a_connection_is_used_again_until_it_was_idle_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.edge.http1.listener.LOOK_EVERY_S", 0.05)
-    async with serving(keep_alive_s=0.5) as desk:
+    async with serving(keep_alive_s=2.0) as desk:
         began = time.monotonic()
         answered = await desk.say(request(close=False), 0.2, request(close=False), 0.2, request(close=False))
         assert statuses(answered) == [200, 200, 200]
-        assert 0.8 < time.monotonic() - began < 5
+        assert 2.3 < time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost:"], ids=["nothing came", "half a head"])
@@ -38,7 +38,7 @@ async def test_a_head_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyP
     async with serving(header_s=0.3) as desk:
         began = time.monotonic()
         assert await desk.say(begun, 0.1, begun[:1]) == b"", "dripping does not help"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 async def test_with_too_many_connections_the_one_unused_for_longest_makes_room() -> None:
@@ -59,14 +59,12 @@ async def test_with_too_many_connections_the_one_unused_for_longest_makes_room()
 
 async def test_where_all_are_in_use_a_new_one_waits_its_turn() -> None:
     release = asyncio.Event()
-
-    async def held(scope: Scope, receive: Receive, send: Send) -> None:
-        await release.wait()
-        await answer(send, b"done")
-
-    async with serving(held, max_connections=2) as desk:
+    async with serving(held(release), max_connections=2) as desk:
         calls = [asyncio.create_task(desk.say(request())) for _ in range(6)]
-        await asyncio.sleep(0.3)
+        async with within(10):
+            while len(desk.server.connections) < 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
         assert len(desk.server.connections) == 2
         release.set()
         assert [statuses(await call) for call in calls] == [[200]] * 6
@@ -87,12 +85,13 @@ async def test_without_a_descriptor_left_it_waits_and_goes_on(caplog: pytest.Log
                 holes.append(os.dup(0))
         except OSError:
             pass
-        await asyncio.sleep(0.3)
+        async with within(10):
+            while "no connection can be accepted" not in caplog.text:
+                await asyncio.sleep(0.02)
         for hole in holes:
             os.close(hole)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         client.close()
-        assert "no connection can be accepted" in caplog.text
         assert statuses(await desk.say(request())) == [200]
 
 
@@ -158,19 +157,20 @@ async def test_a_client_that_goes_while_it_does_not_read_frees_who_writes_to_it(
 
 
 async def test_stopping_closes_what_is_idle_at_once_and_lets_an_answer_finish() -> None:
-    release = asyncio.Event()
+    here, release = asyncio.Event(), asyncio.Event()
 
-    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/held":
+            here.set()
             await release.wait()
         await answer(send, b"done")
 
-    async with serving(held) as desk:
+    async with serving(either) as desk:
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
         writer.write(request(close=False))
         await reader.readuntil(b"done")
         call = asyncio.create_task(desk.say(request("/held", close=False)))
-        await asyncio.sleep(0.1)
+        await here.wait()
         desk.server.stop()
         async with within(10):
             assert await reader.read() == b""
@@ -243,26 +243,21 @@ async def test_a_handshake_that_does_not_go_on_is_given_up(tmp_path: Path) -> No
     async with serving(header_s=0.3, tls=TlsOptions(cert, key)) as desk:
         began = time.monotonic()
         assert await desk.say(b"\x16\x03\x01") == b""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 async def test_handshakes_that_fail_do_not_use_the_server_up(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     cert, key = map(str, authority.issue("localhost"))
     trusting = ssl.create_default_context(cafile=str(authority.file))
-    async with serving(host="localhost", tls=TlsOptions(cert, key), max_connections=3, header_s=0.5) as desk:
+    async with serving(host="localhost", tls=TlsOptions(cert, key), max_connections=3, header_s=1.5) as desk:
         await asyncio.gather(*(desk.say(request()) for _ in range(6)), *(desk.say(b"") for _ in range(6)))
         assert statuses(await said_over_tls(desk, trusting, request())) == [200]
 
 
 async def test_who_waits_gets_the_place_of_one_that_becomes_idle() -> None:
     release = asyncio.Event()
-
-    async def held(scope: Scope, receive: Receive, send: Send) -> None:
-        await release.wait()
-        await answer(send, b"done")
-
-    async with serving(held, max_connections=1) as desk:
+    async with serving(held(release), max_connections=1) as desk:
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
         writer.write(request(close=False))
         await asyncio.sleep(0.2)
@@ -285,6 +280,7 @@ async def test_a_slow_reader_gets_the_end_of_what_it_is_left_with(
 ) -> None:
     monkeypatch.setattr("gateway.edge.http1.connection.LINGER_S", 0.3)
     monkeypatch.setattr("gateway.edge.http1.listener.LINGER_S", 0.3)
+    monkeypatch.setattr("gateway.edge.http1.listener.CLOSING_S", 20.0)
     monkeypatch.setattr("gateway.edge.http1.listener.LOOK_EVERY_S", 0.05)
 
     async def large(scope: Scope, receive: Receive, send: Send) -> None:
@@ -360,7 +356,7 @@ async def test_half_a_head_behind_a_request_is_no_idle_connection(monkeypatch: p
     async with serving(header_s=0.3) as desk:
         began = time.monotonic()
         assert statuses(await desk.say(request(close=False) + b"GET / HTTP/1.1\r\nhos")) == [200]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         answered = await desk.say(request(close=False) + b"\r\n", 0.6, request())
         assert statuses(answered) == [200, 200], "an empty line is no head"
 
@@ -368,13 +364,13 @@ async def test_half_a_head_behind_a_request_is_no_idle_connection(monkeypatch: p
 async def test_a_hang_up_is_noticed_with_requests_sent_ahead() -> None:
     here, gone = asyncio.Event(), asyncio.Event()
 
-    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
         await body_of(receive)
         here.set()
         await receive_disconnect(receive)
         gone.set()
 
-    async with serving(held) as desk:
+    async with serving(waiting) as desk:
         await gone_while(desk, request(close=False) * 3, here)
         async with within(5):
             await gone.wait()

@@ -40,6 +40,8 @@ class Race:
                 await asyncio.sleep(0)
 
     async def over(self) -> None:
+        """The caller has gone, for one reason or for two."""
+        self.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await self.task
         self.call.close()
@@ -60,7 +62,6 @@ async def test_the_caller_goes_just_as_the_first_has_answered(turns_to_stop: int
     race.go.set()
     for _ in range(turns_later):
         await asyncio.sleep(0)
-    race.task.cancel()
     await race.over()
     race.assert_nothing_is_left()
 
@@ -72,7 +73,6 @@ async def test_the_caller_is_given_up_twice(turns_between: int) -> None:
     race.task.cancel()
     for _ in range(turns_between):
         await asyncio.sleep(0)
-    race.task.cancel()
     await race.over()
     race.assert_nothing_is_left()
 
