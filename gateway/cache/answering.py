@@ -23,6 +23,7 @@ from gateway.cache.storing import of_its_targets
 from gateway.cache.tiers import Tiers
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
+from gateway.core.cohort import others_first
 from gateway.core.faults import NotKept, Overloaded, UpstreamFault
 
 
@@ -184,6 +185,8 @@ class Answering:
         if stale is not None and (reply.status >= 500 or reply.status == 429):
             landing.failed()
             return self._give_instead(call, question, stale, reply.status, f"upstream_status_{reply.status}")
+        if call.in_cohort:
+            await others_first()
         self._tell(question, "miss", None)
         if reply.status != 200:
             landing.failed()

@@ -103,6 +103,7 @@ class Call:
 
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.
+        in_cohort: others came with it, and it takes its steps beside them (`cohort.py`).
         attempts: every upstream call made for it so far; the last is the one under way, and `served` is its.
         deadline: by the monotonic clock, until when the caller waits for a first byte; None: he did not say.
         judge: (call, name) → the permits for another name that the call, or a leg of it, may be served by instead, by
@@ -127,6 +128,7 @@ class Call:
         "deadline",
         "fields",
         "headers",
+        "in_cohort",
         "judge",
         "keep_content",
         "mend",
@@ -163,6 +165,7 @@ class Call:
         self.open = open
         self.fields = fields
         self.arrived = arrived
+        self.in_cohort = False
         self.model = ""
         self.stream = False
         self.principal: Principal | None = None

@@ -1,9 +1,11 @@
 """Sending an answer: whole, streamed, or a fault, with the call's endings run before the last byte."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from gateway.core.call import Call, Reply
+from gateway.core.cohort import others_first
 from gateway.core.faults import Fault, Shed, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
@@ -32,12 +34,21 @@ class Answer:
         return self._whole(reply) if reply.stream is None else self._stream(reply)
 
     async def _whole(self, reply: Reply) -> None:
+        call = self._call
         body = reply.body
         for tap in reply.taps:
             body = tap(body)
-        self._call.record.bytes_out = len(body)
+        call.record.bytes_out = len(body)
         self._note_first_byte()
+        if call.in_cohort:
+            await others_first()
         self._answered(reply.status)
+        if call.in_cohort:
+            try:
+                await others_first()
+            except asyncio.CancelledError:
+                # Too late: it is accounted for as answered, and so whoever is still there is to have the answer.
+                self._flight.task.uncancel()
         head = self._start(reply.status, [*reply.headers, ("content-length", str(len(body)))])
         await self._write(head, body, more=False)
 

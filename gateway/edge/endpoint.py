@@ -35,6 +35,7 @@ def endpoint(operation: Operation, service: Service, options: EndpointOptions, f
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
+        call.in_cohort = flights.crowded
         answer = Answer(call, flight, clock.monotonic)
 
         async def open_body() -> None:

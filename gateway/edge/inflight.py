@@ -15,6 +15,8 @@ from gateway.edge.peer import ClientGone, Peer
 
 TICK_S = 0.04
 SWEEP_S = 1.0
+# So many calls in one turn of the event loop go side by side. See `core/cohort.py`.
+COHORT = 3
 
 
 class PatienceOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +54,7 @@ class Flight:
 class InFlight:
     """Attributes:
     draining: readiness says no; calls are still taken. closing: new calls are refused, those under way may finish.
+    crowded: several calls came in the last turn of the event loop in which any came.
     """
 
     def __init__(self, options: PatienceOptions, now: Callable[[], float]) -> None:
@@ -61,6 +64,8 @@ class InFlight:
         self._flights: dict[Flight, None] = {}
         self.draining = False
         self.closing = False
+        self.crowded = False
+        self._boarding = 0
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -68,7 +73,14 @@ class InFlight:
     def board(self, peer: Peer) -> Flight:
         flight = Flight(peer)
         self._flights[flight] = None
+        self._boarding += 1
+        if self._boarding == 1:
+            asyncio.get_running_loop().call_soon(self._all_aboard)
         return flight
+
+    def _all_aboard(self) -> None:
+        """All that came in this turn of the loop are under way."""
+        self.crowded, self._boarding = self._boarding >= COHORT, 0
 
     def body_read(self, flight: Flight) -> None:
         """From now on the client can only hang up."""

@@ -12,6 +12,7 @@ from gateway.cache.question import Question
 from gateway.cache.rules import Asked
 from gateway.cache.storing import is_deterministic, why_not_asked
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.cohort import others_first
 from gateway.core.faults import NotKept
 from gateway.pipeline.accounting import account, price_so_far
 from gateway.pipeline.parts import Parts
@@ -28,6 +29,8 @@ def cache(parts: Parts) -> Layer:
             rules = policy.value
             if not rules.rules:
                 return await service(call)
+            if call.in_cohort:
+                await others_first()
             rule = rules.for_all or rules.rule(asked_of(call, route_of(call.model)))
             if rule is None:
                 return await service(call)

@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.cohort import others_first
 from gateway.core.faults import BadRequest, ContentBlocked
 from gateway.core.fields import Fields
 from gateway.core.model import Permit
@@ -48,6 +49,8 @@ def guard(parts: Parts) -> Layer:
             _judge_by_guards(call, policy, applied)
             if not applied.ids:
                 return await service(call)
+            if call.in_cohort:
+                await others_first()
             tally, vault = Tally(), Vault()
             call.on_end(partial(_told, call, tally, parts))
             if applied.input:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.cohort import others_first
 from gateway.core.faults import Unrecorded
 from gateway.pipeline.parts import Parts
 from gateway.pipeline.tagging import NotingOptions
@@ -25,6 +26,8 @@ def metering(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         async def metered(call: Call) -> Reply:
             call.on_end(lambda: close(call, parts))
+            if call.in_cohort:
+                await others_first()
             await call.open()
             parts.note(call)
             try:
@@ -35,6 +38,8 @@ def metering(parts: Parts) -> Layer:
                     raise Unrecorded(
                         "the gateway cannot record calls at the moment and so makes none; an operator must see to it"
                     ) from error
+            if call.in_cohort:
+                await others_first()
             return await service(call)
 
         return metered

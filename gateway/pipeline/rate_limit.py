@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.catalogue.prices.tariffs import DEARER_TIERS
 from gateway.core.call import Call, Layer, Reply, Service
+from gateway.core.cohort import others_first
 from gateway.core.model import Permit
 from gateway.core.target import Target
 from gateway.core.usage import Usage
@@ -24,6 +25,8 @@ def rate_limit(parts: Parts) -> Layer:
 
     def layer(service: Service) -> Service:
         async def limited(call: Call) -> Reply:
+            if call.in_cohort:
+                await others_first()
             policy, permits = limits.value, call.permits
             permit = permits[0]
             if len(permits) > 1 and (policy.counts_money or _of_several_models(permits)):

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.core.attempt import Terms
 from gateway.core.call import Call, Reply
+from gateway.core.cohort import others_first
 from gateway.core.faults import BadRequest
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
@@ -116,6 +117,8 @@ class Provider:
         body, kind = passed_body(call, path, changes, without), call.fields.content_type.decode("latin-1")
         exchange = await self._send(call, self._place(path, call, model), kind, body)
         try:
+            if call.in_cohort:
+                await others_first()
             return await read_reply(call, exchange, reading, self._now)
         except BaseException:
             exchange.close()

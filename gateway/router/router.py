@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.core.call import Call, Reply, Served, Service
 from gateway.core.clock import Clock
+from gateway.core.cohort import others_first
 from gateway.core.faults import NotConfigured, Overloaded, PolicyFault
 from gateway.core.live import Live
 from gateway.core.model import Permit
@@ -91,6 +92,8 @@ class Router:
                 all out.
             UpstreamFault, BadRequest: the last target's failure.
         """
+        if call.in_cohort:
+            await others_first()
         plan = self._plan(call)
         if not plan:
             raise self._nobody(call)

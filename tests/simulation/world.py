@@ -106,6 +106,18 @@ def write_policies(folder: Path, limits: str = LIMITS) -> PolicySet:
     return read_policies(folder, Wiring(routes=routes, providers=frozenset({"mock", "other"})))
 
 
+class SideBySide(InFlight):
+    """Every call takes its steps beside those of others, however many there are."""
+
+    @property
+    def crowded(self) -> bool:
+        return True
+
+    @crowded.setter
+    def crowded(self, crowded: bool) -> None:
+        pass
+
+
 class Worker:
     """One incarnation of a worker: its journal, its counters, its calls."""
 
@@ -114,7 +126,8 @@ class Worker:
         world.incarnations.append(self)
         self.disk = Disk(world, name)
         self.disk.__enter__()
-        self.flights = InFlight(PatienceOptions(request_body_s=20.0, response_write_s=20.0), clock.monotonic)
+        kind = SideBySide if world.seed % 4 > 1 else InFlight
+        self.flights = kind(PatienceOptions(request_body_s=20.0, response_write_s=20.0), clock.monotonic)
         self.busy, self.ready = asyncio.Event(), asyncio.Event()
         self.entering: asyncio.Task[None] | None = None
         if world.redis is None:
@@ -248,6 +261,7 @@ class World:
     """One run, from its seed."""
 
     def __init__(self, seed: int, policies: PolicySet, rates: PolicySet, template: Path, folder: Path) -> None:
+        self.seed = seed
         self.dice = random.Random(seed)
         self.clock = VirtualClock(START)
         self.redis = Redis(VirtualWall(self.clock).now, self.dice) if seed % 2 else None
