@@ -1,11 +1,12 @@
 """OpenTelemetry by OTLP over HTTP: where finished spans and metrics leave the process.
 
-    event loop ── finished span ──▶ bounded queue ──▶ thread ──▶ POST /v1/traces
+    event loop ── encoded span ──▶ bounded queue ──▶ thread ──▶ POST /v1/traces
                ├─ feedback ──▶ bounded queue ──▶ thread, from the first on ──▶ POST /v1/logs
                └─ additions ──▶ series in memory ──▶ thread, every interval_s ──▶ POST /v1/metrics
 
 A collector that is away costs what fits into the queues, and nothing else: spans and feedback are dropped, metrics are
-cumulative and catch up. Nothing of the SDK is imported before an `Otlp` is made.
+cumulative and catch up. Nothing of the SDK is imported before an `Otlp` is made. The admin API's few spans go the
+SDK's own way, which those of calls would find too slow (`otlp_encoding.py`).
 """
 
 import logging
@@ -24,10 +25,12 @@ from gateway.telemetry.evaluations import Evaluations
 from gateway.telemetry.gathering import Ended
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.options import OtlpOptions
-from gateway.telemetry.spans import attempt_spans, span_attributes, span_builder
+from gateway.telemetry.otlp_encoding import SpanEncoder
+from gateway.telemetry.span_posting import SpanPosting, request_encoder
+from gateway.telemetry.span_queue import SpanQueue
+from gateway.telemetry.spans import UNIQUE, attempt_spans, call_span
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -35,9 +38,6 @@ _log = logging.getLogger("gateway.telemetry")
 
 EXPORT_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 3.0
-SPAN_QUEUE = 4096
-# Encoding holds the interpreter, 55 µs a span: smaller batches than the SDK's 512 keep each hold to some milliseconds.
-SPAN_BATCH = 128
 
 
 class MissingExtra(Exception):
@@ -60,6 +60,7 @@ class Otlp:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
             from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.util.instrumentation import InstrumentationScope
         except ImportError as error:
             raise MissingExtra(
                 "telemetry.otlp is configured, but the OpenTelemetry SDK is missing: "
@@ -69,6 +70,7 @@ class Otlp:
         self._provider_name = provider_name
         self._clock: Clock = clock or SystemClock()
         self._exporting: _Exporting | None = None
+        self._admin: BatchSpanProcessor | None = None
         self._closed = False
         self._resource = Resource.create(
             {
@@ -77,13 +79,15 @@ class Otlp:
                 "service.instance.id": uuid7(self._clock.now_ns()),
             }
         )
+        self._scope = InstrumentationScope("gateway", __version__)
         base, headers = options.endpoint.rstrip("/"), dict(options.headers)
-        self._span_exporter = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_TIMEOUT_S)
+        self._posting = SpanPosting(f"{base}/v1/traces", headers, EXPORT_TIMEOUT_S)
+        self._admin_exporter = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._metric_exporter = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._log_exporter = OTLPLogExporter(f"{base}/v1/logs", headers=headers, timeout=EXPORT_TIMEOUT_S)
         self._evaluations = Evaluations(self._log_exporter, self._resource)
-        self._build = span_builder(self._resource)
-        self._build_attempts = attempt_spans(self._resource, provider_name, lambda: secrets.randbits(64) or 1)
+        self._encode = SpanEncoder(UNIQUE).encode
+        self._requests = request_encoder(self._resource, self._scope)
         self._metrics = GenAiMetrics(options.semconv, self._clock.now_ns())
 
     def __enter__(self) -> "Otlp":
@@ -100,12 +104,10 @@ class Otlp:
         record = call.record
         exporting = self._exporting or self._start()
         provider = self._provider_name(call.target.provider) if call.target is not None else ""
-        operation = call.operation.otel_name
         if provider:
-            self._metrics.record(record, operation, provider)
+            self._metrics.record(record, call.operation.otel_name, provider)
         if call.trace is not None and call.trace.sampled:
-            attributes = span_attributes(record, operation, provider, self._options.semconv)
-            exporting.spans.on_end(self._build(call, attributes))
+            exporting.spans.put(self._encode(call_span(call, provider, self._options.semconv)))
             if len(record.attempts) > 1:
                 self._told_attempts(call, exporting)
 
@@ -115,8 +117,8 @@ class Otlp:
             self._told_attempts(call, self._exporting or self._start())
 
     def _told_attempts(self, call: Call | Ended, exporting: "_Exporting") -> None:
-        for span in self._build_attempts(call):
-            exporting.spans.on_end(span)
+        for span in attempt_spans(call, self._provider_name, _new_span_id):
+            exporting.spans.put(self._encode(span))
 
     def rated(self, feedback: Feedback, response_id: str, trace_id: str) -> None:
         """Tell of feedback; not any more once closed. `response_id`, `trace_id`: of its call, if they are known."""
@@ -124,8 +126,21 @@ class Otlp:
             self._evaluations.told(feedback, response_id, trace_id)
 
     def instrument(self, app: Any) -> None:
-        """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation."""
-        instrument(app, (self._exporting or self._start()).tracer_provider)
+        """Trace the admin API, where convenience counts more than microseconds, by the ready-made instrumentation.
+
+        Raises:
+            MissingExtra: the instrumentation is not installed.
+        """
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
+        if self._admin is None:
+            self._admin = BatchSpanProcessor(self._admin_exporter)
+        ratio = ParentBasedTraceIdRatio(self._options.sample_ratio)
+        provider = TracerProvider(ratio, self._resource, shutdown_on_exit=False)
+        provider.add_span_processor(self._admin)
+        instrument(app, provider)
 
     def close(self) -> None:
         """Export what is left, for CLOSE_TIMEOUT_S at most, and stop. It waits: an event loop calls it in a thread."""
@@ -134,41 +149,42 @@ class Otlp:
         self._closed = True
         exporting, self._exporting = self._exporting, None
         ends = [_in_thread(self._evaluations.close, "otlp-close-logs")]
+        end_admin = self._admin_exporter.shutdown if self._admin is None else self._admin.shutdown
+        ends.append(_in_thread(end_admin, "otlp-close-admin"))
         if exporting is not None:
             exporting.stop.set()
-            ends += [exporting.metrics_thread, _in_thread(exporting.spans.shutdown, "otlp-close")]
+            ends += [exporting.metrics_thread, exporting.spans.end()]
         # Each end may wait for a collector that is away, longer than we want to.
         deadline = self._clock.monotonic() + CLOSE_TIMEOUT_S
         for thread in ends:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
         if any(thread.is_alive() for thread in ends):
             _log.warning("not all telemetry could be exported within %.1f s", CLOSE_TIMEOUT_S)
-            self._span_exporter.shutdown()  # what is left is given up, and the threads end
+            if exporting is not None:
+                exporting.spans.give_up()  # what is left is given up, and the threads end
+            self._admin_exporter.shutdown()
             self._log_exporter.shutdown()
+        self._posting.shutdown()
         self._metric_exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]
 
     def _start(self) -> "_Exporting":
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-        spans = BatchSpanProcessor(self._span_exporter, max_queue_size=SPAN_QUEUE, max_export_batch_size=SPAN_BATCH)
+        spans = SpanQueue(lambda batch: self._posting.post(self._requests.encode(batch)))
+        spans.start()
         stop = threading.Event()
         thread = _in_thread(lambda: self._export_metrics(stop), "otlp-metrics")
-        provider = _tracer_provider(self._resource, self._options.sample_ratio, spans)
-        self._exporting = _Exporting(spans, provider, thread, stop)
+        self._exporting = _Exporting(spans, thread, stop)
         return self._exporting
 
     def _export_metrics(self, stop: threading.Event) -> None:
         """Until `stop`, and once more then."""
         from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
-        from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-        scope = InstrumentationScope("gateway", __version__)
         ending = False
         while not ending:
             ending = stop.wait(self._options.interval_s)
             metrics = self._metrics.collect(self._clock.now_ns())
             if metrics:
-                data = MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(scope, metrics, "")], "")])
+                data = MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(self._scope, metrics, "")], "")])
                 try:
                     self._metric_exporter.export(data)  # pyright: ignore[reportUnknownMemberType]
                 except Exception:  # noqa: BLE001  a border: whatever the exporter trips over, the next round tries again
@@ -178,8 +194,7 @@ class Otlp:
 class _Exporting(msgspec.Struct, frozen=True):
     """What runs between start and close."""
 
-    spans: "BatchSpanProcessor"
-    tracer_provider: "TracerProvider"
+    spans: SpanQueue
     metrics_thread: threading.Thread
     stop: threading.Event
 
@@ -197,13 +212,8 @@ def instrument(app: Any, tracer_provider: "TracerProvider | None" = None) -> Non
     StarletteInstrumentor.instrument_app(app, tracer_provider=tracer_provider)
 
 
-def _tracer_provider(resource: "Resource", ratio: float, processor: "BatchSpanProcessor") -> "TracerProvider":
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
-
-    provider = TracerProvider(ParentBasedTraceIdRatio(ratio), resource, shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    return provider
+def _new_span_id() -> str:
+    return f"{secrets.randbits(64) or 1:016x}"
 
 
 def _in_thread(work: Callable[[], None], name: str) -> threading.Thread:
