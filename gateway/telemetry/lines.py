@@ -77,9 +77,9 @@ class LineWriter:
         while True:
             self._wake.wait()
             self._ending.wait(FLUSH_EVERY_S)
-            ending = self._ending.is_set()
             self._wake.clear()
-            self._woken = False  # after that: a line that comes in between is taken by this round
+            ending = self._ending.is_set()  # after that: an end that comes from now on wakes us again
+            self._woken = False  # likewise: a line that comes in between is taken by this round
             if self.dropped > told:
                 count, told = self.dropped - told, self.dropped
                 self._put(self._said_of_dropped(count) + b"\n", 0)

@@ -295,3 +295,22 @@ def test_before_and_after_its_life_a_writer_writes_at_once(file: int) -> None:
         writer.write(b"during")
     writer.write(b"after")
     assert written(file) == "before\nduring\nafter\n"
+
+
+def test_an_end_that_comes_while_the_thread_wakes_up_is_not_missed(file: int) -> None:
+    writer = LineWriter(file)
+
+    class EndsMeanwhile(threading.Event):
+        def clear(self) -> None:
+            writer._ending.set()
+            self.set()
+            super().clear()
+
+    writer._wake = EndsMeanwhile()
+    with writer:
+        thread = writer._thread
+        writer.write(b"last")
+        assert thread is not None
+        thread.join(10)
+        assert not thread.is_alive()
+    assert written(file) == "last\n"
