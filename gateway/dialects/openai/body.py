@@ -88,10 +88,11 @@ class JsonFields:
             raise BadRequest(f"`{name}` is not valid JSON", param=name) from None
 
     def among(self, names: frozenset[str]) -> AbstractSet[str]:
-        return self._raw.keys() & names
+        # Not `keys() & names`, nor `keys() - names`: they ask for every one of the names, which are a hundred.
+        return names.intersection(self._raw)
 
     def besides(self, names: frozenset[str]) -> AbstractSet[str]:
-        return self._raw.keys() - names
+        return set(self._raw) - names
 
     def size(self, name: str) -> int:
         """The bytes the field takes in the body; 0 if absent."""
@@ -123,7 +124,7 @@ class JsonFields:
         return size, pieces
 
     def encode(self, changes: Mapping[str, object], without: Collection[str] = ()) -> bytes:
-        if not changes and not without:
+        if not changes and self._raw.keys().isdisjoint(without):
             return _encode(self._raw)
         body: dict[str, object] = {**self._raw, **changes}
         for name in without:
