@@ -1,12 +1,80 @@
 """A whole answer, looked at."""
 
+from typing import Any
+
+import msgspec
+
 from gateway.core.faults import UpstreamBroken
 from gateway.dialects.sse import read_object
 from gateway.guard.escapes import Seen
 from gateway.guard.events import answer_places
+from gateway.guard.first_look import FirstLook
 from gateway.guard.streaming import changed
 from gateway.guard.walking import Place
 from gateway.guard.window import Looking
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What is empty, or says who speaks, is no text."""
+
+    content: str
+    role: str = ""
+    refusal: None = None
+    annotations: tuple[()] | None = None
+    tool_calls: tuple[()] | None = None
+    function_call: None = None
+    audio: None = None
+    reasoning_content: None = None
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    message: _Message
+    index: int = 0
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+    logprobs: Any = None
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """A chat completion that says nothing but texts. Beside it stands nothing that may hold another (`ANSWERED`); it is
+    opened all the same: an answer in which something is no JSON is looked at in another way."""
+
+    choices: list[_Choice]
+    id: Any = None
+    object: Any = None
+    created: Any = None
+    model: Any = None
+    usage: Any = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+    provider: Any = None
+    prompt_logprobs: Any = None
+    timings: Any = None
+
+
+_decode_plain = msgspec.json.Decoder(_Plain).decode
+
+
+def _plain_choices(body: bytes) -> list[_Choice] | None:
+    """Of a chat completion that says nothing but texts, as most do; None of any other answer."""
+    try:
+        if not body.isascii():
+            body.decode()  # the reader does not look inside of names
+        said: _Plain = _decode_plain(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return said.choices
+
+
+def says_nothing(body: bytes, first: FirstLook) -> bool:
+    """Whether the detectors of this first look find nothing in an answer, as far as one look tells."""
+    choices = _plain_choices(body)
+    if choices is None:
+        return False
+    for choice in choices:  # noqa: SIM110  no generator: every answer comes by here
+        if not first.finds_nothing(choice.message.content):
+            return False
+    return True
 
 
 def look_at_answer(body: bytes, looking: Looking) -> tuple[bytes, list[str]]:
@@ -23,7 +91,18 @@ def sole_answer(body: bytes) -> str | None:
     return found[0].text if len(found) == 1 else None
 
 
+def plain_places(body: bytes) -> list[Place] | None:
+    """What `answer_places` finds in a chat completion that says nothing but texts; None for any other answer."""
+    choices = _plain_choices(body)
+    if choices is None:
+        return None
+    said = [(number, choice.message.content) for number, choice in enumerate(choices)]
+    return [Place(("choices", number, "message", "content"), text) for number, text in said if text]
+
+
 def _places(body: bytes) -> list[Place]:
+    if (plain := plain_places(body)) is not None:
+        return plain
     json = True
     try:
         if (said := read_object(body)) is not None:

@@ -7,50 +7,57 @@ anybody else, and how soon an answer comes does not tell one caller what another
 
 import os
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
-
-from gateway.guard.walking import Place
 
 # 7 MB.
 MOST = 32_768
 
 
 class Digests:
-    """The last that somebody asked for or added, of all callers."""
+    """The last that somebody asked for or added, of all callers.
+
+    Attributes:
+        kept: they, the last in the end: whoever finds one there moves it.
+    """
+
+    __slots__ = ("_most", "kept")
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._kept: OrderedDict[bytes, None] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __contains__(self, digest: bytes) -> bool:
-        if digest not in self._kept:
-            return False
-        self._kept.move_to_end(digest)
-        return True
+        self.kept: OrderedDict[bytes, None] = OrderedDict()
 
     def add(self, digest: bytes) -> None:
-        self._kept[digest] = None
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self.kept[digest] = None
+        if len(self.kept) > self._most:
+            self.kept.popitem(last=False)
 
 
 class CleanTexts:
     """Those of one caller and one set of guards, all of which look at each of the texts.
 
     Attributes:
-        digests: in which a text's `digest` stands if nothing is in it.
+        digests: in which a text's stands if nothing is in it.
     """
 
-    __slots__ = ("_key", "digests")
+    __slots__ = ("_json", "_words", "digests")
 
     def __init__(self, digests: Digests) -> None:
         self.digests = digests
-        self._key = os.urandom(32)
+        key = os.urandom(32)
+        # Their copies are begun already; a new one would read the key each time.
+        self._words, self._json = (blake2b(digest_size=16, key=key, person=how) for how in (b"", b"json"))
 
-    def digest(self, place: Place) -> bytes:
-        """Of a text and of how it is read."""
-        text, how = place.text.encode("utf-8", "surrogatepass"), b"json" if place.json else b""
-        return blake2b(text, digest_size=16, key=self._key, person=how).digest()
+    def unknown(self, texts: Sequence[str], json: Collection[int] = ()) -> list[tuple[int, bytes]]:
+        """The numbers of the texts that are not known to be clean, and the digest of each, to be added if it is.
+        `json`: the numbers of those that are JSON text: the same characters as words are another text."""
+        kept, new = self.digests.kept, list[tuple[int, bytes]]()
+        for number, text in enumerate(texts):
+            digesting = self._json.copy() if number in json else self._words.copy()
+            digesting.update(text.encode("utf-8", "surrogatepass"))
+            digest = digesting.digest()
+            if digest in kept:
+                kept.move_to_end(digest)
+            else:
+                new.append((number, digest))
+        return new

@@ -5,7 +5,7 @@ words and numbers for the server. A field that is none of these may be anything 
 upstream puts it before its model: it is looked at.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from gateway.core.fields import Fields
 from gateway.guard.walking import Place, places
@@ -73,19 +73,26 @@ def request_places(name: str, value: object) -> list[Place]:
     return list(places(value, name, free=name in _FREE))
 
 
-def plain_turns(value: object) -> list[Place] | None:
+def plain_turns(value: Any) -> list[Place] | None:
     """The texts of a conversation in which everybody just says something, as most are: what `places` finds in it. None:
     it is another one."""
-    if type(value) is not list:
+    if plain_texts(value) is None:
         return None
-    found: list[Place] = []
-    for number, turn in enumerate(cast(list[Any], value)):
-        if type(turn) is not dict or len(cast(dict[str, Any], turn)) != 2:
+    turns: list[dict[str, str]] = value
+    return [Place((number, "content"), text) for number, turn in enumerate(turns) if (text := turn["content"])]
+
+
+def plain_texts(value: Any) -> list[str] | None:
+    """The same without the way to each."""
+    if value.__class__ is not list:
+        return None
+    texts: list[str] = []
+    for turn in value:
+        if turn.__class__ is not dict or len(turn) != 2:
             return None
-        said = cast(dict[str, Any], turn)
-        text = said.get("content")
-        if type(text) is not str or type(said.get("role")) is not str:
+        text = turn.get("content")
+        if text.__class__ is not str or turn.get("role").__class__ is not str:
             return None
         if text:
-            found.append(Place((number, "content"), text))
-    return found
+            texts.append(text)
+    return texts

@@ -78,6 +78,7 @@ class Applied(msgspec.Struct, frozen=True):
         per_call: whether one of the output compares with what the call itself says.
         enforced: whether one of the input is. asks: the sides on which one asks a judge.
         first_in, first_out: first looks for the detectors of either side.
+        all_out: the latter, if nothing else looks at the output.
     """
 
     input: tuple[Rule, ...] = ()
@@ -90,19 +91,21 @@ class Applied(msgspec.Struct, frozen=True):
     asks: frozenset[Side] = frozenset()
     first_in: FirstLook | None = None
     first_out: FirstLook | None = None
+    all_out: FirstLook | None = None
 
     def on(self, side: Side) -> tuple[Rule, ...]:
         return self.input if side == "input" else self.output
 
 
 NONE = Applied()
+ANYTHING = Asked("", "", "")
 
 
 class GuardPolicy:
     """A frozen set of guards; which of them look at a call is remembered.
 
     Attributes:
-        ids: of all guards.
+        ids: of all guards. for_all: all of them look at every call: `applied` may be asked about `ANYTHING`.
     """
 
     def __init__(self, rules: Sequence[Rule], version: str) -> None:
@@ -113,8 +116,9 @@ class GuardPolicy:
         self._remembered: dict[object, Applied] = {}
         self._clean = Digests()
         self._first_looks: dict[tuple[int, ...], FirstLook | None] = {}
-        # Most calls have those that all calls have: what looks for them is ready before the first call comes.
         for_all = [one for one in self.rules if one.guard.match == Match() and not one.guard.only_when_obliged]
+        self.for_all = len(for_all) == len(self.rules)
+        # Most calls have those that all calls have: what looks for them is ready before the first call comes.
         for side in ("input", "output"):
             self._first_look([rule for rule in for_all if side in rule.guard.on])
 
@@ -136,6 +140,10 @@ class GuardPolicy:
         sent = tuple(rule for rule in matching if "input" in rule.guard.on)
         output = tuple(rule for rule in matching if "output" in rule.guard.on)
         sides: tuple[tuple[Side, Sequence[Rule]], ...] = (("input", sent), ("output", output))
+        asks: frozenset[Side] = frozenset(
+            side for side, rules in sides if any(rule.guard.ask is not None for rule in rules)
+        )
+        first_out = self._first_look(output)
         return Applied(
             sent,
             output,
@@ -144,9 +152,10 @@ class GuardPolicy:
             tuple(_repairs(output)),
             any(rule.per_call for rule in output),
             any(rule.enforced for rule in sent),
-            frozenset(side for side, rules in sides if any(rule.guard.ask is not None for rule in rules)),
+            asks,
             self._first_look(sent),
-            self._first_look(output),
+            first_out,
+            first_out if first_out is not None and first_out.all_of_them and "output" not in asks else None,
         )
 
     def _first_look(self, rules: Sequence[Rule]) -> FirstLook | None:

@@ -27,26 +27,24 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 class Tally:
     """Attributes:
+    found: digests of what was found, by guard, side and kind.
     blocked: the first finding that refuses the call: the rule, the side, the kind.
     """
 
-    __slots__ = ("_done", "_salt", "_values", "blocked")
+    __slots__ = ("_done", "_salt", "blocked", "found")
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, Side, str], set[bytes]] = {}
+        self.found: dict[tuple[str, Side, str], set[bytes]] = {}
         self._done: dict[tuple[str, Side, str], tuple[Done, str]] = {}
         # Values are told apart by digests that mean nothing outside of this call. Most calls have none.
         self._salt = b""
         self.blocked: tuple[Rule, Side, str] | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._values)
-
     def add(self, rule: Rule, side: Side, kind: str, value: str, *, late: bool = False) -> None:
         """Count a finding. `late`: the text is with the caller already, and no more can be done than to tell of it."""
         key = (rule.id, side, kind)
         action: Done = "annotate" if late and rule.enforced else rule.guard.action
-        values = self._values.setdefault(key, set())
+        values = self.found.setdefault(key, set())
         self._salt = self._salt or os.urandom(16)
         self._done.setdefault(key, (action, rule.guard.mode))
         if len(values) < MAX_VALUES:
@@ -59,7 +57,7 @@ class Tally:
             self.add(hit.rule, side, hit.span.kind, hit.value, late=late)
 
     def findings(self) -> Iterator[Finding]:
-        for key, values in sorted(self._values.items()):
+        for key, values in sorted(self.found.items()):
             action, mode = self._done[key]
             yield Finding(guard=key[0], side=key[1], kind=key[2], count=len(values), action=action, mode=mode)
 

@@ -1,7 +1,8 @@
 """What goes to a model and comes from it, looked at by the guards that policy sets for the call."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -14,14 +15,14 @@ from gateway.dialects.turns import exchanged
 from gateway.guard.answers import sole_answer
 from gateway.guard.detectors import JsonSchemaDetector
 from gateway.guard.long_texts import LongTexts
-from gateway.guard.requests import RequestTexts, instructions
-from gateway.guard.rules import Applied, Asked, GuardPolicy, Rule
+from gateway.guard.requests import RequestTexts, Unknown, instructions
+from gateway.guard.rules import ANYTHING, Applied, Asked, GuardPolicy, Rule
 from gateway.guard.tally import Tally
 from gateway.guard.vault import Vault
 from gateway.guard.words import Side
 from gateway.pipeline.accounting import account
 from gateway.pipeline.asking_judges import ask_judges
-from gateway.pipeline.guarded_reply import guarded_reply
+from gateway.pipeline.guarded_reply import guarded_reply, may_pass
 from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
 
@@ -41,41 +42,52 @@ def guard(parts: Parts) -> Layer:
     guards, long = parts.guards, LongTexts()
 
     def layer(service: Service) -> Service:
-        async def guarded(call: Call) -> Reply:
+        def guarded(call: Call) -> Awaitable[Reply]:
             policy = guards.value
-            if not policy:
-                return await service(call)
-            applied = policy.applied(call.caller, asked_of(call, call.permits))
-            _judge_by_guards(call, policy, applied)
-            if not applied.ids:
-                return await service(call)
-            if call.in_cohort:
-                await others_first()
-            tally, vault = Tally(), Vault()
-            call.on_end(partial(_told, call, tally, parts))
-            if applied.input:
-                texts = await _look_at_request(call, applied, tally, vault, long)
-                tell(call, tally)
-                if "input" in applied.asks:
-                    await ask_judges(call, applied.input, "input", texts, tally, parts)
-                    tell(call, tally)
-            if applied.output and not call.stream and (repairs := applied.repairs):
-                call.mend = partial(_asked_again, call, repairs)
-            reply = await service(call)
-            if not applied.output and not vault:
-                return reply
-            if applied.per_call:
-                applied = _of_call(call, applied)
-            return await guarded_reply(call, reply, applied, tally, vault, parts, lambda: tell(call, tally))
+            if not policy.rules:
+                return service(call)
+            if policy.for_all:
+                applied = policy.applied(call.caller, ANYTHING)
+            else:
+                applied = policy.applied(call.caller, asked_of(call, call.permits))
+                _judge_by_guards(call, policy, applied)
+            return _watched(call, service, applied, parts, long) if applied.ids else service(call)
 
         return guarded
 
     return layer
 
 
+async def _watched(call: Call, service: Service, applied: Applied, parts: Parts, long: LongTexts) -> Reply:
+    if call.in_cohort:
+        await others_first()
+    tally = Tally()
+    call.on_end(partial(_told, call, tally, parts))
+    vault = None
+    if applied.input:
+        said = _texts_of(call, applied)
+        if unknown := said.unknown(applied.clean):
+            vault = await _look(call, said, unknown, applied, tally, long)
+        if "input" in applied.asks:
+            await ask_judges(call, applied.input, "input", said.texts, tally, parts)
+            tell(call, tally)
+    if applied.repairs and not call.stream:
+        call.mend = partial(_asked_again, call, applied.repairs)
+    reply = await service(call)
+    if not applied.output and not vault:
+        return reply
+    if applied.per_call:
+        applied = _of_call(call, applied)
+    if call.in_cohort:
+        await others_first()
+    if may_pass(call, reply, applied, vault):
+        return reply
+    return await guarded_reply(call, reply, applied, tally, vault or Vault(), parts, lambda: tell(call, tally))
+
+
 def _told(call: Call, tally: Tally, parts: Parts) -> None:
     """At the call's end."""
-    if tally:
+    if tally.found:
         call.record.guards = tally.text()
         parts.guarding.guarded(list(tally.findings()))
     if call.attempts and not call.record.attempts:
@@ -116,7 +128,7 @@ def tell(call: Call, tally: Tally) -> None:
     Raises:
         ContentBlocked: it may not pass.
     """
-    if tally and (said := tally.header()):
+    if tally.found and (said := tally.header()):
         call.reply_headers[HEADER] = said
     if tally.blocked is not None:
         raise blocked(*tally.blocked)
@@ -131,27 +143,46 @@ def blocked(rule: Rule, side: Side, kind: str) -> ContentBlocked:
     )
 
 
-async def _look_at_request(call: Call, applied: Applied, tally: Tally, vault: Vault, long: LongTexts) -> list[str]:
-    """Take out of the request what has to go; the texts that remain."""
+def _texts_of(call: Call, applied: Applied) -> RequestTexts:
+    """What the request says.
+
+    Raises:
+        BadRequest: it may be read in two ways.
+    """
     recalled = call.recalled
-    more = () if recalled is None else ((_RECALLED, recalled.items),)
-    said = RequestTexts(call.fields, *more)
+    said = RequestTexts(call.fields) if recalled is None else RequestTexts(call.fields, (_RECALLED, recalled.items))
     if applied.enforced and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
+    return said
+
+
+async def _look(
+    call: Call, said: RequestTexts, unknown: Unknown, applied: Applied, tally: Tally, long: LongTexts
+) -> Vault | None:
+    """Take out of the request what has to go. What that is; None if nothing was found.
+
+    Raises:
+        ContentBlocked: it may not pass.
+    """
     note = partial(tally.note, side="input")
-    found = await said.look(applied.input, note, applied.clean, long, applied.first_in)
-    if not any(found):
-        return said.texts
-    if tally.blocked is not None:
-        return []
-    changes = said.redacted(found, vault)
+    found = await said.look(unknown, applied.input, note, applied.clean, long, applied.first_in)
+    if not tally.found:
+        return None
+    vault = Vault()
+    if tally.blocked is None:
+        _change(call, said.redacted(found, vault))
+    tell(call, tally)
+    return vault
+
+
+def _change(call: Call, changes: dict[str, Any]) -> None:
+    recalled = call.recalled
     if recalled is not None and _RECALLED in changes:
         # An upstream that knows the earlier part by its id knows it with tokens of another call.
         call.recalled = msgspec.structs.replace(recalled, native=False, items=tuple(changes.pop(_RECALLED)))
     if changes:
         call.fields = Overridden(call.fields, changes)
-    return said.texts
 
 
 def _judge_by_guards(call: Call, policy: GuardPolicy, applied: Applied) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.core.call import Call, Pull, Reply
-from gateway.core.cohort import others_first
-from gateway.guard.answers import look_at_answer
+from gateway.guard.answers import look_at_answer, says_nothing
 from gateway.guard.looking import hits
 from gateway.guard.rules import Applied
 from gateway.guard.streaming import StreamGuard
@@ -25,6 +24,16 @@ _SAYING = frozenset(
 _ARRAY = "generate-array"
 
 
+def may_pass(call: Call, reply: Reply, applied: Applied, vault: Vault | None) -> bool:
+    """Whether the reply may pass as it is, as far as one look tells; it holds for most."""
+    if reply.status >= 300 or call.operation.name not in _SAYING:
+        return True
+    first = applied.all_out
+    if first is None or vault or reply.stream is not None or reply.taps:
+        return False
+    return says_nothing(reply.body, first)
+
+
 async def guarded_reply(
     call: Call,
     reply: Reply,
@@ -34,11 +43,8 @@ async def guarded_reply(
     parts: Parts,
     tell: Callable[[], None],
 ) -> Reply:
-    """The reply, with what guards make of it. `tell` tells the caller what was found, and raises if it may not pass."""
-    if reply.status >= 300 or call.operation.name not in _SAYING:
-        return reply
-    if call.in_cohort:
-        await others_first()
+    """The reply, unless it `may_pass`, with what guards make of it. `tell` tells the caller what was found, and raises
+    if it may not pass."""
     rules = applied.output
     hold = reply.stream is not None and any(rule.guard.hold for rule in rules)
     looking = Looking(rules, vault, partial(tally.note, side="output"), hold, applied.first_out)
@@ -52,7 +58,7 @@ async def guarded_reply(
         body = tap(body)
     reply.taps = []
     reply.body, texts = look_at_answer(body, looking)
-    if tally:
+    if tally.found:
         tell()
     if "output" in applied.asks:
         await ask_judges(call, rules, "output", texts, tally, parts)

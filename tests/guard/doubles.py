@@ -1,7 +1,7 @@
 """Detectors to test guards with: what they find is written in the text itself."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -95,16 +95,26 @@ def texts_of(fields: Mapping[str, object]) -> RequestTexts:
     return RequestTexts(read_json(msgspec.json.encode(fields)))
 
 
+def look(
+    texts: RequestTexts,
+    rules: tuple[Rule, ...],
+    note: Callable[[list[Hit]], None] = lambda _: None,
+    clean: CleanTexts | None = None,
+    long: LongTexts | None = None,
+) -> Coroutine[Any, Any, list[list[Hit]]]:
+    """What is found in those of the texts that are not known to be clean."""
+    return texts.look(texts.unknown(clean), rules, note, clean, long or LongTexts())
+
+
 def looked_at(
     texts: RequestTexts,
     rules: tuple[Rule, ...],
     note: Callable[[list[Hit]], None] = lambda _: None,
     clean: CleanTexts | None = None,
 ) -> list[list[Hit]]:
-    """What is found in short texts: nobody else gets a turn."""
-    look = texts.look(rules, note, clean, LongTexts())
+    """The same in short texts: nobody else gets a turn."""
     try:
-        look.send(None)
+        look(texts, rules, note, clean).send(None)
     except StopIteration as done:
         return done.value
     raise AssertionError("somebody else got a turn")

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from gateway.core.principal import Principal
 from gateway.guard.clean_texts import CleanTexts, Digests
+from gateway.guard.document import Match
 from gateway.guard.looking import Hit
-from gateway.guard.rules import Asked, GuardPolicy, Rule
-from gateway.guard.walking import Place
+from gateway.guard.rules import ANYTHING, Asked, GuardPolicy, Rule
 from gateway.guard.words import Span
 from tests.guard.doubles import Addresses, Secrets, Shouting, looked_at, rule, texts_of
 
 ASKED = Asked("m", "chat", "")
-HELLO = Place((), "hello")
 CALLER = Principal(key_id="k", tenant="t", team="a")
 
 
@@ -57,7 +56,7 @@ def test_requests_one_after_the_other_are_looked_at_as_each_alone(requests: list
     clean = CleanTexts(Digests(most))
     for texts in requests:
         assert looked(rules, texts, clean) == looked(rules, texts, None)
-        assert len(clean.digests) <= most
+        assert len(clean.digests.kept) <= most
 
 
 def test_what_a_tool_is_told_is_known_by_what_it_says() -> None:
@@ -70,30 +69,54 @@ def test_what_a_tool_is_told_is_known_by_what_it_says() -> None:
     assert [len(hits) for hits in looked_at(asked, rules, clean=clean)] == [0, 1]
 
 
+def digest_of(text: str, clean: CleanTexts | None) -> bytes:
+    """Of a text that is not known."""
+    assert clean is not None
+    ((_, digest),) = clean.unknown([text])
+    return digest
+
+
+def is_known(text: str, clean: CleanTexts | None) -> bool:
+    assert clean is not None
+    return not clean.unknown([text])
+
+
 def test_other_callers_and_other_guards_know_nothing_of_it() -> None:
-    policy = GuardPolicy([rule(Addresses())], "v")
+    policy = GuardPolicy([rule(Addresses(), match=Match(models=("*",)))], "v")
+    assert not policy.for_all
     callers = (CALLER, msgspec.structs.replace(CALLER, key_id="l"), msgspec.structs.replace(CALLER, tenant="u"))
     asked = (ASKED, Asked("n", "chat", ""), Asked("m", "chat", "", obliged=frozenset({"g"})))
     cleans = [policy.applied(caller, one).clean for caller in callers for one in asked]
-    digests = [clean.digest(HELLO) for clean in cleans if clean is not None]
+    digests = [digest_of("hello", clean) for clean in cleans]
     assert len(set(digests)) == len(callers) * len(asked)
     again = policy.applied(CALLER, ASKED).clean
-    assert again is not None
-    assert again.digest(HELLO) == digests[0]
+    assert digest_of("hello", again) == digests[0]
     first = cleans[0]
     assert first is not None
     first.digests.add(digests[0])
-    assert [digest in again.digests for digest in digests] == [True] + [False] * 8
-    other = GuardPolicy([rule(Addresses())], "v").applied(CALLER, ASKED).clean
-    assert other is not None
-    assert digests[0] not in other.digests
+    assert is_known("hello", again)
+    assert [is_known("hello", clean) for clean in cleans] == [True] + [False] * 8
+    assert not is_known("hello", GuardPolicy([rule(Addresses())], "v").applied(CALLER, ASKED).clean)
+
+
+def test_guards_for_all_calls_are_one_set_whatever_is_asked() -> None:
+    sides = (rule(Addresses()), rule(Secrets(), id="h", on=("output",)))
+    policy = GuardPolicy(sides, "v")
+    assert policy.for_all
+    for asked in (ANYTHING, ASKED, Asked("n", "chat", "secret", ("x",), frozenset({"g"}))):
+        applied = policy.applied(CALLER, asked)
+        assert (applied.input, applied.output, applied.ids) == ((sides[0],), sides, {"g", "h"})
+    for other in (rule(Addresses(), match=Match(teams=("*",))), rule(Addresses(), only_when_obliged=True)):
+        assert not GuardPolicy([*sides, other], "v").for_all
 
 
 def test_no_text_is_kept_and_those_that_nobody_asks_for_make_room() -> None:
     clean = CleanTexts(Digests(most=2))
-    one, two, three = (clean.digest(Place((), text)) for text in ("x" * 10_000, "two", "\ud800"))
-    for digest in (one, two):
+    one, two, three = "x" * 10_000, "two", "\ud800"
+    digests = [digest_of(text, clean) for text in (one, two, three)]
+    for digest in digests[:2]:
         clean.digests.add(digest)
-    assert one in clean.digests
-    clean.digests.add(three)
-    assert [len(one), one in clean.digests, two in clean.digests, three in clean.digests] == [16, True, False, True]
+    assert is_known(one, clean)
+    clean.digests.add(digests[2])
+    assert [len(digest) for digest in clean.digests.kept] == [16, 16]
+    assert [is_known(text, clean) for text in (one, two, three)] == [True, False, True]
