@@ -187,7 +187,7 @@ class Answering:
             return self._give_instead(call, question, stale, reply.status, f"upstream_status_{reply.status}")
         if call.in_cohort:
             await others_first()
-        self._tell(question, "miss", None)
+        self._reports.cache_answered(question.rule.id, "miss", None)
         if reply.status != 200:
             landing.failed()
             return reply

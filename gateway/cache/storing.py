@@ -15,6 +15,7 @@ OPERATIONS = frozenset(
     }
 )
 _GENERATING = frozenset({"chat", "completions", "responses", "messages", "generate", "images", "speech"})
+_OF_STORED = frozenset({"previous_response_id", "store"})
 _CONFIGS = ("generationConfig", "generation_config")
 # Why an answer ended that would end so again, in any dialect's words, in lower case. What an upstream filtered, what it
 # failed at, and words that nobody here knows, are not given to others.
@@ -31,16 +32,17 @@ _ERROR = re.compile(rb'(?<!\\)"error"\s*:\s*[{"\[]')
 
 def why_not_asked(call: Call) -> str:
     """Why the call is not to be answered from a cache, nor its answer kept; empty if it may be."""
-    get = call.fields.get
     if not call.keep_content:
         return "its content may not be kept"
-    if call.operation.multipart or call.operation.name not in OPERATIONS:
+    name, fields = call.operation.name, call.fields
+    if call.operation.multipart or name not in OPERATIONS:
         return "its operation is not cached"
-    if call.recalled is not None or get("previous_response_id") is not None:
+    of_stored = fields.among(_OF_STORED)
+    if call.recalled is not None or (of_stored and fields.get("previous_response_id") is not None):
         return "it goes on from an earlier response"
-    if call.operation.name == "responses" and get("store") is not False:
+    if name == "responses" and fields.get("store") is not False:
         return "its response is stored"
-    if call.operation.name == "chat" and get("store"):
+    if name == "chat" and of_stored and fields.get("store"):
         return "it is to be stored"
     if '"hosted_tools"' in call.record.attributes:
         return "the provider's own tools look at the world"

@@ -1,5 +1,6 @@
 """Is there an answer to this already, which this caller may have? What decides stands in `gateway/cache`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.cache.answering import Answering, Paying
@@ -64,7 +65,7 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
     if read is None:
         return None
     asked, written = read
-    record, caller, headers = call.record, call.caller, call.headers
+    record, caller = call.record, call.caller
     around = Around(
         endpoint=(call.operation.name, call.operation.path),
         model=call.model,
@@ -75,18 +76,23 @@ def question_of(call: Call, rule: Rule, parts: Parts) -> Question | None:
         prompt=record.prompt_id,
         data_class=record.data_class,
         strict=caller.strict,
-        varying=[(name, headers[name]) for name in parts.cache.varying if name in headers],
+        varying=_sent(call.headers, parts.cache.varying),
     )
     scope = scope_of(rule.shared, caller)
-    most = min(rule.max_entry_bytes or parts.cache.options.max_entry_bytes, parts.cache.options.max_entry_bytes)
+    most = parts.cache.options.max_entry_bytes
     return Question(
         key=key_of(around, scope, written),
         rule=rule,
         wanted=said,
         stream=call.stream,
-        max_bytes=most,
+        max_bytes=min(rule.max_entry_bytes, most) if rule.max_entry_bytes else most,
         meaning=None if rule.semantic is None else _meaning(call, rule.semantic, around, scope, asked),
     )
+
+
+def _sent(headers: Mapping[bytes, bytes], names: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
+    """Those of the names that a call has a header of, which most have not."""
+    return () if headers.keys().isdisjoint(names) else [(name, headers[name]) for name in names if name in headers]
 
 
 def _meaning(
