@@ -85,7 +85,11 @@ class Answering:
         stale = entry if worth == "stale" else None
         flight = self.flights.under_way(key)
         if flight is None:
-            return await self._lead(call, service, question, self.flights.begin(key), stale)
+            flight = self.flights.begin(key)
+            if self._tiers.reaches_far or question.meaning is not None:
+                return await self._lead(call, service, question, flight, stale)
+            # There is no other place to look at, and no other worker to ask.
+            return await self._fetch(call, service, question, flight, None, stale)
         if stale is not None:
             return self._give(call, question, stale)
         given = await flight.join(self._patience_s(call))

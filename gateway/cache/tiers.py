@@ -19,7 +19,11 @@ def lives_until(entry: Entry, rule: Rule) -> float:
 
 
 class Tiers:
-    """`now`: Unix seconds; `monotonic`: for waiting."""
+    """`now`: Unix seconds; `monotonic`: for waiting.
+
+    Attributes:
+        reaches_far: there is a Redis.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Tiers:
         """`held`: told of (bytes, entries) in memory when they change."""
         self._near = near
         self._far = far
+        self.reaches_far = far is not None
         self._now = now
         self._monotonic = monotonic
         self._held = held
