@@ -59,8 +59,6 @@ def guard(parts: Parts) -> Layer:
 
 
 async def _watched(call: Call, service: Service, applied: Applied, parts: Parts, long: LongTexts) -> Reply:
-    if call.in_cohort:
-        await others_first()
     tally = Tally()
     call.on_end(partial(_told, call, tally, parts))
     vault = None
@@ -78,8 +76,6 @@ async def _watched(call: Call, service: Service, applied: Applied, parts: Parts,
         return reply
     if applied.per_call:
         applied = _of_call(call, applied)
-    if call.in_cohort:
-        await others_first()
     if may_pass(call, reply, applied, vault):
         return reply
     return await guarded_reply(call, reply, applied, tally, vault or Vault(), parts, lambda: tell(call, tally))
@@ -165,6 +161,8 @@ async def _look(
     Raises:
         ContentBlocked: it may not pass.
     """
+    if call.in_cohort:  # what is known already takes less than to let others go first
+        await others_first()
     note = partial(tally.note, side="input")
     found = await said.look(unknown, applied.input, note, applied.clean, long, applied.first_in)
     if not tally.found:

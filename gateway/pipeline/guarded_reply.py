@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.core.call import Call, Pull, Reply
+from gateway.core.cohort import others_first
 from gateway.guard.answers import look_at_answer, says_nothing
 from gateway.guard.looking import hits
 from gateway.guard.rules import Applied
@@ -45,6 +46,8 @@ async def guarded_reply(
 ) -> Reply:
     """The reply, unless it `may_pass`, with what guards make of it. `tell` tells the caller what was found, and raises
     if it may not pass."""
+    if call.in_cohort:
+        await others_first()
     rules = applied.output
     hold = reply.stream is not None and any(rule.guard.hold for rule in rules)
     looking = Looking(rules, vault, partial(tally.note, side="output"), hold, applied.first_out)
