@@ -158,7 +158,7 @@ async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Call
     if call.operation.name == "speech" and "json" not in kind:
         _note_units(call)
         return Reply(exchange.status, headers, stream=exchange.piece)
-    return await _whole_reply(call, exchange, headers, kind, reading)
+    return _noted(call, Reply(exchange.status, headers, await exchange.read()), kind, reading)
 
 
 def _reader(call: Call, reading: Reading, now: Callable[[], float]) -> EventReader:
@@ -168,26 +168,23 @@ def _reader(call: Call, reading: Reading, now: Callable[[], float]) -> EventRead
     return StreamReader(call.served, now, strip_usage=reading.strip_usage, alias=reading.alias, images=images)
 
 
-async def _whole_reply(
-    call: Call, exchange: Exchange, headers: list[tuple[str, str]], kind: str, reading: Reading
-) -> Reply:
-    body, operation = await exchange.read(), call.operation
+def _noted(call: Call, reply: Reply, kind: str, reading: Reading) -> Reply:
+    """A whole answer, and what it says about itself noted."""
+    operation, body = call.operation, reply.body
     if operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
-        return Reply(exchange.status, headers, body)  # transcriptions as text, srt or vtt say nothing about usage
+        return reply  # transcriptions as text, srt or vtt say nothing about usage
     if not operation.billed:
         call.served.usage, call.served.usage_source = Usage(), "provider"
-        return Reply(exchange.status, headers, body)
-    if operation.dialect == "gemini" and operation.name == "embeddings":
+    elif operation.dialect == "gemini" and operation.name == "embeddings":
         note_native(call, body)
-        return Reply(exchange.status, headers, body)
-    if reading.protocol:
+    elif reading.protocol:
         note_answer(UPSTREAMS[reading.protocol].decode_answer(body), call.served)
-        return Reply(exchange.status, headers, body)
-    asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if operation.name == "images" else {}
-    read_answer(body, operation, asked, call.served)
-    if reading.alias and call.served.model:
-        body = rename_model(body, call.served.model, reading.alias)
-    return Reply(exchange.status, headers, body)
+    else:
+        asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if operation.name == "images" else {}
+        read_answer(body, operation, asked, call.served)
+        if reading.alias and call.served.model:
+            reply.body = rename_model(body, call.served.model, reading.alias)
+    return reply
 
 
 def _note_units(call: Call) -> None:

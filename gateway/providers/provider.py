@@ -18,7 +18,7 @@ from gateway.dialects.statements import tier_word
 from gateway.providers.answering import Reading, read_reply
 from gateway.providers.converting import CONVERSIONS, Asked, Conversion, converted, converted_reply, estimated_count
 from gateway.providers.families import Family, family_of
-from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, base_headers, forwarded
+from gateway.providers.heads import JSON, MAX_REMEMBERED, Endpoint, Heads
 from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
@@ -27,19 +27,9 @@ from gateway.providers.shaping import passed_body, recalled_input, refuse_steeri
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.signing.authorizer import Authorizer
-from gateway.transport.url import Url, parse_url
 
-MAX_REMEMBERED = 1_000
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """Where a provider is and what opens it. `api_key` never appears in a repr."""
-
-    base_url: str
-    api_key: str
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.base_url!r})"
+# Of a path that all models have.
+EVERY = ("*",)
 
 
 class Provider:
@@ -59,21 +49,21 @@ class Provider:
         self.name = name
         self.profile = profile
         self._options = options
-        self._endpoint = endpoint
         self._client = client
         self._now = now
         self.pacer = pacer
         self._authorizer = authorizer
-        self._base_headers = base_headers(profile, endpoint.api_key)
-        extra = (header.lower() for header in options.forward_headers)
-        allowed = (*TO_UPSTREAM, *(name.encode() for name in profile.forwards))
-        self.forwarded = allowed + tuple(h.encode() for h in extra if h not in NEVER_TO_UPSTREAM)
-        self._forwarded, self._reading = frozenset(self.forwarded), Reading(name)
-        self._urls: dict[tuple[str, str], Url] = {}
+        self._heads = Heads(profile, options, endpoint, now, signed=authorizer is not None)
+        self._reading = Reading(name)
         self._protocols = _protocols(profile, options)
         self._families: dict[str, Family] = {}
         # Where it may run anywhere, it costs what the list says.
         self._region = "" if options.location == "global" else options.region or options.location
+
+    @property
+    def forwarded(self) -> tuple[bytes, ...]:
+        """The request headers that go upstream."""
+        return self._heads.forwarded
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Send the call and read the answer.
@@ -86,7 +76,7 @@ class Provider:
         operation, profile = call.operation, self.profile
         if operation.protocol:
             path = self._protocols.get(operation.protocol)
-            if path is not None and (path.models == ("*",) or compile_globs(path.models)(_model(call))):
+            if path is not None and (path.models == EVERY or compile_globs(path.models)(_model(call))):
                 return self._pass(call, path)
             if self._protocols:
                 return self._translate(call)
@@ -105,7 +95,8 @@ class Provider:
     async def _pass(self, call: Call, path: Path) -> Reply:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
         model = _model(call)
-        refuse_steering(call, self.profile)
+        if self.profile.steering:
+            refuse_steering(call, self.profile)
         changes, reading = self._changes(call, model, framed=path.framed and call.stream)
         call.served.native = True
         without: tuple[str, ...] = ()
@@ -115,7 +106,7 @@ class Provider:
             body = call.fields.decoded()
             changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
         body, kind = passed_body(call, path, changes, without), call.fields.content_type.decode("latin-1")
-        exchange = await self._send(call, self._place(path, call, model), kind, body)
+        exchange = await self._send(call, path, model, kind, body)
         try:
             if call.in_cohort:
                 await others_first()
@@ -132,7 +123,7 @@ class Provider:
         if self._marks(call):
             told = {**told, **marked(protocol, told, self._options.prompt_cache or "5m")}
         body = translated_body(told, path)
-        exchange = await self._send(call, self._place(path, call, model), "application/json", body)
+        exchange = await self._send(call, path, model, JSON, body)
         try:
             alias = call.model if self.profile.opaque_model else ""
             return await translated_reply(call, exchange, translation, self._now, alias)
@@ -143,7 +134,7 @@ class Provider:
     async def _convert(self, call: Call, conversion: Conversion) -> Reply:
         model = _model(call)
         path, body = converted(call, conversion, model, Asked(self.profile, self._family(model)))
-        exchange = await self._send(call, self._place(path, call, model), "application/json", body)
+        exchange = await self._send(call, path, model, JSON, body)
         try:
             return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
         finally:
@@ -153,25 +144,34 @@ class Provider:
         """Whether to tell the upstream what to keep of the prompt."""
         return self._options.prompt_cache is not None and call.record.bytes_in >= LEAST_BYTES
 
-    def _send(self, call: Call, place: str, content_type: str, body: bytes) -> Awaitable[Exchange]:
-        if self.pacer is None:
-            return self._exchange(call, place, content_type, body)
-        return self.pacer.send(call, _model(call), lambda: self._exchange(call, place, content_type, body))
+    async def _send(self, call: Call, path: Path, model: str, content_type: str, body: bytes) -> Exchange:
+        """The request sent when its turn has come, and its answer begun.
 
-    async def _exchange(self, call: Call, place: str, content_type: str, body: bytes) -> Exchange:
-        model = _model(call)
-        headers, url = self._headers(call, content_type), self._url(place, model)
-        if self._authorizer is not None:
-            headers.update(await self._authorizer.headers("POST", url, headers, body))
-        served = call.served
-        served.asked = True
-        exchange = await self._client.send(url, headers, body, self._options.timeouts)
+        Raises:
+            UpstreamBusy: too many wait already, or the turn would not come in time. UpstreamFault: nothing usable came.
+        """
+        pacer, left = self.pacer, None
+        if pacer is not None:
+            left = pacer.leave(call, model) or await pacer.enter(call, model)
+        try:
+            url, opening, headers = self._heads.of(call, path, model, content_type)
+            if self._authorizer is not None:
+                headers.update(await self._authorizer.headers("POST", url, headers, body))
+            served = call.served
+            served.asked = True
+            exchange = await self._client.send(url, headers, body, self._options.timeouts, opening=opening)
+        except BaseException:
+            if pacer is not None and left is not None:
+                pacer.end(left)
+            raise
         call.on_close(exchange.close)
         served.reports_cost = self.profile.reports_cost
         served.searches = self._family(model).searches if call.operation.protocol else 0
         if self._region or self.profile.tier_header:
             tier = next((value for name, value in exchange.headers if name == self.profile.tier_header), "")
             served.terms = Terms(tier=tier_word(tier), region=self._region)
+        if pacer is not None and left is not None:
+            pacer.answered(call, left, exchange)
         return exchange
 
     async def forget(self, response_id: str) -> None:
@@ -198,7 +198,7 @@ class Provider:
 
     async def _bare(self, method: str, place: str) -> Exchange:
         """A request that is no call's."""
-        headers, url = dict(self._base_headers), self._url(place, "")
+        url, _, headers = self._heads.bare(place)
         if self._authorizer is not None:
             headers.update(await self._authorizer.headers(method, url, headers, b""))
         return await self._client.send(url, headers, b"", self._options.timeouts, method)
@@ -224,7 +224,7 @@ class Provider:
 
     def _changes(self, call: Call, model: str, *, framed: bool = False) -> tuple[Mapping[str, object], Reading]:
         """What must differ from the client's body, and how the answer is to be read then."""
-        changes: dict[str, object] = {"model": model} if model != call.model and not self._by_deployment else {}
+        changes: dict[str, object] = {"model": model} if model != call.model and not self._heads.by_deployment else {}
         if call.operation.model_in_path and not call.operation.protocol:
             changes.update(renamed_inside(call.fields, model))
         if self.profile.dialect != "openai":
@@ -241,45 +241,6 @@ class Provider:
                 changes["stream_options"] = {**options, "include_usage": True}
                 strip = True
         return changes, Reading(self.name, alias, strip) if alias or strip else self._reading
-
-    @property
-    def _by_deployment(self) -> bool:
-        return self.profile.deployment_paths and bool(self._options.api_version)
-
-    def _headers(self, call: Call, content_type: str) -> dict[str, str]:
-        headers = {**self._base_headers}
-        if not self._forwarded.isdisjoint(call.headers):
-            headers |= forwarded(call.headers, self.forwarded, call.caller.tenant)
-        headers["content-type"] = content_type
-        headers["accept"] = "text/event-stream" if call.stream else "application/json"
-        if call.operation.answers == "binary":
-            headers["accept"] = "*/*"
-        if call.deadline is not None:
-            headers["x-request-timeout"] = f"{max(0.001, call.deadline - self._now()):.3f}"
-        if call.trace is not None:
-            add_trace(headers, call.trace)
-        return headers
-
-    def _place(self, path: Path, call: Call, model: str) -> str:
-        place = path.stream if call.stream and path.stream else path.path
-        return place.replace("{model}", quote(model, safe="@")) if "{model}" in place else place
-
-    def _url(self, place: str, model: str) -> Url:
-        """The parsed URL, remembered: parsing costs more than looking it up."""
-        key = (place, model if self._by_deployment else "")
-        url = self._urls.get(key)
-        if url is None:
-            base = self._endpoint.base_url.rstrip("/")
-            if self._by_deployment:
-                version = quote(self._options.api_version, safe="")
-                url = parse_url(f"{base}/openai/deployments/{quote(model, safe='')}/{place}?api-version={version}")
-            elif self.profile.deployment_paths:
-                url = parse_url(f"{base}/openai/v1/{place}")
-            else:
-                url = parse_url(f"{base}/{place}")
-            if len(self._urls) < MAX_REMEMBERED:
-                self._urls[key] = url
-        return url
 
 
 def _not_offered(call: Call) -> BadRequest:

@@ -6,7 +6,7 @@ those that have waited too long. A timer for every read would cost more than the
 
 import asyncio
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from gateway.core.faults import Fault, UpstreamBroken, UpstreamTimeout
@@ -19,44 +19,34 @@ from gateway.transport.url import Origin, Url
 TICK_S = 0.05
 # A kept-alive connection that its server was just closing fails at once and without a byte of answer.
 STALE_S = 0.25
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Exchange:
     """One request and its answer, whose body is still on the wire.
 
     Attributes:
+        status, headers: of the answer.
         ended: told once, when it is over; must not raise.
     """
 
     __slots__ = (
-        "_client",
-        "_connection",
-        "_open",
-        "_origin",
-        "_timeouts",
-        "_whole",
-        "ended",
-        "started",
-        "waiting_since",
+        *("_client", "_connection", "_open", "_pool", "_timeouts", "_whole"),
+        *("ended", "headers", "started", "status", "waiting_since"),
     )
 
-    def __init__(self, client: "HttpClient", connection: Connection, origin: Origin, timeouts: Timeouts) -> None:
+    def __init__(
+        self, client: "HttpClient", connection: Connection, pool: list[Connection], timeouts: Timeouts
+    ) -> None:
         self._client = client
         self._connection = connection
-        self._origin = origin
+        self._pool = pool
         self._timeouts = timeouts
         self._open, self._whole = True, False
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
         self.ended: Callable[[], None] | None = None
-        self.started = client.now()
-        self.waiting_since = self.started
-
-    @property
-    def status(self) -> int:
-        return self._connection.status
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        return self._connection.headers
+        self.started = self.waiting_since = client.now()
 
     async def piece(self) -> bytes | None:
         """What has arrived of the body; None at its end.
@@ -86,21 +76,31 @@ class Exchange:
         Raises:
             UpstreamFault: it did not come, came too slowly, or is larger than the bound.
         """
+        if self._open and self._connection.complete:  # most answers come in one piece
+            body = self._connection.take()
+            self._whole = True
+            self.close()
+            if len(body) > self._client.max_body_bytes:
+                raise self._too_large()
+            return body
         pieces: list[bytes] = []
         size = 0
         while (piece := await self.piece()) is not None:
             size += len(piece)
             if size > self._client.max_body_bytes:
                 self.close()
-                raise UpstreamBroken(f"the upstream's answer is larger than {self._client.max_body_bytes} bytes")
+                raise self._too_large()
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _too_large(self) -> UpstreamBroken:
+        return UpstreamBroken(f"the upstream's answer is larger than {self._client.max_body_bytes} bytes")
 
     def close(self) -> None:
         """Give the connection back if the answer was whole, else close it. Never suspends, never raises."""
         if self._open:
             self._open = False
-            self._client.release(self, self._connection, self._origin)
+            self._client.release(self, self._connection, self._pool)
             if self.ended is not None:
                 self.ended()
 
@@ -127,7 +127,7 @@ class HttpClient:
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._opener = Opener(options)
-        self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
+        self._idle: dict[Origin, list[Connection]] = {}
         self._active: set[Exchange] = set()
         self._ticking: asyncio.Task[None] | None = None
         self.max_body_bytes = options.max_body_bytes
@@ -147,43 +147,52 @@ class HttpClient:
         for exchange in list(self._active):
             exchange.close()
         for idle in self._idle.values():
-            for _, connection in idle:
+            for connection in idle:
                 connection.abort()
         self._idle.clear()
 
     async def send(
-        self, url: Url, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, method: str = "POST"
+        self,
+        url: Url,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeouts: Timeouts,
+        method: str = "POST",
+        opening: str = "",
     ) -> Exchange:
         """Send a request, and wait for the status line and headers.
+
+        Args:
+            opening: what `opening_of` made of this method and URL and of headers that stand before `headers`: most of a
+                head is the same for many requests.
 
         Raises:
             UpstreamFault: nothing usable came back in time.
         """
-        head = _head(method, url, headers, len(body))
-        connection = self._pooled(url.origin)
-        if connection is not None:
-            began = self.now()
+        head = head_of(opening or opening_of(method, url), headers, len(body))
+        pool = self._idle.get(url.origin)
+        if pool is None:
+            pool = self._idle[url.origin] = []
+        connection = kept = _taken_from(pool)
+        while True:
+            if connection is None:
+                connection = await self._open(url.origin, timeouts.connect_s)
+            exchange = Exchange(self, connection, pool, timeouts)
+            self._active.add(exchange)
             try:
-                return await self._exchange(connection, url.origin, head, body, timeouts)
-            except Fault:
-                if connection.touched or self.now() - began > STALE_S:
+                connection.send(head, body)
+                while not connection.headers_complete:
+                    await connection.wait()
+            except BaseException as error:
+                exchange.close()
+                stale = isinstance(error, Fault) and self.now() - exchange.started <= STALE_S
+                if connection is not kept or connection.touched or not stale:
                     raise
-        connection = await self._open(url.origin, timeouts.connect_s)
-        return await self._exchange(connection, url.origin, head, body, timeouts)
-
-    async def _exchange(
-        self, connection: Connection, origin: Origin, head: bytes, body: bytes, timeouts: Timeouts
-    ) -> Exchange:
-        exchange = Exchange(self, connection, origin, timeouts)
-        self._active.add(exchange)
-        try:
-            connection.send(head, body)
-            await connection.wait_for_headers()
-        except BaseException:
-            exchange.close()
-            raise
-        exchange.waiting_since = 0.0
-        return exchange
+                connection = None
+            else:
+                exchange.status, exchange.headers = connection.status, connection.headers
+                exchange.waiting_since = 0.0
+                return exchange
 
     async def _open(self, origin: Origin, timeout_s: float) -> Connection:
         try:
@@ -192,19 +201,12 @@ class HttpClient:
         except Exception as error:  # noqa: BLE001  the border where foreign errors become faults
             raise to_fault(error)  # noqa: B904  it says itself what it comes from: a bug's log needs that
 
-    def _pooled(self, origin: Origin) -> Connection | None:
-        idle = self._idle.get(origin)
-        while idle:
-            _, connection = idle.pop()
-            if not connection.closed:
-                return connection
-        return None
-
-    def release(self, exchange: Exchange, connection: Connection, origin: Origin) -> None:
+    def release(self, exchange: Exchange, connection: Connection, pool: list[Connection]) -> None:
         """An exchange is over: keep its connection if it can serve again."""
         self._active.discard(exchange)
-        if connection.complete and connection.reusable and not connection.closed and not connection.awaited:
-            self._idle.setdefault(origin, []).append((self.now(), connection))
+        if connection.is_free:
+            connection.idle_since = self.now()
+            pool.append(connection)
         else:
             connection.let_go()
 
@@ -215,20 +217,41 @@ class HttpClient:
             for exchange in list(self._active):
                 exchange.look(now)
             for idle in self._idle.values():
-                while idle and now - idle[0][0] > self._options.pool_idle_s:
-                    idle.pop(0)[1].abort()
+                while idle and now - idle[0].idle_since > self._options.pool_idle_s:
+                    idle.pop(0).abort()
 
 
-def _head(method: str, url: Url, headers: Mapping[str, str], length: int) -> bytes:
-    """The request's head. A line break in a value would be another header: refused.
+def _taken_from(pool: list[Connection]) -> Connection | None:
+    while pool:
+        connection = pool.pop()
+        if not connection.closed:
+            return connection
+    return None
+
+
+def opening_of(method: str, url: Url, headers: Mapping[str, str] = NO_HEADERS) -> str:
+    """What a request's head begins with.
+
+    Raises:
+        UpstreamBroken: as `head_of`.
+    """
+    return f"{method} {url.target} HTTP/1.1\r\nhost: {url.host}\r\n{_lines(headers)}"
+
+
+def head_of(opening: str, headers: Mapping[str, str], length: int) -> bytes:
+    """The request's head.
 
     Raises:
         UpstreamBroken: never by a client's request, only by a credential with a line break in it.
     """
-    lines = [f"{method} {url.target} HTTP/1.1\r\nhost: {url.host}\r\n"]
+    return f"{opening}{_lines(headers)}content-length: {length}\r\n\r\n".encode("latin-1")
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    """A line break in a value would be another header: refused."""
+    lines = ""
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
             raise UpstreamBroken(f"the header `{name}` holds a line break")
-        lines.append(f"{name}: {value}\r\n")
-    lines.append(f"content-length: {length}\r\n\r\n")
-    return "".join(lines).encode("latin-1")
+        lines += f"{name}: {value}\r\n"
+    return lines

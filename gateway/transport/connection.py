@@ -5,7 +5,6 @@ any  ──connection lost, bad bytes, timeout──▶ failed: whoever waits ge
 """
 
 import asyncio
-from collections import deque
 from typing import cast
 
 import httptools
@@ -25,7 +24,7 @@ _SPENT = httptools.HttpResponseParser(None)
 class Connection(asyncio.Protocol):
     """Attributes:
     status, headers: of the answer under way. complete: its last byte has arrived. reusable: kept alive after it.
-    touched: some byte of this answer has arrived.
+    touched: some byte of this answer has arrived. idle_since: of whoever keeps it in a pool.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
@@ -36,10 +35,11 @@ class Connection(asyncio.Protocol):
         self._outgoing: Outgoing | None = None
         # One for all answers: it begins anew by itself, and where it could not, the connection is not used again.
         self._parser = httptools.HttpResponseParser(self)
+        self.idle_since = 0.0
         self._reset()
 
     def _reset(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
         self._held = 0
         self._paused = False
         self._between = 0  # bytes since the last of a body
@@ -142,9 +142,10 @@ class Connection(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     @property
-    def awaited(self) -> bool:
-        """Somebody waits for more of the answer, or was told just now and has not taken it yet."""
-        return self._waiter is not None
+    def is_free(self) -> bool:
+        """Whether it can serve again: its answer is whole, and nobody waits for more of it, or was told just now and
+        has not taken it yet."""
+        return self.complete and self.reusable and self._waiter is None and not self.closed
 
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a request."""
@@ -156,15 +157,6 @@ class Connection(asyncio.Protocol):
         if len(body) >= 65536:
             self._outgoing.write(body)
 
-    async def wait_for_headers(self) -> None:
-        """Until status and headers are there.
-
-        Raises:
-            Fault: they will not come.
-        """
-        while not self.headers_complete:
-            await self._wait()
-
     async def next_piece(self) -> bytes | None:
         """All of the body that has arrived and was not taken yet; None at its end.
 
@@ -174,7 +166,11 @@ class Connection(asyncio.Protocol):
         while not self._pieces:
             if self.complete:
                 return None
-            await self._wait()
+            await self.wait()
+        return self.take()
+
+    def take(self) -> bytes:
+        """All of the body that has arrived and was not taken yet."""
         pieces = self._pieces
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
@@ -201,7 +197,12 @@ class Connection(asyncio.Protocol):
         self.abort()
         self._fault = None
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Until more of the answer has arrived.
+
+        Raises:
+            Fault: nothing more will.
+        """
         if self._fault is not None:
             raise self._fault
         if self._transport is None:  # let go of before who waited was back: nobody would wake him again

@@ -63,6 +63,24 @@ async def test_a_large_request_and_a_large_answer(client: HttpClient, upstream: 
     assert upstream.requests[-1].body == b"x" * 5_000_000
 
 
+async def test_an_answer_in_one_piece_that_is_too_large_and_one_that_is_empty(upstream: ScriptedUpstream) -> None:
+    async with HttpClient(ClientOptions(max_body_bytes=10)) as client:
+        for _ in range(2):
+            with pytest.raises(UpstreamBroken, match="larger than 10 bytes"):
+                await (await send(client, upstream, body_answer(b"y" * 11))).read()
+            assert await (await send(client, upstream, body_answer(b"y" * 10))).read() == b"y" * 10
+            assert await (await send(client, upstream, body_answer(b""))).read() == b""
+
+
+async def test_what_an_exchange_tells_of_its_answer_stays_true(client: HttpClient, upstream: ScriptedUpstream) -> None:
+    """Its connection tells of another one's soon."""
+    first = await send(client, upstream, body_answer(b"mine", code=201, headers={"x-a": "1"}))
+    first.close()
+    second = await send(client, upstream, body_answer(b"yours", headers={"x-a": "2"}))
+    assert (first.status, dict(first.headers)["x-a"]) == (201, "1")
+    assert (second.status, dict(second.headers)["x-a"], await second.read()) == (200, "2", b"yours")
+
+
 BROKEN: dict[str, tuple[Script, type[Fault]]] = {
     "closed without a word": (raw(Hangup()), UpstreamUnreachable),
     "reset without a word": (raw(Hangup(reset=True)), UpstreamUnreachable),

@@ -38,7 +38,13 @@ class Upstream:
         self.bills: list[Bill] = []
 
     async def send(
-        self, url: Url, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, method: str = "POST"
+        self,
+        url: Url,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeouts: Timeouts,
+        method: str = "POST",
+        opening: str = "",
     ) -> "Answering":
         dice = self._dice
         behaviour = dice.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]

@@ -1,6 +1,7 @@
 """All that paces one provider: a gate for itself, one for each of its models, and what its answers teach these."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gateway.core.call import Call
@@ -55,29 +56,9 @@ class Pacer:
         self._whole = self._gate(provider, own) if own != Pace() else None
         self._settles = any(pace.tokens_per_minute for pace in (own, *options.models.values()))
 
-    async def send(self, call: Call, model: str, send: Callable[[], Awaitable[Exchange]]) -> Exchange:
-        """Send a call when its turn has come; its place is given back when the exchange is over.
-
-        Raises:
-            UpstreamBusy: too many wait already, or the turn would not come in time.
-        """
-        left = self.leave(call, model)
-        if left is None:
-            left = await self.enter(call, model)
-            call.record.queued_us += int(left.waited_s * 1e6)
-        try:
-            exchange = await send()
-        except BaseException:
-            self.end(left)
-            raise
-        exchange.ended = lambda: self.end(left)
-        self.hear(left, exchange.status, exchange.headers)
-        if self._settles:
-            self._settle_later(call, left, exchange.status)
-        return exchange
-
     def leave(self, call: Call, model: str) -> Leave | None:
-        """A call that may leave at once because nothing is near any limit has left; None: `enter` must look."""
+        """A call that may leave at once because nothing is near any limit has left; None: `enter` must look. Whoever
+        has left says what came of it: `answered`, or `end`."""
         if self._whole is not None:
             return None
         gate, now = self._gates.get(model) or self._open(model), self._now()
@@ -90,7 +71,7 @@ class Pacer:
         return left
 
     async def enter(self, call: Call, model: str) -> Leave:
-        """Wait for a call's turn.
+        """Wait for a call's turn; its record tells how long that took.
 
         Raises:
             UpstreamBusy: too many wait already, or the turn would not come in time.
@@ -108,7 +89,15 @@ class Pacer:
                 gate.changed()
                 raise
         left.waited_s = self._now() - began
+        call.record.queued_us += int(left.waited_s * 1e6)
         return left
+
+    def answered(self, call: Call, left: Leave, exchange: Exchange) -> None:
+        """A call that left is answered; its place is given back when the exchange is over."""
+        exchange.ended = partial(self.end, left)
+        self.hear(left, exchange.status, exchange.headers)
+        if self._settles:
+            self._settle_later(call, left, exchange.status)
 
     def hear(self, left: Leave, status: int, headers: Headers) -> None:
         """Learn from an answer's status and headers."""
