@@ -36,6 +36,8 @@ JUDGED = frozenset(
     }
 )
 _FOLDED = {name.casefold(): name for name in JUDGED}
+# Names in lower case alone that are another way to write one of them.
+_MISWRITTEN = frozenset(folded for folded, name in _FOLDED.items() if folded != name)
 # The fields, of any dialect, that may hold images, files or sound; variables of a prompt may, too.
 _WITH_DATA = ("messages", "input", "system", "contents", "prompt")
 # A run of base64 as long as this is no text.
@@ -157,13 +159,22 @@ def read_json(body: bytes) -> JsonFields:
     except msgspec.DecodeError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise BadRequest(f"the body could not be parsed as JSON: {reason}", code="invalid_json") from None
+    names = "".join(raw)
+    if not (names.isascii() and names.islower() and _MISWRITTEN.isdisjoint(raw)):  # seldom
+        _check_case(raw)
+    return JsonFields(raw)
+
+
+def _check_case(raw: Mapping[str, object]) -> None:
+    """Raises:
+    BadRequest: names differ in case alone, from each other or from one that a call is judged by.
+    """
     folded = {name.casefold() for name in raw}
     if len(folded) != len(raw):
         raise BadRequest("two fields of the body differ in upper and lower case alone")
     for name in folded & _FOLDED.keys():
         if _FOLDED[name] not in raw:
             raise BadRequest(f"`{_FOLDED[name]}` is to be written as it is here", param=_FOLDED[name])
-    return JsonFields(raw)
 
 
 def check_name(model: str) -> None:
