@@ -135,7 +135,7 @@ def _check_first(batch: bytes) -> None:
             return
 
 
-async def read_reply(call: Call, exchange: Exchange, reading: Reading, now: Callable[[], float]) -> Reply:
+async def read_reply(call: Call, reading: Reading, now: Callable[[], float], exchange: Exchange) -> Reply:
     """The reply for what the upstream answered; `call.served` says what is known of it.
 
     Raises:

@@ -1,6 +1,7 @@
 """The Service that speaks to one upstream: in the caller's dialect where the upstream has it, translated where not."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
@@ -92,7 +93,7 @@ class Provider:
             return estimated_count(call)
         raise _not_offered(call)
 
-    async def _pass(self, call: Call, path: Path) -> Reply:
+    def _pass(self, call: Call, path: Path) -> Awaitable[Reply]:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
         model = _model(call)
         if self.profile.steering:
@@ -102,50 +103,40 @@ class Provider:
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
             changes, without = {**changes, **recalled_input(call, own=True)}, ("previous_response_id",)
-        if self._marks(call):
-            body = call.fields.decoded()
-            changes = {**changes, **marked(call.operation.protocol, body, self._options.prompt_cache or "5m")}
-        body, kind = passed_body(call, path, changes, without), call.fields.content_type.decode("latin-1")
-        exchange = await self._send(call, path, model, kind, body)
-        try:
-            if call.in_cohort:
-                await others_first()
-            return await read_reply(call, exchange, reading, self._now)
-        except BaseException:
-            exchange.close()
-            raise
+        fields, kept = call.fields, self._options.prompt_cache
+        if kept is not None and call.record.bytes_in >= LEAST_BYTES:  # it is told what to keep of the prompt
+            changes = {**changes, **marked(call.operation.protocol, fields.decoded(), kept)}
+        body, kind = passed_body(call, path, changes, without), fields.content_type.decode("latin-1")
+        return self._ask(call, path, model, kind, body, partial(read_reply, call, reading, self._now))
 
-    async def _translate(self, call: Call) -> Reply:
+    def _translate(self, call: Call) -> Awaitable[Reply]:
         model = _model(call)
         protocol, path = next(iter(self._protocols.items()))
         translation = translate(call, protocol, model, self._family(model), recalled_input(call))
-        told = translation.body
-        if self._marks(call):
-            told = {**told, **marked(protocol, told, self._options.prompt_cache or "5m")}
-        body = translated_body(told, path)
-        exchange = await self._send(call, path, model, JSON, body)
-        try:
-            alias = call.model if self.profile.opaque_model else ""
-            return await translated_reply(call, exchange, translation, self._now, alias)
-        except BaseException:
-            exchange.close()
-            raise
+        told, kept = translation.body, self._options.prompt_cache
+        if kept is not None and call.record.bytes_in >= LEAST_BYTES:
+            told = {**told, **marked(protocol, told, kept)}
+        alias = call.model if self.profile.opaque_model else ""
+        read = partial(translated_reply, call, translation, self._now, alias)
+        return self._ask(call, path, model, JSON, translated_body(told, path), read)
 
-    async def _convert(self, call: Call, conversion: Conversion) -> Reply:
+    def _convert(self, call: Call, conversion: Conversion) -> Awaitable[Reply]:
         model = _model(call)
         path, body = converted(call, conversion, model, Asked(self.profile, self._family(model)))
-        exchange = await self._send(call, path, model, JSON, body)
-        try:
-            return await converted_reply(call, exchange, conversion, next(iter(self._protocols)))
-        finally:
-            exchange.close()
+        read = partial(converted_reply, call, conversion, next(iter(self._protocols)))
+        return self._ask(call, path, model, JSON, body, read)
 
-    def _marks(self, call: Call) -> bool:
-        """Whether to tell the upstream what to keep of the prompt."""
-        return self._options.prompt_cache is not None and call.record.bytes_in >= LEAST_BYTES
-
-    async def _send(self, call: Call, path: Path, model: str, content_type: str, body: bytes) -> Exchange:
-        """The request sent when its turn has come, and its answer begun.
+    async def _ask(
+        self,
+        call: Call,
+        path: Path,
+        model: str,
+        content_type: str,
+        body: bytes,
+        read: Callable[[Exchange], Awaitable[Reply]],
+    ) -> Reply:
+        """The request sent when its turn has come, and its answer read. One coroutine for both: what a call waits in is
+        cold when it goes on.
 
         Raises:
             UpstreamBusy: too many wait already, or the turn would not come in time. UpstreamFault: nothing usable came.
@@ -172,7 +163,13 @@ class Provider:
             served.terms = Terms(tier=tier_word(tier), region=self._region)
         if pacer is not None and left is not None:
             pacer.answered(call, left, exchange)
-        return exchange
+        try:
+            if call.in_cohort:
+                await others_first()
+            return await read(exchange)
+        except BaseException:
+            exchange.close()
+            raise
 
     async def forget(self, response_id: str) -> None:
         """Delete a response that the upstream keeps.

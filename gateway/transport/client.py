@@ -182,8 +182,10 @@ class HttpClient:
             try:
                 connection.send(head, body)
                 while not connection.headers_complete:
-                    await connection.wait()
+                    await connection.more()
+                    connection.back()
             except BaseException as error:
+                connection.not_wait()
                 exchange.close()
                 stale = isinstance(error, Fault) and self.now() - exchange.started <= STALE_S
                 if connection is not kept or connection.touched or not stale:

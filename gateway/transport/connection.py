@@ -20,6 +20,19 @@ HIGH_WATER_BYTES = 256 * 1024
 # In the place of the parser of a connection that is over: a parser knows its connection, and the connection it.
 _SPENT = httptools.HttpResponseParser(None)
 
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+# The names that most answers have, as they are written: the text is there then, its hash too, and both are asked for
+# by all who look at headers.
+_USUAL = {
+    written.encode(): name
+    for name in (
+        *("content-type", "date", "server", "connection", "cache-control", "vary", "openai-processing-ms"),
+        *("openai-version", "openai-organization", "x-request-id", "request-id", "cf-ray", "cf-cache-status"),
+        *_FRAMING,
+    )
+    for written in (name, name.title())
+}
+
 
 class Connection(asyncio.Protocol):
     """Attributes:
@@ -103,10 +116,10 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._excess:
             return
-        lower = name.lower()
-        if lower in (b"content-length", b"transfer-encoding"):
+        lower = _USUAL.get(name) or name.lower().decode("latin-1")
+        if lower in _FRAMING:
             self._framed = True
-        self.headers.append((lower.decode("latin-1"), value.decode("latin-1")))
+        self.headers.append((lower, value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         if self._excess:
@@ -166,7 +179,12 @@ class Connection(asyncio.Protocol):
         while not self._pieces:
             if self.complete:
                 return None
-            await self.wait()
+            try:
+                await self.more()
+            except BaseException:
+                self.not_wait()
+                raise
+            self.back()
         return self.take()
 
     def take(self) -> bytes:
@@ -197,8 +215,9 @@ class Connection(asyncio.Protocol):
         self.abort()
         self._fault = None
 
-    async def wait(self) -> None:
-        """Until more of the answer has arrived.
+    def more(self) -> asyncio.Future[None]:
+        """Done when more of the answer has arrived, or nothing will. Whoever waits for it says that he is `back`, or
+        that he does `not_wait` any more. No coroutine: what a call waits in is cold when it goes on.
 
         Raises:
             Fault: nothing more will.
@@ -207,11 +226,20 @@ class Connection(asyncio.Protocol):
             raise self._fault
         if self._transport is None:  # let go of before who waited was back: nobody would wake him again
             raise UpstreamBroken("the connection to the upstream was closed before the answer was whole")
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
+
+    def not_wait(self) -> None:
+        """Whoever waited has been cancelled, or was told that nothing comes."""
+        self._waiter = None
+
+    def back(self) -> None:
+        """Whoever waited goes on.
+
+        Raises:
+            Fault: nothing has come.
+        """
+        self._waiter = None
         if self._fault is not None and not self._pieces:
             raise self._fault
 
