@@ -9,19 +9,18 @@ WINDOW_S = 10.0
 class Allowance:
     """A bucket of attempts: each call puts its share in, each attempt besides the first takes one out."""
 
-    __slots__ = ("_at", "_calls_per_s", "budget", "level")
+    __slots__ = ("_at", "_calls_per_s", "level")
 
     def __init__(self, budget: RetryBudget, now: float) -> None:
-        self.budget = budget
         self.level = float(budget.at_least)
         self._calls_per_s = 0.0
         self._at = now
 
-    def called(self, now: float) -> None:
-        """A call came. What is saved up is bounded by the share of a window's calls, as they come lately."""
+    def called(self, now: float, budget: RetryBudget) -> None:
+        """A call came; `budget`: in force. What is saved up is bounded by the share of a window's calls, as they come
+        lately."""
         passed = now - self._at
         self._at = now
-        budget = self.budget
         # A moving rate: each call adds 1/window, and fades over a window.
         faded = self._calls_per_s * (1 - passed / WINDOW_S) if passed < WINDOW_S else 0.0
         self._calls_per_s = faded + 1 / WINDOW_S

@@ -10,7 +10,7 @@ from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
 from gateway.router.canaries import Rollout
-from gateway.router.document import RouteTarget
+from gateway.router.document import Overload, RouteTarget
 from gateway.router.experiments import Running, drawn, planned
 from gateway.router.loading import RouteRule
 from gateway.router.plans import Candidate, Die, chance, hashed, ranked
@@ -46,14 +46,18 @@ class Chooser:
 
     def plan(self, call: Call, rule: RouteRule, configured: Container[str]) -> Sequence[Permit]:
         """The permits whose providers are configured, in the order in which they are to be tried."""
-        permits = [permit for permit in call.permits if permit.model.target.provider in configured]
+        permits = call.permits
+        for permit in permits:
+            if permit.model.target.provider not in configured:  # seldom
+                permits = [one for one in permits if one.model.target.provider in configured]
+                break
         if rule.conditions:
             permits = self._fitting(call, rule, permits)
         if rule.rollout is not None:
             return self._with_canary(call, rule, rule.rollout, permits)
         if rule.experiment is not None:
             return self._with_experiment(call, rule, rule.experiment, permits)
-        return self._ordered(call, rule, permits)
+        return permits if len(permits) < 2 else self._ordered(call, rule, permits)
 
     def _with_canary(
         self, call: Call, rule: RouteRule, rollout: Rollout, permits: Sequence[Permit]
@@ -71,7 +75,7 @@ class Chooser:
         sticky = "" if rule.route.sticky is None else sticky_word(call, rule.route.sticky)
         # A word has the same place at every step, so a session that came to the canary stays there.
         thrown = hashed(sticky, rollout.id) if sticky else self._die()
-        if thrown >= share or not self._candidate(call, new[0], rule, self._clock.monotonic(), priced=False).usable:
+        if thrown >= share or not self._is_usable(call, new[0]):
             return stable
         return [*new, *stable]
 
@@ -97,8 +101,7 @@ class Chooser:
             else drawn(shares, self._die())
         )
         permit = next(one for one in kept if one.model.place == arm)
-        usable = self._candidate(call, permit, rule, self._clock.monotonic(), priced=False).usable
-        return planned(arm, ordered, usable=usable)
+        return planned(arm, ordered, usable=self._is_usable(call, permit))
 
     def _ordered(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> Sequence[Permit]:
         if len(permits) < 2:
@@ -108,25 +111,30 @@ class Chooser:
         if route.sticky is not None and (word := sticky_word(call, route.sticky)):
             wish = msgspec.structs.replace(wish, sticky=word)
         priced = route.strategy == "cheapest"
-        candidates = [self._candidate(call, permit, rule, now, priced=priced) for permit in permits]
+        overload = self._standings.overload
+        candidates = [self._candidate(call, permit, rule, now, overload, priced=priced) for permit in permits]
         return [permits[place] for place in ranked(candidates, wish, self._die)]
 
-    def _candidate(self, call: Call, permit: Permit, rule: RouteRule, now: float, *, priced: bool) -> Candidate:
-        place, standings = permit.model.place, self._standings
-        entry, standing = rule.entries.get(place, _PLAIN), standings.of(place)
+    def _candidate(
+        self, call: Call, permit: Permit, rule: RouteRule, now: float, overload: Overload, *, priced: bool
+    ) -> Candidate:
+        place = permit.model.place
+        entry, standing = rule.entries.get(place, _PLAIN), self._standings.of(place)
         return Candidate(
             place,
             entry.weight,
             entry.priority,
-            not standing.draining
-            and standing.resting_until <= now
-            and standing.breaker.allows(now)
-            and not standing.is_full(standings.overload, self._asking.is_batch, call, permit),
+            standing.works(now) and not standing.is_full(overload, self._asking.is_batch, call, permit),
             standing.in_flight,
             standing.expected_s(now),
             self._asking.cost_of(call, permit) if priced else None,
             entry.quality,
         )
+
+    def _is_usable(self, call: Call, permit: Permit) -> bool:
+        standing = self._standings.of(permit.model.place)
+        overload, is_batch = self._standings.overload, self._asking.is_batch
+        return standing.works(self._clock.monotonic()) and not standing.is_full(overload, is_batch, call, permit)
 
     def _fitting(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> list[Permit]:
         """Those whose conditions the call meets. One that cannot be evaluated is not met."""

@@ -16,7 +16,9 @@ class Patience:
         self._usual: dict[str, float] = {}
 
     def took(self, route: str, seconds: float) -> None:
-        lately = self._took.setdefault(route, [])
+        lately = self._took.get(route)
+        if lately is None:
+            lately = self._took[route] = []
         lately.append(seconds)
         if len(lately) % AT_LEAST == 0:
             lately[:] = lately[-KEPT:]

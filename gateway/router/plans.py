@@ -47,34 +47,34 @@ def ranked(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[int]:
     if len(order) == 1:
         return order
     # Sorted twice, and Python's sort keeps the order of equals: by what the strategy wants, then by what comes first.
-    order.sort(key=_key(candidates, wish, die))
+    order.sort(key=_keys(candidates, wish, die).__getitem__)
     if wish.sticky:
         order = _stuck(candidates, order, wish)
     first = candidates[0].priority
-    if all(one.usable and one.priority == first for one in candidates):  # nearly always
-        return order
-    return sorted(order, key=lambda place: (not candidates[place].usable, candidates[place].priority))
+    for one in candidates:
+        if not one.usable or one.priority != first:  # seldom
+            return sorted(order, key=lambda place: (not candidates[place].usable, candidates[place].priority))
+    return order
 
 
-def _key(candidates: Sequence[Candidate], wish: Wish, die: Die) -> Callable[[int], tuple[float, ...]]:
+def _keys(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[tuple[float, ...]]:
+    """What the strategy puts the candidates in order by: the least first."""
     strategy = wish.strategy
     if strategy == "ordered":
-        return lambda place: (float(candidates[place].weight <= 0), float(place))
-    chances = [chance(one.weight, die()) for one in candidates]
+        return [(float(one.weight <= 0),) for one in candidates]
     if strategy == "weighted":
-        return lambda place: (chances[place],)
+        return [(chance(one.weight, die()),) for one in candidates]
     if strategy == "least_in_flight":
-        return lambda place: (_load(candidates[place]), chances[place])
+        return [((one.in_flight + 1) / (one.weight or 1e-9), chance(one.weight, die())) for one in candidates]
     if strategy == "least_latency":
-        return lambda place: (candidates[place].expected_s / (candidates[place].weight or 1e-9), chances[place])
+        return [(one.expected_s / (one.weight or 1e-9), chance(one.weight, die())) for one in candidates]
+    return [(*_dearness(one, wish), chance(one.weight, die())) for one in candidates]
 
-    def cheapest(place: int) -> tuple[float, ...]:
-        one = candidates[place]
-        slow = wish.max_latency_s is not None and one.expected_s > wish.max_latency_s
-        poor = wish.min_quality is not None and one.quality < wish.min_quality
-        return (float(poor), float(slow), math.inf if one.cost is None else float(one.cost), chances[place])
 
-    return cheapest
+def _dearness(one: Candidate, wish: Wish) -> tuple[float, float, float]:
+    slow = wish.max_latency_s is not None and one.expected_s > wish.max_latency_s
+    poor = wish.min_quality is not None and one.quality < wish.min_quality
+    return float(poor), float(slow), math.inf if one.cost is None else float(one.cost)
 
 
 def chance(weight: float, thrown: float) -> float:
@@ -83,10 +83,6 @@ def chance(weight: float, thrown: float) -> float:
     Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
     """
     return -math.log(1.0 - thrown) / weight if weight > 0 else math.inf
-
-
-def _load(one: Candidate) -> float:
-    return (one.in_flight + 1) / (one.weight or 1e-9)
 
 
 def _stuck(candidates: Sequence[Candidate], order: Sequence[int], wish: Wish) -> list[int]:

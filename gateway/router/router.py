@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.core.call import Call, Reply, Served, Service
@@ -14,6 +15,7 @@ from gateway.core.model import Permit
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
+from gateway.router.document import Hedge
 from gateway.router.experiments import Drawn
 from gateway.router.hedging import Hedges, Race
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
@@ -22,7 +24,6 @@ from gateway.router.patience import Patience
 from gateway.router.rollouts import Rollouts
 from gateway.router.sending import Sender
 from gateway.router.standing import Shown, Standings
-from gateway.router.troubles import repeatable
 from gateway.router.trying import Failure, Next, Tried, Trying
 
 
@@ -46,7 +47,7 @@ class Router:
         self.providers = providers
         self._clock = clock
         self._routes = Live(NO_ROUTES) if routes is None else routes
-        self.standings = Standings(lambda: self._routes.value.file)
+        self.standings = Standings(self._routes)
         self.rollouts = rollouts or Rollouts(self._routes, clock)
         self._chooser = Chooser(self.standings, clock, die, asking, self.rollouts)
         self._die = die
@@ -94,26 +95,20 @@ class Router:
         """
         if call.in_cohort:
             await others_first()
-        plan = self._plan(call)
-        if not plan:
-            raise self._nobody(call)
-        rule = self._routes.value.of(call.model)
-        self._budget().called(self._clock.monotonic())
-        trying = Trying(plan, rule.retries, rule.route.fallbacks, repeatable=repeatable(call))
-        following = Next(trying.rest.pop(0), "primary")
-        call.record.route = rule.name
-        if rule.rollout is not None:
-            self.rollouts.began(call, rule, plan)
-        if isinstance(plan, Drawn):
-            call.record.variant = plan.arm
+        trying = self._begin(call)
+        rule, following = trying.rule, Next(trying.rest.pop(0), "primary")
         while True:
             headers, closings = dict(call.reply_headers), call.closings
-            if (delay_s := self._hedge_s(rule, trying)) is None:
+            if rule.route.hedge is not None and (delay_s := self._hedge_s(rule.route.hedge, rule, trying)) is not None:
+                race = Race(call, headers, self._sender, rule, partial(self._second, call, trying), self._hedges)
+                tried, following = await race.run(following, delay_s)
+                trying.count += race.begun
+                if race.begun > 1:
+                    self._sender.tell(call, following.permit)
+            else:
                 begun = self._sender.begin(call, following, rule)
                 tried = begun if isinstance(begun, Tried) else await self._sender.carry_out(begun)
                 trying.count += tried.attempt is not None
-            else:
-                tried, following = await self._race(call, headers, trying, following, rule, delay_s)
             failure = tried.failure
             coming = None if failure is None else await self._next(call, trying, following, failure)
             if failure is None and call.mend is not None:
@@ -128,6 +123,25 @@ class Router:
                 await asyncio.sleep(coming.after_s)
             following = coming
 
+    def _begin(self, call: Call) -> Trying:
+        """Before its first attempt.
+
+        Raises:
+            NotConfigured: it may go nowhere.
+        """
+        plan = self._plan(call)
+        if not plan:
+            raise self._nobody(call)
+        routes = self._routes.value
+        rule = routes.of(call.model)
+        self._allowance.called(self._clock.monotonic(), routes.file.retry_budget)
+        call.record.route = rule.name
+        if rule.rollout is not None:
+            self.rollouts.began(call, rule, plan)
+        if isinstance(plan, Drawn):
+            call.record.variant = plan.arm
+        return Trying(call, plan, rule)
+
     def _nobody(self, call: Call) -> NotConfigured:
         if any(permit.model.target.provider in self.providers for permit in call.permits):
             said = (
@@ -137,35 +151,23 @@ class Router:
         said = f"the model `{call.model}` is declared, but none of its providers has a credential here"
         return NotConfigured(f"{said}; an operator can set one", param="model")
 
-    def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
+    def _hedge_s(self, hedge: Hedge, rule: RouteRule, trying: Trying) -> float | None:
         """How long to wait before a second target is asked beside the first; None: no second one is."""
-        hedge = rule.route.hedge
-        if hedge is None or trying.count or not trying.rest or not trying.may_hedge:
+        if trying.count or not trying.rest or not trying.may_hedge:
             return None
         if hedge.after_ms is not None:
             return hedge.after_ms / 1000
         usual_s = self._patience.usual_s(rule.name)
         return None if usual_s is None else max(usual_s, hedge.min_ms / 1000)
 
-    async def _race(
-        self, call: Call, headers: dict[str, str], trying: Trying, first: Next, rule: RouteRule, delay_s: float
-    ) -> tuple[Tried, Next]:
-        """The first attempt, and a second beside it if it has not begun to answer in time."""
-
-        async def second() -> Next | None:
-            now = self._clock.monotonic()
-            while trying.rest:
-                permit = trying.rest.pop(0)
-                if self._sender.is_asked(call, permit, now) and await _admitted(call, permit):
-                    return Next(permit, "hedge") if self._may_take() else None
-            return None
-
-        race = Race(call, headers, self._sender, rule, second, self._hedges)
-        tried, following = await race.run(first, delay_s)
-        trying.count += race.begun
-        if race.begun > 1:
-            self._sender.tell(call, following.permit)
-        return tried, following
+    async def _second(self, call: Call, trying: Trying) -> Next | None:
+        """Whom to ask beside a first attempt that has not begun to be answered in time."""
+        now = self._clock.monotonic()
+        while trying.rest:
+            permit = trying.rest.pop(0)
+            if self._sender.is_asked(call, permit, now) and await _admitted(call, permit):
+                return Next(permit, "hedge") if self._may_take() else None
+        return None
 
     async def _next(self, call: Call, trying: Trying, last: Next, failure: Failure) -> Next | None:
         """What to do after a failure; None: nothing, it stands."""
@@ -200,15 +202,9 @@ class Router:
 
     def _may_take(self) -> bool:
         """Whether the budget allows one more attempt."""
-        allowed = self._budget().take()
+        allowed = self._allowance.take()
         self.withheld += not allowed
         return allowed
-
-    def _budget(self) -> Allowance:
-        budget = self._routes.value.file.retry_budget
-        if self._allowance.budget is not budget:
-            self._allowance.budget = budget
-        return self._allowance
 
 
 def _answer(call: Call, tried: Tried) -> Reply:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ class Sender:
 
     def _kept_from(self, call: Call, permit: Permit, standing: Standing, now: float) -> Fault | None:
         """Why the target gets no call now; None: it does."""
-        if standing.draining or standing.breaker.bars(now):
+        if standing.draining or (standing.breaker.state != "closed" and standing.breaker.bars(now)):
             return _resting(standing, now)
         if standing.is_full(self.standings.overload, self._is_batch, call, permit):
             return _full()
@@ -70,35 +71,45 @@ class Sender:
         self.tell(call, permit)
         attempt = begun(call, permit, following.role, self._clock.now_ns())
         run = standing.begun(now, call.record.key_id)
-        call.on_close(lambda: standing.ended(run))
+        call.on_close(partial(standing.ended, run))
         return Begun(call, rule, attempt, standing, run)
 
     async def carry_out(self, begun: "Begun") -> Tried:
-        call, clock = begun.call, self._clock
+        """The target asked, and what came of it noted.
+
+        Raises:
+            Fault: one that is none of an upstream's.
+        """
         try:
             reply = await self._sent(begun)
         except Fault as fault:
-            trouble = trouble_of_fault(fault)
-            if trouble is None:
+            tried = self._failed(begun, fault)
+            if tried is None:
                 raise
-            if trouble == "timeout" and not call.served.asked:
-                trouble = "busy"  # it waited for its turn here
-            after_s = _after_s(fault.headers.items(), clock.now())
-            failure = Failure(trouble, _status(fault), after_s, ours=fault.code == _LATE_OURSELVES)
-            # It is told, and raised again where it stands; the frames that it came by would know it, and it them.
-            tried = Tried(begun.attempt, None, fault.with_traceback(None), failure)
-        else:
-            trouble = trouble_of_reply(reply)
-            if trouble is None:
-                self._answered(begun, reply)
-                return Tried(begun.attempt, reply)
-            failure = Failure(trouble, reply.status, _after_s(reply.headers, clock.now()))
-            tried = Tried(begun.attempt, reply, None, failure)
+            return tried
+        return self._answered(begun, reply)
+
+    def _failed(self, begun: "Begun", fault: Fault) -> Tried | None:
+        """What came of an attempt that ended with a fault; None if that is none of an upstream's."""
+        trouble = trouble_of_fault(fault)
+        if trouble is None:
+            return None
+        if trouble == "timeout" and not begun.call.served.asked:
+            trouble = "busy"  # it waited for its turn here
+        after_s = _after_s(fault.headers.items(), self._clock.now())
+        failure = Failure(trouble, _status(fault), after_s, ours=fault.code == _LATE_OURSELVES)
         if not failure.ours:
             self._note_failure(begun, failure)
-        return tried
+        # It is told, and raised again where it stands; the frames that it came by would know it, and it them.
+        return Tried(begun.attempt, None, fault.with_traceback(None), failure)
 
-    def _answered(self, begun: "Begun", reply: Reply) -> None:
+    def _answered(self, begun: "Begun", reply: Reply) -> Tried:
+        """What came of an attempt that ended with a reply."""
+        trouble = trouble_of_reply(reply) if reply.status >= 400 else None
+        if trouble is not None:
+            failure = Failure(trouble, reply.status, _after_s(reply.headers, self._clock.now()))
+            self._note_failure(begun, failure)
+            return Tried(begun.attempt, reply, None, failure)
         call, standing, run, now = begun.call, begun.standing, begun.run, self._clock.monotonic()
         standing.answered(run, call.stream, _size(call), now, self.standings.overload, self.standings.own_s)
         if begun.rule.route.hedge is not None:
@@ -107,6 +118,7 @@ class Sender:
             standing.succeeded(run, now)
         else:
             call.on_close(lambda: self._streamed(call, standing, run))
+        return Tried(begun.attempt, reply)
 
     def _streamed(self, call: Call, standing: Standing, run: Run) -> None:
         """A stream is over: only now it is known whether the target served it."""

@@ -7,10 +7,12 @@ from typing import TypeVarTuple
 
 import msgspec
 
+from gateway.core.live import Live
 from gateway.router.breaker import Breaker
-from gateway.router.document import Ejection, Overload, RoutesFile
+from gateway.router.document import Ejection, Overload
 from gateway.router.draining import TakenOut
 from gateway.router.gradient import Gradient
+from gateway.router.loading import Routes
 
 DECAY_S = 10.0
 # Nobody knows how long a call would have taken that was given up: each in a row is taken to be twice as slow as the one
@@ -62,6 +64,12 @@ class Standing:
     def in_flight(self) -> int:
         return len(self._runs)
 
+    def works(self, now: float) -> bool:
+        """Nothing keeps calls from it, apart from those that are there."""
+        if self.draining or self.resting_until > now:
+            return False
+        return self.breaker.state == "closed" or self.breaker.allows(now)
+
     def is_full(self, options: Overload, is_batch: Callable[[*Whose], bool], *whose: *Whose) -> bool:
         """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
         there, room = len(self._runs), self.gradient.room
@@ -78,15 +86,18 @@ class Standing:
     def ended(self, run: Run) -> None:
         """It is over, whatever became of it."""
         self._runs.pop(run, None)
-        self.breaker.ended(run.mark)
+        if self.breaker.state != "closed":
+            self.breaker.ended(run.mark)
 
     def answered(self, run: Run, kind: object, size: float, now: float, options: Overload, own_s: float = 0) -> None:
         """It has begun to answer. `kind`, `size`, `own_s`: as `Gradient.answered` has them."""
         self._rest_s = REST_S
+        waited = now - run.began
         if options.enabled:
-            self.gradient.answered(kind, now - run.began, size, len(self._runs), now, options, own_s)
-        self._observe(now - run.began, now)
-        self.breaker.answered(run.mark)
+            self.gradient.answered(kind, waited, size, len(self._runs), now, options, own_s)
+        self._observe(waited, now)
+        if self.breaker.state != "closed":
+            self.breaker.answered(run.mark)
 
     def gave_up(self, run: Run, kind: object, now: float, options: Overload, own_s: float = 0) -> None:
         """It did not begin to answer in its time, or nobody waited for it any longer."""
@@ -131,14 +142,14 @@ class Standing:
 
 
 class Standings:
-    """All targets' standings, by `provider/model`. `file`: the routes in force.
+    """All targets' standings, by `provider/model`. `routes`: those in force.
 
     Attributes:
         own_s: so much of a call's waiting may be this process's own, lately.
     """
 
-    def __init__(self, file: Callable[[], RoutesFile]) -> None:
-        self._file = file
+    def __init__(self, routes: Live[Routes]) -> None:
+        self._routes = routes
         self.own_s = 0.0
         self._of: dict[str, Standing] = {}
         self._taken_out: Mapping[str, TakenOut] = {}
@@ -157,14 +168,14 @@ class Standings:
 
     @property
     def probe_s(self) -> float | None:
-        return self._file().ejection.probe_s
+        return self._routes.value.file.ejection.probe_s
 
     @property
     def overload(self) -> Overload:
-        return self._file().overload
+        return self._routes.value.file.overload
 
     def of(self, place: str) -> Standing:
-        found, ejection = self._of.get(place), self._file().ejection
+        found, ejection = self._of.get(place), self._routes.value.file.ejection
         if found is None:
             if len(self._of) >= MAX_KEPT:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.core.attempt import Attempt, Role
-from gateway.core.call import Reply
+from gateway.core.call import Call, Reply
 from gateway.core.faults import Fault
 from gateway.core.model import Permit
-from gateway.router.document import NO_FALLBACKS, Fallbacks, Retries, Trouble
-from gateway.router.troubles import REMEDIES, undone
+from gateway.router.document import NO_FALLBACKS, Trouble
+from gateway.router.loading import RouteRule
+from gateway.router.troubles import REMEDIES, repeatable, undone
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -41,33 +42,33 @@ class Tried(msgspec.Struct):
 
 
 class Trying:
-    """The attempts of one call.
+    """The attempts of one call, by the rule of its route.
 
     Attributes:
-        rest: targets that were not asked yet, best first.
+        rule: of its route. rest: targets that were not asked yet, best first. count: attempts made; again: of those,
+            how many asked the same target again.
     """
 
-    __slots__ = ("_fallbacks", "_repeatable", "_retries", "_told", "again", "count", "rest")
+    __slots__ = ("_call", "_fallbacks", "_retries", "_told", "again", "count", "rest", "rule")
 
-    def __init__(
-        self,
-        plan: Sequence[Permit],
-        retries: Retries,
-        fallbacks: Fallbacks,
-        *,
-        repeatable: bool,
-    ) -> None:
+    def __init__(self, call: Call, plan: Sequence[Permit], rule: RouteRule) -> None:
         self.rest = list(plan)
         self.count = self.again = 0
-        self._retries = retries
-        self._fallbacks = fallbacks
-        self._told: list[str] = []
-        self._repeatable = repeatable
+        self._call = call
+        self.rule = rule
+        self._retries = rule.retries
+        self._fallbacks = rule.route.fallbacks
+        self._told: tuple[str, ...] = ()
+
+    @property
+    def _repeatable(self) -> bool:
+        # Nearly always nobody asks.
+        return repeatable(self._call)
 
     @property
     def may_hedge(self) -> bool:
         """Whether another may be asked while one is at work: asking twice does nothing twice, and is allowed."""
-        return self._repeatable and self._retries.max_attempts > 1
+        return self._retries.max_attempts > 1 and self._repeatable
 
     @property
     def is_last(self) -> bool:
@@ -92,7 +93,7 @@ class Trying:
         if self._fallbacks is NO_FALLBACKS:
             return ()
         told = [trouble for trouble in (failure.trouble, "any") if trouble not in self._told]
-        self._told += told
+        self._told += (*told,)
         return [name for trouble in told for name in getattr(self._fallbacks, trouble)]
 
     def wait_s(self, failure: Failure, thrown: float) -> float | None:

@@ -15,19 +15,19 @@ class Witnesses:
         self._failed: dict[str, float] = {}
 
     def served(self, who: str, now: float) -> None:
-        _note(self._served, who, now)
+        times = self._served
+        if len(times) >= MAX_CALLERS and who not in times:
+            times.clear()  # who is seen from now on is enough
+        times[who] = now
 
     def failed(self, who: str, now: float) -> None:
-        _note(self._failed, who, now)
+        times = self._failed
+        if len(times) >= MAX_CALLERS and who not in times:
+            times.clear()
+        times[who] = now
 
     def blame(self, who: str, now: float) -> bool:
         """Whether what failed lately failed this caller alone, and others were served just now."""
         if any(now - at <= FAILED_S and other != who for other, at in self._failed.items()):
             return False
         return any(now - at <= SERVED_S and other != who for other, at in self._served.items())
-
-
-def _note(times: dict[str, float], who: str, now: float) -> None:
-    if len(times) >= MAX_CALLERS and who not in times:
-        times.clear()  # who is seen from now on is enough
-    times[who] = now

@@ -4,10 +4,11 @@ import asyncio
 import time
 from typing import Any
 
+from gateway.core.live import Live
 from gateway.edge.inflight import TICK_S, InFlight, PatienceOptions
 from gateway.edge.peer import AsgiPeer
 from gateway.limits.shedding import OverloadOptions, Shedding
-from gateway.router.document import RoutesFile
+from gateway.router.loading import NO_ROUTES
 from gateway.router.standing import Standings
 from gateway.shedding import telling
 
@@ -33,7 +34,7 @@ async def test_what_is_told_of_a_tick_is_how_late_it_was_and_whether_a_call_wait
 
 
 def test_a_worker_without_calls_that_gets_no_cpu_turns_nobody_away_afterwards() -> None:
-    shedding, standings = Shedding(OverloadOptions()), Standings(RoutesFile)
+    shedding, standings = Shedding(OverloadOptions()), Standings(Live(NO_ROUTES))
     late = telling(shedding, standings)
     for second in range(100, 110):
         late(1.0, float(second), False)

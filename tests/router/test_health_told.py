@@ -7,10 +7,11 @@ import pytest
 
 from gateway.core.call import Call, Reply
 from gateway.core.faults import NotConfigured, UpstreamBusy, UpstreamResting, UpstreamTimeout
+from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome
 from gateway.router.choosing import Asking
-from gateway.router.document import RoutesFile
+from gateway.router.loading import NO_ROUTES
 from gateway.router.router import Router
 from gateway.router.standing import Standings
 from gateway.testing import HandClock
@@ -141,7 +142,7 @@ async def test_the_slower_of_two_is_known_as_slow() -> None:
 
 
 def test_who_is_given_up_again_and_again_is_taken_to_be_slower_each_time_within_bounds() -> None:
-    standings = Standings(RoutesFile)
+    standings = Standings(Live(NO_ROUTES))
     standing, now, seen = standings.of("a/m"), 100.0, list[float]()
     for _ in range(6):
         run = standing.begun(now)
@@ -166,7 +167,7 @@ async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
 
 
 def test_how_late_this_process_was_is_known_for_about_a_second() -> None:
-    standings = Standings(RoutesFile)
+    standings = Standings(Live(NO_ROUTES))
     standings.late(0.1)
     assert standings.own_s == pytest.approx(0.4)
     for _ in range(25):  # a second's ticks

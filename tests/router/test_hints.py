@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.live import Live
 from gateway.router.breaker import Breaker
 from gateway.router.document import Ejection, RoutesFile
 from gateway.router.hints import Findings, share
+from gateway.router.loading import Routes
 from gateway.router.standing import Standing, Standings
 from gateway.stores.redis import RedisOptions
 from gateway.testing import HandClock
@@ -35,7 +37,7 @@ class Replica:
 
     def __init__(self, name: str) -> None:
         self.clock = HandClock(1_000.0)
-        self.standings = Standings(lambda: RoutesFile(ejection=EJECTION))
+        self.standings = Standings(Live(Routes(RoutesFile(ejection=EJECTION))))
         self.findings = Findings(self.standings, name, {"one", "two"})
 
     def breaks(self, place: str) -> None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import pytest
 
 from gateway.core.faults import UpstreamUnreachable
+from gateway.core.live import Live
 from gateway.router.document import Ejection, RoutesFile
+from gateway.router.loading import Routes
 from gateway.router.probing import Prober
 from gateway.router.standing import Standings
 from gateway.testing import HandClock
@@ -22,7 +24,7 @@ async def probing(
     probe: Callable[[], Awaitable[bool]], file: RoutesFile = FILE
 ) -> AsyncGenerator[tuple[Standings, HandClock]]:
     clock = HandClock(1_000.0)
-    standings = Standings(lambda: file)
+    standings = Standings(Live(Routes(file)))
     running = asyncio.create_task(Prober({"one": probe}, standings, clock.monotonic).run())
     try:
         yield standings, clock
