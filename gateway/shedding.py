@@ -20,8 +20,11 @@ def is_batch(call: Call, model: str, policies: PolicyFeed) -> bool:
 def turning_away(shedding: Shedding, policies: PolicyFeed) -> Callable[[Call], bool]:
     """The test for calls of recognised callers that nobody has judged yet."""
 
+    def of_batch(call: Call) -> bool:
+        return is_batch(call, _card_name(call.model, policies), policies)
+
     def turns_away(call: Call) -> bool:
-        if shedding.refuses(lambda: is_batch(call, _card_name(call.model, policies), policies)):
+        if shedding.refuses(call, of_batch):
             return True
         if (over := shedding.begun()) is not None:
             call.on_close(over)

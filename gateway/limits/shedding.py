@@ -7,10 +7,11 @@ the delay, as in PIE (RFC 8033): first of batch, and only when all of that is tu
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
 # Of interactive calls never more: what becomes of those that are let in says when it is over.
 MOST = 0.95
 # The part goes up by this a second for each time that the delay is its target, and down by it when it is below.
@@ -73,8 +74,8 @@ class Shedding:
         if self.level or again or now - self._late_since >= options.interval_s:
             self.level = min(1 + MOST, self.level + passed * STEP_PER_S * min(FASTEST, seconds / target_s))
 
-    def refuses(self, is_batch: Callable[[], bool]) -> bool:
-        """Whether a call that comes now is turned away; counted then. Whose call it is, is asked only where that
+    def refuses(self, call: T, is_batch: Callable[[T], bool]) -> bool:
+        """Whether a call that comes now is turned away; counted then. Whether it is batch, is asked only where that
         counts."""
         options = self._options
         if not options.enabled:
@@ -83,7 +84,7 @@ class Shedding:
         tight = most is not None and self.under_way >= most * options.batch_share
         if not self.level and not tight:
             return False
-        batch = is_batch()
+        batch = is_batch(call)
         part = min(1.0, self.level) if batch else self.level - 1
         self._owed[batch] += max(0.0, part)
         refused = most is not None and self.under_way >= (most * options.batch_share if batch else most)

@@ -19,7 +19,7 @@ def ticked(shedding: Shedding, lags: Sequence[float], since: float = 100.0) -> f
 
 
 def refused(shedding: Shedding, count: int, *, batch: bool) -> int:
-    return sum(shedding.refuses(lambda: batch) for _ in range(count))
+    return sum(shedding.refuses(batch, bool) for _ in range(count))
 
 
 def test_a_normal_load_is_never_turned_away() -> None:
@@ -84,10 +84,10 @@ def test_calls_under_way_may_be_bounded_and_batch_gets_less_of_it() -> None:
 
 
 def test_whose_call_it_is_is_not_asked_in_quiet_times() -> None:
-    def asked() -> bool:
-        raise AssertionError("asked")
+    def asked(call: str) -> bool:
+        raise AssertionError(call)
 
-    assert not Shedding(OPTIONS).refuses(asked)
+    assert not Shedding(OPTIONS).refuses("mine", asked)
 
 
 def test_it_can_be_switched_off() -> None:

@@ -38,12 +38,12 @@ def test_a_worker_without_calls_that_gets_no_cpu_turns_nobody_away_afterwards() 
     late = telling(shedding, standings)
     for second in range(100, 110):
         late(1.0, float(second), False)
-    assert (shedding.level, shedding.refuses(lambda: True)) == (0.0, False)
+    assert (shedding.level, shedding.refuses(True, bool)) == (0.0, False)
     assert standings.own_s >= 1.0  # what it asks of an upstream now is late by its own fault all the same
     for second in range(110, 120):
         late(1.0, float(second), True)
     assert shedding.level > 1
-    assert shedding.refuses(lambda: True)
+    assert shedding.refuses(True, bool)
     for second in range(120, 130):  # and what had begun is over as soon as nobody waits
         late(1.0, float(second), False)
     assert shedding.level == 0.0
