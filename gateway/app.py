@@ -135,7 +135,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
             otlp.instrument(admin)
         deps = EdgeDeps(
             clock=CLOCK,
-            identify=lambda headers: callers.identify(headers, CLOCK.now()),
+            identify=lambda headers: callers.identified(headers, CLOCK.now()),
             list_models=_models(policies, router),
             stored=stored_responses(memory, router),
             feedback=feedback_deps(settings, policies.tenants, journal, reports, CLOCK),

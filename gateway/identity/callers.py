@@ -16,6 +16,8 @@ from gateway.identity.tenants import Tenants
 
 CLASS_LABEL = "data_class"
 Others = Callable[[Mapping[bytes, bytes], bytes, float], Awaitable[Principal | None]]
+# Who it is, None for nobody; or where that has to be asked for, what will say it.
+Identified = Principal | Awaitable[Principal | None] | None
 
 
 class Callers:
@@ -43,13 +45,18 @@ class Callers:
             return None
         return principal
 
-    async def identify(self, headers: Mapping[bytes, bytes], now: float) -> Principal | None:
+    def identify(self, headers: Mapping[bytes, bytes], now: float) -> Identified:
         """The caller that a request's headers tell of, by whatever credential."""
         credential = credential_in(headers)
         found = self.verify(credential, now)
         if found is None and self._others is not None:
-            found = await self._others(headers, credential, now)
+            return self._others(headers, credential, now)
         return found
+
+    async def identified(self, headers: Mapping[bytes, bytes], now: float) -> Principal | None:
+        """The same for who would wait for it anyway."""
+        found = self.identify(headers, now)
+        return found if found is None or isinstance(found, Principal) else await found
 
     def _admit(self, digest: bytes) -> Principal | None:
         found = self._snapshot.principals.get(digest)

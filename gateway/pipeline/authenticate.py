@@ -1,7 +1,10 @@
 """Who is calling? Unknown, malformed, expired and revoked credentials are answered alike."""
 
+from collections.abc import Awaitable
+
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import Unauthenticated
+from gateway.core.principal import Principal
 from gateway.identity.callers import credential_in
 from gateway.pipeline.parts import Parts
 
@@ -14,19 +17,36 @@ def authenticate(parts: Parts) -> Layer:
     identify, now = parts.identify, parts.clock.now
 
     def layer(service: Service) -> Service:
-        async def authenticated(call: Call) -> Reply:
-            principal = await identify(call.headers, now())
-            if principal is None:
-                said = _INVALID if credential_in(call.headers) else _missing(call)
-                raise Unauthenticated(said, headers={"www-authenticate": "Bearer"})
-            call.principal = principal
-            record = call.record
-            record.tenant, record.team, record.key_id = principal.tenant, principal.team, principal.key_id
+        def authenticated(call: Call) -> Awaitable[Reply]:
+            found = identify(call.headers, now())
+            if isinstance(found, Principal):  # by a key, nearly always
+                _recognise(call, found)
+                return service(call)
+            if found is None:
+                raise _unknown(call)
+            return asked_for(call, found)
+
+        async def asked_for(call: Call, asked: Awaitable[Principal | None]) -> Reply:
+            found = await asked
+            if found is None:
+                raise _unknown(call)
+            _recognise(call, found)
             return await service(call)
 
         return authenticated
 
     return layer
+
+
+def _recognise(call: Call, caller: Principal) -> None:
+    call.principal = caller
+    record = call.record
+    record.tenant, record.team, record.key_id = caller.tenant, caller.team, caller.key_id
+
+
+def _unknown(call: Call) -> Unauthenticated:
+    said = _INVALID if credential_in(call.headers) else _missing(call)
+    return Unauthenticated(said, headers={"www-authenticate": "Bearer"})
 
 
 def _missing(call: Call) -> str:

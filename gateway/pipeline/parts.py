@@ -1,6 +1,6 @@
 """What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from gateway.guard.outside.judging import Opinion
 from gateway.guard.rules import GuardPolicy, Rule
 from gateway.guard.tally import Finding
 from gateway.guard.words import Side
+from gateway.identity.callers import Identified
 from gateway.identity.tenants import Tenants
 from gateway.limits.bounds import Bound, Counters, Level, Refusal
 from gateway.limits.rules import LimitPolicy
@@ -126,7 +127,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     start_trace: Callable[[bytes | None, bytes | None], TraceContext]
     ended: Callable[[Call], None]
     ended_apart: Callable[[Call], None]
-    identify: Callable[[Mapping[bytes, bytes], float], Awaitable[Principal | None]]
+    identify: Callable[[Mapping[bytes, bytes], float], Identified]
     turns_away: Callable[[Call], bool]
     output_field: Callable[[Sequence[Permit]], str]
     access: Live[AccessPolicy]

@@ -1,6 +1,7 @@
 """What is known of a caller besides its key, and that it costs nothing to know."""
 
 import time
+from collections.abc import Mapping
 
 from gateway.core.live import Live
 from gateway.core.principal import Principal
@@ -90,3 +91,20 @@ def test_where_credentials_stand() -> None:
         ({}, b""),
     ):
         assert credential_in(headers) == expected
+
+
+async def test_only_who_has_no_key_has_to_be_asked_for() -> None:
+    keys, tenants, _ = of(principal())
+    person = Principal(key_id="user_1", tenant="acme", team="a")
+
+    async def known(headers: Mapping[bytes, bytes], credential: bytes, now: float) -> Principal | None:
+        return person if credential == b"token" else None
+
+    alone, with_others = Callers(keys, tenants), Callers(keys, tenants, known)
+    key, token, nobody = ({b"x-api-key": one} for one in (b"gw-0", b"token", b"gw-1"))
+    for callers in (alone, with_others):
+        assert isinstance(callers.identify(key, 0), Principal)
+    assert alone.identify(token, 0) is None
+    assert await with_others.identified(token, 0) is person
+    assert await with_others.identified(nobody, 0) is None
+    assert await with_others.identified(key, 0) is with_others.identify(key, 0)

@@ -168,7 +168,7 @@ class Worker:
         policies, dice = world.policies, world.dice
         own_calls = OwnCalls(world.clock)
 
-        async def identify(headers: Mapping[bytes, bytes], now: float) -> Principal:
+        def identify(headers: Mapping[bytes, bytes], now: float) -> Principal:
             return Principal(key_id=headers[b"x-key"].decode(), tenant="acme", team="team-a")
 
         return Parts(
