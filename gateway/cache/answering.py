@@ -177,7 +177,7 @@ class Answering:
         """From the upstream. What comes of it is told to the flight and kept when the call has ended."""
         landing = Landing(question, self._tiers, self._meanings, self._clock.now, flight, lease)
         # Before the steps inside add theirs, so that it runs after them: the call is priced by then.
-        call.on_end(lambda: landing.ended(call))
+        call.on_end(landing.ended)
         call.reply_headers[HEADER] = "miss"
         try:
             reply = await service(call)
@@ -206,7 +206,7 @@ class Answering:
         reply.taps = []
         landing.begun(shared)
         # The last that is added runs first: before the call is priced, it may no longer be this one's to pay.
-        call.on_end(lambda: self._leave(call, shared))
+        call.on_end(lambda call: self._leave(call, shared))
         reply.stream = shared.read(call).pull
         return reply
 
@@ -216,10 +216,10 @@ class Answering:
         record.cache = "exact"
         headers.update(shared.told)
         headers[HEADER], headers["age"] = "hit", "0"
-        call.on_end(lambda: shared.on_ended(call))
-        call.on_end(lambda: self._note_shared(call, question, shared))
-        call.on_end(lambda: self._paying.settle(call))
-        call.on_end(lambda: self._leave(call, shared))
+        call.on_end(lambda call: shared.on_ended(call))
+        call.on_end(lambda call: self._note_shared(call, question, shared))
+        call.on_end(self._paying.settle)
+        call.on_end(lambda call: self._leave(call, shared))
         reply = Reply(200, list(kept_headers(shared.headers)), stream=shared.read(call).pull)
         reply.broken = shared.broken
         return reply

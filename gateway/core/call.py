@@ -88,15 +88,17 @@ class Served(msgspec.Struct, kw_only=True, gc=False):
 
 Pull = Callable[[], Awaitable[bytes | None]]
 Tap = Callable[[bytes], bytes]
-Ending = Callable[[], None]
+Ending = Callable[["Call"], None]
+Closing = Callable[[], None]
 Mend = Callable[["Reply"], Fields | None]
 
 
 class Call:
     """One request on its way through the pipeline. Mutable, owned by one task, never kept after it has ended.
 
-    Endings settle holds and write the record. They are plain functions, run innermost first (the last added, first),
-    exactly once, whatever happened: reply, refusal, hang-up, fault. `end()` is called before the last byte of an answer
+    Endings settle holds and write the record. They are plain functions of the call, so that a step can hang the same
+    one on every call; run innermost first (the last added, first), exactly once, whatever happened: reply, refusal,
+    hang-up, fault. `end()` is called before the last byte of an answer
     is sent. They hang on the call and not on the reply, because a call that never gets a reply needs them as well; and
     they are a list, because a generator that was never started never runs its `finally`. What must stay open until the
     last byte has gone (the upstream's connection) is a closing, run by `close()` at the very end.
@@ -186,7 +188,7 @@ class Call:
         self.abort: Exception | None = None
         self.sizes: tuple[Fields, int, int] | None = None
         self._endings: list[Ending] = []
-        self._closings: list[Ending] = []
+        self._closings: list[Closing] = []
 
     @property
     def caller(self) -> Principal:
@@ -222,7 +224,7 @@ class Call:
     def on_end(self, ending: Ending) -> None:
         self._endings.append(ending)
 
-    def on_close(self, closing: Ending) -> None:
+    def on_close(self, closing: Closing) -> None:
         """`closing` must not raise."""
         self._closings.append(closing)
 
@@ -252,7 +254,7 @@ class Call:
         failed: Exception | None = None
         while self._endings:
             try:
-                self._endings.pop()()
+                self._endings.pop()(self)
             except Exception as error:  # noqa: BLE001  one ending's bug must not keep the next from settling
                 failed = failed or error
         if failed is not None:

@@ -4,7 +4,7 @@ A limit of limits.yaml has figures (`requests_per_minute`, `cost_per_month`); ap
 a counter of its own. What holds the counters (this process, Redis) knows bounds and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -127,14 +127,20 @@ class Level(msgspec.Struct, frozen=True):
         return max(0, self.bound.maximum - self.used)
 
 
-def tightest(levels: Sequence[Level]) -> Mapping[Dimension, Level]:
-    """By dimension, the bound that has least left."""
-    found: dict[Dimension, Level] = {}
-    least: dict[Dimension, int] = {}
+# Of a bound's dimension: its maximum, how much of that is left, and seconds until nothing is counted of it (`reset_s`).
+Left = tuple[int, int, float]
+# By a dimension's place (`PLACES`), the same of the bound that has least left; None: no bound counts that.
+Least = Callable[[int], Left | None]
+
+
+def tightest(levels: Sequence[Level]) -> Sequence[Left | None]:
+    """By place, what is left of the bound that has least left."""
+    found: list[Left | None] = [None] * len(PLACES)
     for level in levels:
-        dimension, left = level.bound.dimension, level.remaining  # of those that are exceeded the first is told
-        if dimension not in least or left < least[dimension]:
-            found[dimension], least[dimension] = level, left
+        place, left = PLACES[level.bound.dimension], level.remaining
+        other = found[place]
+        if other is None or left < other[1]:  # of those that are exceeded the first is told
+            found[place] = level.bound.maximum, left, level.reset_s
     return found
 
 
@@ -154,14 +160,20 @@ class Hold(Protocol):
         kept."""
         ...
 
-    @property
-    def least(self) -> Mapping[Dimension, Level]:
-        """By dimension, the one that has least left (`tightest`); to be asked for at once as well."""
+    def least(self, place: int) -> Left | None:
+        """Of a dimension, by its place, the one that has least left (`tightest`); to be asked for at once as well."""
         ...
 
 
 class Counters(Protocol):
-    """What the pipeline knows of whoever counts."""
+    """What the pipeline knows of whoever counts.
+
+    Attributes:
+        decide: the same as `reserve`, and at once; None where somebody else is to be asked.
+    """
+
+    @property
+    def decide(self) -> "Callable[[Sequence[Bound], Need], Hold | Refusal] | None": ...
 
     async def reserve(self, bounds: Sequence[Bound], need: Need) -> Hold | Refusal:
         """Count a call and its estimate against all bounds, or against none."""

@@ -4,53 +4,50 @@ Sources: OpenAI's page "Rate limits" (resets as durations, `6m0s`), Anthropic's 
 times). Of several bounds of one dimension the one that has least left is told. Money has headers of our own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.core.money import decimal_text
-from gateway.limits.bounds import Bound, Dimension, Level, Refusal, tightest
+from gateway.limits.bounds import PLACES, Bound, Dimension, Least, Level, Refusal
 
-# (dimension, limit, remaining, reset) by whose they are.
-_Names = tuple[Dimension, str, str, str]
-_OPENAI: tuple[_Names, ...] = (
-    ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-    ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-)
+# A dimension's place, and the names that its limit, what remains of that, and its reset have, by whose they are.
+_Names = tuple[int, str, str, str]
+
+
+def _of_openai(dimension: Dimension) -> _Names:
+    limit, remaining, reset = (f"x-ratelimit-{word}-{dimension}" for word in ("limit", "remaining", "reset"))
+    return PLACES[dimension], limit, remaining, reset
 
 
 def _of_anthropic(dimension: Dimension) -> _Names:
     name = f"anthropic-ratelimit-{dimension.replace('_', '-')}"
-    return dimension, f"{name}-limit", f"{name}-remaining", f"{name}-reset"
+    return PLACES[dimension], f"{name}-limit", f"{name}-remaining", f"{name}-reset"
 
 
-_ANTHROPIC: tuple[_Names, ...] = tuple(map(_of_anthropic, ("requests", "tokens", "input_tokens", "output_tokens")))
+_OPENAI = (_of_openai("requests"), _of_openai("tokens"))
+_ANTHROPIC = tuple(map(_of_anthropic, ("requests", "tokens", "input_tokens", "output_tokens")))
+_COST = PLACES["cost"]
 
 
-def quota_headers(levels: Sequence[Level], dialect: str, now: float) -> dict[str, str]:
-    """What is left; a dimension without a limit has no headers.
+def put_quotas(headers: dict[str, str], least: Least, dialect: str, now: float) -> None:
+    """Put what is left into the headers of an answer; a dimension without a limit has none.
 
     Args:
         now: Unix seconds.
     """
-    return least_headers(tightest(levels), dialect, now)
-
-
-def least_headers(found: Mapping[Dimension, Level], dialect: str, now: float) -> dict[str, str]:
-    """The same of those that have least left, by dimension."""
-    headers: dict[str, str] = {}
     anthropic = dialect == "anthropic"
-    for dimension, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
-        if (level := found.get(dimension)) is not None:
-            most, used, reset_s = level.bound.maximum, level.used, level.reset_s
+    for place, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
+        if (found := least(place)) is not None:
+            most, left, reset_s = found
             headers[limit] = str(most)
-            headers[remaining] = str(most - used) if used < most else "0"
+            headers[remaining] = str(left)
             headers[reset] = moment(now + reset_s) if anthropic else duration(reset_s)
-    if (level := found.get("cost")) is not None:
-        headers["x-gateway-budget-limit"] = decimal_text(level.bound.maximum)
-        headers["x-gateway-budget-remaining"] = decimal_text(level.remaining)
-        headers["x-gateway-budget-reset"] = moment(now + level.reset_s)
-    return headers
+    if (found := least(_COST)) is not None:
+        most, left, reset_s = found
+        headers["x-gateway-budget-limit"] = decimal_text(most)
+        headers["x-gateway-budget-remaining"] = decimal_text(left)
+        headers["x-gateway-budget-reset"] = moment(now + reset_s)
 
 
 def refused_level(refusal: Refusal) -> Level:

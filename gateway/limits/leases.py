@@ -11,12 +11,12 @@ way ask each time: of those little is at stake in a few milliseconds, and much i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from gateway.limits.asking import Admitted, Asking, Question
-from gateway.limits.bounds import Bound, Dimension, Level, Need, Refusal, tightest
+from gateway.limits.bounds import Bound, Left, Level, Need, Refusal, tightest
 from gateway.limits.plans import Group
 from gateway.limits.settling import Settling
 
@@ -77,7 +77,7 @@ class Lease:
 class Leased:
     """A call's part of a loan. `amounts`: what it took, in the group's order."""
 
-    __slots__ = ("amounts", "group", "levels", "loan", "settled", "warned")
+    __slots__ = ("_least", "amounts", "group", "levels", "loan", "settled", "warned")
 
     def __init__(self, group: Group, loan: Loan, amounts: Sequence[int]) -> None:
         self.group = group
@@ -88,13 +88,13 @@ class Leased:
             Level(level.bound, level.used - granted + taken, level.reset_s)
             for level, granted, taken in zip(loan.levels, loan.granted, loan.taken, strict=True)
         ]
+        self._least = tightest(self.levels)
         self.warned: Sequence[Bound] = [
             group.bounds[place] for place in group.warning if self.levels[place].used > group.bounds[place].maximum
         ]
 
-    @property
-    def least(self) -> Mapping[Dimension, Level]:
-        return tightest(self.levels)
+    def least(self, place: int) -> Left | None:
+        return self._least[place]
 
 
 class Leases:

@@ -6,14 +6,14 @@ calls that were under way at that moment, and by nothing after it: the truth is 
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from typing import Any
 
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.limits.bounds import NOTHING, PLACES, Amounts, Bound, Dimension, Level, Need, Refusal
+from gateway.limits.bounds import NOTHING, PLACES, Amounts, Bound, Left, Level, Need, Refusal
 from gateway.limits.steady import SteadyTime
 from gateway.limits.windows import Counted, counted, longest_s
 
@@ -34,22 +34,28 @@ class Counter:
         self.born = self.touched = now
 
 
-# A bound, its counter, what that has counted, and which of a need's amounts it counts. A plain tuple: there are several
-# a call.
-Lane = tuple[Bound, Counter, Counted, int]
+# A bound, its maximum, what its counter has counted, and which of a need's amounts that counts. A plain tuple: there
+# are several a call.
+Lane = tuple[Bound, int, Counted, int]
 _NOBODY: tuple[Lane | None, ...] = (None,) * len(PLACES)
 _ROOM = (sys.maxsize,) * len(PLACES)
 
 
 class Lanes:
-    """Those of `bounds`, in their order. `ends`: before that none of them needs to `roll`."""
+    """Those of `bounds`, in their order, with their `counters`. `ends`: before that none of them needs to `roll`.
+    `touched`: the last time that a call was counted here; its counters hear of it when these are forgotten."""
 
-    __slots__ = ("all", "bounds", "ends")
+    __slots__ = ("all", "bounds", "counters", "ends", "touched")
 
-    def __init__(self, bounds: Sequence[Bound], lanes: Sequence[Lane]) -> None:
+    def __init__(self, bounds: Sequence[Bound], counters: Sequence[Counter], now: float) -> None:
         self.bounds = bounds
-        self.all = lanes
-        self.ends = min((here.ends for _, _, here, _ in lanes), default=float("inf"))
+        self.counters = counters
+        self.all: Sequence[Lane] = [
+            (bound, bound.maximum, counter.counted, PLACES[bound.dimension])
+            for bound, counter in zip(bounds, counters, strict=True)
+        ]
+        self.ends = min((here.ends for _, _, here, _ in self.all), default=float("inf"))
+        self.touched = now
 
 
 class LocalHold(msgspec.Struct, eq=False):
@@ -57,7 +63,7 @@ class LocalHold(msgspec.Struct, eq=False):
 
     Attributes:
         amounts: what it holds. at: when it was counted; rolls: how often a counter had moved on by then.
-        fullest: by dimension, which of its lanes had least left after it.
+        left: by dimension, what its fullest lane had left after it; fullest: which that is.
     """
 
     lanes: Sequence[Lane]
@@ -65,6 +71,7 @@ class LocalHold(msgspec.Struct, eq=False):
     warned: Sequence[Bound]
     at: float
     rolls: int
+    left: Sequence[int]
     fullest: Sequence[Lane | None]
     settled: bool = False
 
@@ -72,16 +79,12 @@ class LocalHold(msgspec.Struct, eq=False):
     def levels(self) -> Sequence[Level]:
         return _levels(self.lanes, self.at)
 
-    @property
-    def least(self) -> Mapping[Dimension, Level]:
-        at = self.at
-        found: dict[Dimension, Level] = {}
-        for lane in self.fullest:
-            if lane is not None:
-                bound, _, here, _ = lane
-                used = ceil(here.used(at)) if here.leaving else here.before + here.current
-                found[bound.dimension] = Level(bound, used, here.reset_s(at))
-        return found
+    def least(self, place: int) -> Left | None:
+        lane = self.fullest[place]
+        if lane is None:
+            return None
+        _, most, here, _ = lane
+        return most, self.left[place], here.reset_s(self.at)
 
 
 class LocalCounters:
@@ -128,23 +131,22 @@ class LocalCounters:
         lanes = self._known.get(id(bounds)) or self._lanes(bounds, now)
         if now >= lanes.ends:
             self._roll(lanes, now)
+        lanes.touched = now
         amounts = need.amounts()
-        warned: list[Bound] = []
+        warned: Sequence[Bound] = ()
         refused: Refusal | None = None
         least, fullest = [*_ROOM], [*_NOBODY]
         for lane in lanes.all:  # several times a request, and so without a call
-            bound, counter, here, of = lane
-            counter.touched = now
+            bound, most, here, of = lane
             amount = amounts[of]
             used = ceil(here.used(now)) if here.leaving else here.before + here.current
-            left = bound.maximum - used - amount
+            left = most - used - amount
             if left < 0:
                 left = 0  # of those that are exceeded the first is told
                 if amount and bound.on_exceeded == "warn":
-                    warned.append(bound)
+                    warned = [*warned, bound]
                 elif amount:
-                    wait_s = here.wait_s(now, amount, bound.maximum)
-                    refused = weightier(refused, Refusal(bound, used, wait_s))
+                    refused = weightier(refused, Refusal(bound, used, here.wait_s(now, amount, most)))
             if left < least[of]:
                 least[of], fullest[of] = left, lane
             here.current += amount
@@ -152,7 +154,7 @@ class LocalCounters:
             for _, _, here, of in lanes.all:
                 here.current -= amounts[of]
             return msgspec.structs.replace(refused, levels=_levels(lanes.all, now))
-        hold = LocalHold(lanes.all, amounts, warned, now, self._rolls, fullest)
+        hold = LocalHold(lanes.all, amounts, warned, now, self._rolls, least, fullest)
         self._open.add(hold)
         return hold
 
@@ -184,14 +186,10 @@ class LocalCounters:
         """Policies hand out the same tuple for the same callers again and again: its counters are known by its
         identity, and found for all at once. It is kept alive with them, so that no other can take its place."""
         before = self._replaced
-        lanes: list[Lane] = []
-        for bound in bounds:
-            counter = self._counter(bound, now)
-            lanes.append((bound, counter, counter.counted, PLACES[bound.dimension]))
-        found = Lanes(bounds, lanes)
+        found = Lanes(bounds, [self._counter(bound, now) for bound in bounds], now)
         if isinstance(bounds, tuple) and self._replaced == before:
             if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
+                self._forget_known()
             self._known[id(bounds)] = found
         return found
 
@@ -236,7 +234,7 @@ class LocalCounters:
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self._hold_s / 4
-        self._known.clear()  # those of policies that have been replaced are nobody's any more
+        self._forget_known()  # those of policies that have been replaced are nobody's any more
         for hold in [hold for hold in self._open if hold.at + self._hold_s <= now]:
             self._open.discard(hold)
             self._correct(hold, LOST)
@@ -246,6 +244,7 @@ class LocalCounters:
     def _forget_idle(self, now: float) -> None:
         """Counters that count nothing any more; if those are few, the half longest untouched of those without a call,
         and of those budgets last."""
+        self._forget_lanes()
         busy = {bound.key for hold in self._open for bound, *_ in hold.lanes}
         idle = [(key, counter) for key, counter in self._counters.items() if key not in busy]
         gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
@@ -255,11 +254,17 @@ class LocalCounters:
             gone = list({*gone, *(key for key, _ in idle[: self._maximum // 2])})
         for key in gone:
             del self._counters[key]
-        self._forget_lanes()
 
     def _forget_lanes(self) -> None:
-        self._known.clear()
+        """None of them counts where others look, from now on."""
+        self._forget_known()
         self._replaced += 1
+
+    def _forget_known(self) -> None:
+        for lanes in self._known.values():
+            for counter in lanes.counters:
+                counter.touched = max(counter.touched, lanes.touched)
+        self._known.clear()
 
 
 def weightier(one: Refusal | None, other: Refusal) -> Refusal:

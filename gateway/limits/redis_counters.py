@@ -20,13 +20,13 @@ at all.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self
 
 from gateway.core.clock import Clock
 from gateway.limits.asking import Admitted, Asking, Question
 from gateway.limits.away import AwayHold, LocalShare
-from gateway.limits.bounds import NOTHING, Bound, Dimension, Level, Need, Refusal, tightest
+from gateway.limits.bounds import NOTHING, Bound, Left, Level, Need, Refusal, tightest
 from gateway.limits.leases import Leased, Leases
 from gateway.limits.local import LocalCounters, weightier
 from gateway.limits.plans import Group, Plan, Plans, load_scripts
@@ -51,20 +51,20 @@ class StoreReports(Protocol):
 class RedisHold:
     """A reservation in Redis, and in this process for what could not be asked there."""
 
-    __slots__ = ("away", "levels", "parts", "settled", "warned")
+    __slots__ = ("_least", "away", "levels", "parts", "settled", "warned")
 
     def __init__(
         self, levels: Sequence[Level], warned: Sequence[Bound], parts: Sequence[Part], away: AwayHold | None
     ) -> None:
         self.levels = levels
+        self._least = tightest(levels)
         self.warned = warned
         self.parts = parts
         self.away = away
         self.settled = False
 
-    @property
-    def least(self) -> Mapping[Dimension, Level]:
-        return tightest(self.levels)
+    def least(self, place: int) -> Left | None:
+        return self._least[place]
 
 
 class RedisCounters:
@@ -75,6 +75,8 @@ class RedisCounters:
         seeds: what was used before counters began to count. ledger: a word for whose records that is made of; each
             ledger tells each counter once.
     """
+
+    decide = None
 
     def __init__(
         self,

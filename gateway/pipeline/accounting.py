@@ -21,9 +21,12 @@ _OUTCOMES: dict[Outcome, AttemptOutcome] = {"completed": "completed", "cancelled
 
 
 def accounting(parts: Parts) -> Layer:
+    def ending(call: Call) -> None:
+        account(call, parts)
+
     def layer(service: Service) -> Service:
         def accounted(call: Call) -> Awaitable[Reply]:
-            call.on_end(lambda: account(call, parts))
+            call.on_end(ending)
             return service(call)
 
         return accounted

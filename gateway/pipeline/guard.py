@@ -60,7 +60,7 @@ def guard(parts: Parts) -> Layer:
 
 async def _watched(call: Call, service: Service, applied: Applied, parts: Parts, long: LongTexts) -> Reply:
     tally = Tally()
-    call.on_end(partial(_told, call, tally, parts))
+    call.on_end(partial(_told, tally, parts))
     vault = None
     if applied.input:
         said = _texts_of(call, applied)
@@ -81,7 +81,7 @@ async def _watched(call: Call, service: Service, applied: Applied, parts: Parts,
     return await guarded_reply(call, reply, applied, tally, vault or Vault(), parts, lambda: tell(call, tally))
 
 
-def _told(call: Call, tally: Tally, parts: Parts) -> None:
+def _told(tally: Tally, parts: Parts, call: Call) -> None:
     """At the call's end."""
     if tally.found:
         call.record.guards = tally.text()

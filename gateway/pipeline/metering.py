@@ -23,9 +23,12 @@ class MeteringOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def metering(parts: Parts) -> Layer:
     journal = parts.journal
 
+    def ending(call: Call) -> None:
+        close(call, parts)
+
     def layer(service: Service) -> Service:
         async def metered(call: Call) -> Reply:
-            call.on_end(lambda: close(call, parts))
+            call.on_end(ending)
             if call.in_cohort:
                 await others_first()
             await call.open()

@@ -14,7 +14,7 @@ def observe(parts: Parts) -> Layer:
             headers = call.headers
             call.trace = trace = start_trace(headers.get(b"traceparent"), headers.get(b"tracestate"))
             call.record.trace_id = trace.trace_id
-            call.on_end(lambda: ended(call))
+            call.on_end(ended)
             return service(call)
 
         return observed

@@ -1,6 +1,6 @@
 """Reserve before the call, settle after it, tell the caller what is left."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from gateway.catalogue.prices.tariffs import DEARER_TIERS
 from gateway.core.call import Call, Layer, Reply, Service
@@ -9,8 +9,8 @@ from gateway.core.model import Permit
 from gateway.core.target import Target
 from gateway.core.usage import Usage
 from gateway.dialects.statements import tier_word
-from gateway.limits.bounds import NOTHING, Bound, Hold, Need, Refusal
-from gateway.limits.headers import least_headers, quota_headers, refused_level, warning
+from gateway.limits.bounds import NOTHING, Bound, Hold, Need, Refusal, tightest
+from gateway.limits.headers import put_quotas, refused_level, warning
 from gateway.limits.matching import NOTHING_ASKED, Asked
 from gateway.limits.waiting import Waiting
 from gateway.pipeline.estimate import counted_in_tokens, estimated_tokens, estimated_usage
@@ -18,15 +18,116 @@ from gateway.pipeline.limit_refusals import refuse_what_never_fits, refused, unp
 from gateway.pipeline.parts import Parts
 
 
+class _Limiter:
+    """The step itself: what every call's reservation needs."""
+
+    __slots__ = ("parts", "waiting")
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.waiting = Waiting(parts.counters, parts.clock.monotonic, parts.limiting.waited)
+
+    async def in_line(self, call: Call, bounds: Sequence[Bound], need: Need) -> Hold | Refusal:
+        """Reserve, and note on the record for how long the call was kept waiting by limits that may do so."""
+        monotonic = self.parts.clock.monotonic
+        began = monotonic()
+        try:
+            return await self.waiting.reserve(bounds, need)
+        finally:
+            if any(bound.queue_s for bound in bounds):
+                call.record.queued_us += int((monotonic() - began) * 1e6)
+
+    def told(self, call: Call, found: Hold | Refusal) -> Hold:
+        """Tell the caller, and who watches limits, what is left.
+
+        Raises:
+            RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
+        """
+        parts, dialect, headers = self.parts, call.operation.dialect, call.reply_headers
+        now, reports = parts.clock.now(), parts.limiting
+        if isinstance(found, Refusal):
+            reports.limited(found)
+            levels = found.levels or [refused_level(found)]
+            put_quotas(headers, tightest(levels).__getitem__, dialect, now)
+            raise refused(found, now)
+        put_quotas(headers, found.least, dialect, now)
+        if parts.limits.value.counts_money:
+            reports.counted(found.levels)
+        if found.warned:
+            reports.warned(found.warned)
+            headers["x-gateway-warning"] = warning(found.warned)
+        return found
+
+
+class _Reservation:
+    """What one call is counted as: in `bounds`, for as much as it was taken to need; without a hold in none. Its
+    `settle` is an ending of the call, its `admit` what `Call.admit` is to be: one object in the place of two closures
+    and of all that they would close over."""
+
+    __slots__ = ("asked", "bounds", "call", "hold", "limiter", "need")
+
+    def __init__(
+        self, limiter: _Limiter, call: Call, asked: Asked, bounds: Sequence[Bound], need: Need, hold: Hold | None
+    ) -> None:
+        self.limiter = limiter
+        self.call = call
+        self.asked = asked
+        self.bounds = bounds
+        self.need = need
+        self.hold = hold
+
+    def settle(self, call: Call) -> None:
+        limiter, bounds, hold = self.limiter, self.bounds, self.hold
+        if hold is None:
+            return
+        parts = limiter.parts
+        parts.counters.settle(hold, used(call, self.need, bounds, parts))
+        limiter.waiting.freed(bounds)
+
+    async def admit(self, other: Permit) -> None:
+        """Should another model serve it: what limits on that one say, and what it costs more."""
+        limiter, call, asked, held = self.limiter, self.call, self.asked, self.bounds
+        parts = limiter.parts
+        at = parts.clock.now()
+        bounds = parts.limits.value.bounds(call.caller, other.model.name, at, asked)
+        if not bounds:
+            return
+        bounds, need = needed(bounds, other.model.target, call, at, parts)
+        keys = {bound.key for bound in held}
+        if more := [bound for bound in bounds if bound.key not in keys]:
+            hold = limiter.told(call, await limiter.in_line(call, more, need))
+            call.on_end(_Reservation(limiter, call, asked, more, need, hold).settle)
+        money = [bound for bound in held if bound.dimension == "cost"]
+        if money and (dearer := (need.nano or 0) - (self.need.nano or 0)) > 0:
+            await self._hold_more(money, dearer)
+
+    async def _hold_more(self, money: Sequence[Bound], nano: int) -> None:
+        """Hold what a dearer target may cost more; the call's own reservation settles to the truth.
+
+        Raises:
+            RateLimited, BudgetExhausted: there is not so much left.
+        """
+        parts = self.limiter.parts
+        hold = await self.limiter.waiting.reserve(money, Need(0, 0, nano, requests=0))
+        if isinstance(hold, Refusal):
+            parts.limiting.limited(hold)
+            raise refused(hold, parts.clock.now())
+        self.call.on_end(lambda call: parts.counters.settle(hold, NOTHING))  # noqa: ARG005  an ending's signature
+
+
 def rate_limit(parts: Parts) -> Layer:
-    limits, now = parts.limits, parts.clock.now
-    reserve = parts.counters.reserve
-    waiting = Waiting(parts.counters, parts.clock.monotonic, parts.limiting.waited)
+    limits, now, decide = parts.limits, parts.clock.now, parts.counters.decide
+    limiter = _Limiter(parts)
 
     def layer(service: Service) -> Service:
-        async def limited(call: Call) -> Reply:
-            if call.in_cohort:
-                await others_first()
+        def limited(call: Call) -> Awaitable[Reply]:
+            return side_by_side(call) if call.in_cohort else count(call)
+
+        async def side_by_side(call: Call) -> Reply:
+            await others_first()
+            return await count(call)
+
+        def count(call: Call) -> Awaitable[Reply]:
             policy, permits = limits.value, call.permits
             permit = permits[0]
             if len(permits) > 1 and (policy.counts_money or _of_several_models(permits)):
@@ -34,31 +135,27 @@ def rate_limit(parts: Parts) -> Layer:
                 permit = parts.choose(call) or permit
             asked = asked_of(call) if policy.asks else NOTHING_ASKED
             at = now()
-            held = policy.bounds(call.caller, permit.model.name, at, asked)
-            need = NOTHING
-            if held:
-                held, need = needed(held, permit.model.target, call, at, parts)
-                refuse_what_never_fits(held, need)
-                reserving = _in_line(call, held, need, waiting, parts) if policy.queues else reserve(held, need)
-                _admit(call, held, need, await reserving, parts, waiting)
+            bounds = policy.bounds(call.caller, permit.model.name, at, asked)
+            if not bounds:
+                return counted(call, _Reservation(limiter, call, asked, (), NOTHING, None))
+            bounds, need = needed(bounds, permit.model.target, call, at, parts)
+            if decide is None or policy.queues:
+                refuse_what_never_fits(bounds, need)
+                return reserved(call, asked, bounds, need)
+            found = decide(bounds, need)
+            if isinstance(found, Refusal):
+                refuse_what_never_fits(bounds, need)  # it is always refused here; only then is it worth a look
+            return counted(call, _Reservation(limiter, call, asked, bounds, need, limiter.told(call, found)))
 
-            async def admit(other: Permit) -> None:
-                """Should another model serve it: what limits on that one say, and what it costs more."""
-                at = now()
-                bounds = policy.bounds(call.caller, other.model.name, at, asked)
-                if not bounds:
-                    return
-                bounds, other_need = needed(bounds, other.model.target, call, at, parts)
-                keys = {bound.key for bound in held}
-                if more := [bound for bound in bounds if bound.key not in keys]:
-                    hold = await _in_line(call, more, other_need, waiting, parts)
-                    _admit(call, more, other_need, hold, parts, waiting)
-                money = [bound for bound in held if bound.dimension == "cost"]
-                if money and (dearer := (other_need.nano or 0) - (need.nano or 0)) > 0:
-                    await _reserve_more(call, money, dearer, parts, waiting)
+        async def reserved(call: Call, asked: Asked, bounds: Sequence[Bound], need: Need) -> Reply:
+            """The same where others are to be asked, or calls may be kept waiting."""
+            hold = limiter.told(call, await limiter.in_line(call, bounds, need))
+            return await counted(call, _Reservation(limiter, call, asked, bounds, need, hold))
 
-            call.admit = admit
-            return await service(call)
+        def counted(call: Call, reservation: _Reservation) -> Awaitable[Reply]:
+            call.on_end(reservation.settle)
+            call.admit = reservation.admit
+            return service(call)
 
         return limited
 
@@ -84,57 +181,6 @@ def needed(
     usage = estimated_usage(call, policy.default_output_tokens)
     bounds, nano = priced(bounds, target, usage, call, at, parts)
     return bounds, Need(usage.total_input, usage.total_output, nano)
-
-
-async def _reserve_more(call: Call, money: Sequence[Bound], nano: int, parts: Parts, waiting: Waiting) -> None:
-    """Hold what a dearer target may cost more; the call's own reservation settles to the truth.
-
-    Raises:
-        RateLimited, BudgetExhausted: there is not so much left.
-    """
-    hold = await waiting.reserve(money, Need(0, 0, nano, requests=0))
-    if isinstance(hold, Refusal):
-        parts.limiting.limited(hold)
-        raise refused(hold, parts.clock.now())
-    call.on_end(lambda: parts.counters.settle(hold, NOTHING))
-
-
-async def _in_line(call: Call, bounds: Sequence[Bound], need: Need, waiting: Waiting, parts: Parts) -> Hold | Refusal:
-    """Reserve, and note on the record for how long the call was kept waiting by limits that may do so."""
-    monotonic = parts.clock.monotonic
-    began = monotonic()
-    try:
-        return await waiting.reserve(bounds, need)
-    finally:
-        if any(bound.queue_s for bound in bounds):
-            call.record.queued_us += int((monotonic() - began) * 1e6)
-
-
-def _admit(
-    call: Call, bounds: Sequence[Bound], need: Need, hold: Hold | Refusal, parts: Parts, waiting: Waiting
-) -> None:
-    """Tell what is left, and see to it that the reservation is settled however the call ends.
-
-    Raises:
-        RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
-    """
-    reports, dialect, now = parts.limiting, call.operation.dialect, parts.clock.now()
-    if isinstance(hold, Refusal):
-        reports.limited(hold)
-        call.reply_headers.update(quota_headers(hold.levels or [refused_level(hold)], dialect, now))
-        raise refused(hold, now)
-
-    def settle() -> None:
-        parts.counters.settle(hold, used(call, need, bounds, parts))
-        waiting.freed(bounds)
-
-    call.on_end(settle)
-    call.reply_headers.update(least_headers(hold.least, dialect, now))
-    if parts.limits.value.counts_money:
-        reports.counted(hold.levels)
-    if hold.warned:
-        reports.warned(hold.warned)
-        call.reply_headers["x-gateway-warning"] = warning(hold.warned)
 
 
 def asked_of(call: Call) -> Asked:

@@ -102,7 +102,7 @@ class Rollouts:
         assert rollout is not None, "asked of routes with a canary"
         call.record.variant = "canary" if plan[0].model.place == rollout.canary.target else "stable"
         if state_at(rollout, self._clock.now(), rolled_back=rollout.id in self._over) == "stepping":
-            call.on_end(lambda: self._ended(call, rollout))
+            call.on_end(lambda call: self._ended(call, rollout))
 
     def _ended(self, call: Call, rollout: Rollout) -> None:
         """Every attempt tells of its own target: one that failed, and was made good by another, did fail."""

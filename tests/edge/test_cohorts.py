@@ -68,7 +68,7 @@ class Desk:
             self.noted.append(f"{step} of {number}")
             if call.in_cohort:
                 await others_first()
-        call.on_end(lambda: self.noted.append(f"end of {number}"))
+        call.on_end(lambda call: self.noted.append(f"end of {number}"))
         return Reply(200, [], b"{}")
 
     def ask(self, calls: int) -> list[Client]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits.bounds import NOTHING, Bound, Need, Refusal, Span, tightest
+from gateway.limits.bounds import NOTHING, PLACES, Bound, Need, Refusal, Span, tightest
 from gateway.limits.local import LocalCounters, LocalHold
 from gateway.limits.steady import SteadyTime
 from tests.limits.making import MINUTE, NOW, TwoClocks, bound, tokens
@@ -126,7 +126,7 @@ class Walk:
             self.month += need.nano or 0
             for limit, level in zip(self.limits, found.levels, strict=True):
                 assert level.used <= limit.maximum
-            assert found.least == tightest(found.levels)
+            assert [found.least(place) for place in range(len(PLACES))] == tightest(found.levels)
         elif self.open:
             hold, need = self.open.pop(which % len(self.open))
             truth = NOTHING if kind == "unsent" else Need(amount // 2, 0, min(amount, need.nano or 0))

@@ -1,9 +1,11 @@
 """What callers are told of their quotas."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from gateway.limits.bounds import Level, Span
-from gateway.limits.headers import duration, moment, quota_headers, scope_text, warning
+from gateway.limits.bounds import Level, Span, tightest
+from gateway.limits.headers import duration, moment, put_quotas, scope_text, warning
 from tests.limits.making import bound
 
 NOW_S = 1_800_000_000.0  # 2027-01-15T08:00:00Z
@@ -16,8 +18,14 @@ LEVELS = [
 ]
 
 
+def quota_headers(levels: Sequence[Level], dialect: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    put_quotas(headers, tightest(levels).__getitem__, dialect, NOW_S)
+    return headers
+
+
 def test_openai_clients_read_durations_of_the_bound_that_has_least_left() -> None:
-    assert quota_headers(LEVELS, "openai", NOW_S) == {
+    assert quota_headers(LEVELS, "openai") == {
         "x-ratelimit-limit-requests": "1000",
         "x-ratelimit-remaining-requests": "10",
         "x-ratelimit-reset-requests": "16h0m0s",
@@ -31,7 +39,7 @@ def test_openai_clients_read_durations_of_the_bound_that_has_least_left() -> Non
 
 
 def test_anthropic_clients_read_moments_with_input_and_output_apart() -> None:
-    assert quota_headers(LEVELS[:4], "anthropic", NOW_S) == {
+    assert quota_headers(LEVELS[:4], "anthropic") == {
         "anthropic-ratelimit-requests-limit": "1000",
         "anthropic-ratelimit-requests-remaining": "10",
         "anthropic-ratelimit-requests-reset": "2027-01-16T00:00:00Z",
@@ -45,7 +53,7 @@ def test_anthropic_clients_read_moments_with_input_and_output_apart() -> None:
 
 
 def test_no_limit_no_header() -> None:
-    assert quota_headers([], "openai", NOW_S) == quota_headers([], "anthropic", NOW_S) == {}
+    assert quota_headers([], "openai") == quota_headers([], "anthropic") == {}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a call is counted as before it is made, and what it is settled to however it ends."""
 
+import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,9 +16,9 @@ from gateway.core.principal import Principal
 from gateway.core.record import Outcome, Pricing
 from gateway.core.target import Target
 from gateway.core.usage import Usage
-from gateway.limits.bounds import Bound, Level, Refusal
+from gateway.limits.bounds import Bound, Level, Need, Refusal
 from gateway.limits.loading import read_limits
-from gateway.limits.local import LocalCounters
+from gateway.limits.local import LocalCounters, LocalHold
 from gateway.pipeline.rate_limit import rate_limit
 from gateway.stores.documents import Text
 from gateway.testing import HandClock
@@ -30,10 +31,24 @@ CALLER = Principal(key_id="k", tenant="t", team="a")
 CEILING = 100
 
 
+class Away:
+    """Counters that do not say at once."""
+
+    decide = None
+
+    def __init__(self, counters: LocalCounters) -> None:
+        self._counters, self.settle = counters, counters.settle
+
+    async def reserve(self, bounds: Sequence[Bound], need: Need) -> LocalHold | Refusal:
+        await asyncio.sleep(0)
+        return await self._counters.reserve(bounds, need)
+
+
 class Site:
     """The step with real limits and counters; a token of `cheap` costs 1 nano-unit, of `dear` 10."""
 
-    def __init__(self, limits: str) -> None:
+    def __init__(self, limits: str, *, away: bool = False) -> None:
+        """`away`: its counters have to be asked, as those in Redis have."""
         self.policy = read_limits(Text("limits.yaml", f"default_output_tokens: 100\nlimits:\n{limits}".encode()))
         self.clock = HandClock(1_800_000_000.0)
         self.counters = LocalCounters(self.clock)
@@ -43,7 +58,7 @@ class Site:
         self.permits: Sequence[Permit] = (CHEAP, DEAR, STRANGE)
         self.chosen = list[Call]()
         self.layer = rate_limit(cast(Any, SimpleNamespace(
-            clock=self.clock, counters=self.counters, limits=Live(self.policy), limiting=self,
+            clock=self.clock, counters=Away(self.counters) if away else self.counters, limits=Live(self.policy), limiting=self,
             choose=self.choose, estimate_cost=self.cost,
             ceiling_cost=lambda target, usage, at: usage.total_tokens * CEILING if target.provider == "p" else None,
         )))  # fmt: skip
@@ -263,3 +278,40 @@ async def test_refusals_say_which_limit_whose_how_full_and_until_when() -> None:
         await site.begin(max_tokens=500)
     assert (never.value.code, never.value.details["needed"]) == ("request_exceeds_limit", "0.000000501")
     assert [refusal.bound.limit_id for refusal in site.refusals] == ["rate", "money"]
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_calls_are_counted_told_settled_and_refused_alike_wherever_they_are_counted(away: bool) -> None:
+    site = Site("  - {id: a, requests_per_day: 2, tokens_per_day: 900, concurrent_requests: 9}", away=away)
+    first = await site.begin(max_tokens=50)
+    assert first.reply_headers == {
+        "x-ratelimit-limit-requests": "2", "x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "16h0m0s",
+        "x-ratelimit-limit-tokens": "900", "x-ratelimit-remaining-tokens": "849", "x-ratelimit-reset-tokens": "16h0m0s",
+    }  # fmt: skip
+    site.end(first, usage=Usage(output_tokens=4))
+    await site.begin(max_tokens=50)
+    with pytest.raises(RateLimited) as refused:
+        await site.begin(max_tokens=50)
+    assert (refused.value.details["dimension"], len(site.refusals)) == ("requests_per_day", 1)
+    # What is larger than a limit hears that, and not when to try again, however full another one is.
+    with pytest.raises(NotAllowed) as never:
+        await site.begin(max_tokens=901)
+    assert (never.value.code, len(site.refusals)) == ("request_exceeds_limit", 1)
+    used = {"requests_per_day": 2, "tokens_per_day": 4 + 51, "concurrent_requests": 1}
+    assert await site.used() == used
+
+
+async def test_a_call_that_nothing_limits_is_still_asked_about_when_it_goes_to_another_model() -> None:
+    site = Site("  - {id: a, match: {models: [dear]}, requests_per_day: 1}")
+    site.permits = (CHEAP,)
+    for admitted in (True, False):
+        call = await site.begin(max_tokens=50)
+        assert not call.reply_headers
+        if admitted:
+            await call.admit(DEAR)
+            assert call.reply_headers["x-ratelimit-remaining-requests"] == "0"
+        else:
+            with pytest.raises(RateLimited):
+                await call.admit(DEAR)
+        site.end(call, usage=Usage(output_tokens=4))
+    assert site.counters.holds == 0
