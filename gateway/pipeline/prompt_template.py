@@ -33,7 +33,6 @@ NO_PROMPT = b"none"
 MODEL = "prompt:"
 REPLY_HEADER = "x-gateway-prompt"
 _FIELD = "prompt"
-_PROMPT = frozenset({_FIELD})
 _DEFAULT = " (these calls are made from it by default; with the header `x-prompt: none` they are made from none)"
 MAX_SHOWN = 100  # characters of a name that a caller made up
 _MEMBERS = frozenset({"id", "version", "variables"})
@@ -112,7 +111,7 @@ def named_by(call: Call) -> Named | None:
     header = call.headers.get(HEADER)
     header = None if header == NO_PROMPT else header
     by_model = call.model.removeprefix(MODEL) if call.model.startswith(MODEL) else ""
-    value = call.fields.get(_FIELD) if call.fields.among(_PROMPT) else None
+    value = call.fields.get(_FIELD)
     if not (header or by_model) and value is None:
         return None
     name, version, variables = _from_field(value)

@@ -37,14 +37,17 @@ class _Limiter:
             if any(bound.queue_s for bound in bounds):
                 call.record.queued_us += int((monotonic() - began) * 1e6)
 
-    def told(self, call: Call, found: Hold | Refusal) -> Hold:
+    def told(self, call: Call, found: Hold | Refusal, now: float) -> Hold:
         """Tell the caller, and who watches limits, what is left.
+
+        Args:
+            now: Unix seconds.
 
         Raises:
             RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
         """
         parts, dialect, headers = self.parts, call.operation.dialect, call.reply_headers
-        now, reports = parts.clock.now(), parts.limiting
+        reports = parts.limiting
         if isinstance(found, Refusal):
             reports.limited(found)
             levels = found.levels or [refused_level(found)]
@@ -95,7 +98,7 @@ class _Reservation:
         bounds, need = needed(bounds, other.model.target, call, at, parts)
         keys = {bound.key for bound in held}
         if more := [bound for bound in bounds if bound.key not in keys]:
-            hold = limiter.told(call, await limiter.in_line(call, more, need))
+            hold = limiter.told(call, await limiter.in_line(call, more, need), parts.clock.now())
             call.on_end(_Reservation(limiter, call, asked, more, need, hold).settle)
         money = [bound for bound in held if bound.dimension == "cost"]
         if money and (dearer := (need.nano or 0) - (self.need.nano or 0)) > 0:
@@ -145,11 +148,11 @@ def rate_limit(parts: Parts) -> Layer:
             found = decide(bounds, need)
             if isinstance(found, Refusal):
                 refuse_what_never_fits(bounds, need)  # it is always refused here; only then is it worth a look
-            return counted(call, _Reservation(limiter, call, asked, bounds, need, limiter.told(call, found)))
+            return counted(call, _Reservation(limiter, call, asked, bounds, need, limiter.told(call, found, at)))
 
         async def reserved(call: Call, asked: Asked, bounds: Sequence[Bound], need: Need) -> Reply:
             """The same where others are to be asked, or calls may be kept waiting."""
-            hold = limiter.told(call, await limiter.in_line(call, bounds, need))
+            hold = limiter.told(call, await limiter.in_line(call, bounds, need), now())
             return await counted(call, _Reservation(limiter, call, asked, bounds, need, hold))
 
         def counted(call: Call, reservation: _Reservation) -> Awaitable[Reply]:
