@@ -9,7 +9,7 @@ from gateway.core.cohort import others_first
 from gateway.core.faults import Fault, Shed, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
-from gateway.edge.errors import SHAPES
+from gateway.edge.errors import ErrorShape
 from gateway.edge.inflight import Flight
 from gateway.edge.peer import Head, Headers
 
@@ -21,36 +21,39 @@ class Answer:
 
     __slots__ = ("_call", "_flight", "_now", "_shape", "_tell", "started")
 
-    def __init__(self, call: Call, flight: Flight, now: Callable[[], float]) -> None:
+    def __init__(self, call: Call, flight: Flight, shape: ErrorShape, now: Callable[[], float]) -> None:
+        """`shape`: how a fault looks to who asked."""
         self._call = call
         self._flight = flight
+        self._shape = shape
         self._now = now
-        self._shape = SHAPES[call.operation.dialect]
-        self._tell = self._shape.event
+        self._tell = shape.event
         self.started = False
 
-    def reply(self, reply: Reply) -> Awaitable[None]:
-        """Send a reply to its end."""
+    def reply(self, reply: Reply) -> Awaitable[None] | None:
+        """Send a reply to its end: what is to be awaited of that; None: it is sent."""
         return self._whole(reply) if reply.stream is None else self._stream(reply)
 
-    async def _whole(self, reply: Reply) -> None:
-        call = self._call
+    def _whole(self, reply: Reply) -> Awaitable[None] | None:
         body = reply.body
         for tap in reply.taps:
             body = tap(body)
-        call.record.bytes_out = len(body)
+        size = self._call.record.bytes_out = len(body)
         self._note_first_byte()
-        if call.in_cohort:
-            await others_first()
+        if self._call.in_cohort:
+            return self._whole_beside_others(reply, body)
         self._answered(reply.status)
-        if call.in_cohort:
-            try:
-                await others_first()
-            except asyncio.CancelledError:
-                # Too late: it is accounted for as answered, and so whoever is still there is to have the answer.
-                self._flight.task.uncancel()
-        head = self._start(reply.status, [*reply.headers, ("content-length", str(len(body)))])
-        await self._write(head, body, more=False)
+        return self._write(self._start(reply.status, reply.headers, size), body, more=False)
+
+    async def _whole_beside_others(self, reply: Reply, body: bytes) -> None:
+        await others_first()
+        self._answered(reply.status)
+        try:
+            await others_first()
+        except asyncio.CancelledError:
+            # Too late: it is accounted for as answered, and so whoever is still there is to have the answer.
+            self._flight.task.uncancel()
+        await self._send(self._start(reply.status, reply.headers, len(body)), body, more=False)
 
     async def _stream(self, reply: Reply) -> None:
         call, taps, pull = self._call, reply.taps, reply.stream
@@ -69,29 +72,29 @@ class Answer:
             head = None
             if not self.started:
                 head = self._start(reply.status, [*reply.headers, ("cache-control", "no-cache")])
-            await self._write(head, piece, more=True)
+            if (rest := self._write(head, piece, more=True)) is not None:
+                await rest
         self._answered(reply.status)
-        await self._write(None if self.started else self._start(reply.status, reply.headers), b"", more=False)
+        await self._send(None if self.started else self._start(reply.status, reply.headers), b"", more=False)
 
     async def fault(self, fault: Fault) -> None:
         """Answer with a fault: as a response, or, once bytes are out, as the stream's last event."""
         record = self._call.record
         if self.started and record.outcome == "completed":
-            await self._write(None, b"", more=False)  # the answer was whole; what broke after it is nobody's concern
+            await self._send(None, b"", more=False)  # the answer was whole; what broke after it is nobody's concern
             return
         if self.started:
             self.end("failed", fault)
-            await self._write(None, self._tell(fault, record.id), more=True)
-            await self._write(None, b"", more=False)
+            await self._send(None, self._tell(fault, record.id), more=True)
+            await self._send(None, b"", more=False)
             return
         record.status = fault.status
         body = self._shape.body(fault, record.id)
-        record.bytes_out = len(body)
+        size = record.bytes_out = len(body)
         ours = fault.blame in ("caller", "policy") and not isinstance(fault, UpstreamFault)
         ours = ours or isinstance(fault, Shed)
         self.end("refused" if ours else "failed", fault)
-        head = self._start(fault.status, [*self._shape.headers(fault), ("content-length", str(len(body)))])
-        await self._write(head, body, more=False)
+        await self._send(self._start(fault.status, self._shape.headers(fault), size), body, more=False)
 
     def end(self, outcome: Outcome, fault: Fault | None) -> None:
         """Run the call's endings, once. A bug in one is logged; the answer goes out all the same."""
@@ -123,10 +126,11 @@ class Answer:
         first = call.served.first_output_at or self._now()
         call.record.ttfb_us = int((first - call.arrived) * 1e6)
 
-    def _start(self, status: int, headers: Headers) -> Head:
+    def _start(self, status: int, headers: Headers, length: int | None = None) -> Head:
+        """`length`: of the body, where it is known."""
         call = self._call
         record = call.record
-        headers.append((self._shape.request_id_header, record.id))
+        headers = [*headers, (self._shape.request_id_header, record.id)]
         if record.client_request_id:
             headers.append(("x-client-request-id", record.client_request_id))
         headers.extend(call.reply_headers.items())
@@ -136,10 +140,20 @@ class Answer:
             headers.append(("x-gateway-queue-ms", str(record.queued_us // 1000)))
         self.started = True
         record.status = status
-        return status, headers
+        return status, headers, length
 
-    async def _write(self, head: Head | None, piece: bytes, *, more: bool) -> None:
-        flight = self._flight
-        flight.writing_since = self._now()
-        await flight.peer.write(head, piece, more=more)
-        flight.writing_since = 0.0
+    def _write(self, head: Head | None, piece: bytes, *, more: bool) -> Awaitable[None] | None:
+        """See `Peer.write`."""
+        behind = self._flight.peer.write(head, piece, more=more)
+        return None if behind is None else self._wait_for_reader(behind)
+
+    async def _wait_for_reader(self, behind: Awaitable[None]) -> None:
+        self._flight.writing_since = self._now()
+        try:
+            await behind
+        finally:
+            self._flight.writing_since = 0.0
+
+    async def _send(self, head: Head | None, piece: bytes, *, more: bool) -> None:
+        if (rest := self._write(head, piece, more=more)) is not None:
+            await rest

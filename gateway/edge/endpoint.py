@@ -6,15 +6,25 @@ import logging
 import msgspec
 
 from gateway.core.call import Call, Operation, Reply, Service, not_to_open
-from gateway.core.clock import Clock, Noise, uuid7
+from gateway.core.clock import Clock, Ids
 from gateway.core.faults import BadRequest, Fault, Internal, ShuttingDown
 from gateway.core.fields import NoFields
 from gateway.core.record import Record
 from gateway.edge.answering import Answer
 from gateway.edge.asgi import App, Receive, Scope, Send
+from gateway.edge.errors import SHAPES
 from gateway.edge.inflight import InFlight
-from gateway.edge.peer import ClientGone, peer_of
-from gateway.edge.reading import client_request_id, headers_of, read_body, timeout_s, understand
+from gateway.edge.peer import PEER, AsgiPeer, ClientGone, Peer
+from gateway.edge.reading import (
+    TIMEOUT_HEADER,
+    client_request_id,
+    headers_of,
+    read_body,
+    refuse_declared,
+    refuse_larger,
+    timeout_s,
+    understand,
+)
 
 _log = logging.getLogger("gateway.edge")
 
@@ -26,30 +36,42 @@ class EndpointOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def endpoint(operation: Operation, service: Service, options: EndpointOptions, flights: InFlight, clock: Clock) -> App:
     """The ASGI application for one endpoint."""
 
-    noise = Noise()
+    ids, now, shape = Ids(), clock.monotonic, SHAPES[operation.dialect]
+    limit = options.max_body_bytes
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        peer = peer_of(scope, receive, send)
+        peer: Peer = scope.get(PEER) or AsgiPeer(receive, send)
         flight = flights.board(peer)
-        call = _new_call(operation, scope, clock, noise)
+        call = _new_call(operation, scope, clock, ids)
         if operation.model_in_path:
             call.model, call.stream = scope["path_model"], operation.streams
         flight.call = call
         call.in_cohort = flights.crowded
-        answer = Answer(call, flight, clock.monotonic)
+        answer = Answer(call, flight, shape, now)
 
         async def open_body() -> None:
-            if (patience_s := timeout_s(call.headers)) is not None:
-                call.deadline = call.arrived + patience_s
-            flight.reading_since = call.arrived
-            body = await read_body(peer.read, call.headers, options.max_body_bytes)
+            headers = call.headers
+            if TIMEOUT_HEADER in headers:
+                call.deadline = call.arrived + timeout_s(headers[TIMEOUT_HEADER])
+            body = peer.whole()
+            if body is None:
+                refuse_declared(headers, limit)
+                flight.reading_since = call.arrived
+                body = await read_body(peer.read, limit)
+            else:
+                refuse_larger(body, headers, limit)
             flights.body_read(flight)
             understand(call, body)
 
         call.open = open_body
         try:
-            await _run(_refuse if flights.closing else service, call, answer)
+            rest = answer.reply(await (_refuse if flights.closing else service)(call))
+            if rest is not None:
+                await rest
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the border
+            await _broken(call, answer, error)
         finally:
+            answer.end("cancelled", None)  # whichever way it went, the endings have run
             call.close()
             flights.land(flight)
             call.let_go()
@@ -63,11 +85,11 @@ async def _refuse(call: Call) -> Reply:  # noqa: ARG001  a Service's signature
     )
 
 
-def _new_call(operation: Operation, scope: Scope, clock: Clock, noise: Noise) -> Call:
+def _new_call(operation: Operation, scope: Scope, clock: Clock, ids: Ids) -> Call:
     headers = headers_of(scope)
     started_ns = clock.now_ns()
     record = Record(
-        id=uuid7(started_ns, noise),
+        id=ids(started_ns),
         started_ns=started_ns,
         tenant="",
         team="",
@@ -85,27 +107,28 @@ def _new_call(operation: Operation, scope: Scope, clock: Clock, noise: Noise) ->
     )
 
 
-async def _run(service: Service, call: Call, answer: Answer) -> None:
-    """Carry the call out; whichever way it goes, the endings have run when this returns."""
-    try:
-        await answer.reply(await service(call))
-    except Fault as fault:
-        if isinstance(fault, Internal):
-            _log.error("call %s failed", call.record.id, exc_info=fault)
-        await answer.fault(fault)
-    except ClientGone as gone:
-        answer.end("cancelled", None)
-        if not answer.started:  # a body that cannot be framed looks like a hang-up, but somebody may still be there
-            await answer.fault(BadRequest(str(gone), headers={"connection": "close"}))
-    except asyncio.CancelledError:
-        await _aborted(call, answer)
-    except Exception as error:  # noqa: BLE001  the border: a bug becomes a 500 without details, and a line in the log
-        _log.exception("call %s failed", call.record.id)
-        internal = Internal("the gateway failed; the request id finds the reason in its log")
-        internal.__cause__ = error
-        await answer.fault(internal)
-    finally:
-        answer.end("cancelled", None)
+async def _broken(call: Call, answer: Answer, error: BaseException) -> None:
+    """Answer, if there is anybody who can be answered, that there will be no answer, or no more of it.
+
+    Raises:
+        CancelledError: the server itself cancelled the call's task.
+    """
+    match error:
+        case Fault():
+            if isinstance(error, Internal):
+                _log.error("call %s failed", call.record.id, exc_info=error)
+            await answer.fault(error)
+        case ClientGone():
+            answer.end("cancelled", None)
+            if not answer.started:  # a body that cannot be framed looks like a hang-up, but somebody may still be there
+                await answer.fault(BadRequest(str(error), headers={"connection": "close"}))
+        case asyncio.CancelledError():
+            await _aborted(call, answer)
+        case _:  # a bug becomes a 500 without details, and a line in the log
+            _log.error("call %s failed", call.record.id, exc_info=error)
+            internal = Internal("the gateway failed; the request id finds the reason in its log")
+            internal.__cause__ = error
+            await answer.fault(internal)
 
 
 async def _aborted(call: Call, answer: Answer) -> None:

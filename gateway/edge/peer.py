@@ -4,15 +4,16 @@ The gateway's own server is such a peer itself; any other server's is one by ASG
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gateway.edge.asgi import Receive, Scope, Send, encode_headers
+from gateway.edge.asgi import Receive, Send, encode_headers
 
 # Where a scope of the gateway's own server holds it.
 PEER = "gateway.peer"
 Headers = list[tuple[str, str]]
-Head = tuple[int, Headers]
+# Status, headers (names in lower case), and the body's length, where it is known and not among them.
+Head = tuple[int, Headers, int | None]
 
 
 class ClientGone(Exception):
@@ -28,6 +29,10 @@ class Peer(Protocol):
     @property
     def task(self) -> asyncio.Task[None]: ...
 
+    def whole(self) -> bytes | None:
+        """The request's body, where all of it has come and nothing of it was read; None: it is to be read."""
+        ...
+
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether there are more.
 
@@ -36,9 +41,9 @@ class Peer(Protocol):
         """
         ...
 
-    async def write(self, head: Head | None, piece: bytes, *, more: bool) -> None:
-        """Send a piece of the answer, the first with its status and headers (names in lower case), the last without
-        `more`. Returns once the client keeps up with what was written."""
+    def write(self, head: Head | None, piece: bytes, *, more: bool) -> Awaitable[None] | None:
+        """Send a piece of the answer, the first with its head, the last without `more`. What it gives is awaited, and
+        over once the client keeps up with what was written; None: it does already."""
         ...
 
     def watch(self, gone: Callable[[], None]) -> None:
@@ -71,12 +76,17 @@ class AsgiPeer:
         assert task is not None, "a server runs every request in a task"
         self.task: asyncio.Task[None] = task
 
+    def whole(self) -> bytes | None:
+        return None
+
     async def read(self) -> tuple[bytes, bool]:
         return await piece_of(self._receive)
 
     async def write(self, head: Head | None, piece: bytes, *, more: bool) -> None:
         if head is not None:
-            status, headers = head
+            status, headers, length = head
+            if length is not None:
+                headers = [*headers, ("content-length", str(length))]
             await self._send({"type": "http.response.start", "status": status, "headers": encode_headers(headers)})
         await self._send({"type": "http.response.body", "body": piece, "more_body": more})
 
@@ -92,8 +102,3 @@ class AsgiPeer:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()
-
-
-def peer_of(scope: Scope, receive: Receive, send: Send) -> Peer:
-    """Who asked."""
-    return scope.get(PEER) or AsgiPeer(receive, send)

@@ -16,6 +16,7 @@ MAX_DIGITS = 18
 TIMEOUT_HEADER = b"x-request-timeout"
 PROMPT_HEADER = b"x-prompt"
 MAX_TIMEOUT_S = 86_400
+JSON = b"application/json"
 _TIMEOUT = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)(ms|s)?")
 _SANE_ID = re.compile(rb"[A-Za-z0-9_.:/+=-]{1,128}")
 
@@ -40,18 +41,32 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-async def read_body(
-    read: Callable[[], Awaitable[tuple[bytes, bool]]], headers: Mapping[bytes, bytes], limit: int
-) -> bytes:
-    """The whole request body; `read`: a peer's.
-
-    Raises:
-        TooLarge: by its own declaration, before a byte is read, or by what came.
-        ClientGone: the client hung up before it had sent all.
+def refuse_declared(headers: Mapping[bytes, bytes], limit: int) -> None:
+    """Raises:
+    TooLarge: the body is larger than `limit` bytes by its own declaration.
     """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > MAX_DIGITS or int(declared) > limit):
         raise _too_large(limit)
+
+
+def refuse_larger(body: bytes, headers: Mapping[bytes, bytes], limit: int) -> None:
+    """Of one that has come before anybody could ask: the same, but its length is known.
+
+    Raises:
+        TooLarge: see above.
+    """
+    if len(body) > limit or len(headers.get(b"content-length", b"")) > MAX_DIGITS:
+        raise _too_large(limit)
+
+
+async def read_body(read: Callable[[], Awaitable[tuple[bytes, bool]]], limit: int) -> bytes:
+    """The whole request body; `read`: a peer's.
+
+    Raises:
+        TooLarge: by what came.
+        ClientGone: the client hung up before it had sent all.
+    """
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -68,13 +83,15 @@ async def read_plain_body(receive: Receive, headers: Mapping[bytes, bytes], limi
     """The same of a request that goes to no upstream, once all of it has come.
 
     Raises:
-        TooLarge: as `read_body`. BadRequest: it is compressed, or the client hung up.
+        TooLarge: by its own declaration, before a byte is read, or by what came.
+        BadRequest: it is compressed, or the client hung up.
         RequestTimeout: it did not come within so many seconds.
     """
     refuse_encoded(headers)
+    refuse_declared(headers, limit)
     try:
         async with asyncio.timeout(seconds):
-            return await read_body(lambda: piece_of(receive), headers, limit)
+            return await read_body(lambda: piece_of(receive), limit)
     except TimeoutError:
         raise RequestTimeout(f"the request body did not arrive within {seconds:g} s") from None
     except ClientGone as gone:
@@ -96,8 +113,10 @@ def understand(call: Call, body: bytes) -> None:
         BadRequest: it cannot be read as what the endpoint takes.
     """
     call.record.bytes_in = len(body)
-    refuse_encoded(call.headers)
-    kind = call.headers.get(b"content-type", b"application/json")
+    headers = call.headers
+    if b"content-encoding" in headers:
+        refuse_encoded(headers)
+    kind = headers.get(b"content-type", JSON)
     if call.operation.multipart:
         if not kind.lower().startswith(b"multipart/form-data"):
             raise BadRequest("this endpoint takes multipart/form-data", param="content-type")
@@ -106,7 +125,7 @@ def understand(call: Call, body: bytes) -> None:
         call.model, call.stream = form_model_and_stream(form)
     else:
         # Any other type is read as JSON: `curl -d` says it sends a form, and everybody means JSON by it.
-        if kind.lower().startswith(b"multipart/"):
+        if kind != JSON and kind.lower().startswith(b"multipart/"):
             raise BadRequest("this endpoint takes application/json", param="content-type")
         if not body:
             raise BadRequest("the body is empty; send a JSON object")
@@ -116,22 +135,19 @@ def understand(call: Call, body: bytes) -> None:
             check_name(call.model)
         else:
             # A prompt of the registry names one.
-            by_prompt = bool(call.operation.protocol) and ("prompt" in fields or PROMPT_HEADER in call.headers)
+            by_prompt = bool(call.operation.protocol) and ("prompt" in fields or PROMPT_HEADER in headers)
             call.model, call.stream = model_and_stream(fields, may_lack=by_prompt)
     call.record.model = call.model
     call.record.stream = call.stream
 
 
-def timeout_s(headers: Mapping[bytes, bytes]) -> float | None:
-    """How long the client waits for an answer to begin, from `x-request-timeout`: seconds, or with `ms` behind,
-    milliseconds; None if it does not say.
+def timeout_s(said: bytes) -> float:
+    """How long the client waits for an answer to begin, by its `x-request-timeout`: seconds, or with `ms` behind,
+    milliseconds.
 
     Raises:
         BadRequest: it is no such figure, or nothing.
     """
-    said = headers.get(TIMEOUT_HEADER)
-    if said is None:
-        return None
     found = _TIMEOUT.fullmatch(said.strip().lower())
     seconds = 0.0 if found is None else float(found[1]) / (1000 if found[2] == b"ms" else 1)
     if not 0 < seconds <= MAX_TIMEOUT_S:
@@ -144,8 +160,8 @@ def timeout_s(headers: Mapping[bytes, bytes]) -> float | None:
 
 def client_request_id(headers: Mapping[bytes, bytes]) -> str:
     """The client's own id for the request, if it is a sane token. It correlates; it never identifies a record."""
-    value = headers.get(b"x-client-request-id") or headers.get(b"x-request-id") or b""
-    return value.decode("latin-1") if _SANE_ID.fullmatch(value) else ""
+    value = headers.get(b"x-client-request-id") or headers.get(b"x-request-id")
+    return value.decode("latin-1") if value and _SANE_ID.fullmatch(value) else ""
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -25,10 +25,11 @@ class Outbox:
 
     def put(self, outgoing: "Outgoing") -> None:
         """Flush it at the end of this turn."""
-        if not self._waiting:
+        waiting = self._waiting
+        waiting.append(outgoing)
+        if len(waiting) == 1:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(outgoing)
-        if len(self._waiting) >= MOST_WAITING:
+        elif len(waiting) >= MOST_WAITING:
             self._flush()
 
     def _flush(self) -> None:
@@ -50,11 +51,12 @@ class Outgoing:
 
     def write(self, data: bytes) -> None:
         """Write at the end of this turn at the latest, in the order of the calls."""
-        self._pieces.append(data)
-        self._bytes += len(data)
-        if self._bytes > MOST_BYTES:
+        pieces, size = self._pieces, self._bytes + len(data)
+        pieces.append(data)
+        self._bytes = size
+        if size > MOST_BYTES:
             self.flush()
-        elif len(self._pieces) == 1:
+        elif len(pieces) == 1:
             self._outbox.put(self)
 
     def flush(self) -> None:
@@ -62,11 +64,14 @@ class Outgoing:
         pieces = self._pieces
         if not pieces:
             return
-        self._pieces, self._bytes = [], 0
-        if self._transport.is_closing():
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._bytes = 0
+        transport = self._transport
+        if transport.is_closing():
             return
         try:
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            transport.write(data)
         except Exception:  # noqa: BLE001  a border: it would end the turn of everybody else
             _log.exception("a connection could not be written to")
-            self._transport.abort()
+            transport.abort()

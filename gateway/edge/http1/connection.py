@@ -36,6 +36,10 @@ class State(Enum):
     LEAVING = "leaving"
 
 
+# An enumeration is asked for its members by name each time, which costs ten times as much as a name of this module's.
+HEAD, IDLE, BUSY, LEAVING = State
+
+
 class Terms(Protocol):
     """What a connection needs of its server. `date`: the header line that says what time it is. `stall_s`: how long a
     client may neither read what is written nor send what is read."""
@@ -53,14 +57,17 @@ class Terms(Protocol):
 
     def opened(self, connection: "Connection") -> None: ...
 
-    def idle(self, connection: "Connection", is_idle: bool) -> None: ...
+    def idle(self, connection: "Connection") -> None:
+        """It has become so. That somebody asks again is not told: `state` says it."""
+        ...
 
     def closed(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
     """Attributes:
-    state: see above. since: loop time at which it came to be so. full: the client does not read what is written.
+    state: see above. since: loop time at which it came to be so, but for BUSY.
+    date, full, write: see `Wire`.
     """
 
     def __init__(self, terms: Terms, loop: asyncio.AbstractEventLoop, scheme: str) -> None:
@@ -74,10 +81,12 @@ class Connection(asyncio.Protocol):
         self._ahead: deque[Exchange] = deque()
         self._paused = False
         self._drain: asyncio.Future[None] | None = None
+        self.date = terms.date
+        self.write = _to_nobody
         self._moved = loop.time()  # when the client last sent something, or read, or began to be waited for
         self._unsent = 0
         self.full = False
-        self.state = State.HEAD
+        self.state = HEAD
         self.since = self._moved
 
     # What the event loop calls
@@ -86,20 +95,21 @@ class Connection(asyncio.Protocol):
         # uvloop's transports have the interface without the base class.
         self._transport = cast(asyncio.Transport, transport)
         self._outgoing = Outgoing(self._terms.outbox, self._transport)
+        self.write = self._outgoing.write
         client, server = (_address(transport.get_extra_info(name)) for name in ("peername", "sockname"))
         self._requests.ends = Ends(self._scheme, client, server)
         self._terms.opened(self)
 
     def data_received(self, data: bytes) -> None:
         requests = self._requests
-        if self.state is State.LEAVING or requests.broken is not None:
+        if self.state is LEAVING or requests.broken is not None:
             return
         self._moved = self._loop.time()
         requests.feed(data)
         if requests.broken is not None:
             self._nonsense(requests.broken)
-        elif requests.begun and self.state is State.IDLE:
-            self._is(State.HEAD)
+        elif requests.begun and self.state is IDLE:
+            self._is(HEAD)
         elif (reading := requests.reading) is not None and reading.held > HIGH_WATER_BYTES:
             self._pause()
 
@@ -114,6 +124,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         self._transport = self._outgoing = None
+        self.write = _to_nobody
         requests = self._requests
         for exchange in (self._current, requests.reading, *self._ahead):
             if exchange is not None:
@@ -138,14 +149,6 @@ class Connection(asyncio.Protocol):
 
     # What an exchange calls
 
-    @property
-    def date(self) -> str:
-        return self._terms.date
-
-    def write(self, data: bytes) -> None:
-        if self._outgoing is not None:
-            self._outgoing.write(data)
-
     async def drained(self) -> None:
         while self.full:
             self._drain = self._loop.create_future()
@@ -155,7 +158,7 @@ class Connection(asyncio.Protocol):
                 self._drain = None
 
     def taken(self) -> None:
-        if len(self._ahead) < MANY_AHEAD:
+        if self._paused and len(self._ahead) < MANY_AHEAD:
             self._resume()
 
     def answered(self, exchange: Exchange, *, close: bool) -> None:
@@ -167,8 +170,8 @@ class Connection(asyncio.Protocol):
             self.taken()
         elif self._requests.broken is not None:
             self._refuse(self._requests.broken)
-        elif self.state is State.BUSY:
-            self._is(State.HEAD if self._requests.begun else State.IDLE)
+        elif self.state is BUSY:
+            self._is(HEAD if self._requests.begun else IDLE)
 
     def abort(self) -> None:
         """Close now, and throw away what is not sent yet."""
@@ -180,13 +183,14 @@ class Connection(asyncio.Protocol):
     def look(self, now: float) -> None:
         """End what has taken too long."""
         waited, terms = now - self.since, self._terms
-        if self.state is State.HEAD:
+        self.date = terms.date
+        if self.state is HEAD:
             if waited > terms.header_s:
                 self.abort()
-        elif self.state is State.IDLE:
+        elif self.state is IDLE:
             if waited > terms.keep_alive_s and not self.sending:
                 self._leave()
-        elif self.state is State.LEAVING:
+        elif self.state is LEAVING:
             self._look_whether_it_reads(now)
         elif now - self._moved > terms.stall_s:
             if self.full:
@@ -201,20 +205,20 @@ class Connection(asyncio.Protocol):
 
     def leave_if_idle(self) -> None:
         """Close if nobody has asked anything."""
-        if self.state is State.IDLE or (self.state is State.HEAD and not self._requests.begun):
+        if self.state is IDLE or (self.state is HEAD and not self._requests.begun):
             self._leave()
 
     # Its states
 
     def _is(self, state: State) -> None:
-        was, self.state = self.state, state
+        self.state = state
         self.since = self._loop.time()
-        if (state is State.IDLE) != (was is State.IDLE):
-            self._terms.idle(self, state is State.IDLE)
+        if state is IDLE:
+            self._terms.idle(self)
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
-        self._is(State.BUSY)
+        self.state = BUSY
         self._terms.begin(exchange)
 
     def _leave(self) -> None:
@@ -225,7 +229,7 @@ class Connection(asyncio.Protocol):
             exchange.lose()
         self._ahead.clear()
         requests.reading = None
-        self._is(State.LEAVING)
+        self._is(LEAVING)
         if self._transport is None or self._outgoing is None:
             return
         self._outgoing.flush()
@@ -266,6 +270,10 @@ class Connection(asyncio.Protocol):
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
+
+
+def _to_nobody(data: bytes) -> None:
+    pass
 
 
 def _address(found: object) -> Address:

@@ -1,12 +1,14 @@
 """One request and its answer: a peer for the endpoints that carry calls, and by ASGI for everything else."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+import msgspec
 
 from gateway.edge.asgi import Message, Scope
 from gateway.edge.http1.framing import CONTINUE, LAST_CHUNK, Asked, Begun, begin, chunk
-from gateway.edge.peer import PEER, ClientGone, Head
+from gateway.edge.peer import ClientGone, Head
 
 # Larger pieces are written in parts of so much, and whether the client reads is looked at in between: a TLS transport
 # takes a part of any size, and says only with the next that it was too much.
@@ -16,17 +18,12 @@ PIECE_BYTES = 64
 
 
 class Wire(Protocol):
-    """What an exchange needs of its connection. `date`: see `begin`."""
+    """What an exchange needs of its connection. `date`: see `begin`. `full`: the client does not read what was
+    written. `write`: to it, if it is still there."""
 
-    @property
-    def date(self) -> str: ...
-
-    @property
-    def full(self) -> bool:
-        """The client does not read what was written."""
-        ...
-
-    def write(self, data: bytes) -> None: ...
+    date: str
+    full: bool
+    write: Callable[[bytes], None]
 
     async def drained(self) -> None:
         """Until the client has read enough of what was written, or is gone."""
@@ -73,7 +70,7 @@ class Exchange:
     )
 
     def __init__(
-        self, wire: Wire, loop: asyncio.AbstractEventLoop, scope: Scope, asked: Asked, *, expects_continue: bool
+        self, wire: Wire, loop: asyncio.AbstractEventLoop, scope: Scope, asked: Asked, expects_continue: bool
     ) -> None:
         self._wire = wire
         self._loop = loop
@@ -97,12 +94,14 @@ class Exchange:
     def feed(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self.held += len(piece) + PIECE_BYTES
-        self._wake()
+        if self._reader is not None:
+            self._wake()
 
     def finish(self) -> None:
         """The request has come to its end."""
         self.complete = True
-        self._wake()
+        if self._reader is not None:
+            self._wake()
 
     def cut_off(self) -> None:
         """What the client sends cannot be told apart any more."""
@@ -118,6 +117,9 @@ class Exchange:
 
     # What an endpoint calls, as its peer
 
+    def whole(self) -> bytes | None:
+        return None if self._told or not self.complete else self._take()
+
     async def read(self) -> tuple[bytes, bool]:
         """See `Peer`. One at a time."""
         while not self._pieces and not self.complete:
@@ -128,6 +130,11 @@ class Exchange:
                 if self._begun is None:
                     self._wire.write(CONTINUE)
             await self._news()
+        piece = self._take()
+        return piece, not self.complete
+
+    def _take(self) -> bytes:
+        """What has come of the body, and was not taken before."""
         pieces = self._pieces
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if pieces:
@@ -135,41 +142,57 @@ class Exchange:
             self.held = 0
             self._wire.taken()
         self._told = self.complete
-        return piece, not self.complete
+        return piece
 
-    async def write(self, head: Head | None, piece: bytes, *, more: bool) -> None:
+    def write(self, head: Head | None, piece: bytes, *, more: bool) -> Awaitable[None] | None:
         """See `Peer`.
 
         Raises:
             ValueError: the answer has another length than it says.
         """
         if self.gone or self.answered:
-            return
-        wire, begun = self._wire, self._begun
+            return None
         if self._rest:  # of a piece whose sender was called off while the client did not read
-            await self._write_rest()
+            return self._write_behind_rest(head, piece, more)
         if not self._ended:
-            first = b""
-            if begun is None:
-                assert head is not None, "an answer begins with its head"
-                # With a body unread the next request could not be found: the connection ends with the answer.
-                asked = self._asked if self.complete else self._asked._replace(keep_alive=False)
-                begun = self._begun = begin(head[0], head[1], asked, wire.date)
-                first = begun.head
-            data = first + self._framed(begun, piece, more)
+            data = self._framed(head, piece, more)
             self._ended = not more
             if len(data) <= PART_BYTES:
-                wire.write(data)
+                self._wire.write(data)
             else:
                 self._rest = memoryview(data)
-                await self._write_rest()
-        if wire.full:
-            await wire.drained()
-        if self._ended and not self.gone:
-            assert begun is not None, "it has ended"
-            self._over(begun.close)
+                return self._catch_up()
+        if self._wire.full:
+            return self._catch_up()
+        if self._ended:
+            self._over()
+        return None
 
-    def _framed(self, begun: Begun, piece: bytes, more: bool) -> bytes:
+    async def _write_behind_rest(self, head: Head | None, piece: bytes, more: bool) -> None:
+        await self._write_rest()
+        if (behind := self.write(head, piece, more=more)) is not None:
+            await behind
+
+    async def _catch_up(self) -> None:
+        """Until the client keeps up with what was written."""
+        await self._write_rest()
+        if self._wire.full:
+            await self._wire.drained()
+        if self._ended and not self.gone:
+            self._over()
+
+    def _framed(self, head: Head | None, piece: bytes, more: bool) -> bytes:
+        """A piece as it is sent, the first with the answer's head in front of it."""
+        if self._begun is not None:
+            return self._in_frame(self._begun, piece, more)
+        assert head is not None, "an answer begins with its head"
+        # With a body unread the next request could not be found: the connection ends with the answer.
+        asked = self._asked if self.complete else _closing(self._asked)
+        status, headers, length = head
+        begun = self._begun = begin(status, headers, asked, self._wire.date, length)
+        return begun.head + self._in_frame(begun, piece, more)
+
+    def _in_frame(self, begun: Begun, piece: bytes, more: bool) -> bytes:
         if begun.bodiless:
             return b""
         if begun.chunked:
@@ -216,34 +239,33 @@ class Exchange:
         if message["type"] == "http.response.start":
             pairs = message.get("headers", ())
             headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs]
-            self._head = (message["status"], headers)
+            self._head = (message["status"], headers, None)
         elif message["type"] == "http.response.body":
-            await self.write(self._head, message.get("body", b""), more=message.get("more_body", False))
+            behind = self.write(self._head, message.get("body", b""), more=message.get("more_body", False))
+            if behind is not None:
+                await behind
 
     # What the server calls
 
-    def asgi_scope(self) -> Scope:
-        """The scope, for an application that may find its peer in it."""
-        self.scope[PEER] = self
-        return self.scope
-
     def over(self) -> None:
         """The application has returned. An answer that it left undone ends with the connection."""
-        del self.scope[PEER]  # which knows it
         self._watcher = None
         if self.answered or self.gone:
             return
         if self._begun is not None:
             self._wire.abort()
             return
-        begun = begin(500, [("content-length", "0")], self._asked._replace(keep_alive=False), self._wire.date)
-        self._wire.write(begun.head)
-        self._over(close=True)
+        self._begun = begin(500, [], _closing(self._asked), self._wire.date, 0)
+        self._wire.write(self._begun.head)
+        self._over()
 
-    def _over(self, close: bool) -> None:
+    def _over(self) -> None:
+        """All is written, and the client keeps up."""
+        assert self._begun is not None, "it has begun"
         self.answered = True
-        self._wire.answered(self, close=close)
-        self._wake()
+        self._wire.answered(self, close=self._begun.close)
+        if self._reader is not None:
+            self._wake()
 
     async def _news(self) -> None:
         self._reader = self._loop.create_future()
@@ -255,3 +277,8 @@ class Exchange:
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
+
+
+def _closing(asked: Asked) -> Asked:
+    """The same, and the connection is to end with the answer."""
+    return msgspec.structs.replace(asked, keep_alive=False)

@@ -1,7 +1,8 @@
 """Answers as bytes (RFC 9112): which length an answer has, whether its connection goes on, and its head."""
 
 from http import HTTPStatus
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.edge.peer import Headers
 
@@ -13,7 +14,7 @@ _OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transf
 _BODILESS = (204, 304)
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What a request says of the form of its answer."""
 
     head_only: bool = False
@@ -21,7 +22,7 @@ class Asked(NamedTuple):
     keep_alive: bool = True
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     length: bytes that the body will have, None if that is not said before. chunked: each piece says its own.
     bodiless: no piece may be sent. close: the connection ends with this answer.
@@ -34,45 +35,51 @@ class Begun(NamedTuple):
     close: bool
 
 
-def begin(status: int, headers: Headers, asked: Asked, date: str) -> Begun:
-    """An answer's head; names are in lower case, and `date` is the line that says when it was sent.
+def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | None = None) -> Begun:
+    """An answer's head; names are in lower case, and `date` is the line that says when it was sent. `length`: of the
+    body, where it is known and not said among the headers.
 
     Raises:
         ValueError: the length is no number.
     """
-    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", date]
-    length: int | None = None
     close = not asked.keep_alive
     bodiless = asked.head_only or status in _BODILESS
-    for name, value in headers:
-        if name not in _OURS:
-            lines.append(f"{name}: {value}\r\n")
-        elif name == "content-length":
-            length = int(value)
-        elif name == "connection":
-            close = close or value.lower() == "close"
+    lines = [f"{name}: {value}" for name, value in headers if name not in _OURS]
+    if len(lines) != len(headers):
+        length, close = _ours(headers, length, close)
+    # A line break in a value would be another header, or the end of them. To look for one in all of the text costs a
+    # third of counting those that belong there.
+    said = "".join(lines)
+    if "\n" in said or "\r" in said:
+        lines = [line.replace("\r", " ").replace("\n", " ") for line in lines]
+    chunked = False
     if length is not None and status != 204:
-        lines.append(f"content-length: {length}\r\n")
+        lines.append(f"content-length: {length}")
     elif not bodiless and asked.http_1_1:
-        lines.append("transfer-encoding: chunked\r\n")
+        chunked = True
+        lines.append("transfer-encoding: chunked")
     elif not bodiless:
         close = True  # HTTP/1.0 knows a body's end only by the connection's
     if close:
-        lines.append("connection: close\r\n")
+        lines.append("connection: close")
     elif not asked.http_1_1:
-        lines.append("connection: keep-alive\r\n")
-    text = "".join(lines)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
-        text = "".join(f"{_one_line(line[:-2])}\r\n" for line in lines)
-    head = f"{text}\r\n".encode("latin-1", "replace")
-    return Begun(head, length, length is None and not bodiless and asked.http_1_1, bodiless, close)
+        lines.append("connection: keep-alive")
+    lines.append("\r\n")
+    text = "\r\n".join(lines)
+    first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+    return Begun(f"{first}{date}{text}".encode("latin-1", "replace"), length, chunked, bodiless, close)
+
+
+def _ours(headers: Headers, length: int | None, close: bool) -> tuple[int | None, bool]:
+    """What an application says of the body's length, and whether the connection is to end."""
+    for name, value in headers:
+        if name == "content-length":
+            length = int(value)
+        elif name == "connection":
+            close = close or value.lower() == "close"
+    return length, close
 
 
 def chunk(piece: bytes) -> bytes:
     """A piece that says its own length; an empty one would be the end, and is left out."""
     return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-
-
-def _one_line(line: str) -> str:
-    """A line break in a value would be another header, or the end of them."""
-    return line.replace("\r", " ").replace("\n", " ")

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 import httptools
+import msgspec
 
 from gateway.core.faults import BadRequest, Fault, HeadersTooLarge, Internal
 from gateway.edge.asgi import Scope
 from gateway.edge.http1.exchange import Exchange, Wire
 from gateway.edge.http1.framing import Asked
-from gateway.edge.http1.target import take_apart
+from gateway.edge.http1.target import Target, take_apart
 
 _log = logging.getLogger("gateway.edge")
 # A parser knows what it tells, and that knows the parser: this one takes its place when it is over.
@@ -23,7 +23,7 @@ _ASGI = {"version": "3.0", "spec_version": "2.3"}
 Address = tuple[str, int] | None
 
 
-class Ends(NamedTuple):
+class Ends(msgspec.Struct, frozen=True):
     """Who speaks with whom, as ASGI says it."""
 
     scheme: str
@@ -53,6 +53,8 @@ class Requests:
         self._told = told
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
+        # The target of the request before: most connections ask the same one again.
+        self._known_url, self._target = b"/", Target("/", b"/", b"")
         self._headers: list[tuple[bytes, bytes]] = []
         self._hosts = 0
         self._encoding = b""
@@ -69,7 +71,10 @@ class Requests:
         """Read on."""
         self.unread += len(data)
         try:
-            self._feed(data)
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._go_on(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if self.broken is None and isinstance(error, httptools.HttpParserCallbackError):
                 _log.exception("a request could not be taken")
@@ -80,22 +85,23 @@ class Requests:
         if self.unread > self._most_bytes:
             self.broken = self._too_large()
 
-    def _feed(self, data: bytes) -> None:
+    def _go_on(self, data: bytes) -> None:
         """Who asks for another protocol (Java's client does, of any server, with its first request) is answered in this
         one, as if nothing had been asked. For the parser it ends with such a head: a new one reads on."""
         while True:
+            self._parser = httptools.HttpRequestParser(self)
+            framing, self._body_framing = self._body_framing, b""
+            if framing:
+                self._resuming = True
+                self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+            if not data:
+                return
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 data = data[upgrade.args[0] :]
-                self._parser = httptools.HttpRequestParser(self)
-                framing, self._body_framing = self._body_framing, b""
-                if framing:
-                    self._resuming = True
-                    self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
-                if data:
-                    continue
-            return
+            else:
+                return
 
     def spent(self) -> None:
         """Nothing more will come."""
@@ -126,7 +132,7 @@ class Requests:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.reading is not None:
             return  # a trailer
-        name, value = name.lower(), value.rstrip(b" \t")
+        headers, name, value = self._headers, name.lower(), value.rstrip(b" \t")
         if name in _LOOKED_AT:
             if name == b"host":
                 self._hosts += 1
@@ -134,8 +140,8 @@ class Requests:
                 self._expects_continue = value.lower() == b"100-continue"
             elif name == b"transfer-encoding":
                 self._encoding += value.lower() or b"?"
-        self._headers.append((name, value))
-        if len(self._headers) > MOST_HEADERS:
+        headers.append((name, value))
+        if len(headers) > MOST_HEADERS:
             raise self.breaks(HeadersTooLarge(f"a request may have {MOST_HEADERS} headers; send fewer"))
 
     def on_headers_complete(self) -> None:
@@ -148,24 +154,15 @@ class Requests:
         parser = self._parser
         version, method = parser.get_http_version(), parser.get_method().decode("latin-1")
         recent = version == "1.1"
-        if not recent and version != "1.0":
-            raise self.breaks(BadRequest(f"HTTP {version} is not spoken here; send 1.1", code="invalid_http"))
-        if self._hosts != 1 and (recent or self._hosts):
-            raise self.breaks(BadRequest("a request says once which host it is for", param="host"))
-        if self._encoding and (self._encoding != b"chunked" or not recent):
-            raise self.breaks(BadRequest("the transfer-encoding is `chunked`, or none", param="transfer-encoding"))
-        if method == "CONNECT" or (self._url == b"*" and method != "OPTIONS"):
-            raise self.breaks(BadRequest(f"{method} {self._url.decode('latin-1')[:100]} is for a proxy; this is none"))
+        if not recent or self._hosts != 1 or self._encoding or self._url == b"*" or method == "CONNECT":
+            self._refuse_unheard_of(version, method, recent)
+        if self._url != self._known_url:
+            self._aim()
         if parser.should_upgrade():
             self._body_framing = b"".join(b"%b: %b\r\n" % pair for pair in self._headers if pair[0] in _FRAMING)
         asked = Asked(method == "HEAD", recent, parser.should_keep_alive())
-        exchange = Exchange(
-            self._wire,
-            self._loop,
-            self._scope(method, version),
-            asked,
-            expects_continue=self._expects_continue and recent,
-        )
+        scope = self._scope(method, version)
+        exchange = Exchange(self._wire, self._loop, scope, asked, self._expects_continue and recent)
         self.reading = exchange
         self.begun = False
         self._told(exchange)
@@ -183,25 +180,39 @@ class Requests:
         if exchange is not None:
             exchange.finish()
 
-    def _scope(self, method: str, version: str) -> Scope:
+    def _refuse_unheard_of(self, version: str, method: str, recent: bool) -> None:
+        """Of a request that may be unlike most: raises what stops the parser if it is like none."""
+        if not recent and version != "1.0":
+            raise self.breaks(BadRequest(f"HTTP {version} is not spoken here; send 1.1", code="invalid_http"))
+        if self._hosts != 1 and (recent or self._hosts):
+            raise self.breaks(BadRequest("a request says once which host it is for", param="host"))
+        if self._encoding and (self._encoding != b"chunked" or not recent):
+            raise self.breaks(BadRequest("the transfer-encoding is `chunked`, or none", param="transfer-encoding"))
+        if method == "CONNECT" or (self._url == b"*" and method != "OPTIONS"):
+            raise self.breaks(BadRequest(f"{method} {self._url.decode('latin-1')[:100]} is for a proxy; this is none"))
+
+    def _aim(self) -> None:
         try:
-            path, raw_path, query = take_apart(self._url)
+            self._target = take_apart(self._url)
         except ValueError as error:
             raise self.breaks(BadRequest(str(error))) from None
-        scheme, client, server = self.ends
+        self._known_url = self._url
+
+    def _scope(self, method: str, version: str) -> Scope:
+        target, ends = self._target, self.ends
         return {
             "type": "http",
             "asgi": _ASGI,
             "http_version": version,
             "method": method,
-            "scheme": scheme,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
+            "scheme": ends.scheme,
+            "path": target.path,
+            "raw_path": target.raw_path,
+            "query_string": target.query,
             "root_path": "",
             "headers": self._headers,
-            "client": client,
-            "server": server,
+            "client": ends.client,
+            "server": ends.server,
         }
 
     def _size(self) -> int:

@@ -1,12 +1,12 @@
 """What stands in a request's first line, taken apart (RFC 9112, 3.2)."""
 
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import httptools
+import msgspec
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """`path`: decoded, as ASGI wants it; `raw_path` and `query`: as they were sent."""
 
     path: str
