@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from gateway.core.faults import Fault, UpstreamBroken, UpstreamTimeout
+from gateway.core.faults import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.transport.connection import Connection
 from gateway.transport.errors import to_fault
 from gateway.transport.opening import Opener
@@ -130,6 +130,7 @@ class HttpClient:
         self._idle: dict[Origin, list[Connection]] = {}
         self._active: set[Exchange] = set()
         self._ticking: asyncio.Task[None] | None = None
+        self._closed = False
         self.max_body_bytes = options.max_body_bytes
 
     async def __aenter__(self) -> Self:
@@ -141,6 +142,7 @@ class HttpClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
@@ -187,7 +189,8 @@ class HttpClient:
             except BaseException as error:
                 connection.not_wait()
                 exchange.close()
-                stale = isinstance(error, Fault) and self.now() - exchange.started <= STALE_S
+                stale = isinstance(error, UpstreamUnreachable) and self.now() - exchange.started <= STALE_S
+                stale = stale and not self._closed
                 if connection is not kept or connection.touched or not stale:
                     raise
                 connection = None

@@ -95,8 +95,8 @@ class Connection(asyncio.Protocol):
         self._transport, self._outgoing, self._parser = None, None, _SPENT
         if self.complete:
             return
-        if self.headers_complete and not self._framed and exc is None:
-            self.complete = True  # a body without a length ends with its connection
+        if self.headers_complete and not self._framed and exc is None and self._fault is None:
+            self.complete = True  # a body without a length ends with its connection, if it is the upstream that ends it
             self._wake()
             return
         if not self.touched:
@@ -156,9 +156,10 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_free(self) -> bool:
-        """Whether it can serve again: its answer is whole, and nobody waits for more of it, or was told just now and
-        has not taken it yet."""
-        return self.complete and self.reusable and self._waiter is None and not self.closed
+        """Whether it can serve again: its answer is whole, nobody waits for more of it, or was told just now and has
+        not taken it yet, and nothing is held up that the upstream may have sent besides."""
+        whole = self.complete and self.reusable and not self._paused
+        return whole and self._waiter is None and not self.closed
 
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a request."""
@@ -194,6 +195,8 @@ class Connection(asyncio.Protocol):
         pieces.clear()
         self._held = 0
         if self._paused and self._transport is not None:
+            if self.complete:
+                self.reusable = False  # bytes that nobody asked for may lie behind, unseen while nothing was read
             self._paused = False
             self._transport.resume_reading()
         return piece
@@ -214,6 +217,7 @@ class Connection(asyncio.Protocol):
         """Nobody waits for it any more. What it failed with has met the frames of those who did, and they know it."""
         self.abort()
         self._fault = None
+        self._framed = True  # a body without a length is cut off now, and not over
 
     def more(self) -> asyncio.Future[None]:
         """Done when more of the answer has arrived, or nothing will. Whoever waits for it says that he is `back`, or
