@@ -8,6 +8,7 @@ A client that closes its sending half counts as gone, as with most servers: it c
 """
 
 import asyncio
+import sys
 from collections import deque
 from enum import Enum
 from typing import Protocol, cast
@@ -59,6 +60,10 @@ class Terms(Protocol):
 
     def idle(self, connection: "Connection") -> None:
         """It has become so. That somebody asks again is not told: `state` says it."""
+        ...
+
+    def read_all(self) -> None:
+        """The client of one that is idle has read what was left."""
         ...
 
     def closed(self, connection: "Connection") -> None: ...
@@ -188,7 +193,13 @@ class Connection(asyncio.Protocol):
             if waited > terms.header_s:
                 self.abort()
         elif self.state is IDLE:
-            if waited > terms.keep_alive_s and not self.sending:
+            if self.sending:
+                self._look_whether_it_reads(now)
+                return
+            if self._unsent:
+                self._unsent = 0
+                terms.read_all()
+            if waited > terms.keep_alive_s:
                 self._leave()
         elif self.state is LEAVING:
             self._look_whether_it_reads(now)
@@ -214,6 +225,7 @@ class Connection(asyncio.Protocol):
         self.state = state
         self.since = self._loop.time()
         if state is IDLE:
+            self._unsent = sys.maxsize  # how much of the answer is, is seen when it is looked at
             self._terms.idle(self)
 
     def _begin(self, exchange: Exchange) -> None:

@@ -37,7 +37,7 @@ class Begun(msgspec.Struct, frozen=True, gc=False):
 
 def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | None = None) -> Begun:
     """An answer's head; names are in lower case, and `date` is the line that says when it was sent. `length`: of the
-    body, where it is known and not said among the headers.
+    body, where it is known, whatever the headers say of it.
 
     Raises:
         ValueError: the length is no number.
@@ -46,11 +46,12 @@ def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | 
     bodiless = asked.head_only or status in _BODILESS
     lines = [f"{name}: {value}" for name, value in headers if name not in _OURS]
     if len(lines) != len(headers):
-        length, close = _ours(headers, length, close)
+        said, close = _ours(headers, close)
+        length = said if length is None else length
     # A line break in a value would be another header, or the end of them. To look for one in all of the text costs a
     # third of counting those that belong there.
-    said = "".join(lines)
-    if "\n" in said or "\r" in said:
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
         lines = [line.replace("\r", " ").replace("\n", " ") for line in lines]
     chunked = False
     if length is not None and status != 204:
@@ -70,8 +71,9 @@ def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | 
     return Begun(f"{first}{date}{text}".encode("latin-1", "replace"), length, chunked, bodiless, close)
 
 
-def _ours(headers: Headers, length: int | None, close: bool) -> tuple[int | None, bool]:
+def _ours(headers: Headers, close: bool) -> tuple[int | None, bool]:
     """What an application says of the body's length, and whether the connection is to end."""
+    length: int | None = None
     for name, value in headers:
         if name == "content-length":
             length = int(value)

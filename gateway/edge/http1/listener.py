@@ -104,6 +104,9 @@ class Http1Server:
                 connection.leave_if_idle()
             self._accept_again()  # it may make room
 
+    def read_all(self) -> None:
+        self._accept_again()  # it may make room
+
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
         self._idle.pop(connection, None)
