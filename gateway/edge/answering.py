@@ -46,13 +46,14 @@ class Answer:
         return self._write(self._start(reply.status, reply.headers, size), body, more=False)
 
     async def _whole_beside_others(self, reply: Reply, body: bytes) -> None:
-        await others_first()
-        self._answered(reply.status)
         try:
             await others_first()
+            self._answered(reply.status)
+            await others_first()
         except asyncio.CancelledError:
-            # Too late: it is accounted for as answered, and so whoever is still there is to have the answer.
+            # Too late: the answer is there and has been paid for, and so whoever is left to read it is to have it.
             self._flight.task.uncancel()
+            self._answered(reply.status)
         await self._send(self._start(reply.status, reply.headers, len(body)), body, more=False)
 
     async def _stream(self, reply: Reply) -> None:

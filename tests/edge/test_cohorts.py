@@ -17,6 +17,7 @@ from gateway.edge.peer import PEER, Head
 CHAT = next(operation for operation in OPERATIONS if operation.name == "chat")
 CLOCK = SystemClock()
 TOGETHER = COHORT + 1
+STEPS = ("first of {}", "second of {}", "reply to {}", "end of {}")
 
 
 class Client:
@@ -71,6 +72,7 @@ class Desk:
             self.noted.append(f"{step} of {number}")
             if call.in_cohort:
                 await others_first()
+        self.noted.append(f"reply to {number}")
         call.on_end(lambda call: self.noted.append(f"end of {number}"))
         return Reply(200, [], b"{}")
 
@@ -108,7 +110,7 @@ async def test_calls_that_come_together_take_each_step_one_right_after_another()
     desk = Desk()
     await desk.ask_and_wait(TOGETHER)  # that they are many is known once they have come
     await answered(desk.ask(TOGETHER))
-    steps = [f"{step} of {number}" for step in ("first", "second", "end") for number in range(1, TOGETHER + 1)]
+    steps = [step.format(number) for step in STEPS for number in range(1, TOGETHER + 1)]
     assert desk.noted == steps + ["answered"] * TOGETHER
 
 
@@ -119,17 +121,17 @@ async def test_a_call_that_comes_alone_goes_on_at_once() -> None:
     first = desk.ask(1)
     await desk.until("first of 1")
     await answered([*first, *desk.ask(1)])
-    alone = ["first of {0}", "second of {0}", "end of {0}", "answered"]
-    assert desk.noted == [what.format(number) for number in (1, 2) for what in alone]
+    assert desk.noted == [what.format(number) for number in (1, 2) for what in (*STEPS, "answered")]
 
 
 @pytest.mark.parametrize("by", ["the gateway", "the client"])
-async def test_once_accounted_for_a_call_is_answered_whatever_comes_between(by: str) -> None:
+@pytest.mark.parametrize("after", STEPS[2:])
+async def test_once_there_is_an_answer_it_is_given_whatever_comes_between(by: str, after: str) -> None:
     desk = Desk()
     await desk.ask_and_wait(TOGETHER)
     clients = desk.ask(TOGETHER)
-    await desk.until(f"end of {TOGETHER}")
-    assert "answered" not in desk.noted, "they have ended, and their answers wait for one another"
+    await desk.until(after.format(TOGETHER))
+    assert "answered" not in desk.noted, "the answers wait for one another"
     end(by, desk, clients)
     assert await answered(clients) == [200] * TOGETHER
     assert {(call.record.outcome, call.record.status) for call in desk.calls} == {("completed", 200)}
