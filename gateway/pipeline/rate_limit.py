@@ -37,8 +37,10 @@ class _Limiter:
             if any(bound.queue_s for bound in bounds):
                 call.record.queued_us += int((monotonic() - began) * 1e6)
 
-    def told(self, call: Call, found: Hold | Refusal, now: float) -> Hold:
-        """Tell the caller, and who watches limits, what is left.
+    def held(
+        self, call: Call, found: Hold | Refusal, bounds: Sequence[Bound], need: Need, now: float
+    ) -> "_Reservation":
+        """The reservation, which is settled however the call ends; and what is left is told.
 
         Args:
             now: Unix seconds.
@@ -53,31 +55,36 @@ class _Limiter:
             levels = found.levels or [refused_level(found)]
             put_quotas(headers, tightest(levels).__getitem__, dialect, now)
             raise refused(found, now)
+        reservation = _Reservation(self, call, bounds, need, found)
+        call.on_end(reservation.settle)
         put_quotas(headers, found.least, dialect, now)
         if parts.limits.value.counts_money:
             reports.counted(found.levels)
         if found.warned:
             reports.warned(found.warned)
             headers["x-gateway-warning"] = warning(found.warned)
-        return found
+        return reservation
 
 
 class _Reservation:
     """What one call is counted as: in `bounds`, for as much as it was taken to need; without a hold in none. Its
     `settle` is an ending of the call, its `admit` what `Call.admit` is to be: one object in the place of two closures
-    and of all that they would close over."""
+    and of all that they would close over.
 
-    __slots__ = ("asked", "bounds", "call", "hold", "limiter", "need")
+    Attributes:
+        counted: keys of all bounds that count the call by now; None: those of `bounds`. nano: what is held of money.
+    """
 
-    def __init__(
-        self, limiter: _Limiter, call: Call, asked: Asked, bounds: Sequence[Bound], need: Need, hold: Hold | None
-    ) -> None:
+    __slots__ = ("bounds", "call", "counted", "hold", "limiter", "nano", "need")
+
+    def __init__(self, limiter: _Limiter, call: Call, bounds: Sequence[Bound], need: Need, hold: Hold | None) -> None:
         self.limiter = limiter
         self.call = call
-        self.asked = asked
         self.bounds = bounds
         self.need = need
         self.hold = hold
+        self.counted: set[str] | None = None
+        self.nano = need.nano or 0
 
     def settle(self, call: Call) -> None:
         limiter, bounds, hold = self.limiter, self.bounds, self.hold
@@ -88,21 +95,24 @@ class _Reservation:
         limiter.waiting.freed(bounds)
 
     async def admit(self, other: Permit) -> None:
-        """Should another model serve it: what limits on that one say, and what it costs more."""
-        limiter, call, asked, held = self.limiter, self.call, self.asked, self.bounds
+        """Should another model serve it: what limits on that one say, and what it costs more. What counts the call
+        already does not count it again."""
+        limiter, call = self.limiter, self.call
         parts = limiter.parts
-        at = parts.clock.now()
-        bounds = parts.limits.value.bounds(call.caller, other.model.name, at, asked)
+        policy, at = parts.limits.value, parts.clock.now()
+        bounds = policy.bounds(call.caller, other.model.name, at, asked_of(call) if policy.asks else NOTHING_ASKED)
         if not bounds:
             return
         bounds, need = needed(bounds, other.model.target, call, at, parts)
-        keys = {bound.key for bound in held}
-        if more := [bound for bound in bounds if bound.key not in keys]:
-            hold = limiter.told(call, await limiter.in_line(call, more, need), parts.clock.now())
-            call.on_end(_Reservation(limiter, call, asked, more, need, hold).settle)
-        money = [bound for bound in held if bound.dimension == "cost"]
-        if money and (dearer := (need.nano or 0) - (self.need.nano or 0)) > 0:
+        if self.counted is None:
+            self.counted = {bound.key for bound in self.bounds}
+        if more := [bound for bound in bounds if bound.key not in self.counted]:
+            limiter.held(call, await limiter.in_line(call, more, need), more, need, parts.clock.now())
+            self.counted.update(bound.key for bound in more)
+        money = [bound for bound in self.bounds if bound.dimension == "cost"]
+        if money and (dearer := (need.nano or 0) - self.nano) > 0:
             await self._hold_more(money, dearer)
+            self.nano += dearer
 
     async def _hold_more(self, money: Sequence[Bound], nano: int) -> None:
         """Hold what a dearer target may cost more; the call's own reservation settles to the truth.
@@ -140,25 +150,23 @@ def rate_limit(parts: Parts) -> Layer:
             at = now()
             bounds = policy.bounds(call.caller, permit.model.name, at, asked)
             if not bounds:
-                return counted(call, _Reservation(limiter, call, asked, (), NOTHING, None))
+                call.admit = _Reservation(limiter, call, (), NOTHING, None).admit
+                return service(call)
             bounds, need = needed(bounds, permit.model.target, call, at, parts)
             if decide is None or policy.queues:
                 refuse_what_never_fits(bounds, need)
-                return reserved(call, asked, bounds, need)
+                return reserved(call, bounds, need)
             found = decide(bounds, need)
             if isinstance(found, Refusal):
                 refuse_what_never_fits(bounds, need)  # it is always refused here; only then is it worth a look
-            return counted(call, _Reservation(limiter, call, asked, bounds, need, limiter.told(call, found, at)))
-
-        async def reserved(call: Call, asked: Asked, bounds: Sequence[Bound], need: Need) -> Reply:
-            """The same where others are to be asked, or calls may be kept waiting."""
-            hold = limiter.told(call, await limiter.in_line(call, bounds, need), now())
-            return await counted(call, _Reservation(limiter, call, asked, bounds, need, hold))
-
-        def counted(call: Call, reservation: _Reservation) -> Awaitable[Reply]:
-            call.on_end(reservation.settle)
-            call.admit = reservation.admit
+            call.admit = limiter.held(call, found, bounds, need, at).admit
             return service(call)
+
+        async def reserved(call: Call, bounds: Sequence[Bound], need: Need) -> Reply:
+            """The same where others are to be asked, or calls may be kept waiting."""
+            found = await limiter.in_line(call, bounds, need)
+            call.admit = limiter.held(call, found, bounds, need, now()).admit
+            return await service(call)
 
         return limited
 

@@ -57,8 +57,9 @@ class Site:
         self.serves = CHEAP
         self.permits: Sequence[Permit] = (CHEAP, DEAR, STRANGE)
         self.chosen = list[Call]()
+        self.limits = Live(self.policy)
         self.layer = rate_limit(cast(Any, SimpleNamespace(
-            clock=self.clock, counters=Away(self.counters) if away else self.counters, limits=Live(self.policy), limiting=self,
+            clock=self.clock, counters=Away(self.counters) if away else self.counters, limits=self.limits, limiting=self,
             choose=self.choose, estimate_cost=self.cost,
             ceiling_cost=lambda target, usage, at: usage.total_tokens * CEILING if target.provider == "p" else None,
         )))  # fmt: skip
@@ -315,3 +316,62 @@ async def test_a_call_that_nothing_limits_is_still_asked_about_when_it_goes_to_a
                 await call.admit(DEAR)
         site.end(call, usage=Usage(output_tokens=4))
     assert site.counters.holds == 0
+
+
+B, C = (Permit(Model(name=name, target=Target("p", name)), Decision(allowed=True)) for name in ("b", "c"))
+
+
+async def test_a_limit_counts_a_call_once_to_however_many_models_it_goes() -> None:
+    site = Site(
+        "  - {id: l, requests_per_day: 9, tokens_per_day: 900, concurrent_requests: 1, match: {models: [b, c]}}"
+    )
+    site.permits = (CHEAP,)
+    call = await site.begin(max_tokens=50)
+    for other in (B, C, B):
+        await call.admit(other)
+    bounds = site.policy.bounds(CALLER, "c", site.clock.now())
+    assert [level.used for level in await site.counters.levels(bounds)] == [1, 51, 1]
+    site.end(call, usage=Usage(input_tokens=100, output_tokens=10))
+    assert [level.used for level in await site.counters.levels(bounds)] == [1, 110, 0]
+
+
+async def test_what_a_dearer_model_may_cost_more_is_held_once() -> None:
+    site = Site("  - {id: money, cost_per_day: 0.000001}")
+    site.permits = (CHEAP,)
+    call = await site.begin(max_tokens=50)
+    for _ in range(3):
+        await call.admit(DEAR)
+    [level] = await site.counters.levels(site.policy.bounds(CALLER, "dear", site.clock.now()))
+    assert level.used == 510
+    site.end(call, usage=Usage(output_tokens=4), nano=4)
+    assert site.counters.holds == 0
+
+
+async def test_a_reservation_of_which_nothing_could_be_told_is_settled_all_the_same() -> None:
+    site = Site("  - {id: a, requests_per_day: 1, on_exceeded: warn}")
+    site.end(await site.begin(max_tokens=50), usage=Usage())
+    call = call_of("chat", max_tokens=50)
+    call.principal, call.permits = CALLER, site.permits
+
+    async def service(call: Call) -> Reply:
+        raise AssertionError("it goes nowhere")
+
+    with pytest.raises(AssertionError):  # by `warned`
+        await site.layer(service)(call)
+    assert site.counters.holds == 1
+    site.end(call, "failed")
+    assert site.counters.holds == 0
+
+
+async def test_on_another_model_a_call_is_asked_about_as_the_limits_in_force_then_want_it() -> None:
+    site = Site("  - {id: a, requests_per_day: 9}")
+    site.permits = (CHEAP,)
+    call = await site.begin(max_tokens=50)
+    call.record.user = "jo"
+    site.limits.value = read_limits(Text("limits.yaml", b"limits:\n  - {id: u, per: [user], requests_per_day: 1}\n"))
+    await call.admit(B)
+    other = await site.begin(max_tokens=50)  # of nobody: the limit is not for all who do not say who they are
+    site.end(other, usage=Usage())
+    site.end(call, usage=Usage())
+    assert site.counters.holds == 0
+    assert [key for key in site.counters._counters if "jo" in key]
