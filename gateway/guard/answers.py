@@ -109,7 +109,5 @@ def _places(body: bytes) -> list[Place]:
             return list(answer_places(said))
     except UpstreamBroken:
         json = False
-    try:
-        return [Place((), body.decode(), json)]
-    except UnicodeDecodeError:
-        return []
+    # Whoever reads it may be content with bytes that are no text, and so they hide nothing here.
+    return [Place((), body.decode(errors="replace"), json)]

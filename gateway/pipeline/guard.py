@@ -27,7 +27,8 @@ from gateway.pipeline.obliging import Overridden
 from gateway.pipeline.parts import Parts
 
 HEADER = "x-gateway-guard"
-_RECALLED = "recalled"
+# In the place of a field's name; no request has one of this name.
+_RECALLED = "gateway:recalled"
 _NOT_OBLIGED: frozenset[str] = frozenset()
 # Why a model stopped in the middle, in the words of all protocols.
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
@@ -146,7 +147,12 @@ def _texts_of(call: Call, applied: Applied) -> RequestTexts:
         BadRequest: it may be read in two ways.
     """
     recalled = call.recalled
-    said = RequestTexts(call.fields) if recalled is None else RequestTexts(call.fields, (_RECALLED, recalled.items))
+    if recalled is None:
+        said = RequestTexts(call.fields)
+    elif call.fields.get(_RECALLED) is not None:
+        raise BadRequest(f"`{_RECALLED}` is a name that the gateway has taken", param=_RECALLED)
+    else:
+        said = RequestTexts(call.fields, (_RECALLED, recalled.items))
     if applied.enforced and (name := call.fields.unclear(said.fields)):
         said_twice = f"an object in `{name}` has a name twice; upstreams differ in which of the two they read"
         raise BadRequest(f"{said_twice}, and guards look at this request", param=name)
