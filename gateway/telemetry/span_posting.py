@@ -25,7 +25,7 @@ class SpanPosting:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         self._body = b""
-        self._taken = False
+        self._taken = self._ended = False
         session = _session(self._take)
         self._exporter = OTLPSpanExporter(url, headers=dict(headers), timeout=timeout_s, session=session)
 
@@ -35,13 +35,16 @@ class SpanPosting:
         Raises:
             RuntimeError: this version of the exporter does not send what holds no span.
         """
+        if self._ended:
+            return
         self._body, self._taken = body, False
         self._exporter.export(())
-        if not self._taken:
+        if not self._taken and not self._ended:
             raise RuntimeError("this version of the OpenTelemetry exporter does not post with the session it is given")
 
     def shutdown(self) -> None:
-        """Give up what is under way, as far as it waits for another try."""
+        """Give up what is under way, as far as it waits for another try, and send nothing any more."""
+        self._ended = True
         self._exporter.shutdown()
 
     def _take(self) -> bytes:
