@@ -13,6 +13,8 @@ from typing import Self
 from tests.speed.proc import process_tree
 
 ROOT = Path(__file__).parents[2]
+# As a user starts it, who has its bytecode from the start before.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class BenchError(Exception):
@@ -41,6 +43,7 @@ class Child:
             self._process = subprocess.Popen(
                 self._argv,
                 cwd=ROOT,
+                env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
