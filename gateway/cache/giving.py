@@ -22,11 +22,7 @@ def kept_headers(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def kept_told(call: Call) -> dict[str, str]:
-    headers = call.reply_headers
-    names = _TOLD.intersection(headers)
-    if len(names) > 1:  # in the order in which they are there
-        return {name: value for name, value in headers.items() if name in _TOLD}
-    return {name: headers[name] for name in names}
+    return {name: value for name, value in call.reply_headers.items() if name in _TOLD}
 
 
 def reply_of(entry: Entry, call: Call, replay: Replay, now: Callable[[], float]) -> Reply:

@@ -98,10 +98,10 @@ class Call:
 
     Endings settle holds and write the record. They are plain functions of the call, so that a step can hang the same
     one on every call; run innermost first (the last added, first), exactly once, whatever happened: reply, refusal,
-    hang-up, fault. `end()` is called before the last byte of an answer
-    is sent. They hang on the call and not on the reply, because a call that never gets a reply needs them as well; and
-    they are a list, because a generator that was never started never runs its `finally`. What must stay open until the
-    last byte has gone (the upstream's connection) is a closing, run by `close()` at the very end.
+    hang-up, fault. `end()` is called before the last byte of an answer is sent. They hang on the call and not on the
+    reply, because a call that never gets a reply needs them as well; and they are a list, because a generator that was
+    never started never runs its `finally`. What must stay open until the last byte has gone (the upstream's connection)
+    is a closing, run by `close()` at the very end.
 
     Attributes:
         open: reads and parses the body (fills in `fields`, `model`, `stream`); metering calls it, once.

@@ -67,9 +67,9 @@ class _Limiter:
 
 
 class _Reservation:
-    """What one call is counted as: in `bounds`, for as much as it was taken to need; without a hold in none. Its
-    `settle` is an ending of the call, its `admit` what `Call.admit` is to be: one object in the place of two closures
-    and of all that they would close over.
+    """What one call is counted as: in `bounds`, for as much as it was taken to need; without a hold in none, and then
+    there is nothing to settle. Its `settle` is an ending of the call, its `admit` what `Call.admit` is to be: one
+    object in the place of two closures and of all that they would close over.
 
     Attributes:
         counted: keys of all bounds that count the call by now; None: those of `bounds`. nano: what is held of money.
@@ -87,12 +87,10 @@ class _Reservation:
         self.nano = need.nano or 0
 
     def settle(self, call: Call) -> None:
-        limiter, bounds, hold = self.limiter, self.bounds, self.hold
-        if hold is None:
-            return
-        parts = limiter.parts
-        parts.counters.settle(hold, used(call, self.need, bounds, parts))
-        limiter.waiting.freed(bounds)
+        assert self.hold is not None, "what nothing counts is not settled"
+        parts, bounds = self.limiter.parts, self.bounds
+        parts.counters.settle(self.hold, used(call, self.need, bounds, parts))
+        self.limiter.waiting.freed(bounds)
 
     async def admit(self, other: Permit) -> None:
         """Should another model serve it: what limits on that one say, and what it costs more. What counts the call

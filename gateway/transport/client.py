@@ -189,9 +189,8 @@ class HttpClient:
             except BaseException as error:
                 connection.not_wait()
                 exchange.close()
-                stale = isinstance(error, UpstreamUnreachable) and self.now() - exchange.started <= STALE_S
-                stale = stale and not self._closed
-                if connection is not kept or connection.touched or not stale:
+                untouched = connection is kept and not connection.touched and isinstance(error, UpstreamUnreachable)
+                if not untouched or self._closed or self.now() - exchange.started > STALE_S:
                     raise
                 connection = None
             else:
