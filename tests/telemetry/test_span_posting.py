@@ -102,3 +102,10 @@ def test_a_version_of_the_exporter_that_does_not_use_the_session_is_told_of(
     monkeypatch.setattr(trace_exporter.OTLPSpanExporter, "export", lambda self, spans: None)
     with pytest.raises(RuntimeError, match="this version of the OpenTelemetry exporter"):
         post(collector, BODY)
+
+
+def test_what_comes_after_the_end_is_not_sent_and_no_versions_fault(collector: Collector) -> None:
+    posting = SpanPosting(collector.url, {}, 5.0)
+    posting.shutdown()
+    posting.post(BODY)
+    assert not collector.seen
