@@ -137,7 +137,11 @@ def _info(server: RedisServer) -> bytes:
 
 class Road:
     """A TCP proxy to a server, with TLS if it is given a context. `cut`: connections are reset and new ones refused,
-    until `mend`."""
+    until `mend`.
+
+    Attributes:
+        delay_s: how much later each piece comes, either way.
+    """
 
     def __init__(self, to_port: int, tls: ssl.SSLContext | None = None) -> None:
         self._to_port = to_port
@@ -145,6 +149,7 @@ class Road:
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._is_cut = False
+        self.delay_s = 0.0
         self.port = free_port()
 
     @property
@@ -178,6 +183,7 @@ class Road:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
+                await asyncio.sleep(self.delay_s)
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

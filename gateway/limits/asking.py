@@ -29,12 +29,14 @@ class Admitted(NamedTuple):
 class Question:
     """A script on its way. Whoever asked may be cancelled before the answer is there: what it took is given back."""
 
-    __slots__ = ("_give_back", "_packed", "group", "link", "reply")
+    __slots__ = ("_give_back", "_packed", "asked_at", "group", "link", "reply")
 
     def __init__(self, group: Group, link: Link, packed: bytes, give_back: Callable[[Group, bytes], None]) -> None:
+        loop = asyncio.get_running_loop()
         self.group = group
         self.link = link
-        self.reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.asked_at = loop.time()
+        self.reply: asyncio.Future[Any] = loop.create_future()
         self._packed = packed
         self._give_back = give_back
 
@@ -62,15 +64,22 @@ class Question:
 
 class Asking:
     """Args:
-    hold_s: how long a reservation lives. worker: a word for this process, so that no two reservations are the same.
+    hold_s: how long a reservation lives. timeout_s: the longest that a call waits, whatever has to be repaired.
+    worker: a word for this process, so that no two reservations are the same.
     give_back: told of reservations that nobody waits for any more.
     """
 
     def __init__(
-        self, store: RedisStore, hold_s: float, worker: str, give_back: Callable[[Group, bytes], None]
+        self,
+        store: RedisStore,
+        hold_s: float,
+        timeout_s: float,
+        worker: str,
+        give_back: Callable[[Group, bytes], None],
     ) -> None:
         self._store = store
         self._ttl_ms = int(hold_s * 1000)
+        self._timeout_s = timeout_s
         self._worker = worker
         self._numbers = itertools.count()
         self._give_back = give_back
@@ -96,15 +105,27 @@ class Asking:
     async def answer(self, question: Question) -> Admitted | Refusal | None:
         """What was answered; None: it was not, the server is away or not the one to be asked."""
         answer = await question.reply
-        if isinstance(answer, Exception) and await self.repaired(question.link, answer):
-            # An error's script has not begun.
-            question.send()
-            answer = await question.reply
+        if isinstance(answer, Exception):
+            answer = await self._again(question, answer)
         if isinstance(answer, list):
             return read(question.group, cast("list[Any]", answer))
         if isinstance(answer, Exception):
             question.link.refused(answer)
         return None
+
+    async def _again(self, question: Question, error: Exception) -> Any:
+        """What the same question is answered with once what was wrong is repaired; the error, if it is not in time."""
+        late = question.asked_at + self._timeout_s
+        try:
+            async with asyncio.timeout_at(late):
+                if not await self.repaired(question.link, error):
+                    return error
+                # An error's script has not begun.
+                question.send()
+                return await question.reply
+        except TimeoutError:
+            question.abandon()
+            return error
 
     async def repaired(self, link: Link, error: Exception) -> bool:
         """Whether it is worth asking again."""

@@ -48,9 +48,12 @@ class Loan:
         for place, need in enumerate(needs):
             if need and taken[place] + need > self.granted[place]:
                 return False
-        for place, need in enumerate(needs):
-            taken[place] += need
+        self.give(needs)
         return True
+
+    def give(self, needs: Sequence[int]) -> None:
+        for place, need in enumerate(needs):
+            self.taken[place] += need
 
 
 class Lease:
@@ -100,35 +103,55 @@ class Leased:
 class Leases:
     """Belongs to one event loop."""
 
-    def __init__(self, asking: Asking, settling: Settling, lease_s: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self, asking: Asking, settling: Settling, lease_s: float, timeout_s: float, now: Callable[[], float]
+    ) -> None:
+        """`timeout_s`: the longest that a call waits."""
         self._asking = asking
         self._settling = settling
         self._lease_s = lease_s
+        self._timeout_s = timeout_s
         self._now = now
         self._leases: dict[tuple[bytes, ...], Lease] = {}
 
     async def reserve(self, group: Group, need: Need) -> Leased | Refusal | None:
-        """None: Redis is away."""
+        """None: Redis is away, or others had it asked first and there is no time left to ask again."""
         needs = group.needs(need)
         lease = self._lease(group)
-        while True:
-            now = self._now()
-            loan = lease.loan
-            if loan is not None and loan.take(needs, now):
-                return Leased(group, loan, needs)
-            if (refusal := lease.refuses(needs, now)) is not None:
-                return refusal
-            if lease.borrowing is not None:
-                # Several calls come at once: one of them borrows for all.
-                await asyncio.shield(lease.borrowing)
-                continue
-            found = await self._borrow(lease, needs)
-            if not isinstance(found, Loan):
-                return found
-            if found.take(needs, self._now()):
-                return Leased(group, found, needs)
-            # The slice ended while it was on its way: it counts, and cannot be handed out any more.
-            return await self._reserve_alone(lease, needs)
+        if (known := self._at_hand(lease, needs)) is not None:
+            return known
+        if lease.borrowing is None:
+            return await self._borrowed(lease, needs)
+        # Several calls come at once: one of them borrows for all. What comes may not be enough, or come too late to be
+        # handed out, and no call waits for longer than one question may take.
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._after_others(lease, needs)
+        except TimeoutError:
+            return None
+
+    async def _after_others(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
+        while (borrowing := lease.borrowing) is not None:
+            await asyncio.shield(borrowing)
+            if (known := self._at_hand(lease, needs)) is not None:
+                return known
+        return await self._borrowed(lease, needs)
+
+    def _at_hand(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
+        """What can be told without asking; None: nothing."""
+        now = self._now()
+        loan = lease.loan
+        if loan is not None and loan.take(needs, now):
+            return Leased(lease.group, loan, needs)
+        return lease.refuses(needs, now)
+
+    async def _borrowed(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
+        found = await self._borrow(lease, needs)
+        if not isinstance(found, Loan):
+            return found
+        # Also where its slice has ended on the way, and nobody else gets of it: Redis decided for the call that asked.
+        found.give(needs)
+        return Leased(lease.group, found, needs)
 
     def settle(self, hold: Leased, used: Need) -> None:
         """While the loan is open, what is left of an estimate can be handed out again."""
@@ -188,19 +211,6 @@ class Leases:
         except asyncio.CancelledError:
             question.abandon()
             raise
-
-    async def _reserve_alone(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
-        """What this call needs and no more; good for itself whenever it comes."""
-        began = self._now()
-        question = self._asking.ask(lease.group, needs, needs)
-        found = None if question is None else await self._answer(question)
-        if not isinstance(found, Admitted):
-            return found
-        loan = Loan(found, began, self._lease_s)
-        loan.taken = list(needs)
-        leased = Leased(lease.group, loan, needs)
-        self._return(lease.group, loan)
-        return leased
 
     def _close(self, lease: Lease | None, loan: Loan | None) -> None:
         """Return what is not taken."""

@@ -90,15 +90,15 @@ class RedisCounters:
         seeds: Seeds | None = None,
         ledger: str = "ledger",
     ) -> None:
-        scripts = load_scripts()
+        scripts, timeout_s = load_scripts(), options.timeout_ms / 1000
         self.time = clock.now
         self._clock = clock
         self._reports = reports
         self._share = LocalShare(LocalCounters(clock), workers, clock.now)
-        self.store = RedisStore(redis, scripts, options.timeout_ms / 1000, self, self._connected, clock.monotonic)
+        self.store = RedisStore(redis, scripts, timeout_s, self, self._connected, clock.monotonic)
         self._plans = Plans(scripts["reserve"], options.prefix, self.store.clustered)
         self._settling = Settling(self.store, scripts, self._plans.holds_key, reports.limit_ending_dropped)
-        self._asking = Asking(self.store, options.hold_s, worker, self._give_back)
+        self._asking = Asking(self.store, options.hold_s, timeout_s, worker, self._give_back)
         self._tending = Tending(
             *(self.store, scripts, self._plans, self._settling, self._share, clock),
             hold_s=options.hold_s,
@@ -108,7 +108,8 @@ class RedisCounters:
         )
         self._leases = None
         if options.mode == "lease":
-            self._leases = Leases(self._asking, self._settling, options.lease_ms / 1000, clock.monotonic)
+            lease_s = options.lease_ms / 1000
+            self._leases = Leases(self._asking, self._settling, lease_s, timeout_s, clock.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._up = False
 
@@ -126,15 +127,15 @@ class RedisCounters:
         plan = self._plans.plan(bounds, self._clock.now())
         if self._leases is not None and plan.leasable:
             leased = await self._leases.reserve(plan.groups[0], need)
-            if leased is not None:
-                return leased
+            # Not asked again: it has waited already.
+            return await self._reserve(plan, need, asks=False) if leased is None else leased
         return await self._reserve(plan, need)
 
-    async def _reserve(self, plan: Plan, need: Need) -> RedisHold | Refusal:
+    async def _reserve(self, plan: Plan, need: Need, *, asks: bool = True) -> RedisHold | Refusal:
         questions: list[Question] = []
         away: list[Group] = []
         for group in plan.groups:
-            question = self._asking.ask(group, group.needs(need))
+            question = self._asking.ask(group, group.needs(need)) if asks else None
             if question is None:
                 away.append(group)
             else:

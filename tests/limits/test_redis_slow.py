@@ -1,0 +1,79 @@
+"""A Redis that answers just in time: no call waits for two answers where it has the time for one."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.limits.bounds import Refusal
+from gateway.limits.redis_counters import RedisCounters, RedisHold
+from tests.limits.bounding import MINUTE, ONE, SECOND, bound, tokens
+from tests.limits.conftest import MakeCounters, eventually_used
+from tests.redis_servers import RedisServer, Road
+
+TIMEOUT_MS = 1_500
+# There and back in less than the timeout, and twice that in more.
+DELAY_S = 0.5
+BOTH_S = 4 * DELAY_S
+
+
+@pytest.fixture
+async def slow_road(fresh_redis: RedisServer) -> AsyncIterator[Road]:
+    async with Road(fresh_redis.port).open() as road:
+        yield road
+
+
+def decided_here(hold: object) -> bool:
+    return isinstance(hold, RedisHold) and hold.away is not None
+
+
+async def timed(counters: RedisCounters, limit: object, need: object) -> tuple[object, float]:
+    began = time.monotonic()
+    return await counters.reserve((limit,), need), time.monotonic() - began  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["exact", "lease"])
+async def test_scripts_that_were_forgotten_are_not_waited_for_beyond_the_timeout(
+    mode: str, fresh_redis: RedisServer, slow_road: Road, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(slow_road.url, mode=mode, timeout_ms=TIMEOUT_MS)
+    limit = bound("tokens", MINUTE, 1_000)
+    fresh_redis.client.script_flush()
+    slow_road.delay_s = DELAY_S
+    hold, took_s = await timed(counters, limit, tokens(10))
+    assert decided_here(hold)
+    assert took_s < BOTH_S
+    # What Redis counts of it after all is given back.
+    slow_road.delay_s = 0.0
+    await eventually_used(counters, [0], limit)
+
+
+async def test_who_waited_for_another_to_borrow_and_got_nothing_of_it_is_decided_here(
+    slow_road: Road, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(slow_road.url, mode="lease", timeout_ms=TIMEOUT_MS)
+    limit = bound("tokens", MINUTE, 1_000)
+    slow_road.delay_s = DELAY_S
+    (first, first_s), (second, second_s) = await asyncio.gather(
+        timed(counters, limit, tokens(10)), timed(counters, limit, tokens(10))
+    )
+    assert not isinstance(first, Refusal)
+    assert not decided_here(first)
+    assert decided_here(second)
+    assert max(first_s, second_s) < BOTH_S
+    slow_road.delay_s = 0.0
+    counters.settle(first, tokens(7))
+    await eventually_used(counters, [7], limit)
+
+
+async def test_what_came_after_its_slice_was_over_serves_the_call_that_asked(
+    slow_road: Road, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(slow_road.url, mode="lease", timeout_ms=TIMEOUT_MS)
+    limit = bound("requests", SECOND, 1_000)
+    slow_road.delay_s = DELAY_S
+    hold, took_s = await timed(counters, limit, ONE)
+    assert not isinstance(hold, Refusal)
+    assert not decided_here(hold)
+    assert took_s < BOTH_S
