@@ -10,10 +10,11 @@ from gateway.core.days import Moment
 from gateway.core.share import Priority
 from gateway.limits.bounds import Dimension, OnExceeded, OnStoreFailure, OnUnpriced
 
-# Sliding spans by the unit in a figure's name: (seconds, slices).
+# Sliding spans by the unit in a figure's name: (seconds, slices). A call counts for the span, and for a slice at most
+# beyond it: with few slices, somebody who has waited for a minute would be refused.
 SLIDING: Mapping[str, tuple[float, int]] = {
-    "second": (1.0, 1),
-    "minute": (60.0, 1),
+    "second": (1.0, 5),
+    "minute": (60.0, 12),
     "hour": (3600.0, 12),
     "day": (86_400.0, 24),
     "month": (30 * 86_400.0, 30),

@@ -7,8 +7,8 @@ leaving by how much of it the window still covers:
 
 Admitting only while `used + amount <= limit` keeps every window that is aligned to the slices within the limit, because
 the n newest alone never exceed it; so does every stretch of W − W/n, wherever it begins. Two bursts just less than W
-apart, both at the end of a slice, can come to twice the limit; steady traffic never exceeds it. It takes n + 1 numbers
-a counter, whatever the rate.
+apart, both at the end of a slice, can come to twice the limit; steady traffic never exceeds it. Whoever keeps to the
+limit in every stretch of W + W/n is never refused. It takes n + 1 numbers a counter, whatever the rate.
 """
 
 from collections.abc import Callable

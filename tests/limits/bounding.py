@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.limits.bounds import Bound, Dimension, Need, Span
 
-SECOND = Span("sliding", "second", 1.0, 1)
+SECOND = Span("sliding", "second", 1.0, 5)
 # Longer than they are called, so that a test that counts in one rarely counts in two.
 MINUTE = Span("sliding", "minute", 36_000.0, 1)
 HOUR = Span("sliding", "hour", 432_000.0, 12)

@@ -28,8 +28,8 @@ def only(text: str, who: Principal = WHO, model: str = "m", now: float = START, 
 @pytest.mark.parametrize(
     ("figure", "dimension", "maximum", "span"),
     [
-        ("requests_per_second: 5", "requests", 5, Span("sliding", "second", 1.0, 1)),
-        ("tokens_per_minute: 5", "tokens", 5, Span("sliding", "minute", 60.0, 1)),
+        ("requests_per_second: 5", "requests", 5, Span("sliding", "second", 1.0, 5)),
+        ("tokens_per_minute: 5", "tokens", 5, Span("sliding", "minute", 60.0, 12)),
         ("input_tokens_per_hour: 5", "input_tokens", 5, Span("sliding", "hour", 3600.0, 12)),
         ("output_tokens_per_day: 5", "output_tokens", 5, Span("calendar", "day", zone="UTC")),
         ("cost_per_month: 0.5", "cost", NANO // 2, Span("calendar", "month", zone="UTC")),

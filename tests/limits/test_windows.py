@@ -39,6 +39,34 @@ def test_a_window_never_admits_more_than_its_limit(span: Span, steps: list[tuple
         assert within(moment, span.seconds - slice_s) <= limit
 
 
+@given(st.sampled_from(SLIDING_SPANS), steps, st.integers(1, 30))
+def test_whoever_keeps_to_the_limit_for_a_slice_longer_than_the_span_is_never_refused(
+    span: Span, steps: list[tuple[float, int]], limit: int
+) -> None:
+    window, now, taken = Sliding(span), START, list[tuple[float, int]]()
+    keeps_to_s = span.seconds + span.seconds / span.slices
+    for pause, amount in steps:
+        now += pause * span.seconds
+        window.roll(now)
+        lately = sum(before for moment, before in taken if moment > now - keeps_to_s)
+        if lately + amount <= limit:
+            assert window.used(now) + amount <= limit + 1e-6
+            window.add(window.place, amount)
+            taken.append((now, amount))
+
+
+@pytest.mark.parametrize("span", SLIDING_SPANS, ids=lambda span: span.unit)
+def test_somebody_who_has_waited_for_the_span_waits_at_most_a_fifth_of_it_longer(span: Span) -> None:
+    """Wherever the calls came: a figure is small where people try it out, and each waits for all of it."""
+    for place in range(100):
+        window, began = Sliding(span), START + span.seconds * place / 100
+        window.roll(began)
+        window.add(window.place, 2)
+        assert window.wait_s(began, 1, 2) <= window.reset_s(began) <= span.seconds * 1.2
+        window.roll(later := began + span.seconds * 1.2)
+        assert window.used(later) + 1 <= 2
+
+
 @given(st.sampled_from(SLIDING_SPANS), steps, st.integers(1, 30), st.integers(1, 30))
 def test_room_comes_when_it_was_said_to_and_not_before(
     span: Span, steps: list[tuple[float, int]], limit: int, amount: int

@@ -263,9 +263,9 @@ async def test_refusals_say_which_limit_whose_how_full_and_until_when() -> None:
     assert refused.value.code == "rate_limit_exceeded"
     assert refused.value.details == {
         "limit": "rate", "dimension": "requests_per_minute", "scope": "key k", "maximum": 1, "current": 1,
-        "resets_at": "2027-01-15T08:02:00Z",
+        "resets_at": "2027-01-15T08:01:05Z",
     }  # fmt: skip
-    assert (refused.value.headers["retry-after"], refused.value.headers["retry-after-ms"]) == ("120", "120000")
+    assert (refused.value.headers["retry-after"], refused.value.headers["retry-after-ms"]) == ("65", "65000")
     assert "x-should-retry" not in refused.value.headers
     site.clock.advance(180)
     with pytest.raises(BudgetExhausted) as spent:
