@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -44,11 +45,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     def held_bytes(self) -> int:
         """What it takes in memory, and rather too much than too little."""
         size = OVERHEAD_BYTES + len(self.body) + PIECE_BYTES * len(self.cuts)
-        for name, value in self.headers:
-            size += len(name) + len(value)
-        for name, value in self.told.items():
-            size += len(name) + len(value)
-        return size
+        words = chain(*self.headers, self.told.keys(), self.told.values())
+        return size + sum(map(len, words))
 
     def whole(self) -> bytes:
         return zlib.decompress(self.body) if self.packed else self.body

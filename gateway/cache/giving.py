@@ -12,7 +12,7 @@ HEADER = "x-cache"
 LIKENESS = "x-gateway-cache-likeness"
 # Of what the steps say on an answer, that which is true for everybody: a caller's quota, the attempts of his call and
 # the successors that he may hear of are his own.
-_TOLD = frozenset({"x-gateway-target", "x-gateway-dropped-params", "deprecation", "sunset"})
+_TOLD = ("x-gateway-target", "x-gateway-dropped-params", "deprecation", "sunset")
 # Of the upstream's headers those that say something of the answer, and not of the call that fetched it.
 _KEPT_HEADERS = frozenset({"content-type", "content-disposition", "openai-version", "x-gateway-estimated"})
 
@@ -22,7 +22,8 @@ def kept_headers(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def kept_told(call: Call) -> dict[str, str]:
-    return {name: value for name, value in call.reply_headers.items() if name in _TOLD}
+    headers = call.reply_headers
+    return {name: headers[name] for name in _TOLD if name in headers}
 
 
 def reply_of(entry: Entry, call: Call, replay: Replay, now: Callable[[], float]) -> Reply:

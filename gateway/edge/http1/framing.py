@@ -12,6 +12,7 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" fo
 # Of the connection, which is ours, whatever an application says of it; and what its framing goes by.
 _OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade"})
 _BODILESS = (204, 304)
+_line = ": ".join
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -44,10 +45,11 @@ def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | 
     """
     close = not asked.keep_alive
     bodiless = asked.head_only or status in _BODILESS
-    lines = [f"{name}: {value}" for name, value in headers if name not in _OURS]
-    if len(lines) != len(headers):
+    if not _OURS.isdisjoint(dict(headers)):
         said, close = _ours(headers, close)
         length = said if length is None else length
+        headers = [pair for pair in headers if pair[0] not in _OURS]
+    lines = [*map(_line, headers)]  # without a step of the interpreter for each
     # A line break in a value would be another header, or the end of them. To look for one in all of the text costs a
     # third of counting those that belong there.
     joined = "".join(lines)
