@@ -10,7 +10,8 @@ from gateway.core.usage import UnixNs, Usage, Whole
 # Why an upstream was asked: the call's first target, the same again, another in its place, a second one beside it, a
 # answer that policy did not take asked for again, a copy that nobody waits for, a model that judges.
 Role = Literal["primary", "retry", "fallback", "hedge", "repair", "mirror", "judge"]
-AttemptOutcome = Literal["open", "completed", "failed", "cancelled", "interrupted"]
+# `refused`: nothing failed; it does not take this request.
+AttemptOutcome = Literal["open", "completed", "refused", "failed", "cancelled", "interrupted"]
 # `inconsistent`: the provider's parts do not add up to its own totals. It is priced, counted and marked.
 UsageSource = Literal["none", "provider", "estimate", "inconsistent"]
 Pricing = Literal["none", "priced", "unpriced"]

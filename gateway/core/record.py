@@ -22,8 +22,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
         id: the gateway's own UUIDv7; never chosen by a client, so no client can make two calls look like one.
         started_ns: Unix nanoseconds; ttfb_us and duration_us: microseconds since then, by the monotonic clock.
         model: the name the client asked for; target: `provider/model` it was sent to; served_model: what answered.
-        outcome: `completed` the whole answer was made; `refused` we or the policy said no; `failed` the upstream or
-            we broke; `cancelled` the client hung up; `interrupted` the gateway died during the call.
+        outcome: `completed` the whole answer was made; `refused` we or the policy said no, or the upstream to what is
+            the caller's to mend; `failed` the upstream or we broke; `cancelled` the client hung up; `interrupted` the
+            gateway died during the call.
         usage, usage_source, pricing, cost_nano, list_nano: of what the team pays for, which is the attempt that served.
             `provider` as reported; `estimate` counted from what had passed when a stream was cut; `none`.
         attempts: every upstream call made for it, in order.

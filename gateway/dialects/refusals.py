@@ -1,5 +1,6 @@
 """Every provider's error answers, as one kind of fault. The table is by HTTP status; a dialect finds the words."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,17 @@ MEANINGS: Mapping[int, _Meaning] = {
 }
 _OTHER_CALLER = _Meaning("upstream_bad_request", "caller", 400)
 _OTHER_UPSTREAM = _Meaning("upstream_error", "upstream", 502)
+INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED = "upstream_input_unsupported", "upstream_operation_unsupported"
+# What is answered with a 5xx, though the same request will never be served there and nothing has failed: llama.cpp's
+# server says so of what a model without a projector cannot read, and of messages and tools that it cannot parse.
+_NEVER_SERVED: tuple[tuple[re.Pattern[str], _Meaning], ...] = (
+    (re.compile(r"(image|audio|video) input is not supported"), _Meaning(INPUT_UNSUPPORTED, "caller", 400)),
+    (re.compile(r"Failed to parse (messages|tools):"), _Meaning("upstream_bad_request", "caller", 400)),
+)
+# RFC 9110, 15.6.2: it does not support what the request needs (llama.cpp: embeddings, without `--embeddings`).
+_NOT_IMPLEMENTED = _Meaning(OPERATION_UNSUPPORTED, "caller", 400)
+# 4xx that speak of the gateway's account, its timing or its choice of a target. All others speak of the request.
+_OF_OTHERS = frozenset({401, 402, 403, 404, 405, 407, 408, 409, 424, 425, 429})
 _HINTS = ("retry-after", "retry-after-ms", "x-should-retry")
 
 
@@ -57,7 +69,7 @@ def refused(
         message: the provider's own words. kind: its own word for the error; shown as `upstream_type`.
         headers: the answer's headers, for when to try again.
     """
-    meaning = MEANINGS.get(status, _OTHER_CALLER if status < 500 else _OTHER_UPSTREAM)
+    meaning = _meaning(status, message)
     hints = {name: value for name, value in (headers or {}).items() if name in _HINTS}
     return UpstreamRefused(
         meaning.message or message[:MAX_MESSAGE] or f"the upstream answered {status} without saying why",
@@ -68,6 +80,22 @@ def refused(
         headers=hints,
         details={"upstream_status": status, **({"upstream_type": kind[:100]} if kind else {})},
     )
+
+
+def of_the_request(status: int) -> bool:
+    """Whether an error answer of this status says that the request itself is wrong: the caller's to mend, and no
+    failure of who says it."""
+    return 400 <= status < 500 and status not in _OF_OTHERS
+
+
+def _meaning(status: int, message: str) -> _Meaning:
+    if status >= 500:
+        for words, meaning in _NEVER_SERVED:
+            if words.match(message) is not None:
+                return meaning
+        if status == 501:
+            return _NOT_IMPLEMENTED
+    return MEANINGS.get(status, _OTHER_CALLER if status < 500 else _OTHER_UPSTREAM)
 
 
 def error_object(body: bytes) -> dict[str, Any]:

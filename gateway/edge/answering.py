@@ -9,6 +9,7 @@ from gateway.core.cohort import others_first
 from gateway.core.faults import Fault, Shed, UpstreamFault
 from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
+from gateway.dialects.refusals import of_the_request
 from gateway.edge.errors import ErrorShape
 from gateway.edge.inflight import Flight
 from gateway.edge.peer import Head, Headers
@@ -92,9 +93,7 @@ class Answer:
         record.status = fault.status
         body = self._shape.body(fault, record.id)
         size = record.bytes_out = len(body)
-        ours = fault.blame in ("caller", "policy") and not isinstance(fault, UpstreamFault)
-        ours = ours or isinstance(fault, Shed)
-        self.end("refused" if ours else "failed", fault)
+        self.end("refused" if _is_refusal(fault) else "failed", fault)
         await self._send(self._start(fault.status, self._shape.headers(fault), size), body, more=False)
 
     def end(self, outcome: Outcome, fault: Fault | None) -> None:
@@ -109,7 +108,7 @@ class Answer:
             _log.exception("an ending of call %s failed", call.record.id)
 
     def _answered(self, status: int) -> None:
-        """The upstream has answered in full. Its refusal is an answer, but no success; nor is an error event."""
+        """The upstream has answered in full. Its error is an answer, but no success; nor is an error event."""
         record = self._call.record
         if record.outcome != "open":
             return
@@ -120,7 +119,8 @@ class Answer:
             return
         record.error_code = "upstream_error" if failed else f"upstream_status_{status}"
         record.blame = "upstream" if failed or status >= 500 or status == 429 else "caller"
-        self.end("failed", None)
+        refused = not failed and of_the_request(status)
+        self.end("refused" if refused else "failed", None)
 
     def _note_first_byte(self) -> None:
         call = self._call
@@ -158,3 +158,10 @@ class Answer:
     async def _send(self, head: Head | None, piece: bytes, *, more: bool) -> None:
         if (rest := self._write(head, piece, more=more)) is not None:
             await rest
+
+
+def _is_refusal(fault: Fault) -> bool:
+    """Whether nothing broke: the caller or the organisation is told no, by us or, of the request itself, upstream."""
+    if isinstance(fault, UpstreamFault):
+        return fault.blame == "caller" and of_the_request(fault.status)
+    return fault.blame in ("caller", "policy") or isinstance(fault, Shed)

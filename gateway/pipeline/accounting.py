@@ -99,7 +99,9 @@ def _close_last(call: Call, attempt: Attempt) -> None:
     """From what is known of the call: its last attempt is the one that the client heard of."""
     record, served = call.record, call.served
     attempt.served = True
-    attempt.outcome = _OUTCOMES.get(record.outcome, "failed")
+    # What a guard keeps back of an answer is no caller's mistake.
+    by_caller = record.outcome == "refused" and record.blame == "caller"
+    attempt.outcome = "refused" if by_caller else _OUTCOMES.get(record.outcome, "failed")
     attempt.status, attempt.error_code = record.status, record.error_code
     attempt.served_model, attempt.finish_reason = served.model, served.finish_reason
     attempt.upstream_request_id = served.request_id

@@ -199,12 +199,18 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
     """The upstream's refusal, as it said it, where it said it in JSON.
 
     Raises:
-        UpstreamFault: a redirect, a page of HTML, or our own credentials refused (its message could quote the key).
+        UpstreamFault: a redirect, a page of HTML, our own credentials refused (its message could quote the key), or a
+            5xx that says that the request will never be served there.
     """
     status = exchange.status
     body = await exchange.read()
     if reading.errors and status >= 400:
         raise UPSTREAMS[reading.errors].decode_error(status, dict(exchange.headers), body)
+    if status >= 500:
+        # What is no failure at all must not look like one to the client either: SDKs would send it again.
+        fault = UPSTREAMS[reading.protocol or "chat"].decode_error(status, dict(exchange.headers), body)
+        if fault.blame == "caller":
+            raise fault
     if status < 400:
         raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
     if status in (401, 407):

@@ -11,7 +11,7 @@ import msgspec
 from gateway.core.attempt import Terms
 from gateway.core.call import Call, Reply
 from gateway.core.cohort import others_first
-from gateway.core.faults import BadRequest
+from gateway.core.faults import BadRequest, UpstreamRefused
 from gateway.core.globs import compile_globs
 from gateway.dialects.fitting import Abilities
 from gateway.dialects.gemini.naming import renamed_inside
@@ -24,6 +24,7 @@ from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.prompt_caching import LEAST_BYTES, marked
+from gateway.providers.refusing import with_model
 from gateway.providers.shaping import passed_body, recalled_input, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
@@ -171,8 +172,10 @@ class Provider:
             if call.in_cohort:
                 await others_first()
             return await read(exchange)
-        except BaseException:
+        except BaseException as error:
             exchange.close()
+            if isinstance(error, UpstreamRefused):
+                with_model(error, call)
             raise
 
     async def forget(self, response_id: str) -> None:

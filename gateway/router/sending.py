@@ -10,7 +10,14 @@ import msgspec
 from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import Fault, Shed, UpstreamBusy, UpstreamResting, UpstreamTimeout
+from gateway.core.faults import (
+    Fault,
+    Shed,
+    UpstreamBusy,
+    UpstreamRefused,
+    UpstreamResting,
+    UpstreamTimeout,
+)
 from gateway.core.model import Permit
 from gateway.core.usage import Usage
 from gateway.limits.estimate import input_tokens
@@ -93,6 +100,8 @@ class Sender:
         """What came of an attempt that ended with a fault; None if that is none of an upstream's."""
         trouble = trouble_of_fault(fault)
         if trouble is None:
+            if isinstance(fault, UpstreamRefused):
+                self._note_refusal(begun)
             return None
         if trouble == "timeout" and not begun.call.served.asked:
             trouble = "busy"  # it waited for its turn here
@@ -171,7 +180,8 @@ class Sender:
             return
         status = tried.failure.status
         code = tried.fault.code if tried.fault is not None else f"upstream_status_{status}"
-        closed(tried.attempt, call.served, "failed", self._clock.now_ns(), status=status, error_code=code)
+        outcome: AttemptOutcome = "refused" if REMEDIES[tried.failure.trouble].refused else "failed"
+        closed(tried.attempt, call.served, outcome, self._clock.now_ns(), status=status, error_code=code)
 
     def _note_failure(self, begun: "Begun", failure: Failure) -> None:
         standing, run, now = begun.standing, begun.run, self._clock.monotonic()
@@ -181,9 +191,13 @@ class Sender:
             standing.refused(now, failure.after_s)
         elif REMEDIES[failure.trouble].counts:
             standing.failed(run, now, self._die())
-        elif failure.status:  # it works, and says no
-            standing.breaker.answered(run.mark)
-            standing.succeeded(run, now)
+        elif failure.status:
+            self._note_refusal(begun)
+
+    def _note_refusal(self, begun: "Begun") -> None:
+        """It works, and says no."""
+        begun.standing.breaker.answered(begun.run.mark)
+        begun.standing.succeeded(begun.run, self._clock.monotonic())
 
     def close_lost(self, begun: "Begun") -> None:
         """Of two that ran for the same call the slower, stopped: what it used nobody says, and yet it is billed."""
@@ -234,7 +248,7 @@ def _size(call: Call) -> float:
 
 
 def _status(fault: Fault) -> int:
-    return fault.status if fault.code == "upstream_refused" else 0
+    return fault.status if isinstance(fault, UpstreamRefused) else 0
 
 
 def _after_s(headers: Any, wall: float) -> float | None:

@@ -10,7 +10,7 @@ credentials       it refuses the gateway's key, or its bill      –            
 not_served        it does not know the model or the operation    –                   yes              yes
 context_too_long  more than the model reads                      –                   of another model no
 content_filter    its filter refused the prompt                  –                   of another model no
-not_expressible   the request cannot be said in its words        –                   yes              no
+not_expressible   it cannot be told, or cannot do, what is asked –                   yes              no
 busy              our own pacing has no room                     –                   yes              no
 
 `repeatable`: asking twice does nothing twice but cost. Where it may, only what an upstream refused without doing
@@ -35,18 +35,21 @@ from gateway.core.faults import (
     UpstreamUnreachable,
 )
 from gateway.core.model import Attributes
+from gateway.dialects.refusals import INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED
 from gateway.router.document import Trouble
 
 
 class Remedy(msgspec.Struct, frozen=True):
     """`again`, `elsewhere`: whether the same target may be asked again, or another; `done`: the upstream may have done
-    the work; `other_model`: only another model can help; `counts`: it speaks against the target's health."""
+    the work; `other_model`: only another model can help; `counts`: it speaks against the target's health; `refused`:
+    nothing failed, and the request is what it does not take."""
 
     again: bool = False
     elsewhere: bool = True
     done: bool = False
     other_model: bool = False
     counts: bool = False
+    refused: bool = False
 
 
 REMEDIES: Mapping[Trouble, Remedy] = {
@@ -57,9 +60,9 @@ REMEDIES: Mapping[Trouble, Remedy] = {
     "broken_answer": Remedy(again=True, done=True, counts=True),
     "credentials": Remedy(counts=True),
     "not_served": Remedy(counts=True),
-    "context_too_long": Remedy(other_model=True),
-    "content_filter": Remedy(other_model=True),
-    "not_expressible": Remedy(),
+    "context_too_long": Remedy(other_model=True, refused=True),
+    "content_filter": Remedy(other_model=True, refused=True),
+    "not_expressible": Remedy(refused=True),
     "busy": Remedy(),
 }
 _TIMEOUTS = frozenset({408, 504, 524})
@@ -72,6 +75,9 @@ _CONTEXT = re.compile(
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
 _FILTER = re.compile(r"content management policy|content.?filter|safety (system|policy)|blocked by.{0,20}guardrail")
+# Of what it cannot read or do (`dialects/refusals.py`), also where another gateway says so; vLLM and OpenAI in words.
+_UNABLE_CODES = frozenset({INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED})
+_UNABLE = re.compile(r"is not a multimodal model|image_url is only supported by certain models")
 _UNKNOWN_CODES = frozenset({"model_not_found", "deploymentnotfound", "not_found_error", "operation_not_offered"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"})
 _REPEATABLE = frozenset(
@@ -127,6 +133,8 @@ def undone(trouble: Trouble, status: int) -> bool:
 
 def _of_status(status: int, code: str, message: str) -> Trouble | None:
     code = code.lower()
+    if code in _UNABLE_CODES:
+        return "not_expressible"
     if code in _QUOTA_CODES or status in (401, 402, 407):
         return "credentials"
     if status in (429, 529):
@@ -140,6 +148,8 @@ def _of_status(status: int, code: str, message: str) -> Trouble | None:
         return "content_filter"
     if code in _CONTEXT_CODES or status == 413 or _CONTEXT.search(text):
         return "context_too_long"
+    if _UNABLE.search(text):
+        return "not_expressible"
     return "not_served" if code in _UNKNOWN_CODES or status in (404, 405) else None
 
 

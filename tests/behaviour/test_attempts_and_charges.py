@@ -88,7 +88,7 @@ async def test_an_upstreams_refusal_is_an_attempt_without_charges(fresh: Site) -
     assert (await fresh.chat()).status_code == 400
     record = await fresh.last_record()
     (attempt,) = attempts(fresh.gateway, record["id"])
-    assert (attempt["outcome"], attempt["status"], attempt["pricing"]) == ("failed", 400, "none")
+    assert (attempt["outcome"], attempt["status"], attempt["pricing"]) == ("refused", 400, "none")
     assert attempt["error_code"] == "upstream_status_400"
     assert charges(fresh.gateway, record["id"]) == []
 

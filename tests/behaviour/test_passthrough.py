@@ -155,7 +155,7 @@ async def test_an_upstream_refusal_is_passed_on_faithfully(fresh: Site) -> None:
     assert answer.json() == error
     assert answer.headers["x-upstream-ratelimit-limit-requests"] == "60"
     record = await fresh.last_record()
-    assert (record["outcome"], record["error_code"], record["cost_nano"]) == ("failed", "upstream_status_400", None)
+    assert (record["outcome"], record["error_code"], record["cost_nano"]) == ("refused", "upstream_status_400", None)
 
 
 async def test_a_client_id_is_echoed_but_never_identifies(fresh: Site) -> None:

@@ -110,12 +110,14 @@ def test_a_call_counts_for_the_arm_that_the_die_chose_whoever_answered(desk: Des
         sent(6, "p/a", outcome="refused"),
         sent(7, "p/a", outcome="cancelled"),
         sent(8, "p/b", route="slow"),
+        sent(9, "p/b", outcome="refused", blame="caller", status=400, error_code="upstream_status_400"),
     ]
     found = asked(desk, calls, routes())
     one, other = arm(found, "p/a"), arm(found, "p/b")
     assert (one.calls, one.completed, one.cancelled, one.elsewhere, one.success_rate) == (2, 1, 1, 0, 1.0)
-    assert (other.calls, other.completed, other.elsewhere) == (3, 3, 1)
-    assert other.success_rate == pytest.approx(2 / 3)
+    # What an arm's own target said no to speaks against that arm, though the caller may mend it.
+    assert (other.calls, other.completed, other.failed, other.elsewhere) == (4, 3, 1, 1)
+    assert other.success_rate == pytest.approx(2 / 4)
     assert sum(found.uncounted.values()) == 1
 
 

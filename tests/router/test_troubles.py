@@ -14,6 +14,7 @@ from gateway.core.faults import (
     UpstreamRefused,
     UpstreamTimeout,
 )
+from gateway.dialects.refusals import refused
 from gateway.router.document import Fallbacks, Trouble
 from gateway.router.troubles import REMEDIES, repeatable, trouble_of_fault, trouble_of_reply
 from tests.pipeline.test_obliging import call_of
@@ -39,6 +40,9 @@ REPLIES: list[tuple[Reply, Trouble | None]] = [
     (answer(400, status="INVALID_ARGUMENT", message="The input token count (2000000) exceeds the maximum number of tokens allowed"), "context_too_long"),
     (answer(400, code="content_filter", message="The response was filtered"), "content_filter"),
     (answer(400, message="… triggering Azure OpenAI's content management policy"), "content_filter"),
+    (answer(400, message="GLM-5 is not a multimodal model"), "not_expressible"),
+    (answer(400, message="Invalid content type. image_url is only supported by certain models."), "not_expressible"),
+    (answer(400, code="upstream_operation_unsupported"), "not_expressible"),
     (answer(404, code="model_not_found"), "not_served"),
     (answer(404, code="DeploymentNotFound"), "not_served"),
     (Reply(400, [], b'[{"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "no"}}]'), None),
@@ -62,6 +66,9 @@ def test_error_answers_are_told_apart(reply: Reply, trouble: Trouble | None) -> 
         (UpstreamFault("x", code="upstream_credentials_refused"), "credentials"),
         (UpstreamRefused("prompt is too long", status=400, blame="caller"), "context_too_long"),
         (UpstreamRefused("no such field", status=400, blame="caller"), None),
+        (refused(500, "image input is not supported"), "not_expressible"),
+        (refused(501, "no embeddings"), "not_expressible"),
+        (refused(500, "Failed to parse tools: what is that"), None),
         (Internal("a bug"), None),
     ],
 )

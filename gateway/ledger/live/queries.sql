@@ -1,8 +1,12 @@
+-- name: outcome
+-- What a target said no to, though it was the caller's to mend: an arm that takes less is not to look better for it.
+CASE WHEN {of}.outcome = 'refused' AND substr({of}.error_code, 1, 9) = 'upstream_' THEN 'failed' ELSE {of}.outcome END
+
 -- name: shape
     calls.id, calls.started_ns, calls.variant, calls.target, coalesce(first_asked.target, '') AS first_target,
     coalesce(answered.role, '') AS served_role, calls.prompt_id, calls.person, calls.key_id, calls.run_id,
-    calls.outcome, calls.finish_reason, calls.stream, calls.cache, calls.pricing, calls.cost_nano, calls.ttfb_us,
-    calls.duration_us,
+    {outcome} AS outcome, calls.finish_reason, calls.stream, calls.cache, calls.pricing, calls.cost_nano,
+    calls.ttfb_us, calls.duration_us,
     calls.input_tokens + calls.cached_input_tokens + calls.cache_write_tokens + calls.input_audio_tokens
         + calls.input_image_tokens + calls.cached_audio_tokens AS input_tokens,
     calls.output_tokens + calls.reasoning_tokens + calls.output_audio_tokens + calls.output_image_tokens
@@ -14,7 +18,7 @@
 
 -- name: of_traffic
 calls.id >= :first_id AND calls.id < :after_id AND calls.started_ns >= :first AND calls.started_ns < :after
-    AND calls.variant <> 'mirror' AND calls.outcome IN ('completed', 'failed', 'cancelled') {subject}
+    AND calls.variant <> 'mirror' AND {outcome} IN ('completed', 'failed', 'cancelled') {subject}
 
 -- name: calls
 SELECT {shape}, NULL AS score, 0 AS said_ns
@@ -46,14 +50,14 @@ CASE WHEN calls.variant = 'mirror' THEN CAST(calls.client_request_id AS uuid) EN
 SELECT
     calls.started_ns, calls.model, calls.outcome, calls.finish_reason, calls.stream, calls.ttfb_us, calls.duration_us,
     coalesce(asked.target, '') AS target, asked.cost_nano, coalesce(asked.pricing, 'none') AS pricing,
-    own.outcome AS own_outcome, own.finish_reason AS own_finish_reason, own.pricing AS own_pricing,
+    {own_outcome} AS own_outcome, own.finish_reason AS own_finish_reason, own.pricing AS own_pricing,
     own.cost_nano AS own_cost_nano, own.ttfb_us AS own_ttfb_us, own.duration_us AS own_duration_us
 FROM calls
     JOIN calls AS own ON own.id = {copied} AND own.tenant = calls.tenant AND own.team = calls.team
     LEFT JOIN attempts AS asked ON asked.call = calls.id AND asked.role = 'mirror'
 WHERE calls.id >= :first_id AND calls.id < :after_id AND calls.started_ns >= :first AND calls.started_ns < :after
     AND calls.variant = 'mirror' AND calls.route = :route AND calls.outcome IN ('completed', 'failed')
-    AND own.outcome IN ('completed', 'failed')
+    AND {own_outcome} IN ('completed', 'failed')
 ORDER BY calls.started_ns, calls.id;
 
 -- name: arms

@@ -90,8 +90,11 @@ class LiveReader:
         self._values: dict[str, Any] = {"first": first_ns, "after": after_ns, **bounds_of(first_ns, after_ns)}
         queries = named_queries(PACKAGE)
         condition, named = _condition(subject)
-        of_traffic = queries["of_traffic"].format(subject=condition)
-        self._parts = {"shape": queries["shape"], "attempts": queries["attempts"], "of_traffic": of_traffic}
+        outcome, own_outcome = (queries["outcome"].format(of=table) for table in ("calls", "own"))
+        of_traffic = queries["of_traffic"].format(subject=condition, outcome=outcome)
+        shape = queries["shape"].format(outcome=outcome)
+        self._parts = {"shape": shape, "attempts": queries["attempts"], "of_traffic": of_traffic}
+        self._parts["own_outcome"] = own_outcome
         self._queries, self._named = queries, named
 
     def counted(self) -> list[Counted]:

@@ -1,0 +1,29 @@
+"""An upstream's refusal in which the caller is told which model it is, and what to do."""
+
+from collections.abc import Mapping
+
+from gateway.core.call import Call
+from gateway.core.faults import UpstreamRefused
+from gateway.dialects.refusals import INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED
+
+_TOLD: Mapping[str, str] = {
+    INPUT_UNSUPPORTED: (
+        "the model `{model}` does not read all that the request holds; its upstream says: {said}. Leave it out, or ask "
+        "a model that reads it"
+    ),
+    OPERATION_UNSUPPORTED: (
+        "the model `{model}` is served by an upstream that has no `{operation}`; it says: {said}. Ask a model that has "
+        "it, or an operator to switch it on"
+    ),
+}
+
+
+def with_model(fault: UpstreamRefused, call: Call) -> UpstreamRefused:
+    """The fault itself, its message told anew where the upstream's own words do not help: they are written for whoever
+    runs the upstream."""
+    if (told := _TOLD.get(fault.code)) is not None:
+        said = fault.message.rstrip(". ")
+        fault.message = told.format(model=call.model, operation=call.operation.name, said=said)
+        fault.args = (fault.message,)
+        fault.param = fault.param or "model"
+    return fault

@@ -1,0 +1,37 @@
+"""Whose fault an upstream's error answer is, whatever status it chose."""
+
+import pytest
+
+from gateway.core.faults import UpstreamRefused
+from gateway.dialects.refusals import of_the_request, refused
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "told", "code", "blame"),
+    [
+        # llama.cpp's server, as it answered.
+        (500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", 400, "upstream_input_unsupported", "caller"),
+        (500, "audio input is not supported - hint: if this is unexpected, you may need to provide the mmproj", 400, "upstream_input_unsupported", "caller"),
+        (500, "video input is not supported - hint: if this is unexpected, you may need to provide the mmproj", 400, "upstream_input_unsupported", "caller"),
+        (500, 'Failed to parse tools: Unsupported tool type: {"type":"zzz"}', 400, "upstream_bad_request", "caller"),
+        (500, 'Failed to parse messages: Missing tool call type: {"a":1}', 400, "upstream_bad_request", "caller"),
+        (501, "This server does not support embeddings. Start it with `--embeddings`", 400, "upstream_operation_unsupported", "caller"),
+        (501, "", 400, "upstream_operation_unsupported", "caller"),
+        # Failures are told as before.
+        (500, "the image input is not supported just now", 500, "upstream_error", "upstream"),
+        (503, "Loading model", 503, "upstream_overloaded", "upstream"),
+        (400, "image input is not supported", 400, "upstream_bad_request", "caller"),
+        (418, "no", 400, "upstream_bad_request", "caller"),
+        (599, "no", 502, "upstream_error", "upstream"),
+    ],
+)  # fmt: skip
+def test_what_will_never_be_served_is_no_failure(status: int, message: str, told: int, code: str, blame: str) -> None:
+    fault = refused(status, message)
+    assert isinstance(fault, UpstreamRefused)
+    assert (fault.status, fault.code, fault.blame, fault.details["upstream_status"]) == (told, code, blame, status)
+
+
+def test_only_some_4xx_speak_of_the_request() -> None:
+    spoken = {status for status in range(200, 600) if of_the_request(status)}
+    assert {400, 411, 413, 414, 415, 422, 431} <= spoken
+    assert not spoken & {401, 402, 403, 404, 405, 407, 408, 409, 424, 425, 429, *range(200, 400), *range(500, 600)}
