@@ -40,6 +40,11 @@ class Fields(Protocol):
         none has. Upstreams differ in which of the two they read, so whoever judges such a field judges half of it."""
         ...
 
+    def mentions(self, name: str, words: Collection[bytes]) -> bool:
+        """Whether one of the words stands in the field's JSON text as it is, without decoding it; where that is not
+        known, it may."""
+        ...
+
     def inline_data(self) -> tuple[int, int]:
         """(bytes, pieces) of inline base64 data in the body, roughly: images, files, sound."""
         ...
@@ -67,6 +72,9 @@ class NoFields:
 
     def unclear(self, values: Mapping[str, object]) -> str:  # noqa: ARG002
         return ""
+
+    def mentions(self, name: str, words: Collection[bytes]) -> bool:  # noqa: ARG002
+        return False
 
     def inline_data(self) -> tuple[int, int]:
         return 0, 0

@@ -51,6 +51,9 @@ class Overridden:
     def unclear(self, values: Mapping[str, object]) -> str:
         return self._fields.unclear({name: value for name, value in values.items() if name not in self._changes})
 
+    def mentions(self, name: str, words: Collection[bytes]) -> bool:
+        return name in self._changes or (name not in self._without and self._fields.mentions(name, words))
+
     def inline_data(self) -> tuple[int, int]:
         return self._fields.inline_data()
 

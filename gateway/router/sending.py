@@ -11,6 +11,7 @@ from gateway.core.attempt import Attempt, AttemptOutcome
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import (
+    BadRequest,
     Fault,
     Shed,
     UpstreamBusy,
@@ -26,6 +27,7 @@ from gateway.router.attempts import begun, closed
 from gateway.router.lifecycle import lifecycle_headers
 from gateway.router.loading import RouteRule
 from gateway.router.patience import Patience
+from gateway.router.reading import unread
 from gateway.router.standing import Run, Standing, Standings
 from gateway.router.troubles import REMEDIES, trouble_of_fault, trouble_of_reply
 from gateway.router.trying import Failure, Next, Tried
@@ -60,7 +62,9 @@ class Sender:
         return self._kept_from(call, permit, self.standings.of(permit.model.place), now) is None
 
     def _kept_from(self, call: Call, permit: Permit, standing: Standing, now: float) -> Fault | None:
-        """Why the target gets no call now; None: it does."""
+        """Why the target does not get the call; None: it does."""
+        if (fault := unread(call, permit)) is not None:
+            return fault  # whatever state it is in: coming again does not help
         if standing.draining or (standing.breaker.state != "closed" and standing.breaker.bars(now)):
             return _resting(standing, now)
         if standing.is_full(self.standings.overload, self._is_batch, call, permit):
@@ -73,7 +77,7 @@ class Sender:
         standing = self.standings.of(permit.model.place)
         if (fault := self._kept_from(call, permit, standing, now)) is not None:
             standing.passed_over += isinstance(fault, Shed)
-            return Tried(fault=fault, failure=Failure("busy"))
+            return Tried(fault=fault, failure=Failure("not_expressible" if isinstance(fault, BadRequest) else "busy"))
         call.target = permit.model.target
         self.tell(call, permit)
         attempt = begun(call, permit, following.role, self._clock.now_ns())

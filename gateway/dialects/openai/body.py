@@ -111,6 +111,13 @@ class JsonFields:
                 return name
         return ""
 
+    def mentions(self, name: str, words: Collection[bytes]) -> bool:
+        raw = self._raw.get(name)
+        if raw is None:
+            return False
+        text = bytes(raw)
+        return any(word in text for word in words)
+
     def inline_data(self) -> tuple[int, int]:
         if self._inline is None:  # several ask, and the body may be large
             self._inline = self._look_for_data()

@@ -66,6 +66,10 @@ class MultipartFields:
     def unclear(self, values: Mapping[str, object]) -> str:  # noqa: ARG002
         return ""
 
+    def mentions(self, name: str, words: Collection[bytes]) -> bool:
+        span = self._spans.get(name)
+        return span is not None and any(word in self._body[span[0] : span[1]] for word in words)
+
     def inline_data(self) -> tuple[int, int]:
         return len(self._body), 1
 

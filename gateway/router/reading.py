@@ -1,0 +1,28 @@
+"""Whether a target's model reads what a request holds, by what its card declares (`modalities.input`)."""
+
+from gateway.core.call import Call
+from gateway.core.faults import BadRequest
+from gateway.core.model import Model, Permit
+from gateway.dialects.media import MEDIA, media
+
+
+def unread(call: Call, permit: Permit) -> BadRequest | None:
+    """What the caller is told of the first image, sound or video in the request that the target's model does not read;
+    None: it reads all of them, or its card does not say. Nearly always nothing of the request is decoded for that."""
+    reads, protocol = permit.model.inputs, call.operation.protocol
+    if not reads or not protocol or MEDIA.keys() <= set(reads):
+        return None
+    for kind, where in media(protocol, call.fields):
+        if kind not in reads:
+            return _not_read(permit.model, kind, where)
+    return None
+
+
+def _not_read(model: Model, kind: str, where: str) -> BadRequest:
+    reads, (one, many) = " and ".join(model.inputs), MEDIA[kind]
+    return BadRequest(
+        f"`{where}` holds {one}, and the model `{model.name}` reads {reads} only; leave it out, or ask a model that "
+        f"reads {many}",
+        code="input_not_supported",
+        param=where,
+    )
