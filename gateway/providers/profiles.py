@@ -55,6 +55,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     counts_beside_contents: Google's countTokens takes instructions and tools beside `contents`, as Vertex has it, and
         not in a request of their own.
     steering: fields of a body by which it names further models; refused, for they are not the one that was judged.
+    not_empty: lists of a body that it takes when they are empty, and then makes an answer to nobody; refused, as
+        every hosted provider refuses them.
     families: name of its models' rows in `families.py`.
     reports_cost: how it tells what a call costs, if it is trusted with that: a word of `dialects/costs.py`.
     tier_header: header of an answer that names the tier that served.
@@ -75,6 +77,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     lacks: tuple[str, ...] = ()
     counts_beside_contents: bool = False
     steering: tuple[str, ...] = ()
+    not_empty: tuple[str, ...] = ()
     families: str = ""
     reports_cost: Literal["", "openrouter", "perplexity", "xai"] = ""
     tier_header: str = ""
@@ -175,7 +178,7 @@ PROFILES: Mapping[str, Profile] = {
         families="bedrock",
         tier_header="x-amzn-bedrock-service-tier",
     ),
-    "llamacpp": _compatible("llamacpp", opaque_model=True, key_optional=True),
+    "llamacpp": _compatible("llamacpp", opaque_model=True, key_optional=True, not_empty=("messages",)),
     "vllm": _compatible("vllm", protocols=OPENAI_PATHS, key_optional=True),
     "ollama": _compatible("ollama", "http://127.0.0.1:11434/v1", auth="none"),
     "groq": _compatible("groq", "https://api.groq.com/openai/v1"),

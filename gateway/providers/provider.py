@@ -25,7 +25,7 @@ from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.prompt_caching import LEAST_BYTES, marked
 from gateway.providers.refusing import with_model
-from gateway.providers.shaping import passed_body, recalled_input, refuse_steering, translated_body
+from gateway.providers.shaping import passed_body, recalled_input, refuse_empty, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
 from gateway.transport.signing.authorizer import Authorizer
@@ -99,6 +99,8 @@ class Provider:
         model = _model(call)
         if self.profile.steering:
             refuse_steering(call, self.profile)
+        if self.profile.not_empty:
+            refuse_empty(call, self.profile)
         changes, reading = self._changes(call, model, framed=path.framed and call.stream)
         call.served.native = True
         without: tuple[str, ...] = ()

@@ -41,6 +41,18 @@ def refuse_steering(call: Call, profile: Profile) -> None:
             )
 
 
+def refuse_empty(call: Call, profile: Profile) -> None:
+    """What every judge of requests refuses is refused for an engine that is none. Nothing is decoded that holds
+    anything.
+
+    Raises:
+        BadRequest: a list that must hold something is empty.
+    """
+    for name in profile.not_empty:
+        if not call.fields.mentions(name, (b"{",)) and call.fields.get(name) == []:
+            raise BadRequest(f"`{name}` must hold at least one {name.removesuffix('s')}", param=name)
+
+
 def translated_body(body: Mapping[str, Any], path: Path) -> bytes:
     """A body of our own making."""
     return _encode({**{name: value for name, value in body.items() if name not in path.without}, **path.adds})
