@@ -294,7 +294,7 @@ def _route(document: Document[Config], name: str, options: ModelOptions) -> tupl
         except ValueError as error:
             raise document.error(where, str(error)) from None
         if target.provider not in document.value.providers:
-            known = nearest(target.provider, list(document.value.providers))
+            known = nearest(target.provider, list(document.value.providers), "under `providers`")
             raise document.error(where, f"unknown provider `{target.provider}`{known}")
         targets.append(target)
     return tuple(targets)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from gateway.cli import parser
 from gateway.compare.cases import SuiteFile, read_suite
 from gateway.config import Config
 from gateway.core.usage import Usage
+from gateway.core.wiring import Wiring
 from gateway.edge.operations import OPERATIONS
 from gateway.guard.document import GuardsFile
 from gateway.guard.loading import read_guardrails
@@ -27,6 +29,7 @@ from gateway.identity.roles import ROLES
 from gateway.identity.tenants import TenantsFile
 from gateway.limits.document import LimitsFile
 from gateway.limits.loading import read_limits
+from gateway.policyset import policy_problems
 from gateway.prompts.document import PromptFile
 from gateway.prompts.metadata import read_meta
 from gateway.router.document import RoutesFile
@@ -41,6 +44,7 @@ RUNNING = ROOT / "gateway" / "compare" / "running" / "RUNNING.md"
 EVALS = ROOT / "gateway" / "evals" / "EVALS.md"
 TUNING = ROOT / "gateway" / "compare" / "tuning" / "TUNING.md"
 TEXT = README.read_text()
+DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
 LIVE = ROOT / "gateway" / "compare" / "live" / "LIVE.md"
 PAGES = {page: page.read_text() for page in (README, POLICIES, PROMPTS, LEDGER, RUNNING, EVALS, TUNING, LIVE)}
 VERBS = "|".join(module.__name__.rpartition(".")[2] for module in ALL_VERBS)
@@ -102,6 +106,42 @@ def test_yaml_examples_are_valid_configuration(tmp_path: Path) -> None:
             assert read_suite(Text("README.md", block.encode())).cases
         if key == "name":
             assert build_catalogue(read_cards([Text("README.md", block.encode())])).names
+
+
+# Which file of the policies an example's first key belongs to.
+_PLACES = {
+    "tenants": "tenants.yaml",
+    "rules": "access.yaml",
+    "limits": "limits.yaml",
+    "routes": "routes.yaml",
+    "name": "models/new.yaml",
+}
+
+
+def unmet(tmp_path: Path, key: str, block: str) -> str:
+    """What the policies say of the example put among those of the demo; nothing if they are content."""
+    folder = tmp_path / key
+    shutil.copytree(ROOT / "policies", folder, dirs_exist_ok=True)
+    (folder / ("cache.yaml" if "ttl_s" in block else _PLACES[key])).write_text(block)
+    problems = policy_problems(folder, Wiring(providers=frozenset(DEMO["providers"])))
+    shutil.rmtree(folder)
+    return "\n".join(map(str, problems))
+
+
+def test_an_example_that_needs_more_than_the_demo_has_says_where_that_is_added(tmp_path: Path) -> None:
+    checked = 0
+    for page in (README, POLICIES):
+        for block in re.findall(r"```yaml\n(.*?)```", PAGES[page], re.DOTALL):
+            key = next(iter(yaml.safe_load(block)))
+            if key not in _PLACES or not (said := unmet(tmp_path, key, block)) or key == "tenants":
+                continue
+            if "there are no pairs" in said:
+                continue  # its own text says how they come about
+            checked += 1
+            added = re.search(r"a new one is added .*?([a-z]+\.yaml)", said, re.IGNORECASE)
+            assert added is not None, said
+            assert page is POLICIES or added[1] in block, (added[1], block)
+    assert checked == 8
 
 
 def test_the_price_example_prices(tmp_path: Path) -> None:

@@ -163,10 +163,10 @@ def _wrong_words(case: Case, names: Names) -> Iterator[tuple[tuple[str | int, ..
     who = case.who
     tenants = {tenant for tenant, _ in names.teams}
     if who.tenant not in tenants:
-        yield ("who", "tenant"), _unknown("tenant", who.tenant, tenants)
+        yield ("who", "tenant"), _unknown("tenant", who.tenant, tenants, "in tenants.yaml")
     elif (who.tenant, who.team) not in names.teams:
         own = {team for tenant, team in names.teams if tenant == who.tenant}
-        yield ("who", "team"), _unknown(f"team of `{who.tenant}`", who.team, own)
+        yield ("who", "team"), _unknown(f"team of `{who.tenant}`", who.team, own, "in tenants.yaml")
     if who.data_class and who.data_class not in names.data_classes:
         yield ("who", "data_class"), _unknown("data class", who.data_class, names.data_classes)
     if case.model not in names.models and case.code != NO_MODEL:
@@ -198,5 +198,5 @@ def _contradictions(case: Case) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("basis",), "an exception refuses nothing"
 
 
-def _unknown(kind: str, word: str, known: Collection[str]) -> str:
-    return f"no {kind} `{word}` is known here{nearest(word, sorted(known))}"
+def _unknown(kind: str, word: str, known: Collection[str], new: str = "") -> str:
+    return f"no {kind} `{word}` is known here{nearest(word, sorted(known), new)}"

@@ -10,7 +10,7 @@ from gateway.catalogue.missing import FACTS, missing_facts
 from gateway.core.days import begins, ends
 from gateway.core.model import Catalogue, Life, Model
 from gateway.core.target import Target, parse_target
-from gateway.core.wiring import NO_WIRING, Wiring
+from gateway.core.wiring import NEW_PROVIDER, NO_WIRING, Wiring
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.wording import nearest
 
@@ -68,7 +68,7 @@ def build_catalogue(found: CardSet, wiring: Wiring = NO_WIRING) -> Catalogue:
         for index, one in enumerate(card.targets):
             provider = parse_target(one.target).provider
             if wiring.providers and provider not in wiring.providers:
-                reason = f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers))}"
+                reason = f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers), NEW_PROVIDER)}"
                 raise document.error(("targets", index, "target"), reason)
         own = [_model(card, one, found.inherited[card.name], wiring) for one in card.targets]
         models.update((model.target, model) for model in own)

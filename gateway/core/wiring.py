@@ -31,3 +31,5 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_WIRING = Wiring()
+# Where whoever names a provider, in a card or a route, adds one that is not there yet.
+NEW_PROVIDER = "under `providers` in config.yaml, which is read at the start"

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.access.conditions import VARIABLES, Compiler, Condition, ConditionError
 from gateway.core.target import Target, parse_target
-from gateway.core.wiring import NO_WIRING, Wiring
+from gateway.core.wiring import NEW_PROVIDER, NO_WIRING, Wiring
 from gateway.router.canaries import Rollout, rollout_of
 from gateway.router.document import Canary, Retries, Route, RoutesFile, RouteTarget
 from gateway.router.experiments import Running, running_of
@@ -25,6 +25,7 @@ ROUTE_VARIABLES: Mapping[str, str] = {
     "request.prompt": "string",
     "budget.used_percent": "int",
 }
+_NEW_MODEL = "as a card in models/, or as a route here with `targets`"
 
 
 class RouteRule(msgspec.Struct, frozen=True):
@@ -118,17 +119,16 @@ def check_names(document_of: Text, routes: Routes, names: Collection[str]) -> No
     for name, rule in routes.rules.items():
         where = ("routes", name)
         if name not in names:
-            raise document.error(
-                where, f"`{name}` has no targets here, and no card or route{nearest(name, sorted(names))}"
-            )
+            near = nearest(name, sorted(names), _NEW_MODEL)
+            raise document.error(where, f"`{name}` has no targets here, and no card or route{near}")
         for trouble, others in msgspec.structs.asdict(rule.route.fallbacks).items():
             for index, other in enumerate(others):
                 if other not in names:
-                    reason = f"no model `{other}` is known here{nearest(other, sorted(names))}"
+                    reason = f"no model `{other}` is known here{nearest(other, sorted(names), _NEW_MODEL)}"
                     raise document.error((*where, "fallbacks", trouble, index), reason)
         for index, mirror in enumerate(rule.route.mirrors):
             if mirror.model not in names:
-                reason = f"no model `{mirror.model}` is known here{nearest(mirror.model, sorted(names))}"
+                reason = f"no model `{mirror.model}` is known here{nearest(mirror.model, sorted(names), _NEW_MODEL)}"
                 raise document.error((*where, "mirrors", index, "model"), reason)
 
 
@@ -204,7 +204,8 @@ def _check_target(document: Document[RoutesFile], path: Path_, text: str, wiring
     except ValueError as error:
         raise document.error(path, str(error)) from None
     if wiring.providers and provider not in wiring.providers:
-        raise document.error(path, f"unknown provider `{provider}`{nearest(provider, sorted(wiring.providers))}")
+        known = nearest(provider, sorted(wiring.providers), NEW_PROVIDER)
+        raise document.error(path, f"unknown provider `{provider}`{known}")
 
 
 def _rollout(document: Document[RoutesFile], where: Path_, name: str, canary: Canary, wiring: Wiring) -> Rollout:

@@ -129,6 +129,15 @@ def _substituted(plain: Any, path: Path_, name: str, lines: Lines, substitute: S
         raise DocumentError(name, lines.at(path), str(error)) from None
 
 
+# What the words of a list are called, and where a new one is added; what is not here, such as operations, is ours.
+_KINDS = {
+    "tenants": ("tenant", "under `tenants` in tenants.yaml"),
+    "teams": ("team", "to its tenant's `teams` in tenants.yaml"),
+    "data_classes": ("class of data", "under `data_classes` in tenants.yaml"),
+    "guards": ("guard", "in guardrails.yaml"),
+}
+
+
 def check_known(document: Document[Any], path: Path_, value: object, known: Known) -> None:
     """The words in the lists `value` has under the names of `known` must be declared somewhere; patterns may match
     nothing. A rule about somebody who does not exist is a slip of the pen, and if it denies, a hole.
@@ -139,7 +148,8 @@ def check_known(document: Document[Any], path: Path_, value: object, known: Know
     for name, declared in known.items():
         for index, word in enumerate(getattr(value, name, None) or ()):
             if not is_glob(word) and word not in declared:
-                reason = f"the {name.removesuffix('s')} `{word}` is not known here{nearest(word, sorted(declared))}"
+                kind, new = _KINDS.get(name, (name.removesuffix("s"), ""))
+                reason = f"the {kind} `{word}` is not known here{nearest(word, sorted(declared), new)}"
                 raise document.error((*path, name, index), reason)
 
 

@@ -37,12 +37,17 @@ _YAML = {
 }
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean …?)` for the closest known word, or the list of known words when none is close."""
+def nearest(word: str, known: list[str], new: str = "") -> str:
+    """` (did you mean …?)` for the closest known word, or the list of known words when none is close.
+
+    Args:
+        new: where a word is declared, such as `under providers in config.yaml`, for a word that is no slip of the pen
+            but not there yet.
+    """
     close = difflib.get_close_matches(word[:MAX_WORD], known, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known: {', '.join(known)}" if known else ""
+        return f"; did you mean `{close[0]}`?" + (f" A new one is added {new}" if new else "")
+    return (f"; known: {', '.join(known)}" if known else "") + (f"; a new one is added {new}" if new else "")
 
 
 def reworded(reason: str, shape: Any) -> str:

@@ -264,7 +264,11 @@ def test_gateway_check_looks_at_prompts(checkout: Checkout, capsys: pytest.Captu
     told = [(Path(one["file"]).name, one["line"], one["reason"]) for one in errors]
     assert told == [
         ("draft.prompt", 3, "there is no model `n` here; known: m"),
-        ("prompt.yaml", 1, "the tenant `acne` is not known here; did you mean `acme`?"),
+        (
+            "prompt.yaml",
+            1,
+            "the tenant `acne` is not known here; did you mean `acme`? A new one is added under `tenants` in tenants.yaml",
+        ),
     ]
     (checkout.folder / "policies" / "access.yaml").write_text("rules: {}\n")
     checkout.shelf.write("a/1.prompt", "{{#if x}}")

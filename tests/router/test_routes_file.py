@@ -34,6 +34,11 @@ def test_a_name_has_its_targets_its_conditions_and_what_the_file_says_for_all() 
 WRONG = [
     ("overload:\n  min: 20\n  max: 10\n", 2, "at most overload.max"),
     ("routes: {a: {targets: [{target: opnai/x}]}}", 1, "unknown provider `opnai`; did you mean `openai`?"),
+    (
+        "routes: {a: {targets: [{target: groq/x}]}}",
+        1,
+        "known: azure, openai; a new one is added under `providers` in config.yaml",
+    ),
     ("routes: {a: {targets: [{target: x}]}}", 1, "a target is `provider/model`, not `x`"),
     ("routes:\n  a:\n    targets:\n    - {target: azure/x}\n    - {target: azure/x}", 5, "`azure/x` stands twice"),
     ("routes: {a: {targets: [{target: azure/x, when: request.nothing}]}}", 1, "undeclared reference"),
@@ -58,7 +63,9 @@ def test_names_that_routes_lead_to_must_be_there() -> None:
     text = Text("routes.yaml", GOOD)
     routes = read_routes(text, WIRING)
     check_names(text, routes, {"fast", "large"})
-    with pytest.raises(DocumentError, match="`fast` has no targets here"):
+    with pytest.raises(
+        DocumentError, match=r"`fast` has no targets here.* a new one is added as a card in models/, or as a route"
+    ):
         check_names(text, routes, {"large"})
     lost = Text("routes.yaml", b"routes:\n  fast:\n    fallbacks: {any: [larg]}\n")
     with pytest.raises(DocumentError, match="no model `larg` is known here; did you mean `large`"):
