@@ -21,6 +21,14 @@ def verbs(of: argparse.ArgumentParser, *words: str) -> Iterator[list[str]]:
                 yield from verbs(below, *words, word)
 
 
+def options_of(words: Sequence[str]) -> list[argparse.Action]:
+    found = parser()
+    for word in words:
+        (below,) = (one for one in found._actions if isinstance(one, argparse._SubParsersAction))
+        found = below.choices[word]
+    return found._actions
+
+
 VERBS = list(verbs(parser()))
 
 
@@ -31,6 +39,19 @@ def test_help_ends_with_an_example(words: Sequence[str], capsys: pytest.CaptureF
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert f"example:\n  gateway {' '.join(words)}" in said
+
+
+def test_whatever_sends_calls_is_told_where_in_the_same_words() -> None:
+    takes = {
+        " ".join(words)
+        for words in VERBS
+        for action in options_of(words)
+        if {"--gateway", "--url"} & set(action.option_strings)
+    }
+    assert takes == {"compare", "prompts test", "prompts tune", "cache evaluate"}
+    for words in takes:
+        (one,) = (action for action in options_of(words.split()) if "--gateway" in action.option_strings)
+        assert one.option_strings == ["--gateway", "--url"]
 
 
 def test_a_wrong_command_line_exits_with_2() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.config import Settings
 from gateway.core import days
 from gateway.ledger.months import Month, month_named
 
@@ -30,6 +31,19 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_gateway(parser: argparse._ActionsContainer) -> None:
+    """Where the gateway listens that is asked; see `gateway_url`."""
+    parser.add_argument("--gateway", "--url", dest="gateway", metavar="URL", help="default: where config.yaml has it")
+
+
+def gateway_url(options: argparse.Namespace, settings: Settings) -> str:
+    """Below which `/v1/...` is: what `--gateway` says, with `/v1` or without, or where config.yaml lets it listen."""
+    server = settings.config.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104  compared, not listened on
+    here = f"http{'s' if server.tls else ''}://{host}:{server.port}"
+    return (options.gateway or here).rstrip("/").removesuffix("/v1")
 
 
 def label(text: str) -> tuple[str, str]:

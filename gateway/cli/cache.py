@@ -12,7 +12,7 @@ import msgspec
 from gateway.cache.document import CacheFile, Semantic
 from gateway.cache.meaning import cosine
 from gateway.cache.pairs import MEASURED, Judged, MeasuredFile, Pair, digest_of, judge, read_pairs, why_unproven
-from gateway.cli.arguments import Verbs, add_config, add_json, verb
+from gateway.cli.arguments import Verbs, add_config, add_gateway, add_json, gateway_url, verb
 from gateway.cli.output import print_json, print_table
 from gateway.config import Settings, read_config
 from gateway.core.faults import Fault
@@ -32,7 +32,7 @@ def add_to(verbs: Verbs) -> None:
     one = verb(actions, "evaluate", summary, "gateway cache evaluate --write --key-file team.key")
     add_config(one)
     one.add_argument("--write", action="store_true", help="measure the pairs anew, by a running gateway's embeddings")
-    one.add_argument("--url", metavar="URL", help="of that gateway; default: where config.yaml lets it listen")
+    add_gateway(one)
     one.add_argument("--key-file", metavar="FILE", help="holds the key to ask it with")
     add_json(one)
     one.set_defaults(run=run)
@@ -109,8 +109,7 @@ def _pairs(folder: Path, semantic: Semantic) -> Sequence[Pair]:
 
 
 async def _measure(options: argparse.Namespace, settings: Settings, wanted: Sequence[Semantic], key: str) -> None:
-    server = settings.config.server
-    url = options.url or f"http://{server.host}:{server.port}/v1"
+    url = gateway_url(options, settings)
     folder = settings.policies_dir / "cache"
     async with HttpClient(settings.config.http_client) as client:
         for semantic in wanted:
@@ -130,7 +129,7 @@ async def _measure(options: argparse.Namespace, settings: Settings, wanted: Sequ
 async def _embedded(client: HttpClient, url: str, key: str, model: str, texts: list[str]) -> list[list[float]]:
     body = msgspec.json.encode({"model": model, "input": texts, "encoding_format": "float"})
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json", "accept-encoding": "identity"}
-    exchange = await client.send(parse_url(f"{url.rstrip('/')}/embeddings"), headers, body, Timeouts())
+    exchange = await client.send(parse_url(f"{url}/v1/embeddings"), headers, body, Timeouts())
     try:
         answer = await exchange.read()
     finally:

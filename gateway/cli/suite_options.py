@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.cli.arguments import add_config
+from gateway.cli.arguments import add_config, add_gateway
 from gateway.compare.running.selecting import Selection
 from gateway.core.money import nano_from_decimal
 
@@ -18,7 +18,7 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
     """Where and how it is asked."""
     add_config(parser)
     where = parser.add_argument_group("asking")
-    where.add_argument("--gateway", "--url", dest="gateway", metavar="URL", help="default: where config.yaml has it")
+    add_gateway(where)
     where.add_argument(
         "--key-file", metavar="FILE", help="holds the key to ask with; default: the first key, in state_dir/demo.key"
     )

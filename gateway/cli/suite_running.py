@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.catalogue.prices import PriceBook, Priced
+from gateway.cli.arguments import gateway_url
 from gateway.cli.output import printable
 from gateway.cli.suite_progress import ProgressShown
 from gateway.compare.grading import Judge, Outside
@@ -51,15 +52,8 @@ def place_of(options: argparse.Namespace) -> Place:
     DocumentError: config.yaml, or the policies, cannot be read. Unusable: there is no key to ask with.
     """
     settings = read_config(Path(options.config))
-    server = settings.config.server
-    here = f"http{'s' if server.tls else ''}://{_reachable(server.host)}:{server.port}"
     book = None if options.gateway else read_policies(settings.policies_dir, settings.wiring).prices
-    url = (options.gateway or here).rstrip("/").removesuffix("/v1")
-    return Place(url, _key(options, settings), settings.state_dir / FOLDER, settings, book)
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  compared, not listened on
+    return Place(gateway_url(options, settings), _key(options, settings), settings.state_dir / FOLDER, settings, book)
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> str:

@@ -191,7 +191,15 @@ async def test_pairs_are_measured_by_a_running_gateway(desk: Desk, tmp_path: Any
     before = measured.read_text()
     try:
         done = await asyncio.to_thread(
-            desk.gateway.cli, "cache", "evaluate", "--write", "--key-file", str(key), "--json"
+            desk.gateway.cli,
+            "cache",
+            "evaluate",
+            "--write",
+            "--gateway",
+            desk.gateway.url,
+            "--key-file",
+            str(key),
+            "--json",
         )
         (told,) = json.loads(done.stdout)
         assert (told["rule"], told["refused"], told["pairs"]) == ("like", "", 50)
