@@ -190,6 +190,13 @@ def test_models_shows_what_is_not_configured(make_gateway: GatewayFactory) -> No
     }
 
 
+def test_models_explains_what_is_missing() -> None:
+    command = [sys.executable, "-m", "gateway.cli", "models", "list"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said[0].split()[-1] == "missing"
+    assert said[-1] == "missing: how many facts the card does not tell; `gateway models show NAME` names them"
+
+
 def test_usage_of_an_empty_ledger(make_gateway: GatewayFactory) -> None:
     gateway = make_gateway()
     assert gateway.cli("usage").stdout == "no calls in this period\n"

@@ -153,6 +153,10 @@ def test_the_price_example_prices(tmp_path: Path) -> None:
     assert book.charges(asked).nano == 6_000_000
 
 
+def test_pages_say_by_as_the_command_does() -> None:
+    assert [page.name for page, text in PAGES.items() if "--group-by" in text] == []
+
+
 def test_every_room_is_on_the_map() -> None:
     rooms = [path.name for path in (ROOT / "gateway").iterdir() if (path / "__init__.py").exists()]
     assert [room for room in rooms if f"`{room}/`" not in TEXT] == []

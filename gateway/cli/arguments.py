@@ -33,8 +33,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def add_gateway(parser: argparse._ActionsContainer) -> None:
-    """Where the gateway listens that is asked; see `gateway_url`."""
+def add_gateway(parser: Any) -> None:
+    """Where the gateway listens that is asked; see `gateway_url`. `parser`: one, or a group of one, which has no public
+    type."""
     parser.add_argument("--gateway", "--url", dest="gateway", metavar="URL", help="default: where config.yaml has it")
 
 

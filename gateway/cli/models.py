@@ -45,6 +45,8 @@ def _list(options: argparse.Namespace) -> int:
         print_json(rows)
     else:
         print_table(COLUMNS, [[str(row[column]) for column in COLUMNS] for row in rows])
+        if any(row["missing"] for row in rows):
+            print("\nmissing: how many facts the card does not tell; `gateway models show NAME` names them")
     return 0
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
@@ -13,18 +14,23 @@ from gateway.config import Settings, read_config
 from gateway.core.record import Outcome
 from gateway.ledger.feedback.metrics import DEFAULT
 from gateway.ledger.feedback.rating import RatedRow, rated, ratings
+from gateway.ledger.folding import UNKNOWN_MODEL, may_be_no_model, with_unknown_models
 from gateway.ledger.rendering import MissingParquet, as_csv, as_json, as_jsonl, as_parquet, table
-from gateway.ledger.reports import Filters, UsageRow, never_seen, usage, usage_lines
+from gateway.ledger.reports import Filters, UsageRow, first_day, never_seen, usage, usage_lines
+from gateway.ledger.slices import zone_of
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.words import FILTERS, GROUPS, TAG
+from gateway.policyset import read_policies
+from gateway.stores.documents import DocumentError
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 STREAMED = ("csv", "jsonl")
+_MORE = {"prompt": ": NAME@VERSION, or NAME for all its versions"}
 _BY = "tenant,team,model"
 
 
 def add_to(verbs: Verbs) -> None:
-    example = "gateway usage --group-by team,model,day --since 7d --zone Europe/Berlin --format csv"
+    example = "gateway usage --by team,model,day --since 7d --zone Europe/Berlin --format csv"
     parser = verb(verbs, "usage", "report calls, tokens and cost from the ledger", example)
     add_config(parser)
     form = parser.add_mutually_exclusive_group()
@@ -33,7 +39,7 @@ def add_to(verbs: Verbs) -> None:
     form.add_argument("--csv", action="store_const", dest="format", const="csv", help="the same as --format csv")
     parser.add_argument("--out", metavar="FILE", help="write there instead of printing")
     words = f"comma-separated: {', '.join(GROUPS)}, {TAG}NAME; default: {_BY}"
-    parser.add_argument("--group-by", "--by", dest="by", default=_BY, metavar="WORDS", help=words)
+    parser.add_argument("--by", "--group-by", dest="by", default=_BY, metavar="WORDS", help=words)
     parser.add_argument(
         "--since", type=since, metavar="WHEN", help="7d, 24h, or the first moment as an ISO date or time"
     )
@@ -42,9 +48,8 @@ def add_to(verbs: Verbs) -> None:
     for name in FILTERS:
         if name != "outcome":
             option = name.replace("_", "-")
-            parser.add_argument(
-                f"--{option}", dest=f"only_{name}", metavar=name.upper(), help=f"only this {name.replace('_', ' ')}"
-            )
+            text = f"only this {name.replace('_', ' ')}{_MORE.get(name, '')}"
+            parser.add_argument(f"--{option}", dest=f"only_{name}", metavar=name.upper(), help=text)
     parser.add_argument("--outcome", dest="only_outcome", choices=get_args(Outcome), help="only calls that ended so")
     parser.add_argument(
         "--tag", type=label, action="append", default=[], metavar="NAME=VALUE", help="only with this tag"
@@ -147,6 +152,29 @@ def _write(path: Path, content: str | bytes) -> int:
     return 0
 
 
+def _period(settings: Settings, options: argparse.Namespace) -> str:
+    """Which calls the table is about: who was given no ends should not have to guess them."""
+    zone = zone_of(options.zone)
+    until = datetime.now(UTC) if options.until is None else options.until
+    if options.since is not None:
+        began = f"{options.since.at.astimezone(zone):%Y-%m-%d %H:%M}"
+    else:
+        first = first_day(settings.ledger)
+        began = "the first" if first is None else f"the first, on {first}"
+    return f"calls from {began} to {until.astimezone(zone):%Y-%m-%d %H:%M}, {options.zone}"
+
+
+def _folded(settings: Settings, rows: list[UsageRow]) -> list[UsageRow]:
+    """With names that are no models together. Where the policies cannot be read just now, nobody can tell which."""
+    if not any(map(may_be_no_model, rows)):
+        return rows
+    try:
+        known = read_policies(settings.policies_dir, settings.wiring).catalogue.names
+    except DocumentError:
+        return rows
+    return with_unknown_models(rows, known)
+
+
 def _print(
     settings: Settings, options: argparse.Namespace, rows: list[UsageRow], groups: Sequence[str], filters: Filters
 ) -> None:
@@ -154,7 +182,11 @@ def _print(
         unseen = [f"; none is recorded of {name} `{filters[name]}`" for name in never_seen(settings.ledger, filters)]
         print("no calls in this period" + "".join(unseen))
         return
-    print_table(*table(rows, groups))
+    print(f"{_period(settings, options)}\n")
+    shown = _folded(settings, rows)
+    print_table(*table(shown, groups))
+    if any(row.group.get("model") == UNKNOWN_MODEL for row in shown):
+        print(f"\n{UNKNOWN_MODEL}: refused, for there are no such models; --format json has the names")
     if options.feedback is not None and not any(row.ratings.feedback for row in rows if isinstance(row, RatedRow)):
         print(f"\nno feedback `{options.feedback}` on calls of this period")
     if any(row.unpriced for row in rows):

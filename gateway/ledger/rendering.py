@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from gateway.core.money import decimal_text
-from gateway.ledger.feedback.rating import RatedRow, Ratings
+from gateway.ledger.feedback.rating import RatedRow
+from gateway.ledger.folding import added_up
 from gateway.ledger.reports import NUMBERS, UsageRow
 from gateway.pages.cells import safe_cell
 
@@ -122,7 +123,17 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
 
 
 _ALWAYS = {
-    *("calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "unpriced"),
+    *(
+        "calls",
+        "completed",
+        "refused",
+        "failed",
+        "input_tokens",
+        "cached_input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "unpriced",
+    ),
 }
 _IF_ANY = {
     *("cancelled", "interrupted", "would_refuse", "estimated", "inconsistent"),
@@ -145,12 +156,4 @@ def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str],
 
 
 def _total(rows: Sequence[UsageRow], group_by: Sequence[str]) -> UsageRow:
-    sums = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
-    group = {**dict.fromkeys(group_by, ""), group_by[0]: "total"}
-    said = [row.ratings for row in rows if isinstance(row, RatedRow)]
-    if not said:
-        return UsageRow(group=group, **sums)
-    total = Ratings()
-    for one in said:
-        total += one
-    return RatedRow(group=group, **sums, ratings=total)
+    return added_up(rows, {**dict.fromkeys(group_by, ""), group_by[0]: "total"})

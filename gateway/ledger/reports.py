@@ -8,7 +8,7 @@ hours from UTC, of which the hour in which they begin is read call by call.
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.regions import Key, Pace, Place, Region, regions
-from gateway.ledger.slices import Labels, period, slices, zone_of
+from gateway.ledger.slices import LAST_NS, Labels, period, slices, zone_of
 from gateway.ledger.summing import SUMS, Summing, days_used, people_for
 from gateway.ledger.words import FILTERS, GROUPS, TIMES, check_words, conditions, word_of
 
@@ -186,6 +186,17 @@ def usage_of_spans(
         read = Summing(reader, group_by, wanted)
         found = (read.sums([((), *span)]) for span in spans)
         return [[_row(key[1], sums[key], group_by) for key in sorted(sums)] for sums in found]
+
+
+def first_day(place: LedgerPlace) -> date | None:
+    """The day (UTC) of the first call that reports are about.
+
+    Raises:
+        LedgerUnavailable: the ledger cannot be read.
+    """
+    with ledger_reader(place) as reader:
+        days = () if reader is None else days_used(reader, 0, LAST_NS)
+        return date(1970, 1, 1) + timedelta(days=days[0]) if days else None
 
 
 def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:

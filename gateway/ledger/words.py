@@ -67,6 +67,8 @@ WORDS: Mapping[str, Word] = {
     "tier": Word((_TIER,), of_calls=True),
     "image_size": Word((_SIZE,), of_calls=True),
 }
+# What one filters by is all of the column, or what stands in it before this: a prompt without a version is all of them.
+_BEFORE = {"provider": "/", "prompt": "@"}
 FILTERS: tuple[str, ...] = tuple(WORDS)
 GROUPS: tuple[str, ...] = (*WORDS, *TIMES)
 
@@ -110,9 +112,10 @@ def _condition(name: str, value: str, as_: str, people: People) -> Condition:
     """One word's one value. Words come from the table above, values are parameters."""
     if name.startswith(TAG):
         return _of_tag(name.removeprefix(TAG), value, as_)
-    if name == "provider":
-        values = {as_: value, f"{as_}p": f"{value}/", f"{as_}n": len(value) + 1}
-        return f"(target = :{as_} OR substr(target, 1, :{as_}n) = :{as_}p)", values
+    if name in _BEFORE:
+        (column,), mark = WORDS[name].columns, _BEFORE[name]
+        values = {as_: value, f"{as_}p": f"{value}{mark}", f"{as_}n": len(value) + 1}
+        return f"({column} = :{as_} OR substr({column}, 1, :{as_}n) = :{as_}p)", values
     if name == "project":
         tenant, _, team = value.partition("/")
         return f"(tenant = :{as_} AND team = :{as_}t)", {as_: tenant, f"{as_}t": team}

@@ -1,6 +1,8 @@
 """Prompts of the registry, as applications use them: by OpenAI's prompt object, a header, or a model's name."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -417,3 +419,18 @@ async def test_usage_tells_what_each_version_costs(fresh: Site) -> None:
     await fresh.last_record()
     told = await asyncio.to_thread(fresh.gateway.cli, "usage", "--by", "prompt", "--json")
     assert "open@1" in told.stdout
+    of_all = json.loads((await asyncio.to_thread(fresh.gateway.cli, "usage", "--prompt", "open", "--json")).stdout)
+    of_one = json.loads((await asyncio.to_thread(fresh.gateway.cli, "usage", "--prompt", "open@1", "--json")).stdout)
+    assert of_all == of_one != []
+
+
+async def test_mistyped_models_are_one_line_of_the_usage_table(fresh: Site) -> None:
+    for model in ("test-mdel", "tset-model"):
+        assert (await chat(fresh, model=model)).status_code == 404
+    assert (await fresh.last_record())["model"] == "tset-model"
+    said = (await asyncio.to_thread(fresh.gateway.cli, "usage", "--by", "model", "--since", "24h")).stdout.splitlines()
+    assert re.fullmatch(r"calls from 20\d\d-\d\d-\d\d \d\d:\d\d to 20\d\d-\d\d-\d\d \d\d:\d\d, UTC", said[0])
+    (line,) = (line.split() for line in said if line.startswith("(unknown) "))
+    assert line[1:4] == ["2", "0", "2"]
+    assert not any("mdel" in one or "tset" in one for one in said)
+    assert said[-1] == "(unknown): refused, for there are no such models; --format json has the names"

@@ -2,7 +2,7 @@
 
 import csv
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +14,10 @@ from ledger_parts import Desk, closed_record, ledger_at, open_record
 
 from gateway.core.record import Record
 from gateway.core.usage import LARGEST, METERS, Usage
+from gateway.ledger.folding import with_unknown_models
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.rendering import as_csv, as_json, cells, table
-from gateway.ledger.reports import never_seen, usage
+from gateway.ledger.reports import first_day, never_seen, usage
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.words import FILTERS, GROUPS
 
@@ -258,10 +259,10 @@ def test_a_table_shows_rare_columns_only_when_they_count_something(tmp_path: Pat
     ledger = kept(tmp_path, closed_record(1), closed_record(2, team="red", usage=Usage(images=2)))
     headings, lines = table(usage(ledger, ["team"], filters={"team": "blue"}), ["team"])
     assert headings == [
-        *("team", "calls", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens"),
+        *("team", "calls", "completed", "refused", "failed", "input_tokens", "cached_input_tokens", "output_tokens"),
         *("cost_usd", "unpriced"),
     ]
-    assert lines == [["blue", "1", "0", "0", "10", "0", "1", "0.000001500", "0"]]
+    assert lines == [["blue", "1", "1", "0", "0", "10", "0", "1", "0.000001500", "0"]]
     headings, lines = table(usage(ledger, ["team"]), ["team"])
     assert dict(zip(headings, lines[1], strict=True))["images"] == "2"
 
@@ -271,6 +272,50 @@ def test_under_several_lines_stands_their_sum(tmp_path: Path) -> None:
     headings, lines = table(usage(ledger, ["team"]), ["team"])
     assert [line[:2] for line in lines] == [["blue", "1"], ["red", "2"], ["total", "3"]]
     assert dict(zip(headings, lines[2], strict=True))["cost_usd"] == "0.000004500"
+
+
+def test_a_prompt_without_a_version_is_all_of_its_versions(tmp_path: Path) -> None:
+    prompts = ("demo/a@1", "demo/a@2", "demo/ab@1", "demo/a/b@1", "")
+    ledger = kept(tmp_path, *(closed_record(number, prompt_id=one) for number, one in enumerate(prompts, 1)))
+    found = {
+        name: [row.calls for row in usage(ledger, [], filters={"prompt": name})] for name in ("demo/a", "demo/a@2", "")
+    }
+    assert found == {"demo/a": [2], "demo/a@2": [1], "": [1]}
+    assert never_seen(ledger, {"prompt": "demo/a"}) == []
+
+
+def test_names_that_are_no_models_stand_together_and_nothing_is_lost(tmp_path: Path) -> None:
+    refused: dict[str, Any] = {"outcome": "refused", "cost_nano": None, "usage": None, "pricing": "none"}
+    ledger = kept(
+        tmp_path,
+        closed_record(1, model="small"),
+        closed_record(2, model="gone"),
+        closed_record(3, model="denied", **refused),
+        *(closed_record(number, model=f"smal{number}", **refused) for number in (4, 5, 6)),
+        closed_record(7, model="", **refused),
+        closed_record(8, model="smal8", team="red", **refused),
+    )
+    rows = usage(ledger, ["model", "team"])
+    found = with_unknown_models(rows, {"small", "denied"})
+    lines = [(*row.group.values(), row.calls, row.refused) for row in found]
+    blue = rows[0].group["team"]
+    assert lines == [
+        ("", blue, 1, 1),
+        ("(unknown)", blue, 3, 3),
+        ("(unknown)", "red", 1, 1),
+        ("denied", blue, 1, 1),
+        ("gone", blue, 1, 0),
+        ("small", blue, 1, 0),
+    ]
+    assert table(rows, ["model", "team"])[1][-1] == table(found, ["model", "team"])[1][-1]
+    by_team = usage(ledger, ["team"])
+    assert with_unknown_models(by_team, ()) == by_team
+
+
+def test_the_first_day_is_known(tmp_path: Path) -> None:
+    assert first_day(LedgerPlace(tmp_path / "ledger.db")) is None
+    moments = (datetime(2026, 11, 3, 23, 59, tzinfo=UTC), datetime(2026, 11, 2, 0, 0, tzinfo=UTC))
+    assert first_day(kept(tmp_path, *(at(one, number) for number, one in enumerate(moments, 1)))) == date(2026, 11, 2)
 
 
 def test_a_name_that_no_call_ever_had_is_told(tmp_path: Path) -> None:
