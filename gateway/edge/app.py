@@ -5,7 +5,7 @@ strings, so a dictionary finds them.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,8 @@ _log = logging.getLogger("gateway.edge")
 BASE = "/v1"
 # Where Google's SDKs look for a model: the Gemini API's versions, and Vertex's without a project.
 MODEL_PATHS = ("/v1beta/models/", "/v1/models/", "/v1beta1/publishers/google/models/")
+# What clients ask for below the base besides calls.
+_BESIDES = ("models", "responses", FEEDBACK)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -76,7 +78,7 @@ def build_app(endpoints: Mapping[str, App], admin: Starlette, deps: EdgeDeps) ->
         ],
         exception_handlers={
             Fault: _answer_fault(deps),
-            HTTPException: _answer_http(deps),
+            HTTPException: _answer_http(deps, endpoints),
             Exception: _answer_bug(deps),
         },
     )
@@ -154,7 +156,7 @@ def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
         path = request.url.path.removeprefix(f"{BASE}/")
         if path in endpoints or path == FEEDBACK:
             raise MethodNotAllowed("this endpoint takes POST", headers={"allow": "POST"})
-        raise NotFound(f"there is no {request.method} {request.url.path} here", code="unknown_url")
+        raise _no_such(f"{request.method} {request.url.path}", request.url.path, endpoints)
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
@@ -179,14 +181,27 @@ def _answer_fault(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
     return answer
 
 
-def _answer_http(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
+def _no_such(what: str, path: str, endpoints: Collection[str]) -> NotFound:
+    """That there is nothing at this path; and where it is, if a client's base URL is as another client's should be:
+    OpenAI's ends in `/v1`, and those of Anthropic and Google do not."""
+    doubled = path.startswith(f"{BASE}{BASE}/")
+    name = path.removeprefix(BASE).removeprefix(BASE).lstrip("/")
+    hint = ""
+    if (doubled or not path.startswith(f"{BASE}/")) and (name in endpoints or name.partition("/")[0] in _BESIDES):
+        why = f"this client's base URL has no {BASE} at its end" if doubled else f"the base URL ends in {BASE}"
+        hint = f"; it is {BASE}/{name}: {why}"
+    return NotFound(f"there is no {what} here{hint}", code="unknown_url")
+
+
+def _answer_http(deps: EdgeDeps, endpoints: Collection[str]) -> Callable[[Request, Any], Response]:
     """Starlette's own refusals (no such path, wrong method), in our shape."""
     answer_fault = _answer_fault(deps)
 
     def answer(request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
             return answer_fault(request, MethodNotAllowed("method not allowed", headers=error.headers))
-        return answer_fault(request, NotFound(f"there is no {request.url.path} here", code="unknown_url"))
+        path = request.url.path
+        return answer_fault(request, _no_such(path, path, endpoints))
 
     return answer
 

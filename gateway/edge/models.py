@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.access.nearby import nearby
 from gateway.core.conversation import DialectName
 from gateway.core.faults import NotFound
 from gateway.core.principal import Principal
@@ -35,10 +36,12 @@ def model_routes(base: str, list_models: ListModels, caller: Caller) -> list[Rou
 
     async def model(request: Request) -> Response:
         name: str = request.path_params["name"]
-        for found in list_models(await caller(request), headers_of(request.scope)):
-            if found["id"] == name:
-                return _json(_ENTRIES[dialect_of(request)](found))
-        raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use", code="model_not_found")
+        usable = {found["id"]: found for found in list_models(await caller(request), headers_of(request.scope))}
+        if name in usable:
+            return _json(_ENTRIES[dialect_of(request)](usable[name]))
+        close = nearby(name, usable)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use{hint}", code="model_not_found")
 
     return [
         Route(f"{prefix}/models{path}", answer, methods=["GET"])

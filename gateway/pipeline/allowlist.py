@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from gateway.access.asking import Verdict, ask
+from gateway.access.nearby import nearby
 from gateway.access.policy import AccessPolicy
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.faults import BadRequest, Fault, NotAllowed, NotFound
@@ -33,6 +34,12 @@ class Judging(msgspec.Struct, frozen=True, eq=False):
         now = parts.clock.now()
         return ask(self.policy, parts.catalogue.value, self.caller, name, self.operation, self.attributes, now)
 
+    def meant(self, name: str) -> str:
+        """The name that this very call may use and that `name` is most like; empty if none is like it. What the caller
+        may not use is never named, and changes nothing of what is."""
+        close = nearby(name, self.parts.catalogue.value.names)
+        return next((one for one in close if self.asked(one).permits), "")
+
     def __call__(self, call: Call, name: str) -> Sequence[Permit]:
         """What `Call.judge` is to say."""
         return _judged(call, self.asked(name).permits, self.parts)
@@ -54,7 +61,7 @@ def allowlist(parts: Parts) -> Layer:
             record.attributes = attributes_text(attributes)
             if not permits:
                 record.rule_id = verdict.refusal.rule_id
-                raise refused(call.model, verdict.refusal, policy, record.prompt_id)
+                raise refused(call.model, verdict.refusal, policy, record.prompt_id, judging.meant)
             decision = permits[0].decision
             record.rule_id = decision.rule_id
             record.would_deny = " ".join(decision.would_deny)
@@ -105,13 +112,15 @@ def discreet(permit: Permit, asked: Callable[[str], Verdict]) -> Permit:
     return Permit(msgspec.structs.replace(model, successor=""), permit.decision)
 
 
-def refused(model: str, refusal: Decision, policy: AccessPolicy, prompt: str = "") -> Fault:
+def refused(model: str, refusal: Decision, policy: AccessPolicy, prompt: str, meant: Callable[[str], str]) -> Fault:
     """The refusal as the caller sees it. Where denied models are hidden, it is the one for a model that is not there:
-    the same words, whatever the reason. `prompt`: the one whose model it is."""
+    the same words, whatever the reason. `prompt`: the one whose model it is. `meant`: see `Judging`."""
     said = f", which the prompt `{prompt}` asks," if prompt else ""
     if refusal.code == "model_not_found" or policy.hide:
+        near = meant(model)
+        hint = f"did you mean `{near}`? " if near else ""
         return NotFound(
-            f"the model `{model}`{said} does not exist; GET /v1/models lists those you may use",
+            f"the model `{model}`{said} does not exist; {hint}GET /v1/models lists those you may use",
             code="model_not_found",
             param="model",
         )

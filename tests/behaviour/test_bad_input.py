@@ -70,6 +70,32 @@ async def test_an_unknown_model(fresh: Site) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
+async def test_a_misspelt_model_is_told_the_name_that_was_meant(fresh: Site) -> None:
+    said = (await fresh.chat(model="openai/Test_Modle")).json()["error"]["message"]
+    assert said == (
+        "the model `openai/Test_Modle` does not exist; did you mean `test-model`? "
+        "GET /v1/models lists those you may use"
+    )
+    shown = (await fresh.client.get("/models/tst-model")).json()["error"]["message"]
+    assert shown.endswith("; did you mean `test-model`?")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/chat/completions", "; it is /v1/chat/completions: the base URL ends in /v1"),
+        ("/models", "; it is /v1/models: the base URL ends in /v1"),
+        ("/v1/v1/messages", "; it is /v1/messages: this client's base URL has no /v1 at its end"),
+        ("/chat", " here"),
+        ("/v1/chat", " here"),
+    ],
+)
+async def test_a_base_url_of_another_client_is_told_apart_from_nothing(fresh: Site, path: str, hint: str) -> None:
+    answer = await fresh.client.post(f"{fresh.gateway.url}{path}", json={})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+    assert answer.json()["error"]["message"].endswith(hint)
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_a_wrong_method(fresh: Site, method: str) -> None:
     answer = await fresh.client.request(method, "/chat/completions")

@@ -320,9 +320,16 @@ async def test_cards_make_models_and_their_lives_are_told(make_gateway: GatewayF
 async def test_hidden_models_look_as_if_they_did_not_exist(make_gateway: GatewayFactory) -> None:
     hidden = "hide_models: true\nrules:\n" + rule(more="teams: [team-b]")
     gateway = await asyncio.to_thread(make_gateway(policies={"access": hidden, "models/9": DRAFT}).start)
+    made = ["keys", "create", "--tenant", "acme", "--team", "team-b", "--owner", "o", "--json"]
+    key = json.loads((await asyncio.to_thread(gateway.cli, *made)).stdout)["key"]
+    async with client_of(gateway, key) as client, within(10):
+        while (answer := await client.get("/models/test-modle")).status_code == 401:
+            await asyncio.sleep(0.02)
+        assert "did you mean `test-model`?" in answer.text, "whoever may use it is told its name"
+        assert "did you mean" not in (await client.get("/models/draf")).text
     async with client_of(gateway) as client:
         said: set[str] = set()
-        for name in ("test-model", "draft", "nonsense"):
+        for name in ("test-model", "draft", "nonsense", "test-modle", "draf"):
             answer = await client.post("/chat/completions", json={**BODY, "model": name})
             assert answer.status_code == 404
             text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", answer.text)
