@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.cli.output import print_table, printable
 from gateway.cli.prices import money
+from gateway.compare.reporting.telling import GATES
 from gateway.compare.running.results import Judgement, Quantiles, Results, Summary
 from gateway.compare.statistics.interval import Interval
 
@@ -88,7 +89,9 @@ def print_ranking(results: Results) -> None:
 def print_judgement(one: Judgement, results: Results) -> None:
     """One verdict, what it hangs on, and which cases make the difference."""
     against = f" against {printable(one.base)}" if one.base else ""
-    verdict = f"{one.word}, gate {one.gate}" if one.base else f"gate {one.gate}"
+    verdict = f"{one.word}, {GATES[one.gate]}" if one.base else GATES[one.gate]
+    if one.base and one.word == "inconclusive" and one.gate == "passed":
+        verdict += ": whether it is better is open, and it is no worse by the margin or more"
     print(f"{printable(one.other)}{against}: {verdict}")
     for reason in one.reasons:
         print(f"  {printable(reason)}")

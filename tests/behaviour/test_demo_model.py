@@ -139,6 +139,7 @@ async def test_the_demo_prompts_second_version_is_better_than_its_first(
     said = capsys.readouterr()
     assert code == 0, said.out + said.err
     assert "demo/sentiment@2 against demo/sentiment@1: better, gate passed" in said.out
+    assert "cut off" not in said.out, "a first run is not to end with a warning"
 
 
 async def test_a_public_suite_is_asked_of_the_demo_model(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:

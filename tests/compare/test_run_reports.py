@@ -52,6 +52,19 @@ def test_the_table_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     assert "60 answers for 0.00006 USD" in said
 
 
+def test_an_open_verdict_says_what_it_means_for_the_gate(capsys: pytest.CaptureFixture[str]) -> None:
+    found = results()
+    for gate, said in (
+        (
+            "passed",
+            "inconclusive, gate passed: whether it is better is open, and it is no worse by the margin or more\n",
+        ),
+        ("inconclusive", "inconclusive, gate undecided\n"),
+    ):
+        print_judgement(msgspec.structs.replace(found.judgements[0], word="inconclusive", gate=gate), found)
+        assert f"new against old: {said}" in capsys.readouterr().out
+
+
 def test_junit_of_a_test_and_of_a_comparison() -> None:
     found = results()
     tested = ET.fromstring(as_junit([found], "t"))
