@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gateway.cli import parser
 from tests.conftest import ROOT, GatewayFactory
@@ -226,6 +227,20 @@ def test_check_warns_of_a_webhook_that_would_be_told_nothing(make_gateway: Gatew
     said = gateway.cli("check").stdout
     assert "warning: the webhook `finops` has no secret, and so it is told nothing; put one into" in said
     assert gateway.cli("check", "--strict", check=False).returncode == 1
+
+
+def test_alerts_without_a_webhook_say_what_to_configure(make_gateway: GatewayFactory) -> None:
+    said = make_gateway().cli("alerts", "test", check=False)
+    assert said.returncode == 1
+    assert "error: config.yaml names no webhook yet" in said.stderr
+    example = said.stderr.partition("\n\n")[2].partition("\n\n")[0]
+    alerts = yaml.safe_load(example.replace("${env:ALERTS_SECRET}", "${env:NO_SUCH_SECRET}"))["alerts"]
+    gateway = make_gateway(alerts=alerts)
+    unknown = gateway.cli("alerts", "test", "--webhook", "finop", check=False).stderr
+    assert "no webhook `finop` under `alerts`; did you mean `finops`?" in unknown
+    silent = gateway.cli("alerts", "test", check=False).stderr
+    assert "`finops` of config.yaml: no secret" in silent
+    assert silent.endswith("A secret is made with: echo whsec_$(openssl rand -base64 32)\n")
 
 
 def test_an_export_says_what_it_wrote_and_that_there_was_nothing(make_gateway: GatewayFactory) -> None:

@@ -19,7 +19,15 @@ from gateway.ledger.alerts.events import Event
 from gateway.ledger.alerts.options import TEST
 from gateway.ledger.alerts.outbox import Delivery, OutboxUnavailable, Told
 from gateway.ledger.alerts.sending import Webhook, post, webhooks
+from gateway.stores.wording import nearest
 from gateway.transport.client import HttpClient
+
+_EXAMPLE = """\
+alerts:
+  webhooks:
+    - {name: finops, url: "https://hooks.example.com/ai", secret: "${env:ALERTS_SECRET}"}
+"""
+_HOW_MADE = "A secret is made with: echo whsec_$(openssl rand -base64 32)"
 
 
 def add_to(verbs: Verbs) -> None:
@@ -40,7 +48,7 @@ def _test(options: argparse.Namespace) -> int:
     settings = read_config(Path(options.config))
     hooks = [one for one in webhooks(settings.config.alerts.webhooks) if options.webhook in (None, one.name)]
     if not hooks:
-        print("error: config.yaml names no such webhook with a secret under `alerts`", file=sys.stderr)
+        print(f"error: {_what_lacks(settings, options.webhook)}", file=sys.stderr)
         return 1
     results = asyncio.run(_sent(settings, hooks))
     if options.json:
@@ -48,6 +56,17 @@ def _test(options: argparse.Namespace) -> int:
     else:
         print_table(["webhook", "result"], [[hook.name, said] for hook, (_, said) in results])
     return 0 if all(200 <= status < 300 for _, (status, _) in results) else 1
+
+
+def _what_lacks(settings: Settings, wanted: str | None) -> str:
+    """What to configure, where there is nothing to send to."""
+    named = [one.name for one in settings.config.alerts.webhooks]
+    if not named:
+        return f"config.yaml names no webhook yet; add one, such as\n\n{_EXAMPLE}\n{_HOW_MADE}"
+    if wanted is not None and wanted not in named:
+        return f"config.yaml names no webhook `{wanted}` under `alerts`{nearest(wanted, named)}"
+    secretless = ", ".join(f"`{one}`" for one in named if wanted in (None, one))
+    return f"{secretless} of config.yaml: no secret, so nothing can be signed; put it into the environment\n{_HOW_MADE}"
 
 
 async def _sent(settings: Settings, hooks: Sequence[Webhook]) -> list[tuple[Webhook, tuple[int, str]]]:

@@ -197,5 +197,5 @@ async def test_a_test_event_is_sent_and_what_came_of_it_told(
 async def test_without_webhooks_a_test_says_so(make_gateway: GatewayFactory) -> None:
     done = make_gateway().cli("alerts", "test", check=False)
     assert done.returncode == 1
-    assert "no such webhook" in done.stderr
+    assert "names no webhook yet" in done.stderr
     assert make_gateway().cli("alerts", "list").stdout == "nothing was told yet\n"
