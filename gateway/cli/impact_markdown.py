@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.access.impact import Change, Group
-from gateway.cli.impact_words import CHANGES, Told, besides, few, instant, name_of, reasons, summary, told_of
+from gateway.cli.impact_words import CHANGES, Told, besides, few, instant, name_of, reasons, said, summary, told_of
 from gateway.core.money import decimal_text
 from gateway.pages.markdown import MAX_CHARACTERS, code, details, prose, table, within
 
@@ -79,7 +79,8 @@ def _table(told: Told, groups: Sequence[Group], change: Change) -> list[str]:
 def _told_of(group: Group) -> str:
     if group.details:
         return code(told_of(group), 200)
-    return f"{code(group.before.words)} → {code(group.after.words)}"
+    before, after = (f"{said(one)} ({code(one.words)})" for one in (group.before, group.after))
+    return f"{before} → {after}"
 
 
 def _codes(words: Sequence[str], count: int = 0, most: int = 3) -> str:

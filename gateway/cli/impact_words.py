@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.access.impact import Change, Group, Impact, Sums
+from gateway.access.impact import Cause, Change, Group, Impact, Sums
 from gateway.cli.output import print_table, printable
 from gateway.core.money import decimal_text
 from gateway.identity.keystore import KeyInfo
@@ -131,7 +131,12 @@ def told_of(group: Group) -> str:
         cut = f" ({group.sums.calls - group.cut:,} of the calls do not say how much they want)"
         unsaid = group.change == "obliged" and group.after.allowed and group.cut < group.sums.calls
         return "; ".join(group.details) + (cut if unsaid and "output tokens" in group.details[0] else "")
-    return f"{group.before.words} → {group.after.words}"
+    return f"{said(group.before)} ({group.before.words}) → {said(group.after)} ({group.after.words})"
+
+
+def said(cause: Cause) -> str:
+    """What was decided: the same rule may decide before and after, and otherwise."""
+    return "allow" if cause.allowed else "deny"
 
 
 def few(words: Sequence[str], count: int = 0, most: int = 3) -> str:

@@ -13,8 +13,12 @@ from gateway.pages.words import printable
 MAX_CHARACTERS = 60_000
 # What a code span shows as it is: no backtick that would end it, no pipe that would end the cell, no blank at an end.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+,-]*(?<! )")
-# All punctuation of ASCII but `'`, `,`, `;` and, unless it is the first, `-`.
-_MEANS_SOMETHING = re.compile(r"[!-&(-+./:<-@\[-`{-~]|^-")
+# What a text in backticks is between them, where nothing beside them could change where they end.
+SPAN = re.compile(rf"(?<!`)`({_PLAIN.pattern})`(?!`)")
+# Punctuation that may mean something where it stands. Comments are read as they are written too, in mails and diffs, so
+# what can mean nothing stays: `_` within a word, `.` but in `www.` and in the number of a list, `:` before a blank.
+_MEANS_SOMETHING = re.compile(r"[!#-&*+<>@\[-^`{-~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=\S)|(?<=[Ww])\.|^[-=/]")
+_NUMBERED = re.compile(r"[0-9]+[.)]")
 _WIDTHLESS = "&#8203;"
 
 
@@ -27,8 +31,9 @@ def code(text: str, most: int = 80) -> str:
 
 
 def prose(text: str, most: int = 300) -> str:
-    """The text as a part of a sentence."""
-    return _escaped(shortened(text, most))
+    """The text as a part of a sentence; plain names in backticks stay in the font of code."""
+    parts = SPAN.split(shortened(text, most).strip())
+    return "".join(f"`{part}`" if index % 2 else _escaped(part) for index, part in enumerate(parts))
 
 
 def shortened(text: str, most: int) -> str:
@@ -64,4 +69,7 @@ def within(lines: Sequence[str], most: int, rest: str) -> list[str]:
 def _escaped(text: str) -> str:
     """Every mark that may mean something as its number. A name that is called, an address, and a number that is
     referred to are found in what is shown, not in what is written: so a character without width stands between."""
+    if (numbered := _NUMBERED.match(text)) is not None:
+        at = numbered.end() - 1
+        return f"{text[:at]}&#{ord(text[at])};{_escaped(text[at + 1 :])}"
     return _MEANS_SOMETHING.sub(lambda one: f"&#{ord(one[0])};" + _WIDTHLESS * (one[0] in "@#"), text)

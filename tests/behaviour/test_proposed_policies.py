@@ -138,7 +138,7 @@ def test_people_get_a_table_and_why(traffic: Traffic) -> None:
     assert [line for line in lines if line.startswith(("newly", "may"))] == [
         "newly refused", "newly allowed", "newly watched by rules in audit mode", "newly held to something",
     ]  # fmt: skip
-    row = next(line for line in lines if line.endswith("a-everything → no-large-for-a"))
+    row = next(line for line in lines if line.endswith("allow (a-everything) → deny (no-large-for-a)"))
     assert re.split(r"\s{2,}", row)[:6] == ["acme", "team-a", "large", "chat", "1: the bot of team-a", "4"]
     assert any("no-large-for-a: the model `large` is denied" in line for line in lines)
 
@@ -150,7 +150,7 @@ def test_a_pull_request_gets_a_comment(traffic: Traffic) -> None:
     assert text.startswith("<!-- gateway policy impact -->\n### Impact")
     html = cmarkgfm.github_flavored_markdown_to_html(text)
     assert html.count("<table>") == 4
-    assert "<code>a-everything</code> → <code>no-large-for-a</code>" in html
+    assert "allow (<code>a-everything</code>) → deny (<code>no-large-for-a</code>)" in html
     assert "#### Newly refused" in text
     assert "the bot of team-a` of `team-a`, held by `tests`" in text
 

@@ -12,7 +12,7 @@ from gateway.cli.impact_markdown import comment
 from gateway.cli.impact_words import CHANGES, Told, as_json, print_impact, summary
 from gateway.cli.output import print_json
 from gateway.identity.keystore import KeyInfo
-from gateway.pages.markdown import MAX_CHARACTERS, code, prose, shortened
+from gateway.pages.markdown import MAX_CHARACTERS, SPAN, code, prose, shortened
 from tests.pages.reading import rendered
 
 HOSTILE = (
@@ -73,15 +73,23 @@ def test_nothing_breaks_out_of_its_place(name: str) -> None:
 def test_what_is_shown_is_what_there_was(text: str) -> None:
     page = rendered(f"| a |\n| --- |\n| x{code(text)}x |\n")
     assert page.inside.replace("\u200b", "") == shortened(text, 80)
-    said = rendered(f"* x {prose(text)} x\n").outside.strip().replace("\u200b", "")
-    assert said.split() == f"x {shortened(text, 300)} x".split()
+    page = rendered(f"* x {prose(text)} x\n")
+    said, names = SPAN.sub("", shortened(text, 300)), SPAN.findall(shortened(text, 300))
+    assert page.outside.strip().replace("\u200b", "").split() == f"x {said} x".split()
+    assert page.inside == "".join(names)
 
 
 def test_a_plain_name_stands_as_it_is() -> None:
     assert code("gpt-4.1-mini") == "`gpt-4.1-mini`"
     assert code("a|b") == "<code>a&#124;b</code>"
     assert code("x" * 200).count("x") == 79
-    assert prose("no rule allows it, yet") == "no rule allows it, yet"
+    for text in (
+        "no rule allows it, yet",
+        "denied by `gpt-4.1-mini` (demo/count_tokens): why?",
+        "1 difference: 780 questions asked about gpt-4.1-mini.",
+    ):
+        assert prose(text) == text
+    assert prose("1. www.x.org _a_ :tada: `a|b`") == ("1&#46; www&#46;x.org &#95;a&#95; &#58;tada: &#96;a&#124;b&#96;")
 
 
 @pytest.mark.parametrize("name", ["plain", "|" * 300])
