@@ -8,11 +8,12 @@ import msgspec
 
 from gateway.edge.asgi import App
 from gateway.edge.http1.listener import CLOSING_S, Http1Options, Http1Server
-from gateway.edge.http1.tls import tls_context
+from gateway.edge.http1.tls import Certificates
 
 
 class TlsOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PEM files. `client_ca`: ask clients for a certificate of this authority."""
+    """PEM files, looked at again every second: a renewed pair is in force for new connections (not where Granian is the
+    server: there it takes a restart). `client_ca`: ask clients for a certificate of this authority."""
 
     cert: str
     key: str
@@ -115,5 +116,5 @@ def http_server(app: App, descriptor: int, options: ServerOptions, stall_s: floa
             stall_s=stall_s,
             max_header_bytes=options.max_header_bytes,
         ),
-        tls_context(tls.cert, tls.key, tls.client_ca) if tls else None,
+        Certificates(tls.cert, tls.key, tls.client_ca) if tls else None,
     )

@@ -8,5 +8,5 @@ that is half of what a bare proxy costs. Here the bytes are parsed where they ar
     exchange.py    one request and its answer, as ASGI sees them
     framing.py     an answer's head and pieces as bytes; pure
     target.py      a request's target, taken apart; pure
-    tls.py         the context of TLS
+    tls.py         certificates, and the context of TLS
 """

@@ -12,6 +12,7 @@ import msgspec
 from gateway.edge.asgi import App
 from gateway.edge.http1.connection import IDLE, LINGER_S, Connection
 from gateway.edge.http1.exchange import Exchange
+from gateway.edge.http1.tls import Certificates
 from gateway.edge.peer import PEER
 from gateway.transport.outbox import Outbox
 
@@ -44,7 +45,7 @@ class Http1Server:
     connections: all that are open. date: the header line that says what time it is. outbox: for what is written.
     """
 
-    def __init__(self, app: App, listener: socket.socket, options: Http1Options, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: App, listener: socket.socket, options: Http1Options, tls: Certificates | None) -> None:
         self._app = app
         self._listener = listener
         self._tls = tls
@@ -185,7 +186,7 @@ class Http1Server:
             await self._loop.connect_accepted_socket(
                 self._connection,
                 accepted,
-                ssl=self._tls,
+                ssl=self._tls.context if self._tls else None,
                 ssl_handshake_timeout=self.header_s if self._tls else None,
                 ssl_shutdown_timeout=LINGER_S if self._tls else None,
             )
@@ -202,6 +203,8 @@ class Http1Server:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self.date = _date()
+            if self._tls is not None:
+                self._tls.look()
             now = self._loop.time()
             for connection in list(self.connections):
                 try:
