@@ -26,9 +26,10 @@ class Bar(NamedTuple):
 def bars(outcome: Outcome) -> list[Bar]:
     """Each bar with what was measured; the first two come first, since nothing else counts without them."""
     gateway, bare = outcome.figures["gateway"], outcome.figures["bare"]
-    translating = outcome.figures["translating"]
+    translating, guarded = outcome.figures["translating"], outcome.figures.get("guarded")
+    with_guards = () if guarded is None else (guarded,)
     return [
-        _complete(gateway, translating),
+        _complete(gateway, translating, *with_guards),
         _everything_on(outcome),
         _requests(gateway, bare),
         _events(gateway, bare),
@@ -37,6 +38,7 @@ def bars(outcome: Outcome) -> list[Bar]:
         _nothing_held_back(gateway, translating),
         _memory(gateway),
         _cold_start(gateway),
+        *(_requests(one, bare, "with routes, guards and a cache that misses: ") for one in with_guards),
     ]
 
 
@@ -64,7 +66,7 @@ def ratio(mine: float | None, theirs: float | None) -> float | None:
     return mine / theirs if mine is not None and theirs else None
 
 
-def _requests(gateway: Figures, bare: Figures) -> Bar:
+def _requests(gateway: Figures, bare: Figures, which: str = "") -> Bar:
     mine = gateway.loads["busy"]
     to_bare = ratio(mine.cpu_us_per_request, bare.loads["busy"].cpu_us_per_request)
     # Much less than the whole core: others were at work on it, and the requests/s are too few.
@@ -72,7 +74,7 @@ def _requests(gateway: Figures, bare: Figures) -> Bar:
         f"{mine.requests_per_s:.0f} requests/s with {mine.busy or 0:.0%} of the core; {_times(to_bare)} bare's CPU"
     )
     return Bar(
-        f"≥ {REQUESTS_PER_S:.0f} requests/s on one core, or ≤ {CPU_RATIO} × the bare proxy's CPU per request",
+        f"{which}≥ {REQUESTS_PER_S:.0f} requests/s on one core, or ≤ {CPU_RATIO} × the bare proxy's CPU per request",
         measured,
         mine.requests_per_s >= REQUESTS_PER_S or (to_bare is not None and to_bare <= CPU_RATIO),
     )

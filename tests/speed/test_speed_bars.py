@@ -14,7 +14,7 @@ from tests.speed.rounds import Outcome
 from tests.speed.scenarios import SCENARIOS
 
 EVIDENCE = Evidence(records=1000, unpriced=0, log_lines=1000, spans=100, requests_in_metrics=1000)
-COMPLETE, ON, REQUESTS, EVENTS, TRANSLATED, TRANSLATED_EVENTS, FLOWS, MEMORY, COLD = range(9)
+COMPLETE, ON, REQUESTS, EVENTS, TRANSLATED, TRANSLATED_EVENTS, FLOWS, MEMORY, COLD, GUARDED = range(10)
 
 
 def sample(**given: Any) -> Sample:
@@ -49,12 +49,18 @@ def figures(name: str, load: dict[str, Any] | None = None, **given: Any) -> Figu
 BARE = figures("bare", {"cpu_us_per_request": 75, "cpu_us_per_event": 8})
 
 
-TRANSLATING = figures("translating")
+TRANSLATING, GUARDING = figures("translating"), figures("guarded")
 
 
-def outcome(gateway: Figures, evidence: Evidence | None = EVIDENCE, translating: Figures = TRANSLATING) -> Outcome:
+def outcome(
+    gateway: Figures,
+    evidence: Evidence | None = EVIDENCE,
+    translating: Figures = TRANSLATING,
+    guarded: Figures | None = GUARDING,
+) -> Outcome:
     direct = figures("direct", {"cpu_us_per_request": None, "cpu_us_per_event": None, "busy": None}, idle=None)
-    return Outcome({one.name: one for one in (direct, gateway, BARE, translating)}, 500, evidence)
+    present = (direct, gateway, BARE, translating, *(() if guarded is None else (guarded,)))
+    return Outcome({one.name: one for one in present}, 500, evidence)
 
 
 def missed(found: Outcome) -> list[int]:
@@ -95,6 +101,22 @@ def test_each_bound_is_kept_by_itself(gateway: Figures, bar: int) -> None:
 )
 def test_so_is_each_of_translating(translating: Figures, bar: int) -> None:
     assert missed(outcome(figures("gateway"), translating=translating)) == [bar]
+
+
+@pytest.mark.parametrize(
+    ("load", "missing"),
+    [
+        ({"wrong": {"status 500": 1}}, [COMPLETE]),
+        ({"cpu_us_per_request": 75 * 2.21}, [GUARDED]),
+        ({"cpu_us_per_request": 190, "requests_per_s": 5_000}, []),
+    ],
+)
+def test_the_bound_on_requests_holds_with_guards_and_a_cache_as_well(load: dict[str, Any], missing: list[int]) -> None:
+    assert missed(outcome(figures("gateway"), guarded=figures("guarded", load))) == missing
+
+
+def test_without_the_extra_nothing_is_asked_of_guards() -> None:
+    assert missed(outcome(figures("gateway"), guarded=None)) == []
 
 
 def test_requests_per_second_count_where_the_ratio_is_missed() -> None:
