@@ -57,15 +57,17 @@ class Loan:
 
 
 class Lease:
-    """A group's loans, one after the other. `usual`: what it takes of each bound in a lease's time, lately."""
+    """A group's loans, one after the other. `usual`: what it takes of each bound in a lease's time, lately; `beside`:
+    what calls took for themselves since a loan was returned."""
 
-    __slots__ = ("borrowing", "group", "loan", "refusal", "refused_needs", "refused_until", "usual")
+    __slots__ = ("beside", "borrowing", "group", "loan", "refusal", "refused_needs", "refused_until", "usual")
 
     def __init__(self, group: Group) -> None:
         self.group = group
         self.loan: Loan | None = None
-        self.borrowing: asyncio.Future[None] | None = None
+        self.borrowing = False
         self.usual = [0.0] * len(group.bounds)
+        self.beside = [0] * len(group.bounds)
         self.refusal: Refusal | None = None
         self.refused_needs: Sequence[int] = ()
         self.refused_until = 0.0
@@ -103,39 +105,20 @@ class Leased:
 class Leases:
     """Belongs to one event loop."""
 
-    def __init__(
-        self, asking: Asking, settling: Settling, lease_s: float, timeout_s: float, now: Callable[[], float]
-    ) -> None:
-        """`timeout_s`: the longest that a call waits."""
+    def __init__(self, asking: Asking, settling: Settling, lease_s: float, now: Callable[[], float]) -> None:
         self._asking = asking
         self._settling = settling
         self._lease_s = lease_s
-        self._timeout_s = timeout_s
         self._now = now
         self._leases: dict[tuple[bytes, ...], Lease] = {}
 
     async def reserve(self, group: Group, need: Need) -> Leased | Refusal | None:
-        """None: Redis is away, or others had it asked first and there is no time left to ask again."""
+        """None: Redis is away."""
         needs = group.needs(need)
         lease = self._lease(group)
         if (known := self._at_hand(lease, needs)) is not None:
             return known
-        if lease.borrowing is None:
-            return await self._borrowed(lease, needs)
-        # Several calls come at once: one of them borrows for all. What comes may not be enough, or come too late to be
-        # handed out, and no call waits for longer than one question may take.
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._after_others(lease, needs)
-        except TimeoutError:
-            return None
-
-    async def _after_others(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
-        while (borrowing := lease.borrowing) is not None:
-            await asyncio.shield(borrowing)
-            if (known := self._at_hand(lease, needs)) is not None:
-                return known
-        return await self._borrowed(lease, needs)
+        return await (self._beside(lease, needs) if lease.borrowing else self._borrowed(lease, needs))
 
     def _at_hand(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
         """What can be told without asking; None: nothing."""
@@ -152,6 +135,27 @@ class Leases:
         # Also where its slice has ended on the way, and nobody else gets of it: Redis decided for the call that asked.
         found.give(needs)
         return Leased(lease.group, found, needs)
+
+    async def _beside(self, lease: Lease, needs: Sequence[int]) -> Leased | Refusal | None:
+        """While another borrows: what this call needs and no more. To wait for the loan and ask only if that is not
+        enough takes two answers, and near a limit as many as there are calls; and those whose time is over by then must
+        not be decided here: Redis is there, and would not hear of them."""
+        began = self._now()
+        question = self._asking.ask(lease.group, needs, needs)
+        found = None if question is None else await self._answer(question)
+        if isinstance(found, Refusal):
+            # The loan was asked for first, so it is there: what is left of it is missing in Redis.
+            known = self._at_hand(lease, needs)
+            return self._noted(lease, found, needs) if known is None else known
+        if found is None:
+            return None
+        loan = Loan(found, began, self._lease_s)
+        loan.give(needs)
+        for place, need in enumerate(needs):
+            lease.beside[place] += need
+        leased = Leased(lease.group, loan, needs)
+        self._return(lease.group, loan)
+        return leased
 
     def settle(self, hold: Leased, used: Need) -> None:
         """While the loan is open, what is left of an estimate can be handed out again."""
@@ -188,22 +192,24 @@ class Leases:
         question = self._asking.ask(lease.group, needs, asks)
         if question is None:
             return None
-        lease.borrowing = asyncio.get_running_loop().create_future()
+        lease.borrowing = True
         try:
             found = await self._answer(question)
         finally:
-            lease.borrowing.set_result(None)
-            lease.borrowing = None
+            lease.borrowing = False
         if isinstance(found, Refusal):
-            lease.refusal, lease.refused_needs = found, needs
-            lease.refused_until = self._now() + min(REFUSED_S, found.retry_after_s)
-            return found
+            return self._noted(lease, found, needs)
         if found is None:
             return None
         self._close(lease, lease.loan)
         lease.loan = loan = Loan(found, began, self._lease_s)
         asyncio.get_running_loop().call_later(max(0.0, loan.good_until - self._now()), self._close, lease, loan)
         return loan
+
+    def _noted(self, lease: Lease, refusal: Refusal, needs: Sequence[int]) -> Refusal:
+        lease.refusal, lease.refused_needs = refusal, needs
+        lease.refused_until = self._now() + min(REFUSED_S, refusal.retry_after_s)
+        return refusal
 
     async def _answer(self, question: Question) -> Admitted | Refusal | None:
         try:
@@ -219,7 +225,8 @@ class Leases:
         lasted = max(0.001, self._now() - loan.began)
         for place, taken in enumerate(loan.taken):
             # Half of what it was, half of what it is.
-            lease.usual[place] = (lease.usual[place] + taken * self._lease_s / lasted) / 2
+            lease.usual[place] = (lease.usual[place] + (taken + lease.beside[place]) * self._lease_s / lasted) / 2
+            lease.beside[place] = 0
         if lease.loan is loan:
             lease.loan = None
         self._return(lease.group, loan)

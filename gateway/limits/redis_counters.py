@@ -108,8 +108,7 @@ class RedisCounters:
         )
         self._leases = None
         if options.mode == "lease":
-            lease_s = options.lease_ms / 1000
-            self._leases = Leases(self._asking, self._settling, lease_s, timeout_s, clock.monotonic)
+            self._leases = Leases(self._asking, self._settling, options.lease_ms / 1000, clock.monotonic)
         self._stack = contextlib.AsyncExitStack()
         self._up = False
 

@@ -49,21 +49,46 @@ async def test_scripts_that_were_forgotten_are_not_waited_for_beyond_the_timeout
     await eventually_used(counters, [0], limit)
 
 
-async def test_who_waited_for_another_to_borrow_and_got_nothing_of_it_is_decided_here(
+async def test_who_comes_while_another_borrows_is_decided_by_redis_as_well(
     slow_road: Road, redis_counters: MakeCounters
 ) -> None:
     counters = await redis_counters(slow_road.url, mode="lease", timeout_ms=TIMEOUT_MS)
     limit = bound("tokens", MINUTE, 1_000)
     slow_road.delay_s = DELAY_S
     (first, first_s), (second, second_s) = await asyncio.gather(
-        timed(counters, limit, tokens(10)), timed(counters, limit, tokens(10))
+        timed(counters, limit, tokens(10)), timed(counters, limit, tokens(20))
     )
-    assert not isinstance(first, Refusal)
-    assert not decided_here(first)
-    assert decided_here(second)
+    for hold in (first, second):
+        assert not isinstance(hold, Refusal)
+        assert not decided_here(hold)
     assert max(first_s, second_s) < BOTH_S
     slow_road.delay_s = 0.0
     counters.settle(first, tokens(7))
+    counters.settle(second, tokens(13))
+    await eventually_used(counters, [20], limit)
+
+
+async def test_many_calls_at_once_get_what_there_is_and_no_more_though_redis_takes_its_time(
+    slow_road: Road, redis_counters: MakeCounters
+) -> None:
+    counters = await redis_counters(slow_road.url, mode="lease", timeout_ms=TIMEOUT_MS)
+    limit = bound("requests", MINUTE, 100)
+    slow_road.delay_s = DELAY_S / 4
+    holds = [
+        hold for _ in range(3) for hold in await asyncio.gather(*(counters.reserve((limit,), ONE) for _ in range(80)))
+    ]
+    assert sum(not isinstance(hold, Refusal) for hold in holds) == 100
+    assert not any(decided_here(hold) for hold in holds)
+
+
+async def test_who_hung_up_while_another_borrowed_takes_nothing(slow_road: Road, redis_counters: MakeCounters) -> None:
+    counters = await redis_counters(slow_road.url, mode="lease", timeout_ms=TIMEOUT_MS, lease_ms=50)
+    limit = bound("tokens", MINUTE, 1_000)
+    slow_road.delay_s = DELAY_S / 4
+    first, second = (asyncio.ensure_future(counters.reserve((limit,), tokens(10))) for _ in range(2))
+    await asyncio.sleep(DELAY_S / 8)
+    second.cancel()
+    counters.settle(await first, tokens(7))
     await eventually_used(counters, [7], limit)
 
 
