@@ -112,7 +112,7 @@ class Call:
             the same rules; it is kept to what they ask for. Set by the step that judged its own.
         admit: counts the call against the limits of another target than the first, or raises what they say.
         mend: reply → the request to make in its place, once, as policy does not take that answer; None: it does.
-        plan: its permits as the router will try them, once it has chosen.
+        plan: its permits as the router will try them, once it chose. media: (fields, what media they hold → where).
         reply_headers: what steps want on every answer, refusals too: `x-ratelimit-*`, the served target, the cost.
         permits: the targets that policy lets this call use, best first. keep_content: whether what is said may be kept.
         recalled: the stored response that the call goes on from. templated: the prompt that was put into the request.
@@ -133,6 +133,7 @@ class Call:
         "in_cohort",
         "judge",
         "keep_content",
+        "media",
         "mend",
         "model",
         "open",
@@ -187,6 +188,7 @@ class Call:
         self.reply_headers: dict[str, str] = {}
         self.abort: Exception | None = None
         self.sizes: tuple[Fields, int, int] | None = None
+        self.media: tuple[Fields, Mapping[str, str]] | None = None
         self._endings: list[Ending] = []
         self._closings: list[Closing] = []
 
@@ -211,7 +213,7 @@ class Call:
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
         leg.attempts, leg.keep_content = self.attempts, self.keep_content
         leg.recalled, leg.templated, leg.admit = self.recalled, self.templated, self.admit
-        leg.trace, leg.deadline = self.trace, self.deadline
+        leg.trace, leg.deadline, leg.media = self.trace, self.deadline, self.media
         return leg
 
     def adopt(self, leg: "Call") -> None:

@@ -5,7 +5,7 @@ Documents are not looked for: some providers read the text out of them for any m
 provider's own kind of part, a file that is only named) the provider judges.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from gateway.core.fields import Fields
@@ -35,29 +35,42 @@ MEDIA: Mapping[str, tuple[str, str]] = {
     "audio": ("sound", "sound"),
     "video": ("video", "video"),
 }
-_DEEPEST = 4
+# So many turns and parts may stand in one another.
+_DEEPEST = 5
 
 
-def media(protocol: str, fields: Fields) -> Iterator[tuple[str, str]]:
-    """(`image`, `audio` or `video`; where it stands, as a client would write it: `messages[0].content[1]`) of every
-    such part of a request. Nothing is decoded where there can be none."""
+def media(protocol: str, fields: Fields) -> Mapping[str, str]:
+    """`image`, `audio`, `video`, as far as the request holds such parts, in their order → where the first of the kind
+    stands, as a client would write it: `messages[0].content[1]`. Nothing is decoded where there can be none."""
+    found: dict[str, str] = {}
     name = _TURNS.get(protocol, "")
     if name and fields.mentions(name, _WORDS):
-        yield from _found(fields.get(name), name, _DEEPEST)
+        _look(fields.get(name), (name,), found)
+    return found
 
 
-def _found(value: object, where: str, deepest: int) -> Iterator[tuple[str, str]]:
+def _look(value: object, where: tuple[str | int, ...], found: dict[str, str]) -> None:
+    """`where`: names and numbers; put into words only where something is found, for there may be millions of parts. A
+    list in a list is none of any protocol's, and not followed: it costs its sender two bytes a level."""
     if isinstance(value, dict):
-        part = cast(dict[str, Any], value)
-        if kind := _kind(part):
-            yield kind, where
-            return
-        for name in _PARTS:
-            if name in part and deepest:
-                yield from _found(part[name], f"{where}.{name}", deepest - 1)
+        _look_at(cast(dict[str, Any], value), where, found)
     elif isinstance(value, list):
-        for number, one in enumerate(cast(list[Any], value)):
-            yield from _found(one, f"{where}[{number}]", deepest)
+        for number, one in enumerate(cast(list[object], value)):
+            if isinstance(one, dict):
+                _look_at(cast(dict[str, Any], one), (*where, number), found)
+                if len(found) == len(MEDIA):
+                    return
+
+
+def _look_at(part: Mapping[str, Any], where: tuple[str | int, ...], found: dict[str, str]) -> None:
+    if kind := _kind(part):
+        if kind not in found:
+            found[kind] = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in where)[1:]
+        return
+    if sum(isinstance(one, str) for one in where) < _DEEPEST:
+        for name in _PARTS:
+            if name in part:
+                _look(part[name], (*where, name), found)
 
 
 def _kind(part: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from gateway.router.document import Overload, RouteTarget
 from gateway.router.experiments import Running, drawn, planned
 from gateway.router.loading import RouteRule
 from gateway.router.plans import Candidate, Die, chance, hashed, ranked
+from gateway.router.reading import readers
 from gateway.router.rollouts import Rollouts
 from gateway.router.standing import Standings
 from gateway.router.stickiness import sticky_word
@@ -51,6 +52,8 @@ class Chooser:
             if permit.model.target.provider not in configured:  # seldom
                 permits = [one for one in permits if one.model.target.provider in configured]
                 break
+        if len(permits) > 1:
+            permits = readers(call, permits)
         if rule.conditions:
             permits = self._fitting(call, rule, permits)
         if rule.rollout is not None:

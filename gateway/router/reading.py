@@ -1,5 +1,7 @@
 """Whether a target's model reads what a request holds, by what its card declares (`modalities.input`)."""
 
+from collections.abc import Sequence
+
 from gateway.core.call import Call
 from gateway.core.faults import BadRequest
 from gateway.core.model import Model, Permit
@@ -12,10 +14,20 @@ def unread(call: Call, permit: Permit) -> BadRequest | None:
     reads, protocol = permit.model.inputs, call.operation.protocol
     if not reads or not protocol or MEDIA.keys() <= set(reads):
         return None
-    for kind, where in media(protocol, call.fields):
+    known = call.media
+    if known is None or known[0] is not call.fields:  # each target is looked at, some twice, and the body may be large
+        known = call.media = (call.fields, media(protocol, call.fields))
+    for kind, where in known[1].items():
         if kind not in reads:
             return _not_read(permit.model, kind, where)
     return None
+
+
+def readers(call: Call, permits: Sequence[Permit]) -> Sequence[Permit]:
+    """Those whose models read what the request holds; all of them if none does. What the others would refuse must
+    neither be told in the place of a reader's failure, which passes, nor be counted as an attempt of theirs."""
+    kept = [permit for permit in permits if unread(call, permit) is None]
+    return kept if 0 < len(kept) < len(permits) else permits
 
 
 def _not_read(model: Model, kind: str, where: str) -> BadRequest:

@@ -14,7 +14,7 @@ BLOCK = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
 
 def found(operation: str, **fields: Any) -> list[tuple[str, str]]:
     call = call_of(operation, **fields)
-    return list(media(call.operation.protocol, call.fields))
+    return list(media(call.operation.protocol, call.fields).items())
 
 
 def said(*parts: Any, role: str = "user", **fields: Any) -> list[dict[str, Any]]:
@@ -65,3 +65,18 @@ def test_what_is_nested_without_end_is_not_followed() -> None:
     for _ in range(50):
         part = {"type": "tool_result", "content": [part]}
     assert found("messages", messages=said(part)) == []
+
+
+def test_the_first_of_each_kind_is_told_in_their_order() -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    expected = [("audio", "messages[0].content[0]"), ("image", "messages[0].content[1]")]
+    assert found("chat", messages=said(sound, URL, URL, sound)) == expected
+
+
+def test_lists_in_lists_are_no_parts_and_are_not_followed() -> None:
+    """They would cost a frame of the interpreter each, and there is room for as many as JSON may be deep."""
+    nested: Any = [URL]
+    for _ in range(60):
+        nested = [nested]
+    assert found("chat", messages=nested) == []
+    assert found("chat", messages=said([URL])) == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.call import Call
-from gateway.core.faults import BadRequest, UpstreamRefused
+from gateway.core.faults import BadRequest, UpstreamRefused, UpstreamResting, UpstreamUnreachable
 from gateway.core.model import Decision, Model, Permit
 from gateway.core.target import Target
 from gateway.dialects.refusals import refused
@@ -117,3 +117,39 @@ async def test_a_trial_that_is_refused_for_what_it_holds_shows_that_the_target_w
     with pytest.raises(UpstreamRefused):
         await fleet.ask(A, call=asks(IMAGE))
     assert fleet.router.targets()["a/m"].state == "closed"
+
+
+async def test_while_the_one_that_reads_it_rests_nobody_is_told_to_leave_it_out() -> None:
+    fleet = Fleet(BRISK + "ejection: {consecutive: 1}\n", a=[down], b=[fine])
+    eyes, text = reader("a/m", *EYES), reader("b/m", *TEXT)
+    with pytest.raises(UpstreamUnreachable):
+        await fleet.ask(eyes, text, call=asks(IMAGE))
+    with pytest.raises(UpstreamResting) as caught:
+        await fleet.ask(eyes, text, call=asks(IMAGE))
+    assert "retry-after" in caught.value.headers
+    assert fleet.asked == ["a/m"]
+
+
+async def test_limits_are_asked_for_the_target_that_gets_it() -> None:
+    fleet, call = Fleet(a=[fine], b=[fine]), asks(IMAGE)
+    call.model, call.permits = "m", (reader("a/m", *TEXT), reader("b/m", *EYES))
+    chosen = fleet.router.choose(call)
+    assert chosen is not None
+    assert chosen.model.place == "b/m"
+
+
+async def test_a_canary_that_does_not_read_it_has_no_part_in_it() -> None:
+    canary = "canary: {target: b/m, since: '2027-01-15T08:00:00Z', steps: [1.0], step_s: 100}"
+    fleet = Fleet(f"routes: {{m: {{targets: [{{target: a/m}}], {canary}}}}}", a=[fine], b=[fine])
+    call = await fleet.ask(reader("a/m", *EYES), reader("b/m", *TEXT), call=asks(IMAGE))
+    assert (call.record.variant, fleet.asked) == ("stable", ["a/m"])
+
+
+async def test_a_request_is_looked_through_once_for_all_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet, call = Fleet(BRISK, a=[fine]), asks(IMAGE)
+    decoded: list[str] = []
+    get = type(call.fields).get
+    monkeypatch.setattr(type(call.fields), "get", lambda fields, name: decoded.append(name) or get(fields, name))
+    with pytest.raises(BadRequest):
+        await fleet.ask(*(reader(f"a/{name}", *TEXT) for name in "xyz"), call=call)
+    assert decoded.count("messages") == 1
