@@ -109,7 +109,7 @@ class Rollouts:
         now, record = self._clock.monotonic(), call.record
         attempts = [attempt for attempt in call.attempts if attempt.role != "judge"]
         for attempt in attempts[:-1]:
-            if attempt.outcome == "failed":
+            if attempt.outcome in ("failed", "refused"):  # what takes less is not to look better for it
                 self._saw(rollout, attempt.target, Seen(now, failed=True))
             elif attempt.outcome == "cancelled":  # another was quicker
                 self._saw(rollout, attempt.target, Seen(now, wait_s=attempt.duration_us / 1e6, at_least=True))

@@ -15,6 +15,7 @@ from gateway.core.faults import Fault, UpstreamFault
 from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.core.record import Outcome
+from gateway.dialects.refusals import refused
 from gateway.router import canaries
 from gateway.router.canaries import Seen, Side, added_up, rollout_of, share_at, state_at, what_is_worse
 from gateway.router.document import Canary
@@ -243,9 +244,11 @@ async def test_two_that_decide_at_once_tell_of_it_once(folder: Path) -> None:
     assert [worker.told.ended for worker in workers] == [["m"], []]
 
 
-async def test_failures_that_another_target_made_good_speak_against_it_too(folder: Path) -> None:
+@pytest.mark.parametrize("said", [down(), refused(501, "no tools here")])
+async def test_failures_that_another_target_made_good_speak_against_it_too(folder: Path, said: Fault) -> None:
+    """Also what it refused: it takes less than the other does."""
     worker = Worker(folder, RETRIED)
-    worker.said["b"] = down()
+    worker.said["b"] = said
     assert {(await worker.ask()).record.outcome for _ in range(60)} == {"completed"}
     await worker.rollouts.look()
     assert worker.rollouts.view()[0]["state"] == "rolled_back"
