@@ -21,16 +21,17 @@ class _Meaning(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+CREDENTIALS_REFUSED = "upstream_credentials_refused"
 _OUR_CREDENTIALS = "the upstream refused the gateway's credentials or account; an operator must see to it"
 
 # An upstream's text about credentials or accounts can quote ours: a fixed message stands in its place.
 MEANINGS: Mapping[int, _Meaning] = {
     400: _Meaning("upstream_bad_request", "caller"),
-    401: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
-    402: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
-    403: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    401: _Meaning(CREDENTIALS_REFUSED, "upstream", 502, _OUR_CREDENTIALS),
+    402: _Meaning(CREDENTIALS_REFUSED, "upstream", 502, _OUR_CREDENTIALS),
+    403: _Meaning(CREDENTIALS_REFUSED, "upstream", 502, _OUR_CREDENTIALS),
     404: _Meaning("upstream_not_found", "caller"),
-    407: _Meaning("upstream_credentials_refused", "upstream", 502, _OUR_CREDENTIALS),
+    407: _Meaning(CREDENTIALS_REFUSED, "upstream", 502, _OUR_CREDENTIALS),
     408: _Meaning("upstream_timeout", "upstream", 504),
     409: _Meaning("upstream_conflict", "upstream"),
     413: _Meaning("upstream_request_too_large", "caller"),
@@ -51,6 +52,12 @@ INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED = "upstream_input_unsupported", "upstre
 _NEVER_SERVED: tuple[tuple[re.Pattern[str], _Meaning], ...] = (
     (re.compile(r"(image|audio|video) input is not supported"), _Meaning(INPUT_UNSUPPORTED, "caller", 400)),
     (re.compile(r"Failed to parse (messages|tools):"), _Meaning("upstream_bad_request", "caller", 400)),
+)
+# What is answered with a 400, though it is our account that is refused: by Anthropic, by Google's OpenAI-compatible
+# address, and by xAI, which quotes the first and last letters of the key. Told as the caller's, it would be nobody's
+# failure while every call is refused.
+_OUR_ACCOUNT = re.compile(
+    r"your credit balance is too low|(incorrect )?api key (not valid|not found|expired|provided)", re.IGNORECASE
 )
 # RFC 9110, 15.6.2: it does not support what the request needs (llama.cpp: embeddings, without `--embeddings`).
 _NOT_IMPLEMENTED = _Meaning(OPERATION_UNSUPPORTED, "caller", 400)
@@ -93,8 +100,10 @@ def _meaning(status: int, message: str) -> _Meaning:
         for words, meaning in _NEVER_SERVED:
             if words.match(message) is not None:
                 return meaning
-        if status == 501:
+        if status == 501 and message:  # without an error of its own it is a proxy's
             return _NOT_IMPLEMENTED
+    elif status == 400 and _OUR_ACCOUNT.match(message) is not None:
+        status = 401
     return MEANINGS.get(status, _OTHER_CALLER if status < 500 else _OTHER_UPSTREAM)
 
 

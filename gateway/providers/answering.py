@@ -15,7 +15,7 @@ from gateway.dialects.openai.answers import read_answer, rename_model
 from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import used_units
 from gateway.dialects.protocols import UPSTREAMS
-from gateway.dialects.refusals import error_object
+from gateway.dialects.refusals import CREDENTIALS_REFUSED, error_object
 from gateway.dialects.sse import Framer, data_of, read_object, split
 from gateway.dialects.translation import StreamDecoder
 from gateway.providers.converting import note_native
@@ -206,17 +206,19 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
     body = await exchange.read()
     if reading.errors and status >= 400:
         raise UPSTREAMS[reading.errors].decode_error(status, dict(exchange.headers), body)
-    if status >= 500:
-        # What is no failure at all must not look like one to the client either: SDKs would send it again.
+    if status >= 500 or status == 400:
         fault = UPSTREAMS[reading.protocol or "chat"].decode_error(status, dict(exchange.headers), body)
-        if fault.blame == "caller":
+        # What is no failure at all must not look like one to the client either: SDKs would send it again.
+        if status >= 500 and fault.blame == "caller":
             raise fault
+        if status == 400 and fault.code == CREDENTIALS_REFUSED:
+            status = 401
     if status < 400:
         raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
     if status in (401, 407):
         raise UpstreamFault(
             f"the upstream `{reading.provider}` refused the gateway's credentials; an operator must renew them",
-            code="upstream_credentials_refused",
+            code=CREDENTIALS_REFUSED,
         )
     if reading.protocol and not error_object(body):
         raise UPSTREAMS[reading.protocol].decode_error(status, dict(exchange.headers), body)

@@ -35,7 +35,7 @@ from gateway.core.faults import (
     UpstreamUnreachable,
 )
 from gateway.core.model import Attributes
-from gateway.dialects.refusals import INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED
+from gateway.dialects.refusals import CREDENTIALS_REFUSED, INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED
 from gateway.router.document import Trouble
 
 
@@ -79,7 +79,9 @@ _FILTER = re.compile(r"content management policy|content.?filter|safety (system|
 _UNABLE_CODES = frozenset({INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED, "input_not_supported"})
 _UNABLE = re.compile(r"is not a multimodal model|image_url is only supported by certain models")
 _UNKNOWN_CODES = frozenset({"model_not_found", "deploymentnotfound", "not_found_error", "operation_not_offered"})
-_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"})
+_ACCOUNT_CODES = frozenset(
+    {CREDENTIALS_REFUSED, "insufficient_quota", "billing_hard_limit_reached", "account_deactivated"}
+)
 _REPEATABLE = frozenset(
     {"chat", "completions", "messages", "generate", "embeddings", "moderations", "rerank", "count_tokens", "responses"}
 )
@@ -112,7 +114,7 @@ def trouble_of_fault(fault: Fault) -> Trouble | None:
     if isinstance(fault, UpstreamBusy):
         return "busy"
     if isinstance(fault, UpstreamFault):
-        return "credentials" if fault.code == "upstream_credentials_refused" else "server_error"
+        return "credentials" if fault.code == CREDENTIALS_REFUSED else "server_error"
     if isinstance(fault, BadRequest):
         return "not_expressible"
     return None
@@ -135,7 +137,7 @@ def _of_status(status: int, code: str, message: str) -> Trouble | None:
     code = code.lower()
     if code in _UNABLE_CODES:
         return "not_expressible"
-    if code in _QUOTA_CODES or status in (401, 402, 407):
+    if code in _ACCOUNT_CODES or status in (401, 402, 407):
         return "credentials"
     if status in (429, 529):
         return "rate_limited"

@@ -16,7 +16,14 @@ from gateway.dialects.refusals import of_the_request, refused
         (500, 'Failed to parse tools: Unsupported tool type: {"type":"zzz"}', 400, "upstream_bad_request", "caller"),
         (500, 'Failed to parse messages: Missing tool call type: {"a":1}', 400, "upstream_bad_request", "caller"),
         (501, "This server does not support embeddings. Start it with `--embeddings`", 400, "upstream_operation_unsupported", "caller"),
-        (501, "", 400, "upstream_operation_unsupported", "caller"),
+        # A proxy in between, which knows no words of ours: it is broken, whatever it is asked for.
+        (501, "", 502, "upstream_error", "upstream"),
+        # Our own account, as a 400.
+        (400, "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing", 502, "upstream_credentials_refused", "upstream"),
+        (400, "API key not valid. Please pass a valid API key.", 502, "upstream_credentials_refused", "upstream"),
+        (400, "API Key not found. Please pass a valid API key.", 502, "upstream_credentials_refused", "upstream"),
+        (400, "Incorrect API key provided: sk***YA. You can obtain an API key from https://console.x.ai.", 502, "upstream_credentials_refused", "upstream"),
+        (400, "messages: Incorrect API key provided", 400, "upstream_bad_request", "caller"),
         # Failures are told as before.
         (500, "the image input is not supported just now", 500, "upstream_error", "upstream"),
         (503, "Loading model", 503, "upstream_overloaded", "upstream"),
@@ -35,3 +42,7 @@ def test_only_some_4xx_speak_of_the_request() -> None:
     spoken = {status for status in range(200, 600) if of_the_request(status)}
     assert {400, 411, 413, 414, 415, 422, 431} <= spoken
     assert not spoken & {401, 402, 403, 404, 405, 407, 408, 409, 424, 425, 429, *range(200, 400), *range(500, 600)}
+
+
+def test_what_is_said_of_our_key_is_not_passed_on() -> None:
+    assert "sk***YA" not in refused(400, "Incorrect API key provided: sk***YA.").message

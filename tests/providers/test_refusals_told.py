@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from gateway.core.clock import SystemClock
-from gateway.core.faults import BadRequest, UpstreamRefused
+from gateway.core.faults import BadRequest, UpstreamFault, UpstreamRefused
 from gateway.core.principal import Principal
 from gateway.core.target import Target
 from gateway.providers.building import build_provider
 from gateway.providers.options import ProviderOptions
-from gateway.testing import ScriptedUpstream, json_answer
+from gateway.router.troubles import trouble_of_fault
+from gateway.testing import ScriptedUpstream, body_answer, json_answer
 from gateway.transport.client import HttpClient
 from gateway.transport.options import ClientOptions
 from tests.pipeline.test_obliging import call_of
@@ -73,6 +74,37 @@ async def test_a_501_says_what_the_upstream_does_not_have(upstream: ScriptedUpst
 async def test_a_failure_passes_as_it_came(upstream: ScriptedUpstream, status: int, message: str) -> None:
     says(upstream, "/v1/chat/completions", status, message)
     assert await sent(upstream, "llamacpp", "chat", messages=TURNS) == status
+
+
+async def test_a_proxy_that_does_not_know_the_method_is_a_failure(upstream: ScriptedUpstream) -> None:
+    upstream.set("/v1/chat/completions", body_answer(b"<h1>501 Not Implemented</h1>", "text/html", 501))
+    assert await sent(upstream, "openai-compatible", "chat", messages=TURNS) == 501
+
+
+KEY_WORDS = "Incorrect API key provided: sk***YA. You can obtain an API key from https://console.x.ai."
+CREDIT_WORDS = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade."
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "path", "body"),
+    [
+        ("openai-compatible", "chat", "/v1/chat/completions", {"code": "an invalid argument", "error": KEY_WORDS}),
+        ("openai-compatible", "messages", "/v1/chat/completions", {"code": "an invalid argument", "error": KEY_WORDS}),
+        ("anthropic", "messages", "/v1/messages", {"type": "error", "error": {"type": "invalid_request_error", "message": CREDIT_WORDS}}),
+        ("gemini", "generate", "/v1/models/real:generateContent", {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid."}}),
+    ],
+)  # fmt: skip
+async def test_our_account_is_never_the_callers_to_mend_though_it_is_told_as_a_400(
+    upstream: ScriptedUpstream, kind: str, operation: str, path: str, body: dict[str, Any]
+) -> None:
+    upstream.set(path, json_answer(body, 400))
+    fields = {"contents": [{"parts": [{"text": "x"}]}]} if operation == "generate" else {"messages": TURNS}
+    with pytest.raises(UpstreamFault) as caught:
+        await sent(upstream, kind, operation, max_tokens=5, **fields)
+    fault = caught.value
+    assert (fault.status, fault.code, fault.blame) == (502, "upstream_credentials_refused", "upstream")
+    assert not any(words in fault.message for words in ("sk***YA", "credit", "not valid"))
+    assert trouble_of_fault(fault) == "credentials"
 
 
 async def test_nobody_is_asked_for_nothing_where_the_engine_would_not_mind(upstream: ScriptedUpstream) -> None:
