@@ -181,12 +181,24 @@ class Road:
             back.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65_536):
-                await asyncio.sleep(self.delay_s)
-                writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
+        """What comes while another piece is on its way is no later for that."""
+        pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        arriving = asyncio.ensure_future(self._arrive(pieces, writer))
+        try:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(65_536):
+                    pieces.put_nowait((asyncio.get_running_loop().time() + self.delay_s, data))
+                pieces.put_nowait((0.0, b""))
+                await arriving
+        finally:
+            arriving.cancel()
+            writer.transport.abort()
+
+    async def _arrive(self, pieces: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter) -> None:
+        while (piece := await pieces.get())[1]:
+            await asyncio.sleep(max(0.0, piece[0] - asyncio.get_running_loop().time()))
+            writer.write(piece[1])
+            await writer.drain()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["Road"]:

@@ -74,6 +74,7 @@ class Link:
         self._gone = asyncio.Event()
         self._first_try = asyncio.Event()
         self._ended = False
+        self._loading: asyncio.Future[bool] | None = None
         self.up = False
         self.address: Address | None = None
         self.problem = "not connected yet"
@@ -88,12 +89,16 @@ class Link:
         return LOST if self._wire is None else await self._wire.ask(packed)
 
     async def load(self) -> bool:
-        """Put the scripts into the server's cache (someone may have emptied it)."""
-        for script in self._scripts.values():
-            answer = await self.ask(pack(b"SCRIPT", b"LOAD", script.text))
-            if answer != script.sha:
-                return False
-        return True
+        """Put the scripts into the server's cache (someone may have emptied it): all at once, for whoever waits for it
+        has little time, and once for all who found them missing."""
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.ensure_future(self._load())
+        return await asyncio.shield(self._loading)
+
+    async def _load(self) -> bool:
+        scripts = self._scripts.values()
+        found = await asyncio.gather(*(self.ask(pack(b"SCRIPT", b"LOAD", script.text)) for script in scripts))
+        return all(answer == script.sha for answer, script in zip(found, scripts, strict=True))
 
     def refused(self, error: Exception) -> None:
         """The server answered with an error: count it, and leave a server that is not the one to write to."""
