@@ -75,9 +75,12 @@ _CONTEXT = re.compile(
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
 _FILTER = re.compile(r"content management policy|content.?filter|safety (system|policy)|blocked by.{0,20}guardrail")
-# Of what it cannot read or do (`dialects/refusals.py`), also where another gateway says so; vLLM and OpenAI in words.
+# Of what it cannot read or do (`dialects/refusals.py`), also where another gateway says so; others in words: vLLM,
+# OpenAI, llama.cpp.
 _UNABLE_CODES = frozenset({INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED, "input_not_supported"})
-_UNABLE = re.compile(r"is not a multimodal model|image_url is only supported by certain models")
+_UNABLE = re.compile(
+    r"is not a multimodal model|image_url is only supported by certain models|^failed to parse (messages|tools):"
+)
 _UNKNOWN_CODES = frozenset({"model_not_found", "deploymentnotfound", "not_found_error", "operation_not_offered"})
 _ACCOUNT_CODES = frozenset(
     {CREDENTIALS_REFUSED, "insufficient_quota", "billing_hard_limit_reached", "account_deactivated"}

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.faults import UpstreamRefused
+from gateway.dialects.openai.errors import error_headers
 from gateway.dialects.refusals import of_the_request, refused
 
 
@@ -46,3 +47,8 @@ def test_only_some_4xx_speak_of_the_request() -> None:
 
 def test_what_is_said_of_our_key_is_not_passed_on() -> None:
     assert "sk***YA" not in refused(400, "Incorrect API key provided: sk***YA.").message
+
+
+def test_whether_to_try_again_is_said_once() -> None:
+    fault = refused(500, "image input is not supported", headers={"x-should-retry": "true"})
+    assert [value for name, value in error_headers(fault) if name == "x-should-retry"] == ["false"]

@@ -71,7 +71,7 @@ def test_error_answers_are_told_apart(reply: Reply, trouble: Trouble | None) -> 
         (refused(501, ""), "server_error"),
         (refused(401, "bad key"), "credentials"),
         (refused(400, "Your credit balance is too low"), "credentials"),
-        (refused(500, "Failed to parse tools: what is that"), None),
+        (refused(500, "Failed to parse tools: what is that"), "not_expressible"),
         (Internal("a bug"), None),
     ],
 )

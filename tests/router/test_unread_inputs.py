@@ -100,11 +100,21 @@ async def test_what_an_upstream_can_never_do_is_asked_once_and_speaks_against_no
     assert fleet.router.targets()["a/m"].failure_rate == 0
 
 
-async def test_another_target_may_be_able_and_the_first_has_refused_not_failed() -> None:
-    fleet = Fleet(BRISK, a=[cannot], b=[fine])
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (cannot, "upstream_input_unsupported"),
+        # Its parser knows fewer kinds of tools and parts than others do.
+        (lambda: refused(500, "Failed to parse tools: Unsupported tool type"), "upstream_bad_request"),
+    ],
+)
+async def test_another_target_may_be_able_and_the_first_has_refused_not_failed(
+    said: Callable[[], Said], code: str
+) -> None:
+    fleet = Fleet(BRISK, a=[said], b=[fine])
     call = await fleet.ask(A, B, call=asks(IMAGE))
     first, second = call.attempts
-    assert (first.outcome, first.status, first.error_code) == ("refused", 400, "upstream_input_unsupported")
+    assert (first.outcome, first.status, first.error_code) == ("refused", 400, code)
     assert (second.role, second.outcome) == ("fallback", "open")
 
 

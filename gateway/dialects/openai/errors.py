@@ -65,7 +65,7 @@ def error_event(fault: Fault, request_id: str) -> bytes:
 
 def error_headers(fault: Fault) -> list[tuple[str, str]]:
     """Headers that OpenAI's SDKs obey: a refusal that will not change by itself says so."""
-    headers = [("content-type", "application/json"), *fault.headers.items()]
+    hints = dict(fault.headers)
     if isinstance(fault, NotConfigured) or (fault.blame in ("caller", "policy") and fault.status != 429):
-        headers.append(("x-should-retry", "false"))
-    return headers
+        hints["x-should-retry"] = "false"  # whatever an upstream says of what it calls a failure
+    return [("content-type", "application/json"), *hints.items()]
