@@ -424,13 +424,21 @@ async def test_usage_tells_what_each_version_costs(fresh: Site) -> None:
     assert of_all == of_one != []
 
 
+async def usage_by_model(site: Site) -> tuple[list[str], list[int]]:
+    """The table's lines; and of the names that are no models, the calls, and those that were completed and refused."""
+    said = (await asyncio.to_thread(site.gateway.cli, "usage", "--by", "model", "--since", "24h")).stdout.splitlines()
+    found = [line.split() for line in said if line.startswith("(unknown) ")]
+    assert len(found) <= 1
+    return said, [int(word) for word in found[0][1:4]] if found else [0, 0, 0]
+
+
 async def test_mistyped_models_are_one_line_of_the_usage_table(fresh: Site) -> None:
+    _, before = await usage_by_model(fresh)  # other tests' calls
     for model in ("test-mdel", "tset-model"):
         assert (await chat(fresh, model=model)).status_code == 404
     assert (await fresh.last_record())["model"] == "tset-model"
-    said = (await asyncio.to_thread(fresh.gateway.cli, "usage", "--by", "model", "--since", "24h")).stdout.splitlines()
+    said, after = await usage_by_model(fresh)
     assert re.fullmatch(r"calls from 20\d\d-\d\d-\d\d \d\d:\d\d to 20\d\d-\d\d-\d\d \d\d:\d\d, UTC", said[0])
-    (line,) = (line.split() for line in said if line.startswith("(unknown) "))
-    assert line[1:4] == ["2", "0", "2"]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 0, 2]
     assert not any("mdel" in one or "tset" in one for one in said)
     assert said[-1] == "(unknown): refused, for there are no such models; --format json has the names"
