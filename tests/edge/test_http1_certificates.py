@@ -26,12 +26,17 @@ def der(file: Path) -> bytes:
     return ssl.PEM_cert_to_DER_cert(file.read_text())
 
 
-async def test_a_renewed_pair_is_in_force_without_a_restart_and_half_a_pair_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Authority:
+    """Of a server that looks often, and whose log is kept."""
     monkeypatch.setattr("gateway.edge.http1.listener.LOOK_EVERY_S", 0.02)
     caplog.set_level("INFO", "gateway.edge")
-    authority = Authority(tmp_path)
+    return Authority(tmp_path)
+
+
+async def test_a_renewed_pair_is_in_force_without_a_restart_and_half_a_pair_is_not(
+    authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     cert, key = authority.issue("localhost")
     authority.folder = tmp_path / "renewed"
     authority.folder.mkdir()
@@ -56,11 +61,8 @@ async def test_a_renewed_pair_is_in_force_without_a_restart_and_half_a_pair_is_n
 
 
 async def test_files_that_are_gone_for_a_while_are_taken_over_when_they_are_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gateway.edge.http1.listener.LOOK_EVERY_S", 0.02)
-    caplog.set_level("INFO", "gateway.edge")
-    authority = Authority(tmp_path)
     cert, key = authority.issue("localhost")
     trusting = ssl.create_default_context(cafile=str(authority.file))
     async with serving(host="localhost", tls=TlsOptions(str(cert), str(key))) as desk, within(30):
