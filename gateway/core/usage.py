@@ -4,9 +4,12 @@ Providers report overlapping totals (cached tokens inside or beside input tokens
 A dialect turns those into this shape once; from here on adding meters never counts a token twice.
 """
 
+from collections.abc import Iterator
+from itertools import compress
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import astuple
 
 # No count, duration or cost of one call is larger. More can only be an upstream's nonsense; in the ledger it would
 # overflow 64 bits when a report adds it up (9,000 rows of this size still fit). Checked where a record is read.
@@ -68,6 +71,13 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
 
 METERS: tuple[str, ...] = Usage.__struct_fields__
 TOKEN_METERS: tuple[str, ...] = tuple(name for name in METERS if name.endswith("_tokens"))
+
+
+def meters_used(usage: Usage) -> Iterator[tuple[str, int]]:
+    """The meters that are not 0, and what they say. Of two dozen a call uses two or three: the others are passed over
+    without a step of the interpreter."""
+    counts = astuple(usage)
+    return compress(zip(METERS, counts, strict=True), counts)
 
 
 def sum_of(one: Usage, other: Usage) -> Usage:

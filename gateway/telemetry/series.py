@@ -7,14 +7,11 @@ twentieth. Children are made with their first value, so that nothing is shown th
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from itertools import compress
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import astuple
 
 from gateway.core.money import NANO
 from gateway.core.record import Record
-from gateway.core.usage import METERS, TOKEN_METERS, Usage
+from gateway.core.usage import TOKEN_METERS, Usage, meters_used
 
 if TYPE_CHECKING:
     from gateway.telemetry.metrics import Metrics
@@ -125,9 +122,8 @@ class Series:
                 self._per_token.observe(max(0.0, duration_s - first_s) / (produced - 1))
 
     def _used(self, usage: Usage) -> None:
-        # Of two dozen meters a call uses two or three: the others are passed over without a step of the interpreter.
-        tokens, counts = self._tokens, astuple(usage)
-        for meter, count in compress(zip(METERS, counts, strict=True), counts):
+        tokens = self._tokens
+        for meter, count in meters_used(usage):
             tokens[meter] = tokens.get(meter, 0) + count
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ from gateway.catalogue.prices.meters import COUNTED_BY, PER, PRICE_OF
 from gateway.catalogue.prices.rates import Card, Row
 from gateway.core.attempt import Charge
 from gateway.core.money import round_half_even, share_out
-from gateway.core.usage import METERS, Usage
+from gateway.core.usage import Usage, meters_used
 
 
 def costed(card: Card, asked: Priced) -> Costed:
@@ -69,7 +69,7 @@ def _simply(rows: Sequence[Row], usage: Usage) -> tuple[Charge, ...] | None:
 
 def quantities(usage: Usage) -> tuple[Charge, ...]:
     """What was used, without a price."""
-    return tuple(Charge(meter, count, PER[meter]) for meter, count in zip(METERS, astuple(usage), strict=True) if count)
+    return tuple(Charge(meter, count, PER[meter]) for meter, count in meters_used(usage))
 
 
 def _shared(numbers: list[int], scale: int) -> list[int]:
