@@ -206,22 +206,19 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
     body = await exchange.read()
     if reading.errors and status >= 400:
         raise UPSTREAMS[reading.errors].decode_error(status, dict(exchange.headers), body)
-    if status >= 500 or status == 400:
-        fault = UPSTREAMS[reading.protocol or "chat"].decode_error(status, dict(exchange.headers), body)
-        # What is no failure at all must not look like one to the client either: SDKs would send it again.
-        if status >= 500 and fault.blame == "caller":
-            raise fault
-        if status == 400 and fault.code == CREDENTIALS_REFUSED:
-            status = 401
     if status < 400:
         raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
-    if status in (401, 407):
+    meant = UPSTREAMS[reading.protocol or "chat"].decode_error(status, dict(exchange.headers), body)
+    # What is no failure at all must not look like one to the client either: SDKs would send it again.
+    if status >= 500 and meant.blame == "caller":
+        raise meant
+    if status in (401, 407) or (status == 400 and meant.code == CREDENTIALS_REFUSED):
         raise UpstreamFault(
             f"the upstream `{reading.provider}` refused the gateway's credentials; an operator must renew them",
             code=CREDENTIALS_REFUSED,
         )
     if reading.protocol and not error_object(body):
-        raise UPSTREAMS[reading.protocol].decode_error(status, dict(exchange.headers), body)
+        raise meant
     if "json" not in kind and not body.lstrip().startswith(b"{"):
         return Reply(status, _json_headers(headers), _plain_error(status, reading.provider))
     try:

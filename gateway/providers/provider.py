@@ -24,7 +24,7 @@ from gateway.providers.options import ProviderOptions
 from gateway.providers.pacing.pacer import Pacer
 from gateway.providers.profiles import OPENAI_PATHS, Path, Profile
 from gateway.providers.prompt_caching import LEAST_BYTES, marked
-from gateway.providers.refusing import with_model
+from gateway.providers.refusing import tell_model
 from gateway.providers.shaping import passed_body, recalled_input, refuse_empty, refuse_steering, translated_body
 from gateway.providers.translating import translate, translated_reply
 from gateway.transport.client import Exchange, HttpClient
@@ -174,10 +174,12 @@ class Provider:
             if call.in_cohort:
                 await others_first()
             return await read(exchange)
-        except BaseException as error:
+        except UpstreamRefused as refusal:
             exchange.close()
-            if isinstance(error, UpstreamRefused):
-                with_model(error, call)
+            tell_model(refusal, call)
+            raise
+        except BaseException:
+            exchange.close()
             raise
 
     async def forget(self, response_id: str) -> None:

@@ -18,12 +18,11 @@ _TOLD: Mapping[str, str] = {
 }
 
 
-def with_model(fault: UpstreamRefused, call: Call) -> UpstreamRefused:
-    """The fault itself, its message told anew where the upstream's own words do not help: they are written for whoever
-    runs the upstream."""
+def tell_model(fault: UpstreamRefused, call: Call) -> None:
+    """Tell a fault's message anew where the upstream's own words do not help: they are written for whoever runs the
+    upstream."""
     if (told := _TOLD.get(fault.code)) is not None:
         said = fault.message.rstrip(". ")
         fault.message = told.format(model=call.model, operation=call.operation.name, said=said)
         fault.args = (fault.message,)
         fault.param = fault.param or "model"
-    return fault
