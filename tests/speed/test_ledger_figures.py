@@ -1,13 +1,12 @@
 """The ledger's bench itself: it drains what it says into both stores; speed is not judged here."""
 
-import pytest
-
 from gateway.ledger.entries import encode_closed
+from tests.postgres import needs_postgres
 from tests.speed import ledger
 
 
 def test_both_stores_are_measured() -> None:
-    pytest.importorskip("pgserver", reason="no PostgreSQL for this system: the wheel pgserver cannot be had")
+    needs_postgres()
     found = ledger.rates(count=300, rounds=1)
     assert [rate.store for rate in found] == ["SQLite", "PostgreSQL"]
     assert all(rate.records_per_s > 0 and rate.cpu_us > 0 for rate in found)
