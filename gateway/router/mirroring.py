@@ -26,6 +26,7 @@ from gateway.router.loading import RouteRule, Routes
 from gateway.router.mirror_bounds import Bounds
 from gateway.router.mirrored import Halves, leg_of, read_to_end, unkept
 from gateway.router.plans import Die
+from gateway.router.reading import unread
 from gateway.router.standing import Standings
 from gateway.router.telling import RouteReports
 from gateway.router.troubles import repeatable
@@ -211,6 +212,9 @@ class Mirrors:
         for permit in leg.judge(leg, leg.record.model):
             if permit.model.target.provider not in deps.providers:
                 why = "not_configured"
+                continue
+            if unread(leg, permit) is not None:
+                why = "not_read"  # an image, for a model of text
                 continue
             standing = deps.standings.of(permit.model.place)
             works = not standing.draining and standing.breaker.state == "closed" and standing.resting_until <= now

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.core.attempt import Attempt
@@ -72,6 +73,22 @@ async def test_only_what_the_caller_may_use_and_what_is_configured_and_works_is_
     await site.ask()
     await site.settled()
     assert site.told.out == [("m", "big", "resting")]
+
+
+@pytest.mark.parametrize(("inputs", "order"), [(("text",), ["a"]), (("text", "image"), ["a", "b"]), ((), ["a", "b"])])
+async def test_an_image_goes_to_no_mirror_whose_card_says_that_its_model_reads_none(
+    inputs: tuple[str, ...], order: list[str]
+) -> None:
+    site = Site()
+    image = {"type": "image_url", "image_url": {"url": "https://pictures.test/cat.png"}}
+    call = site.call(messages=[{"role": "user", "content": [image]}])
+    card = permit("b/big", "big")
+    call.judge = lambda call, name: [
+        msgspec.structs.replace(card, model=msgspec.structs.replace(card.model, inputs=inputs))
+    ]
+    await site.ask(call)
+    await site.settled()
+    assert (site.order, site.told.out) == (order, [] if "b" in order else [("m", "big", "not_read")])
 
 
 async def test_a_target_as_full_as_batch_may_make_it_gets_no_copies() -> None:
