@@ -15,6 +15,7 @@ from tests.speed.child import ROOT, Child
 from tests.speed.contestants import Contestant, Ground, gateway, line_up
 from tests.speed.cores import Placement, placement
 from tests.speed.http_reading import request_bytes
+from tests.speed.interpreter import interpreter
 from tests.speed.probing import answers_with
 from tests.speed.profiling import profile
 from tests.speed.report import as_json, table, verdict
@@ -61,7 +62,7 @@ def _lay(folder: Path, where: Placement, stack: ExitStack) -> Ground:
 async def _compete(ground: Ground, where: Placement, request: Request) -> bool:
     effort = request.effort
     contestants, absent = line_up(ground)
-    print(where.note)
+    print(f"{where.note}\n{interpreter()}")
     print(f"{effort.rounds} rounds of {effort.seconds:g} s; whole answers by {'wrk' if effort.wrk else 'our own load'}")
     for one in absent:
         print(f"left out: {one.name}, {one.reason}")

@@ -12,6 +12,7 @@ import msgspec
 from tests.speed.bars import Bar, ratio
 from tests.speed.contestants import Absent
 from tests.speed.figures import Figures, Load, Memory
+from tests.speed.interpreter import interpreter
 from tests.speed.rounds import Effort, Outcome
 from tests.speed.scenarios import SCENARIOS
 
@@ -137,6 +138,6 @@ def machine() -> dict[str, Any]:
         "cpu": model,
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
+        "python": interpreter(),
         "load_average": os.getloadavg(),
     }
