@@ -11,6 +11,7 @@ from gateway.core.faults import BadRequest, Fault, HeadersTooLarge, Internal
 from gateway.edge.asgi import Scope
 from gateway.edge.http1.exchange import Exchange, Wire
 from gateway.edge.http1.framing import Asked
+from gateway.edge.http1.known_head import KnownHead, known_head
 from gateway.edge.http1.target import Target, take_apart
 
 _log = logging.getLogger("gateway.edge")
@@ -19,6 +20,10 @@ _SPENT = httptools.HttpRequestParser(None)
 MOST_HEADERS = 256
 _LOOKED_AT = frozenset({b"expect", b"host", b"transfer-encoding"})
 _FRAMING = (b"content-length", b"transfer-encoding")
+# Which of a connection's heads are remembered, counted from the last that was known: who asks once asks no second time,
+# and with whom every head is another one it is in vain.
+_REMEMBERED = range(2, 5)
+_KEPT = Asked()
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 Address = tuple[str, int] | None
 
@@ -55,6 +60,9 @@ class Requests:
         self._url = b""
         # The target of the request before: most connections ask the same one again.
         self._known_url, self._target = b"/", Target("/", b"/", b"")
+        self._known: KnownHead | None = None  # the head of the request before
+        self._parsed = 0  # heads since the last that was known
+        self._keeps = False  # the connection goes on after this request
         self._headers: list[tuple[bytes, bytes]] = []
         self._hosts = 0
         self._encoding = b""
@@ -69,12 +77,17 @@ class Requests:
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        self.unread += len(data)
+        between = self.reading is None and not self.begun
         try:
+            if between and self._known is not None and not (data := self._again(self._known, data)):
+                return
+            self.unread += len(data)
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 self._go_on(data[upgrade.args[0] :])
+        except _Nonsense:
+            return
         except httptools.HttpParserError as error:
             if self.broken is None and isinstance(error, httptools.HttpParserCallbackError):
                 _log.exception("a request could not be taken")
@@ -84,6 +97,28 @@ class Requests:
             return
         if self.unread > self._most_bytes:
             self.broken = self._too_large()
+        elif between and self._known is None and self._parsed in _REMEMBERED and self._keeps and not self.begun:
+            self._known = known_head(data, b"POST %b HTTP/1.1" % self._url, self._scope("POST", "1.1"))
+
+    def _again(self, known: KnownHead, data: bytes) -> bytes:
+        """A request with the head of the one before; gives what is left of `data` for the parser."""
+        found = known.again(data)
+        if found is None:
+            return data
+        scope, length, start = found
+        exchange = Exchange(self._wire, self._loop, scope, _KEPT, expects_continue=False)
+        self._parsed = self.unread = 0
+        body = data[start:]
+        if len(body) == length:  # the parser never hears of it
+            if body:
+                exchange.feed(body)
+            exchange.finish()
+            self._told(exchange)
+            return b""
+        self.reading = exchange
+        self._told(exchange)
+        self._resume(b"content-length: %d\r\n" % length)
+        return body
 
     def _go_on(self, data: bytes) -> None:
         """Who asks for another protocol (Java's client does, of any server, with its first request) is answered in this
@@ -92,8 +127,7 @@ class Requests:
             self._parser = httptools.HttpRequestParser(self)
             framing, self._body_framing = self._body_framing, b""
             if framing:
-                self._resuming = True
-                self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+                self._resume(framing)
             if not data:
                 return
             try:
@@ -102,6 +136,11 @@ class Requests:
                 data = data[upgrade.args[0] :]
             else:
                 return
+
+    def _resume(self, framing: bytes) -> None:
+        """The parser goes on with a body whose head it has not seen, or has no memory of."""
+        self._resuming = True
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
 
     def spent(self) -> None:
         """Nothing more will come."""
@@ -119,6 +158,7 @@ class Requests:
         if self._resuming:
             return
         self.begun = True
+        self._known = None
         self._url = b""
         self._headers = []
         self._hosts = 0
@@ -160,7 +200,9 @@ class Requests:
             self._aim()
         if parser.should_upgrade():
             self._body_framing = b"".join(b"%b: %b\r\n" % pair for pair in self._headers if pair[0] in _FRAMING)
-        asked = Asked(method == "HEAD", recent, parser.should_keep_alive())
+        self._keeps = parser.should_keep_alive()
+        self._parsed += 1
+        asked = Asked(method == "HEAD", recent, self._keeps)
         scope = self._scope(method, version)
         exchange = Exchange(self._wire, self._loop, scope, asked, self._expects_continue and recent)
         self.reading = exchange
