@@ -43,8 +43,8 @@ class Exchange:
         self._pool = pool
         self._timeouts = timeouts
         self._open, self._whole = True, False
-        self.status = 0
-        self.headers: list[tuple[str, str]] = []
+        self.status: int
+        self.headers: list[tuple[str, str]]
         self.ended: Callable[[], None] | None = None
         self.started = self.waiting_since = client.now()
 
@@ -208,7 +208,7 @@ class HttpClient:
     def release(self, exchange: Exchange, connection: Connection, pool: list[Connection]) -> None:
         """An exchange is over: keep its connection if it can serve again."""
         self._active.discard(exchange)
-        if connection.is_free:
+        if connection.is_free():
             connection.idle_since = self.now()
             pool.append(connection)
         else:

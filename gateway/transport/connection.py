@@ -49,16 +49,14 @@ class Connection(asyncio.Protocol):
         # One for all answers: it begins anew by itself, and where it could not, the connection is not used again.
         self._parser = httptools.HttpResponseParser(self)
         self.idle_since = 0.0
+        # Of a connection that can be used again none of these has changed.
+        self._paused = self._excess = self._given_up = False
+        self._fault: Fault | None = None
         self._reset()
 
     def _reset(self) -> None:
         self._pieces: list[bytes] = []
-        self._held = 0
-        self._paused = False
-        self._between = 0  # bytes since the last of a body
-        self._framed = self._excess = False
-        self._fault: Fault | None = None
-        self.status = 0
+        self._held = self._between = self.status = 0  # `_between`: bytes since the last of a body
         self.headers: list[tuple[str, str]] = []
         self.headers_complete = self.complete = self.reusable = self.touched = False
 
@@ -78,16 +76,16 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.fail(UpstreamBroken("the upstream did not answer in valid HTTP"))
-            return
+            if not self._excess:
+                self.fail(UpstreamBroken("the upstream did not answer in valid HTTP"))
+                return
+            self.reusable = False
         if self._between > MAX_HEADER_BYTES and not self.complete:
             self.fail(UpstreamBroken(f"the upstream sent more than {MAX_HEADER_BYTES} bytes of headers"))
             return
         if self._held > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        if self._excess:
-            self.reusable = False
         if self.headers_complete:
             self._wake()
 
@@ -95,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._transport, self._outgoing, self._parser = None, None, _SPENT
         if self.complete:
             return
-        if self.headers_complete and not self._framed and exc is None and self._fault is None:
+        if self.headers_complete and exc is None and self._fault is None and not self._given_up and not self._framed():
             self.complete = True  # a body without a length ends with its connection, if it is the upstream that ends it
             self._wake()
             return
@@ -106,38 +104,33 @@ class Connection(asyncio.Protocol):
         else:
             self.fail(UpstreamBroken("the upstream closed the connection in the middle of its answer"))
 
+    def _framed(self) -> bool:
+        """Whether the answer says itself where it ends."""
+        return self.status in (204, 304) or any(name in _FRAMING for name, _ in self.headers)
+
     # What llhttp calls
 
     def on_message_begin(self) -> None:
         # A second answer to one request is somebody's mistake or somebody's trick; it must not meet the next request.
         if self.complete:
             self._excess = True
+            raise UpstreamBroken("the upstream answered twice")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._excess:
-            return
-        lower = _USUAL.get(name) or name.lower().decode("latin-1")
-        if lower in _FRAMING:
-            self._framed = True
-        self.headers.append((lower, value.decode("latin-1")))
+        self.headers.append((_USUAL.get(name) or name.lower().decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        if self._excess:
-            return
-        status = self._parser.get_status_code()
-        if status < 100:
-            raise UpstreamBroken(f"the upstream answered with the status {status}")
+        parser = self._parser
+        status = parser.get_status_code()
         if status >= 200:
             self.status = status
             self.headers_complete = True
             # Asked here: once the message is over the parser has already forgotten.
-            self.reusable = self._parser.should_keep_alive()
-            if status in (204, 304):
-                self._framed = True
+            self.reusable = parser.should_keep_alive()
+        elif status < 100:
+            raise UpstreamBroken(f"the upstream answered with the status {status}")
 
     def on_body(self, body: bytes) -> None:
-        if self._excess:
-            return
         self._between = 0
         self._pieces.append(body)
         self._held += len(body)
@@ -154,22 +147,24 @@ class Connection(asyncio.Protocol):
     def closed(self) -> bool:
         return self._transport is None or self._transport.is_closing()
 
-    @property
     def is_free(self) -> bool:
         """Whether it can serve again: its answer is whole, nobody waits for more of it, or was told just now and has
         not taken it yet, and nothing is held up that the upstream may have sent besides."""
-        whole = self.complete and self.reusable and not self._paused
-        return whole and self._waiter is None and not self.closed
+        whole = self.complete and self.reusable and not self._paused and self._waiter is None
+        return whole and (transport := self._transport) is not None and not transport.is_closing()
 
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a request."""
-        if self._outgoing is None:
+        outgoing = self._outgoing
+        if outgoing is None:
             self._fault = UpstreamUnreachable("the upstream closed the connection without an answer")
             return
         self._reset()
-        self._outgoing.write(head + body if len(body) < 65536 else head)
-        if len(body) >= 65536:
-            self._outgoing.write(body)
+        if len(body) < 65536:
+            outgoing.write(head + body)
+        else:
+            outgoing.write(head)
+            outgoing.write(body)
 
     async def next_piece(self) -> bytes | None:
         """All of the body that has arrived and was not taken yet; None at its end.
@@ -217,7 +212,7 @@ class Connection(asyncio.Protocol):
         """Nobody waits for it any more. What it failed with has met the frames of those who did, and they know it."""
         self.abort()
         self._fault = None
-        self._framed = True  # a body without a length is cut off now, and not over
+        self._given_up = True  # a body without a length is cut off now, and not over
 
     def more(self) -> asyncio.Future[None]:
         """Done when more of the answer has arrived, or nothing will. Whoever waits for it says that he is `back`, or

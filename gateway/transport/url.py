@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, cache_hash=True):
     """Where a connection goes. Connections are pooled by it."""
 
     host: str
