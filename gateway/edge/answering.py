@@ -39,9 +39,10 @@ class Answer:
         body = reply.body
         for tap in reply.taps:
             body = tap(body)
-        size = self._call.record.bytes_out = len(body)
+        call = self._call
+        size = call.record.bytes_out = len(body)
         self._note_first_byte()
-        if self._call.in_cohort:
+        if call.in_cohort:
             return self._whole_beside_others(reply, body)
         self._answered(reply.status)
         return self._write(self._start(reply.status, reply.headers, size), body, more=False)
@@ -55,7 +56,8 @@ class Answer:
             # Too late: the answer is there and has been paid for, and so whoever is left to read it is to have it.
             self._flight.task.uncancel()
             self._answered(reply.status)
-        await self._send(self._start(reply.status, reply.headers, len(body)), body, more=False)
+        if (rest := self._write(self._start(reply.status, reply.headers, len(body)), body, more=False)) is not None:
+            await rest
 
     async def _stream(self, reply: Reply) -> None:
         call, taps, pull = self._call, reply.taps, reply.stream
@@ -109,11 +111,12 @@ class Answer:
 
     def _answered(self, status: int) -> None:
         """The upstream has answered in full. Its error is an answer, but no success; nor is an error event."""
-        record = self._call.record
+        call = self._call
+        record = call.record
         if record.outcome != "open":
             return
         record.status = status
-        failed = self._call.served.failed
+        failed = call.served.failed
         if status < 400 and not failed:
             self.end("completed", None)
             return

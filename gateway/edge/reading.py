@@ -112,12 +112,12 @@ def understand(call: Call, body: bytes) -> None:
     Raises:
         BadRequest: it cannot be read as what the endpoint takes.
     """
-    call.record.bytes_in = len(body)
-    headers = call.headers
+    operation, headers, record = call.operation, call.headers, call.record
+    record.bytes_in = len(body)
     if b"content-encoding" in headers:
         refuse_encoded(headers)
     kind = headers.get(b"content-type", JSON)
-    if call.operation.multipart:
+    if operation.multipart:
         if not kind.lower().startswith(b"multipart/form-data"):
             raise BadRequest("this endpoint takes multipart/form-data", param="content-type")
         form = read_multipart(body, kind)
@@ -131,14 +131,13 @@ def understand(call: Call, body: bytes) -> None:
             raise BadRequest("the body is empty; send a JSON object")
         fields = read_json(body)
         call.fields = fields
-        if call.operation.model_in_path:
+        if operation.model_in_path:
             check_name(call.model)
         else:
             # A prompt of the registry names one.
-            by_prompt = bool(call.operation.protocol) and ("prompt" in fields or PROMPT_HEADER in headers)
+            by_prompt = bool(operation.protocol) and ("prompt" in fields or PROMPT_HEADER in headers)
             call.model, call.stream = model_and_stream(fields, may_lack=by_prompt)
-    call.record.model = call.model
-    call.record.stream = call.stream
+    record.model, record.stream = call.model, call.stream
 
 
 def timeout_s(said: bytes) -> float:

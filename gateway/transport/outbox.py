@@ -26,10 +26,10 @@ class Outbox:
     def put(self, outgoing: "Outgoing") -> None:
         """Flush it at the end of this turn."""
         waiting = self._waiting
-        waiting.append(outgoing)
-        if len(waiting) == 1:
+        if not waiting:
             asyncio.get_running_loop().call_soon(self._flush)
-        elif len(waiting) >= MOST_WAITING:
+        waiting.append(outgoing)
+        if len(waiting) >= MOST_WAITING:
             self._flush()
 
     def _flush(self) -> None:

@@ -18,7 +18,7 @@ What differs between them, and how it is told apart (from recorded traffic and t
 """
 
 from collections.abc import Mapping
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 
@@ -37,18 +37,19 @@ _UNUSUAL = frozenset(
 
 
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=ABSURD)]
+_None = Literal[0]
 
 
 class _Into(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     cached_tokens: _Count = 0
-    audio_tokens: _Count = 0
+    audio_tokens: _None = 0
 
 
 class _Out(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     reasoning_tokens: _Count = 0
-    audio_tokens: _Count = 0
-    accepted_prediction_tokens: _Count = 0
-    rejected_prediction_tokens: _Count = 0
+    audio_tokens: _None = 0
+    accepted_prediction_tokens: _None = 0
+    rejected_prediction_tokens: _None = 0
 
 
 class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -77,8 +78,6 @@ def read_usual(text: bytes | msgspec.Raw) -> Usage | None:
     cached, reasoning = into.cached_tokens, out.reasoning_tokens
     total = block.total_tokens
     if not total or total != prompt + completion or cached > prompt or reasoning > completion:
-        return None
-    if into.audio_tokens or out.audio_tokens or out.accepted_prediction_tokens or out.rejected_prediction_tokens:
         return None
     return Usage(
         input_tokens=prompt - cached,

@@ -97,6 +97,13 @@ class Exchange:
         if self._reader is not None:
             self._wake()
 
+    def feed_all(self, body: bytes) -> None:
+        """The whole body, before anybody reads it."""
+        if body:
+            self._pieces.append(body)
+            self.held = len(body) + PIECE_BYTES
+        self.complete = True
+
     def finish(self) -> None:
         """The request has come to its end."""
         self.complete = True
@@ -154,15 +161,16 @@ class Exchange:
             return None
         if self._rest:  # of a piece whose sender was called off while the client did not read
             return self._write_behind_rest(head, piece, more)
+        wire = self._wire
         if not self._ended:
             data = self._framed(head, piece, more)
             self._ended = not more
             if len(data) <= PART_BYTES:
-                self._wire.write(data)
+                wire.write(data)
             else:
                 self._rest = memoryview(data)
                 return self._catch_up()
-        if self._wire.full:
+        if wire.full:
             return self._catch_up()
         if self._ended:
             self._over()
@@ -190,6 +198,8 @@ class Exchange:
         asked = self._asked if self.complete else _closing(self._asked)
         status, headers, length = head
         begun = self._begun = begin(status, headers, asked, self._wire.date, length)
+        if begun.length == len(piece) and not (more or begun.bodiless):
+            return begun.head + piece  # whole
         return begun.head + self._in_frame(begun, piece, more)
 
     def _in_frame(self, begun: Begun, piece: bytes, more: bool) -> bytes:

@@ -1,6 +1,7 @@
 """Answers as bytes (RFC 9112): which length an answer has, whether its connection goes on, and its head."""
 
 from http import HTTPStatus
+from operator import itemgetter
 
 import msgspec
 
@@ -13,6 +14,7 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" fo
 _OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade"})
 _BODILESS = (204, 304)
 _line = ": ".join
+_name = itemgetter(0)
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +47,7 @@ def begin(status: int, headers: Headers, asked: Asked, date: str, length: int | 
     """
     close = not asked.keep_alive
     bodiless = asked.head_only or status in _BODILESS
-    if not _OURS.isdisjoint(dict(headers)):
+    if not _OURS.isdisjoint(map(_name, headers)):  # asked of a dictionary of them it takes three times as long
         said, close = _ours(headers, close)
         length = said if length is None else length
         headers = [pair for pair in headers if pair[0] not in _OURS]

@@ -110,9 +110,7 @@ class Requests:
         self._parsed = self.unread = 0
         body = data[start:]
         if len(body) == length:  # the parser never hears of it
-            if body:
-                exchange.feed(body)
-            exchange.finish()
+            exchange.feed_all(body)
             self._told(exchange)
             return b""
         self.reading = exchange
