@@ -5,17 +5,19 @@ from collections.abc import Container, Sequence
 import msgspec
 
 from gateway.access.obligations import added_up
-from gateway.access.policy import AccessPolicy
+from gateway.access.policy import MAX_REMEMBERED, AccessPolicy
 from gateway.access.refusing import NO_SUCH_MODEL, TOOLS, no_card
-from gateway.core.model import Attributes, Catalogue, Decision, Model, Permit
+from gateway.core.model import NOTHING, Attributes, Catalogue, Decision, Model, Permit
 from gateway.core.principal import Principal
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`permits`: the targets that may be used, best first; without any, `refusal` says why the best one may not."""
+    """`permits`: the targets that may be used, best first; without any, `refusal` says why the best one may not.
+    `obliges`: whether one of the permits asks for anything."""
 
     permits: tuple[Permit, ...]
     refusal: Decision
+    obliges: bool = False
 
 
 def ask(
@@ -29,6 +31,39 @@ def ask(
 ) -> Verdict:
     """May this caller use what `name` stands for? Whatever way a name takes to a target (a card's name, an alias, a
     route), it is the target that is judged. `now`: Unix seconds."""
+    fields = policy.fields
+    # Each decision's own question, and what `judge` and `broken` look at besides (`AccessPolicy.looks_at`).
+    asked = (
+        principal.tenant,
+        principal.team,
+        principal.facts,
+        name,
+        operation,
+        attributes.data_class,
+        attributes.tools,
+        not attributes.prompt,
+        tuple([getattr(attributes, field) for field in fields]) if fields else None,
+    )
+    kept = policy.kept(catalogue, now)
+    verdict: Verdict | None = kept.get(asked)
+    if verdict is None:
+        verdict = _verdict(policy, catalogue, principal, name, operation, attributes, now)
+        if name in catalogue.names:  # what callers make up is not remembered
+            if len(kept) >= MAX_REMEMBERED:
+                kept.clear()
+            kept[asked] = verdict
+    return verdict
+
+
+def _verdict(
+    policy: AccessPolicy,
+    catalogue: Catalogue,
+    principal: Principal,
+    name: str,
+    operation: str,
+    attributes: Attributes,
+    now: float,
+) -> Verdict:
     permits: list[Permit] = []
     refusal: Decision | None = None
     for target in catalogue.names.get(name, ()):
@@ -41,7 +76,8 @@ def ask(
             permits.append(Permit(model, decision))
         else:
             refusal = refusal or decision
-    return Verdict(tuple(permits), refusal or NO_SUCH_MODEL)
+    obliges = any(one.decision.obligations is not NOTHING for one in permits)
+    return Verdict(tuple(permits), refusal or NO_SUCH_MODEL, obliges)
 
 
 def judge(

@@ -55,7 +55,7 @@ class AccessPolicy:
 
     Attributes:
         version: digest of everything decisions follow from. hide: refuse as if the model did not exist.
-        data_classes: the classifications, lowest first.
+        data_classes: the classifications, lowest first. fields: the attributes of requests that conditions read.
     """
 
     def __init__(
@@ -75,10 +75,12 @@ class AccessPolicy:
         self._levels = {word: level for level, word in enumerate(data_classes)}
         self._instants = sorted({*instants, *self.entries.instants()})
         conditions = [one.condition for one in self.entries.all if one.condition is not None]
-        self._fields = tuple(sorted({field for condition in conditions for field in condition.fields}))
+        self.fields = tuple(sorted({field for condition in conditions for field in condition.fields}))
         self._from = self._until = float("-inf")
         self._in_force = 0
         self._remembered: dict[tuple[object, ...], Decision] = {}
+        self._kept: dict[tuple[object, ...], Any] = {}
+        self._kept_of: object = None
         self._possible: dict[tuple[str, ...], bool] = {}
         self._subjects: dict[tuple[str, str, str], int] = {}
         self._models: dict[str, int] = {}
@@ -89,7 +91,17 @@ class AccessPolicy:
     def looks_at(self) -> frozenset[str]:
         """The attributes of requests that decisions follow from, besides the class of data: what conditions read, and
         what obligations forbid or ask for."""
-        return frozenset({*self._fields, "tools", "prompt"})
+        return frozenset({*self.fields, "tools", "prompt"})
+
+    def kept(self, catalogue: object, now: float) -> dict[tuple[object, ...], Any]:
+        """Where to remember what follows from decisions about a catalogue's models and a moment (Unix seconds): as
+        empty as at the beginning once a rule, an exception or a model's life has begun or ended, and for another
+        catalogue. Whoever puts something there sees to it that it does not grow beyond MAX_REMEMBERED."""
+        if not self._from <= now < self._until:
+            self._turn(now)
+        if self._kept_of is not catalogue:
+            self._kept, self._kept_of = {}, catalogue
+        return self._kept
 
     def decide(
         self, principal: Principal, model: Model, operation: str, attributes: Attributes, now: float
@@ -97,7 +109,7 @@ class AccessPolicy:
         """The decision for one hop of one call. `operation`: an endpoint's word, or `tools`. `now`: Unix seconds."""
         if not self._from <= now < self._until:
             self._turn(now)
-        fields = self._fields
+        fields = self.fields
         asked = (
             principal.tenant,
             principal.team,
@@ -191,6 +203,8 @@ class AccessPolicy:
         self._remembered.clear()
         self._possible.clear()
         self._models.clear()
+        # Not cleared: whoever asked about the time before and is not done puts it where nobody finds it any more.
+        self._kept = {}
 
     def _statically(self, question: Question) -> int:
         """The entries in force whose conditions hold, but for those in CEL."""

@@ -51,7 +51,9 @@ def allowlist(parts: Parts) -> Layer:
     def layer(service: Service) -> Service:
         def allowed(call: Call) -> Awaitable[Reply]:
             policy, caller, record = access.value, call.caller, call.record
-            data_class = classed(call.headers, caller, tenants.value)
+            data_class = caller.data_class
+            if CLASS_HEADER in call.headers:
+                data_class = classed(call.headers, caller, tenants.value)
             attributes = attributes_of(call, data_class)
             judging = Judging(parts, policy, caller, call.operation.name, attributes)
             verdict = judging.asked(call.model)
@@ -66,7 +68,8 @@ def allowlist(parts: Parts) -> Layer:
             record.rule_id = decision.rule_id
             record.would_deny = " ".join(decision.would_deny)
             call.permits = [discreet(one, judging.asked) for one in permits] if policy.hide else permits
-            oblige(call, permits, parts.output_field)
+            if verdict.obliges:
+                oblige(call, permits, parts.output_field)
             call.judge = judging
             return service(call)
 
