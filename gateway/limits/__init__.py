@@ -1,7 +1,8 @@
 """Rates, tokens, concurrency and money: pure arithmetic over frozen rules, carried out by counters.
 
 limits.yaml → `document`, `loading` → LimitPolicy (`rules`) → bounds on a call (`bounds`) → counters: in this process
-(`local`), or in Redis (`redis_counters`: `plans` → `asking`, `settling`, `tending`, `leases`; `away` when it is).
+(`local`, `lanes`), or in Redis (`redis_counters`: `plans` → `asking`, `settling`, `tending`, `leases`; `away` when it
+is).
 
 Must never: lose a hold. Whatever becomes of a call, its reservation is settled once.
 

@@ -160,7 +160,7 @@ class Hold(Protocol):
         kept."""
         ...
 
-    def least(self, place: int) -> Left | None:
+    def least(self, place: int, /) -> Left | None:
         """Of a dimension, by its place, the one that has least left (`tightest`); to be asked for at once as well."""
         ...
 

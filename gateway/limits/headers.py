@@ -40,8 +40,7 @@ def put_quotas(headers: dict[str, str], least: Least, dialect: str, now: float) 
     for place, limit, remaining, reset in _ANTHROPIC if anthropic else _OPENAI:
         if (found := least(place)) is not None:
             most, left, reset_s = found
-            headers[limit] = str(most)
-            headers[remaining] = str(left)
+            headers[limit], headers[remaining] = f"{most}", f"{left}"
             headers[reset] = moment(now + reset_s) if anthropic else duration(reset_s)
     if (found := least(_COST)) is not None:
         most, left, reset_s = found

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.limits.bounds import NOTHING, PLACES, Amounts, Bound, Left, Level, Need, Refusal
+from gateway.limits.bounds import NOTHING, Amounts, Bound, Least, Left, Level, Need, Refusal
+from gateway.limits.lanes import Counter, Lanes, exceeded_by, levels_of
 from gateway.limits.steady import SteadyTime
-from gateway.limits.windows import Counted, counted, longest_s
+from gateway.limits.windows import counted, longest_s
 
 MAX_COUNTERS = 200_000
 HOLD_S = 4 * 3600.0
@@ -24,67 +25,25 @@ MAX_KNOWN = 10_000
 LOST = msgspec.structs.replace(NOTHING, requests=1)
 
 
-class Counter:
-    """The state of one bound. `born`, `touched`: by the counters' time."""
-
-    __slots__ = ("born", "counted", "touched")
-
-    def __init__(self, counted: Counted, now: float) -> None:
-        self.counted = counted
-        self.born = self.touched = now
-
-
-# A bound, its maximum, what its counter has counted, and which of a need's amounts that counts. A plain tuple: there
-# are several a call.
-Lane = tuple[Bound, int, Counted, int]
-_NOBODY: tuple[Lane | None, ...] = (None,) * len(PLACES)
-_ROOM = (sys.maxsize,) * len(PLACES)
-
-
-class Lanes:
-    """Those of `bounds`, in their order, with their `counters`. `ends`: before that none of them needs to `roll`.
-    `touched`: the last time that a call was counted here; its counters hear of it when these are forgotten."""
-
-    __slots__ = ("all", "bounds", "counters", "ends", "touched")
-
-    def __init__(self, bounds: Sequence[Bound], counters: Sequence[Counter], now: float) -> None:
-        self.bounds = bounds
-        self.counters = counters
-        self.all: Sequence[Lane] = [
-            (bound, bound.maximum, counter.counted, PLACES[bound.dimension])
-            for bound, counter in zip(bounds, counters, strict=True)
-        ]
-        self.ends = min((here.ends for _, _, here, _ in self.all), default=float("inf"))
-        self.touched = now
-
-
 class LocalHold(msgspec.Struct, eq=False):
     """A reservation here.
 
     Attributes:
         amounts: what it holds. at: when it was counted; rolls: how often a counter had moved on by then.
-        left: by dimension, what its fullest lane had left after it; fullest: which that is.
+        least: see `Hold`.
     """
 
-    lanes: Sequence[Lane]
+    lanes: Lanes
     amounts: Amounts
     warned: Sequence[Bound]
     at: float
     rolls: int
-    left: Sequence[int]
-    fullest: Sequence[Lane | None]
+    least: Least
     settled: bool = False
 
     @property
     def levels(self) -> Sequence[Level]:
-        return _levels(self.lanes, self.at)
-
-    def least(self, place: int) -> Left | None:
-        lane = self.fullest[place]
-        if lane is None:
-            return None
-        _, most, here, _ = lane
-        return most, self.left[place], here.reset_s(self.at)
+        return levels_of(self.lanes.all, self.at)
 
 
 class LocalCounters:
@@ -134,27 +93,31 @@ class LocalCounters:
         lanes.touched = now
         amounts = need.amounts()
         warned: Sequence[Bound] = ()
-        refused: Refusal | None = None
-        least, fullest = [*_ROOM], [*_NOBODY]
-        for lane in lanes.all:  # several times a request, and so without a call
-            bound, most, here, of = lane
-            amount = amounts[of]
-            used = ceil(here.used(now)) if here.leaving else here.before + here.current
-            left = most - used - amount
-            if left < 0:
-                left = 0  # of those that are exceeded the first is told
-                if amount and bound.on_exceeded == "warn":
-                    warned = [*warned, bound]
-                elif amount:
-                    refused = weightier(refused, Refusal(bound, used, here.wait_s(now, amount, most)))
-            if left < least[of]:
-                least[of], fullest[of] = left, lane
-            here.current += amount
-        if refused is not None:
-            for _, _, here, of in lanes.all:
-                here.current -= amounts[of]
-            return msgspec.structs.replace(refused, levels=_levels(lanes.all, now))
-        hold = LocalHold(lanes.all, amounts, warned, now, self._rolls, least, fullest)
+        tightest: dict[int, Left] = {}
+        exceeded = False
+        for of, counting in lanes.by_place:
+            amount, least, fullest = amounts[of], sys.maxsize, counting[0]
+            for lane in counting:  # several times a request, and so without a call
+                most, here = lane
+                if here.leaving:
+                    left = most - ceil(here.used(now)) - amount
+                    here.whole += amount
+                else:
+                    here.whole = whole = here.whole + amount
+                    left = most - whole
+                if left < least:
+                    least, fullest = left, lane
+            if least < 0:  # of those that are exceeded the first is told
+                least, fullest = 0, next(one for one in counting if one[0] <= ceil(one[1].used(now)))
+                exceeded = exceeded or amount > 0
+            most, here = fullest
+            tightest[of] = most, least, here.reset_s(now)
+        if exceeded:
+            found = exceeded_by(lanes, amounts, now)
+            if isinstance(found, Refusal):
+                return found
+            warned = found
+        hold = LocalHold(lanes, amounts, warned, now, self._rolls, tightest.get)
         self._open.add(hold)
         return hold
 
@@ -225,12 +188,13 @@ class LocalCounters:
     def _correct(self, hold: LocalHold, used: Need) -> None:
         held, truth = hold.amounts, used.amounts(under_way=0)
         moved_on, at = hold.rolls != self._rolls, hold.at
-        for _, _, here, of in hold.lanes:
+        for of, counting in hold.lanes.by_place:
             if more := truth[of] - held[of]:
-                if moved_on:
-                    here.correct(at, more)
-                else:
-                    here.current += more
+                for _, here in counting:
+                    if moved_on:
+                        here.correct(at, more)
+                    else:
+                        here.whole += more
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self._hold_s / 4
@@ -245,7 +209,7 @@ class LocalCounters:
         """Counters that count nothing any more; if those are few, the half longest untouched of those without a call,
         and of those budgets last."""
         self._forget_lanes()
-        busy = {bound.key for hold in self._open for bound, *_ in hold.lanes}
+        busy = {bound.key for hold in self._open for bound in hold.lanes.bounds}
         idle = [(key, counter) for key, counter in self._counters.items() if key not in busy]
         gone = [key for key, counter in idle if now - counter.touched > longest_s(counter.counted.span)]
         # To look at all of them takes long: it must make room for many, or every new counter looks again.
@@ -265,19 +229,6 @@ class LocalCounters:
             for counter in lanes.counters:
                 counter.touched = max(counter.touched, lanes.touched)
         self._known.clear()
-
-
-def weightier(one: Refusal | None, other: Refusal) -> Refusal:
-    """Of two refusals the one to tell: of a limit that refuses before one that only keeps waiting, then the one that
-    holds longest. Who is told of the other would come back too early."""
-    if one is None:
-        return other
-    return max(one, other, key=lambda refusal: (refusal.bound.on_exceeded != "queue", refusal.retry_after_s))
-
-
-def _levels(lanes: Sequence[Lane], now: float) -> Sequence[Level]:
-    """As they are."""
-    return [Level(bound, ceil(here.used(now)), here.reset_s(now)) for bound, _, here, _ in lanes]
 
 
 def _level(bound: Bound, counter: Counter, now: float) -> Level:

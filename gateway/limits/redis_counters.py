@@ -27,8 +27,9 @@ from gateway.core.clock import Clock
 from gateway.limits.asking import Admitted, Asking, Question
 from gateway.limits.away import AwayHold, LocalShare
 from gateway.limits.bounds import NOTHING, Bound, Left, Level, Need, Refusal, tightest
+from gateway.limits.lanes import weightier
 from gateway.limits.leases import Leased, Leases
-from gateway.limits.local import LocalCounters, weightier
+from gateway.limits.local import LocalCounters
 from gateway.limits.plans import Group, Plan, Plans, load_scripts
 from gateway.limits.settling import Settling
 from gateway.limits.store_options import LimitsStoreOptions

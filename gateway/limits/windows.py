@@ -25,15 +25,14 @@ class Counted(Protocol):
 
     Attributes:
         place: where what is counted now goes; to be handed to `add` when it is corrected later.
-        current: what was counted there. Whoever counts now adds to it.
-        before: what counts whole besides. leaving: what counts in part; where that is nothing, `used` is the other two.
+        whole: what counts whole. Whoever counts now adds to it. leaving: what counts in part; where that is nothing,
+            `used` is the other.
         ends: before that `roll` changes nothing.
     """
 
     span: Span
     place: float
-    current: int
-    before: int
+    whole: int
     leaving: int
     ends: float
 
@@ -67,16 +66,16 @@ class Counted(Protocol):
 class Sliding:
     """The last `span.seconds`. `buckets`: the one that is leaving first, then those before the newest."""
 
-    __slots__ = ("before", "buckets", "current", "ends", "leaving", "place", "slice_s", "span")
+    __slots__ = ("before", "buckets", "ends", "leaving", "place", "slice_s", "span", "whole")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.slice_s = span.seconds / span.slices
         self.place: float = -1
         self.ends = float("-inf")
-        self.current = 0
-        self.buckets = [0] * span.slices
-        self.before = 0  # the sum of all buckets but the first, which is leaving
+        self.buckets: list[int] = [0] * span.slices
+        self.before: int = 0  # the sum of all buckets but the first, which is leaving
+        self.whole: int = 0  # the same and the newest, which is no bucket yet
         self.leaving = 0
 
     def roll(self, now: float) -> None:
@@ -84,20 +83,19 @@ class Sliding:
         if index <= self.place:
             return
         steps, length = int(index - self.place), len(self.buckets)
-        kept = [*self.buckets, self.current][steps : steps + length]
+        kept = [*self.buckets, self.whole - self.before][steps : steps + length]
         self.buckets = kept + [0] * (length - len(kept))
         self.leaving = self.buckets[0]
-        self.before = sum(self.buckets) - self.leaving
-        self.current = 0
+        self.whole = self.before = sum(self.buckets) - self.leaving
         self.place = index
         self.ends = (index + 1) * self.slice_s
 
     def used(self, now: float) -> float:
-        newest, leaving = self.before + self.current, self.leaving
+        whole, leaving = self.whole, self.leaving
         if not leaving:
-            return newest
+            return whole
         into = now / self.slice_s - self.place
-        return newest + leaving * (1.0 - into) if 0.0 <= into <= 1.0 else newest + leaving * self._covered(now)
+        return whole + leaving * (1.0 - into) if 0.0 <= into <= 1.0 else whole + leaving * self._covered(now)
 
     def _covered(self, now: float) -> float:
         """How much of the bucket that is leaving the window still covers."""
@@ -106,13 +104,14 @@ class Sliding:
 
     def add(self, place: float, amount: int) -> None:
         if place == self.place:  # nearly always
-            self.current += amount
+            self.whole += amount
             return
         at = len(self.buckets) - int(self.place - place)
         if at >= 0:
             self.buckets[at] += amount
             if at:
                 self.before += amount
+                self.whole += amount
             else:
                 self.leaving += amount
 
@@ -124,7 +123,7 @@ class Sliding:
     def wait_s(self, now: float, amount: int, limit: int) -> float:
         over = self.used(now) + amount - limit
         waited, covered = 0.0, self._covered(now)
-        for bucket in (*self.buckets, self.current):
+        for bucket in (*self.buckets, self.whole - self.before):
             if over <= 0:
                 return waited
             if bucket and over <= bucket * covered:
@@ -140,34 +139,34 @@ class Sliding:
 class Calendar:
     """The running day or month of a time zone. `place`: when it began, in Unix seconds."""
 
-    __slots__ = ("before", "current", "ends", "leaving", "place", "span")
+    __slots__ = ("ends", "leaving", "place", "span", "whole")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("-inf")
-        self.current = self.before = self.leaving = 0
+        self.whole = self.leaving = 0
 
     def roll(self, now: float) -> None:
         if now >= self.ends:
             self.place, self.ends = period_of(self.span, now)
-            self.current = 0
+            self.whole = 0
 
     def used(self, now: float) -> float:  # noqa: ARG002  the protocol's signature
-        return self.current
+        return self.whole
 
     def add(self, place: float, amount: int) -> None:
         if place == self.place:
-            self.current += amount
+            self.whole += amount
 
     def correct(self, at: float, amount: int) -> None:
         if self.place <= at < self.ends:
-            self.current += amount
+            self.whole += amount
 
     seed = correct
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:
-        return 0.0 if self.current + amount <= limit else max(0.0, self.ends - now)
+        return 0.0 if self.whole + amount <= limit else max(0.0, self.ends - now)
 
     def reset_s(self, now: float) -> float:
         return self.ends - now
@@ -176,34 +175,34 @@ class Calendar:
 class UnderWay:
     """What is under way now. Nobody can foresee when it ends: one second is what is told."""
 
-    __slots__ = ("before", "current", "ends", "leaving", "place", "span")
+    __slots__ = ("ends", "leaving", "place", "span", "whole")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.place: float = 0.0
         self.ends = float("inf")
-        self.current = self.before = self.leaving = 0
+        self.whole = self.leaving = 0
 
     def roll(self, now: float) -> None:
         pass
 
     def used(self, now: float) -> float:  # noqa: ARG002
-        return self.current
+        return self.whole
 
     def add(self, place: float, amount: int) -> None:  # noqa: ARG002
-        self.current += amount
+        self.whole += amount
 
     def correct(self, at: float, amount: int) -> None:  # noqa: ARG002
-        self.current += amount
+        self.whole += amount
 
     def seed(self, at: float, amount: int) -> None:
         pass
 
     def wait_s(self, now: float, amount: int, limit: int) -> float:  # noqa: ARG002
-        return 0.0 if self.current + amount <= limit else 1.0
+        return 0.0 if self.whole + amount <= limit else 1.0
 
     def reset_s(self, now: float) -> float:  # noqa: ARG002
-        return 1.0 if self.current else 0.0
+        return 1.0 if self.whole else 0.0
 
 
 _KINDS: dict[str, Callable[[Span], Counted]] = {"sliding": Sliding, "calendar": Calendar, "now": UnderWay}

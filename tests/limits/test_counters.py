@@ -218,6 +218,25 @@ def test_what_only_warns_lets_pass_and_says_so() -> None:
     assert used(counters, soft) == [3]
 
 
+def test_of_several_that_only_warn_all_are_told_in_their_order_and_of_a_dimension_the_first_is() -> None:
+    """And none of them where another one refuses."""
+    counters = LocalCounters(TwoClocks())
+    requests, more = bound(1, limit_id="a", on_exceeded="warn"), bound(2, limit_id="c", on_exceeded="warn")
+    counted = bound(5, dimension="tokens", limit_id="b", on_exceeded="warn")
+    soft = (requests, counted, more)
+    found = [counters.decide(soft, tokens(5)) for _ in range(4)]
+    assert [list(hold.warned) for hold in found if isinstance(hold, LocalHold)] == [
+        [], [requests, counted], [requests, counted, more], [requests, counted, more],
+    ]  # fmt: skip
+    assert isinstance(found[3], LocalHold)
+    assert [found[3].least(place) for place in range(4)] == tightest(found[3].levels)[:4]
+    budget = bound(1, dimension="cost", limit_id="d")
+    refused = counters.decide([*soft, budget], Need(5, 0, 2))
+    assert isinstance(refused, Refusal)
+    assert (refused.bound, [level.used for level in refused.levels]) == (budget, [4, 20, 4, 0])
+    assert used(counters, *soft, budget) == [4, 20, 4, 0]
+
+
 def test_of_several_refusals_the_one_that_holds_longest_is_told() -> None:
     counters = LocalCounters(TwoClocks())
     minute, month = bound(1), bound(1, MONTH, dimension="cost", limit_id="b")
