@@ -52,8 +52,9 @@ class CleanTexts:
         """The numbers of the texts that are not known to be clean, and the digest of each, to be added if it is.
         `json`: the numbers of those that are JSON text: the same characters as words are another text."""
         kept, new = self.digests.kept, list[tuple[int, bytes]]()
+        as_words = self._words.copy
         for number, text in enumerate(texts):
-            digesting = self._json.copy() if number in json else self._words.copy()
+            digesting = self._json.copy() if json and number in json else as_words()
             digesting.update(text.encode("utf-8", "surrogatepass"))
             digest = digesting.digest()
             if digest in kept:

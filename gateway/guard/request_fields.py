@@ -52,16 +52,14 @@ SETTINGS = frozenset(
 )
 _IN_ORDER = {name: number for number, name in enumerate((*SAID, *DESCRIBED))}
 _LOOKED_AT = frozenset(_IN_ORDER)
-KNOWN = SETTINGS | _LOOKED_AT
 
 
 def looked_at(fields: Fields) -> list[str]:
     """The names of a request's fields that hold text, or that nobody here knows."""
-    known = fields.among(_LOOKED_AT)
-    others = fields.besides(KNOWN)
-    if len(known) == 1 and not others:  # nearly always
-        return [*known]
-    return [*sorted(known, key=_IN_ORDER.__getitem__), *sorted(others)]
+    names = fields.besides(SETTINGS)
+    if len(names) == 1:  # nearly always
+        return [*names]
+    return [*sorted(names & _LOOKED_AT, key=_IN_ORDER.__getitem__), *sorted(names - _LOOKED_AT)]
 
 
 def request_places(name: str, value: object) -> list[Place]:

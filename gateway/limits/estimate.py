@@ -13,16 +13,11 @@ INLINE_DATA_BYTES = 4_096
 MOST_CHOICES = 16_384
 
 
-def estimate_input(text_bytes: int, inline_parts: int = 0) -> int:
-    """Tokens of a request whose text takes so many bytes, besides so many inline images or files."""
-    return text_bytes // BYTES_PER_TOKEN + inline_parts * INLINE_DATA_TOKENS + 1
-
-
-def estimate_output(max_output: object, choices: object, default: int) -> int:
-    """Tokens an answer may have: what the request allows, times the choices it asks for."""
-    allowed = max_output if isinstance(max_output, int) and max_output > 0 else default
-    times = choices if isinstance(choices, int) and 1 <= choices <= MOST_CHOICES else 1
-    return allowed * times
+def estimate_output(max_output: int, choices: int, default: int) -> int:
+    """Tokens an answer may have: what the request allows, times the choices it asks for; of both 0 if it does not
+    say."""
+    times = choices if 1 <= choices <= MOST_CHOICES else 1
+    return (max_output or default) * times
 
 
 def input_tokens(call: Call) -> int:
@@ -30,7 +25,7 @@ def input_tokens(call: Call) -> int:
     by the piece, not by the byte."""
     size, parts = call.record.bytes_in, 0
     if call.operation.multipart:
-        return estimate_input(0, 1)
+        return INLINE_DATA_TOKENS + 1
     if size > INLINE_DATA_BYTES:
         inline_bytes, parts = call.fields.inline_data()
         size = max(0, size - inline_bytes)
@@ -38,4 +33,4 @@ def input_tokens(call: Call) -> int:
         size, parts = size + prompt.size, parts + prompt.inline_parts
     if (earlier := call.recalled) is not None:
         size, parts = size + earlier.size, parts + earlier.inline_parts
-    return estimate_input(size, parts)
+    return size // BYTES_PER_TOKEN + parts * INLINE_DATA_TOKENS + 1

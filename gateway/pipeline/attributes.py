@@ -12,7 +12,7 @@ from gateway.core.call import Call
 from gateway.core.faults import BadRequest
 from gateway.core.fields import Fields
 from gateway.core.model import Attributes
-from gateway.pipeline.estimate import most_output
+from gateway.pipeline.estimate import SIZES, most_output
 
 # Tools that the application itself runs; all other kinds are the provider's.
 _OWN_TOOLS = frozenset({"function", "custom", "function_declarations"})
@@ -25,6 +25,7 @@ SWITCHES: Mapping[str, str] = {
     "enable_search": "web_search",
 }
 _BRINGING = frozenset(("tools", "functions", *LISTED, *SWITCHES))
+_LOOKED_AT = _BRINGING | SIZES
 # Versions of a kind: Anthropic's and OpenAI's dates, and previews.
 _VERSION = re.compile(r"(_preview)?(_\d{8}|_\d{4}_\d{2}_\d{2})?$")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -45,7 +46,10 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     """
     fields = call.fields
     tools, hosted = False, ()
-    if (named := fields.among(_BRINGING)) and _brings_tools(fields, named):
+    sizes = fields.among(_LOOKED_AT)
+    if bringing := _BRINGING.intersection(sizes):
+        sizes = sizes - bringing
+    if bringing and _brings_tools(fields, bringing):
         tools, hosted = True, tuple(sorted(_hosted(fields, google=call.operation.dialect == "gemini")))
     for name in _STORED.get(call.operation.name, ()):
         if fields.get(name) is not None:
@@ -53,7 +57,7 @@ def attributes_of(call: Call, data_class: str) -> Attributes:
     return Attributes(
         data_class=data_class,
         stream=call.stream,
-        max_output_tokens=most_output(call),
+        max_output_tokens=most_output(call, sizes),
         tools=tools,
         hosted_tools=hosted,
         prompt=call.record.prompt_id.partition("@")[0],

@@ -29,7 +29,7 @@ AUDIO_TOKENS_PER_CHARACTER = 2
 SOUND_BYTES_PER_MS = 2  # 16 kbit/s
 CHOICE_FIELDS = ("n", "best_of", "candidateCount", "candidate_count")
 _OUTPUT, _CHOICES = frozenset((*OUTPUT_FIELDS, *CONFIGS)), frozenset((*CHOICE_FIELDS, *CONFIGS))
-_SIZES = _OUTPUT | _CHOICES
+SIZES = _OUTPUT | _CHOICES
 _WITHOUT_TEXT_OUTPUT = frozenset(
     {"count_tokens", "embeddings", "moderations", "rerank", "speech", "transcriptions", "translations", "images"}
 )
@@ -48,7 +48,7 @@ def estimated_tokens(call: Call, default_output: int) -> tuple[int, int]:
         return input_tokens(call), 0
     sizes = call.sizes
     if sizes is None or sizes[0] is not call.fields:
-        output, choices = _asked_for(call.fields, call.fields.among(_SIZES))
+        output, choices = _asked_for(call.fields, call.fields.among(SIZES))
     else:
         _, output, choices = sizes
     return input_tokens(call), estimate_output(output, choices, default_output)
@@ -79,11 +79,12 @@ def counted_in_tokens(usage: Usage) -> Usage:
     )
 
 
-def most_output(call: Call) -> int:
+def most_output(call: Call, named: AbstractSet[str] | None = None) -> int:
     """The most tokens that the request asks for, or 0 if it does not say. Which of two fields counts, the upstream
-    decides: the larger is taken."""
+    decides: the larger is taken. `named`: the fields of SIZES that it has, where that is known."""
     fields = call.fields
-    named = fields.among(_SIZES)
+    if named is None:
+        named = fields.among(SIZES)
     if not named.isdisjoint(CHOICE_FIELDS):  # they are somebody else's to read, and to find wrong
         return _asked_for(fields, named & _OUTPUT)[0]
     output, choices = _asked_for(fields, named)

@@ -84,17 +84,18 @@ def asked_for(call: Call, parts: Parts) -> Named | None:
     Raises:
         BadRequest: it names two, or none where there are several or none to take.
     """
+    library = parts.prompts.value
+    said = library.has_defaults or HEADER in call.headers or call.model.startswith(MODEL)
+    if not said and call.fields.get(_FIELD) is None:  # nearly always
+        return None
     named = named_by(call)
     if named is not None and named.name:
         return named
-    library = parts.prompts.value
-    if named is None and not library.has_defaults:
-        return None
     caller, as_it_is = call.caller, call.headers.get(HEADER) == NO_PROMPT
     defaults = () if as_it_is else library.defaults_of(caller.tenant, caller.team, caller.labels)
     if len(defaults) == 1:
-        said = named or Named("", "", {}, "")
-        return Named(defaults[0], said.version, said.variables, "")
+        given = named or Named("", "", {}, "")
+        return Named(defaults[0], given.version, given.variables, "")
     if defaults:
         raise BadRequest(f"say which prompt as `prompt.id`: {', '.join(defaults)}", param="prompt.id")
     if named is None:

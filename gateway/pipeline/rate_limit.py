@@ -172,7 +172,11 @@ def rate_limit(parts: Parts) -> Layer:
 
 
 def _of_several_models(permits: Sequence[Permit]) -> bool:
-    return len({one.model.name for one in permits}) > 1
+    name = permits[0].model.name
+    for one in permits:  # noqa: SIM110  no generator: every call comes by here
+        if one.model.name != name:
+            return True
+    return False
 
 
 def needed(
