@@ -99,13 +99,13 @@ class LocalCounters:
             amount, least, fullest = amounts[of], sys.maxsize, counting[0]
             for lane in counting:  # several times a request, and so without a call
                 most, here = lane
-                if here.leaving:
-                    left = most - ceil(here.used(now)) - amount
-                    here.whole += amount
-                else:
-                    here.whole = whole = here.whole + amount
-                    left = most - whole
+                here.whole = whole = here.whole + amount
+                left = most - whole - here.leaving
                 if left < least:
+                    if here.leaving:  # so far it counted whole: how much of it does, only the tightest are asked
+                        left = most - ceil(here.used(now))
+                        if left >= least:
+                            continue
                     least, fullest = left, lane
             if least < 0:  # of those that are exceeded the first is told
                 least, fullest = 0, next(one for one in counting if one[0] <= ceil(one[1].used(now)))

@@ -105,6 +105,7 @@ class Walk:
         limits = (
             *(bound(5), bound(200, dimension="tokens"), bound(3, NOW, dimension="concurrent_requests")),
             *(bound(2_000, HOUR, dimension="cost"), bound(5_000, MONTH, dimension="cost", limit_id="b")),
+            *(bound(9, HOUR, limit_id="c"), bound(400, HOUR, dimension="tokens", limit_id="d")),
         )
         self.limits = limits if known else [*limits]
         self.open: list[tuple[LocalHold, Need]] = []
@@ -121,6 +122,8 @@ class Walk:
             found = self.counters.decide(self.limits, need)
             if isinstance(found, Refusal):
                 assert used(self.counters, *self.limits) == before
+                needed = [need.of(limit.dimension) for limit in self.limits]
+                assert any(was + more > one.maximum for one, was, more in zip(self.limits, before, needed, strict=True))
                 return
             self.open.append((found, need))
             self.month += need.nano or 0
@@ -221,12 +224,12 @@ def test_what_only_warns_lets_pass_and_says_so() -> None:
 def test_of_several_that_only_warn_all_are_told_in_their_order_and_of_a_dimension_the_first_is() -> None:
     """And none of them where another one refuses."""
     counters = LocalCounters(TwoClocks())
-    requests, more = bound(1, limit_id="a", on_exceeded="warn"), bound(2, limit_id="c", on_exceeded="warn")
+    requests, more = bound(2, limit_id="a", on_exceeded="warn"), bound(1, limit_id="c", on_exceeded="warn")
     counted = bound(5, dimension="tokens", limit_id="b", on_exceeded="warn")
     soft = (requests, counted, more)
     found = [counters.decide(soft, tokens(5)) for _ in range(4)]
     assert [list(hold.warned) for hold in found if isinstance(hold, LocalHold)] == [
-        [], [requests, counted], [requests, counted, more], [requests, counted, more],
+        [], [counted, more], [requests, counted, more], [requests, counted, more],
     ]  # fmt: skip
     assert isinstance(found[3], LocalHold)
     assert [found[3].least(place) for place in range(4)] == tightest(found[3].levels)[:4]
@@ -235,6 +238,20 @@ def test_of_several_that_only_warn_all_are_told_in_their_order_and_of_a_dimensio
     assert isinstance(refused, Refusal)
     assert (refused.bound, [level.used for level in refused.levels]) == (budget, [4, 20, 4, 0])
     assert used(counters, *soft, budget) == [4, 20, 4, 0]
+
+
+def test_a_bound_of_which_a_part_is_leaving_has_least_left_only_if_it_has() -> None:
+    clock = TwoClocks()
+    counters, leaving, other = LocalCounters(clock), bound(10, limit_id="a"), bound(6, limit_id="b")
+    for _ in range(8):
+        counters.decide([leaving], Need())
+    clock.advance(60 + 45)  # a quarter of the eight is still counted
+    for left in (5, 4):
+        found = counters.decide([other, leaving], Need())
+        assert isinstance(found, LocalHold)
+        told = found.least(PLACES["requests"])
+        assert told is not None
+        assert told[:2] == (6, left)
 
 
 def test_of_several_refusals_the_one_that_holds_longest_is_told() -> None:
