@@ -1,6 +1,6 @@
 """Is there an answer to this already, which this caller may have? What decides stands in `gateway/cache`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from gateway.cache.answering import Answering, Paying
@@ -10,7 +10,7 @@ from gateway.cache.giving import HEADER
 from gateway.cache.keys import Around, asked_in, canonical, key_of, scope_of
 from gateway.cache.meaning import Meaning, single_question
 from gateway.cache.question import Question
-from gateway.cache.rules import Asked
+from gateway.cache.rules import Asked, CachePolicy
 from gateway.cache.storing import is_deterministic, why_not_asked
 from gateway.core.call import Call, Layer, Reply, Service
 from gateway.core.cohort import others_first
@@ -26,10 +26,11 @@ def cache(parts: Parts) -> Layer:
     answering = Answering(parts.cache.tiers, options.wait_s, parts.clock, reports, paying, parts.cache.embed)
 
     def layer(service: Service) -> Service:
-        async def cached(call: Call) -> Reply:
+        def cached(call: Call) -> Awaitable[Reply]:
             rules = policy.value
-            if not rules.rules:
-                return await service(call)
+            return looked_up(call, rules) if rules.rules else service(call)
+
+        async def looked_up(call: Call, rules: CachePolicy) -> Reply:
             if call.in_cohort:
                 await others_first()
             rule = rules.for_all or rules.rule(asked_of(call, route_of(call.model)))
