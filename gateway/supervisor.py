@@ -6,7 +6,8 @@
                                  ├─ alerts       budgets, anomalies and missing prices, told to webhooks
                                  └─ experiments  arms of routes and versions of prompts that do worse are stopped
 
-No worker and no engine outlives the parent, even one that was killed with -9: each holds a lifeline pipe.
+No engine outlives the parent, even one that was killed with -9, and no worker by more than the grace in which its calls
+under way finish: each holds a lifeline pipe.
 """
 
 import asyncio

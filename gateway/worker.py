@@ -3,6 +3,8 @@
 serving ──SIGTERM or lifeline ends──▶ draining: readiness says no, requests are still taken for drain_delay_s
         ──▶ closing: no new connection; calls under way finish within grace_s, then end with an error event
         ──▶ ended: journals closed, exporters flushed
+
+Where the lifeline has ended, the parent is dead, and a new one may be there already: it gets the port at once.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -35,7 +38,7 @@ async def serve(spec: WorkerSpec) -> None:
         stall_s = max(patience.request_body_s, patience.response_write_s) + STALLS_AFTER_S
         server = http_server(application.asgi, spec.descriptor, settings.config.server, stall_s)
         serving = asyncio.create_task(server.serve())
-        stop = _stop_event()
+        stop = _stop_event(server.leave_port)
         # What exists now stays: the collector need not look at it again, and calls leave no cycles behind.
         gc.collect()
         gc.freeze()
@@ -45,7 +48,8 @@ async def serve(spec: WorkerSpec) -> None:
         await _drain(application, server, serving, settings.config.server)
 
 
-def _stop_event() -> asyncio.Event:
+def _stop_event(orphaned: Callable[[], None]) -> asyncio.Event:
+    """Set when we are to end. `orphaned`: called if that is because the parent is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,6 +59,7 @@ def _stop_event() -> asyncio.Event:
     def read_lifeline() -> None:
         if not os.read(lifeline, 1024):
             loop.remove_reader(lifeline)
+            orphaned()
             stop.set()
 
     loop.add_reader(lifeline, read_lifeline)

@@ -57,6 +57,9 @@ class GranianServer(EmbeddedServer):
         finally:
             turns.cancel()
 
+    def leave_port(self) -> None:
+        """It cannot stop listening and go on answering: the port is free when its calls under way are done."""
+
     def _init_shared_socket(self) -> None:
         self._ssp = None
         self._shd = SocketHolder(self._descriptor, False, self._backlog)  # pyright: ignore[reportCallIssue]

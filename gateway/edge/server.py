@@ -68,6 +68,10 @@ class Server(Protocol):
 
     def stop(self) -> None: ...
 
+    def leave_port(self) -> None:
+        """Accept nobody any more, so that another process can listen there; what is open goes on."""
+        ...
+
 
 def listen(options: ServerOptions) -> socket.socket:
     """The bound, listening socket, to be inherited by workers.

@@ -163,6 +163,28 @@ async def test_workers_do_not_outlive_a_killed_parent(make_gateway: GatewayFacto
             await asyncio.sleep(0.05)
 
 
+async def test_a_killed_parents_port_is_free_at_once_and_its_calls_under_way_finish(
+    make_gateway: GatewayFactory,
+) -> None:
+    async with ScriptedUpstream({CHAT: event_stream(*slow_stream(100, 0.05))}) as upstream:
+        gateway = make_gateway(upstream.base_url, server={"grace_s": 30})
+        await asyncio.to_thread(gateway.start)
+        async with client_of(gateway) as client:
+            call = asyncio.create_task(client.post("/chat/completions", json={**BODY, "stream": True}))
+            async with within(20):
+                while not upstream.requests:
+                    await asyncio.sleep(0.01)
+            assert gateway.process is not None
+            gateway.process.kill()
+            gateway.process.wait()
+            await asyncio.to_thread(gateway.start)
+            assert not call.done(), "the old worker still answers"
+            answer = await call
+        assert answer.content.endswith(DONE)
+        (record,) = await asyncio.to_thread(gateway.records, 1)
+        assert (record["outcome"], record["id"]) == ("completed", answer.headers["x-request-id"])
+
+
 def state(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -85,6 +85,11 @@ class Http1Server:
     def stop(self) -> None:
         self._stopping.set()
 
+    def leave_port(self) -> None:
+        """Accept nobody any more, so that another process can listen there; what is open goes on."""
+        self._accept_no_more()
+        self._listener.close()
+
     # What a connection calls
 
     def begin(self, exchange: Exchange) -> None:
@@ -128,9 +133,9 @@ class Http1Server:
             exchange.over()
 
     def _accept_again(self) -> None:
-        if not self._accepting and not self._stopping.is_set():
+        if not self._accepting and not self._stopping.is_set() and (descriptor := self._listener.fileno()) >= 0:
             self._accepting = True
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+            self._loop.add_reader(descriptor, self._accept)
 
     def _accept_no_more(self) -> None:
         if self._accepting:
