@@ -155,6 +155,20 @@ def test_no_twins() -> None:
     assert twins == []
 
 
+def test_no_field_is_named_like_a_type_of_its_class() -> None:
+    """From Python 3.14 on annotations are looked up when they are asked for, in the class first: `bytes` beside a field
+    `bytes` is that field."""
+    found: list[str] = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+                names = {one.target.id for one in fields if isinstance(one.target, ast.Name)}
+                used = {part.id for one in fields for part in ast.walk(one.annotation) if isinstance(part, ast.Name)}
+                found += [f"{relative(path)}:{node.name}.{name}" for name in names & used]
+    assert found == []
+
+
 def test_no_two_files_of_tests_have_one_name() -> None:
     """They are no packages: of two, the second could not be collected."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]

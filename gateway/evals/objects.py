@@ -70,7 +70,7 @@ def file_object(row: FileRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "object": "file",
-        "bytes": row.bytes,
+        "bytes": row.size,
         "created_at": row.created_at,
         **told,
         "filename": row.name,

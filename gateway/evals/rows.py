@@ -10,7 +10,7 @@ LIVE: frozenset[Status] = frozenset({"queued", "in_progress"})
 
 class EvalRow(msgspec.Struct, frozen=True, kw_only=True):
     """`config`, `criteria`: `data_source_config` as it is answered, and `testing_criteria` as they were sent.
-    `bytes`: of all that is kept of it."""
+    `size`: bytes of all that is kept of it."""
 
     seq: int
     tenant: str
@@ -22,7 +22,7 @@ class EvalRow(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bytes
     config: bytes
     criteria: bytes
-    bytes: int
+    size: int = msgspec.field(name="bytes")
 
 
 class NewRun(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class NewRun(msgspec.Struct, frozen=True):
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     owner: the process that carries it out. lease_until: Unix seconds; later it has lost that process.
-    data_source: as it was sent. tally: `Tally`, as JSON. bytes: of it and of all its items.
+    data_source: as it was sent. tally: `Tally`, as JSON. size: bytes of it and of all its items.
     """
 
     seq: int
@@ -61,7 +61,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     errored: int
     tally: bytes
-    bytes: int
+    size: int = msgspec.field(name="bytes")
 
 
 class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     told: bool
     name: str
-    bytes: int
+    size: int = msgspec.field(name="bytes")
 
 
 class ModelUsage(msgspec.Struct, kw_only=True):

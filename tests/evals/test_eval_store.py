@@ -128,7 +128,7 @@ def test_items_are_counted_by_what_became_of_them(store: EvalStore) -> None:
     row = store.get_run("acme", run.eval_id, run.id)
     assert row is not None
     assert (row.passed, row.failed, row.errored, row.tally) == (2, 1, 1, b'{"n": 1}')
-    assert row.bytes == run.bytes + 4 * 2
+    assert row.size == run.size + 4 * 2
     assert [one.id for one in store.list_items(run, Page(status="pass")).rows] == ["a", "d"]
     assert [one.id for one in store.list_items(run, Page(status="error")).rows] == ["c"]
 
