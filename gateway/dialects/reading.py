@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.core.conversation import Json
 from gateway.core.faults import BadRequest, UpstreamBroken
+from gateway.dialects.nesting import nested_too_deeply
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -127,8 +128,11 @@ def decoded(data: bytes, decode: Callable[[bytes], Any] = _decode) -> Any:
     which no UTF-8 can hold, is read as U+FFFD.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is not JSON, or holds a number no float can.
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is not JSON, is nested too deeply, or holds a
+            number no float can.
     """
+    if nested_too_deeply(data):
+        raise RecursionError
     try:
         return decode(data)
     except msgspec.DecodeError:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 
 from gateway.core.faults import BadRequest
+from gateway.dialects.nesting import nested_too_deeply
 from gateway.stores.wording import nearest, reworded
 
 MAX_WRITTEN = 256 * 1024
@@ -27,6 +28,8 @@ def read_object(body: bytes, example: str) -> dict[str, Any]:
         BadRequest: it is none, or one that could not be given back as it came.
     """
     try:
+        if nested_too_deeply(body):
+            raise RecursionError("it is nested too deeply")
         value: Any = msgspec.json.decode(body)
         msgspec.json.encode(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError) as error:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.faults import UpstreamBroken
+from gateway.dialects.nesting import nested_too_deeply
 from gateway.dialects.sse import read_object
 from gateway.guard.escapes import Seen
 from gateway.guard.events import answer_places
@@ -60,6 +61,8 @@ def _plain_choices(body: bytes) -> list[_Choice] | None:
     try:
         if not body.isascii():
             body.decode()  # the reader does not look inside of names
+        if nested_too_deeply(body):
+            return None
         said: _Plain = _decode_plain(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -1,5 +1,6 @@
 """`gateway ledger forget` takes what was told of a person's budgets out of alerts.db as well."""
 
+import contextlib
 import json
 import sqlite3
 
@@ -60,7 +61,7 @@ def test_what_was_told_of_a_person_goes_and_all_else_stays(gateway: Gateway) -> 
     said = gateway.cli("ledger", "forget", "--user", JANE).stdout
     assert "2 alerts about budgets of theirs were dropped" in said, "the ledger forgot her before; alerts had not"
     assert left(gateway) == {"another's", "her team's", "everybody's"}
-    with sqlite3.connect(gateway.state / "alerts.db") as database:
+    with contextlib.closing(sqlite3.connect(gateway.state / "alerts.db")) as database:
         keys = [key for (key,) in database.execute("SELECT key FROM events")]
     assert not any(f'"user","{JANE}"' in key or "user_jane" in key for key in keys)
     assert gateway.cli("ledger", "forget", "--user", JANE, check=False).returncode == 1

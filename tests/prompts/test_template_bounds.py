@@ -1,5 +1,6 @@
 """No template takes more time or memory than its caller allows, whatever the variables."""
 
+import contextlib
 import time
 import tracemalloc
 from typing import Any
@@ -139,8 +140,8 @@ def test_values_nested_deeper_than_python_goes() -> None:
     for _ in range(100_000):
         deep = [deep]
     for template in ("{{a}}", "{{json a}}", "{{quote a}}"):
-        with pytest.raises(RenderError):
-            render(template, {"a": deep})
+        with contextlib.suppress(RenderError):  # a newer Python goes as deep, in C
+            assert render(template, {"a": deep}).count("[") == 100_001
     while deep:  # freeing it at once goes as deep
         deep = deep.pop()
 

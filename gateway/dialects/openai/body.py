@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.core.faults import BadRequest
 from gateway.core.fields import has_name_twice
+from gateway.dialects.nesting import MAX_DEPTH, nested_too_deeply
 
 MAX_NAME = 256
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -157,12 +158,16 @@ def read_json(body: bytes) -> JsonFields:
         raw = _decode_object(body)
         if not body.isascii():
             body.decode()  # the scanner above does not look inside strings
+        if nested_too_deeply(body):
+            raise RecursionError
     except msgspec.ValidationError:
         raise BadRequest('the body must be a JSON object, such as {"model": …}') from None
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not valid UTF-8 (byte {error.start})") from None
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise BadRequest(
+            f"the body is nested too deeply; {MAX_DEPTH} arrays and objects within one another are read"
+        ) from None
     except msgspec.DecodeError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise BadRequest(f"the body could not be parsed as JSON: {reason}", code="invalid_json") from None
