@@ -45,7 +45,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answers: Literal["json", "binary"] = "json"
 
 
-class TraceContext(msgspec.Struct, frozen=True):
+class TraceContext(msgspec.Struct, frozen=True, gc=False):
     """W3C trace context of this call: our span's id, its parent, and whether the trace is sampled."""
 
     trace_id: str
@@ -118,6 +118,7 @@ class Call:
         recalled: the stored response that the call goes on from. templated: the prompt that was put into the request.
         sizes: (fields, how long an answer they ask for, how many): several steps want to know (`pipeline/estimate.py`).
         abort: set by whoever cancels the call's task, so that the one who catches the cancellation knows why.
+        on_end, on_close: add an ending, and a closing, which must not raise: the lists' own `append`, to save a frame.
     """
 
     __slots__ = (
@@ -127,6 +128,7 @@ class Call:
         "admit",
         "arrived",
         "attempts",
+        "caller",
         "deadline",
         "fields",
         "headers",
@@ -136,11 +138,12 @@ class Call:
         "media",
         "mend",
         "model",
+        "on_close",
+        "on_end",
         "open",
         "operation",
         "permits",
         "plan",
-        "principal",
         "recalled",
         "record",
         "reply_headers",
@@ -171,7 +174,6 @@ class Call:
         self.in_cohort = False
         self.model = ""
         self.stream = False
-        self.principal: Principal | None = None
         self.target: Target | None = None
         self.permits: Sequence[Permit] = ()
         self.plan: Sequence[Permit] | None = None
@@ -191,12 +193,18 @@ class Call:
         self.media: tuple[Fields, Mapping[str, str]] | None = None
         self._endings: list[Ending] = []
         self._closings: list[Closing] = []
+        self.on_end = self._endings.append
+        self.on_close = self._closings.append
 
     @property
-    def caller(self) -> Principal:
-        """The recognised caller; only for steps inside `authenticate`."""
-        assert self.principal is not None, "asked for the caller outside authenticate"
-        return self.principal
+    def principal(self) -> Principal | None:
+        """The recognised caller, if any. To set it sets `caller`, an attribute only inside `authenticate`."""
+        return getattr(self, "caller", None)
+
+    @principal.setter
+    def principal(self, found: Principal | None) -> None:
+        if found is not None:
+            self.caller = found
 
     def leg(self) -> "Call":
         """The same call on a way of its own to an upstream, beside this one: what it is answered, its headers and
@@ -209,11 +217,10 @@ class Call:
             fields=self.fields,
             arrived=self.arrived,
         )
-        leg.model, leg.stream = self.model, self.stream
         leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
-        leg.attempts, leg.keep_content = self.attempts, self.keep_content
+        leg.model, leg.stream, leg.media, leg.trace = self.model, self.stream, self.media, self.trace
+        leg.attempts, leg.deadline, leg.keep_content = self.attempts, self.deadline, self.keep_content
         leg.recalled, leg.templated, leg.admit = self.recalled, self.templated, self.admit
-        leg.trace, leg.deadline, leg.media = self.trace, self.deadline, self.media
         return leg
 
     def adopt(self, leg: "Call") -> None:
@@ -221,28 +228,20 @@ class Call:
         self.target, self.served = leg.target, leg.served
         self.reply_headers.update(leg.reply_headers)
         self._closings += leg._closings
-        leg._closings = []
-
-    def on_end(self, ending: Ending) -> None:
-        self._endings.append(ending)
-
-    def on_close(self, closing: Closing) -> None:
-        """`closing` must not raise."""
-        self._closings.append(closing)
+        leg._closings.clear()
 
     @property
     def closings(self) -> int:
-        """How many there are."""
         return len(self._closings)
 
     def close(self, keep: int = 0) -> None:
         """Run the closings, but for the first `keep`; a second time there are none left."""
-        while len(self._closings) > keep:
-            self._closings.pop()()
+        closings = self._closings
+        while len(closings) > keep:
+            closings.pop()()
 
     def let_go(self) -> None:
-        """It is over. What steps hung on it knows it in turn: let go of, all of it is freed at once, and the garbage
-        collector has nothing to find."""
+        """It is over. What steps hung on it knows it in turn: let go of, all of it is freed without a collector."""
         self.open, self.admit, self.judge, self.mend = not_to_open, _welcome, _nobody, None
 
     def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
@@ -253,10 +252,11 @@ class Call:
         record.outcome = outcome
         if fault is not None:
             record.error_code, record.blame = fault.code, fault.blame
-        failed: Exception | None = None
-        while self._endings:
+        endings, failed = self._endings, None
+        while endings:
             try:
-                self._endings.pop()(self)
+                while endings:
+                    endings.pop()(self)
             except Exception as error:  # noqa: BLE001  one ending's bug must not keep the next from settling
                 failed = failed or error
         if failed is not None:
