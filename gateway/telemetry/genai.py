@@ -1,16 +1,20 @@
 """The GenAI conventions' metrics, added up by hand and handed to the SDK's exporter as finished data points.
 
-Recording one value through the SDK's meter costs 7 µs, six to nine times a call; adding it up here costs half a
-microsecond. The points are cumulative, with the boundaries that the conventions advise.
+Recording one value through the SDK's meter costs 7 µs, six to nine times a call; adding it up here, for many calls at
+once, costs a tenth of one. The points are cumulative, with the boundaries that the conventions advise.
 """
 
-from bisect import bisect_left
+import threading
 from collections.abc import Sequence
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
+from msgspec.structs import astuple
+
 from gateway.core.record import Record
-from gateway.core.usage import TOKEN_METERS
+from gateway.core.usage import METERS, Usage
 from gateway.telemetry import names
+from gateway.telemetry.series import MOST_WAITING, bucketed
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import HistogramDataPoint, Metric
@@ -66,19 +70,25 @@ class Distribution:
         self.minimum = float("inf")
         self.maximum = float("-inf")
 
-    def add(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-        if value < self.minimum:
-            self.minimum = value
-        if value > self.maximum:
-            self.maximum = value
+    def add(self, values: list[float]) -> None:
+        """The values are sorted by it."""
+        if not values:
+            return
+        self.counts = list(map(add, self.counts, bucketed(values, self.bounds)))
+        self.total += sum(values)
+        self.minimum = min(self.minimum, values[0])
+        self.maximum = max(self.maximum, values[-1])
+
+
+# Microseconds: all of it, held back, and to the first token of a stream that was whole; and what was used.
+_Call = tuple[int, int, int | None, Usage | None]
 
 
 class Series:
-    """What is added up for one set of attributes. `used`: tokens by meter, in the order of TOKEN_METERS."""
+    """What is added up for one set of attributes. `used`: by meter, in the order of METERS. `waiting`: calls that
+    are to be added."""
 
-    __slots__ = ("attributes", "client", "first_token", "input", "output", "per_token", "server", "used")
+    __slots__ = ("attributes", "client", "first_token", "input", "output", "per_token", "server", "used", "waiting")
 
     def __init__(self, attributes: dict[str, str]) -> None:
         self.attributes = attributes
@@ -88,20 +98,38 @@ class Series:
         self.per_token = Distribution(names.PER_TOKEN_BOUNDS)
         self.input = Distribution(names.TOKEN_BOUNDS)
         self.output = Distribution(names.TOKEN_BOUNDS)
-        self.used = [0] * len(TOKEN_METERS)
+        self.used = [0] * len(METERS)
+        self.waiting: list[_Call] = []
+
+    def add_up(self) -> None:
+        """Add what waits by now; more may come meanwhile."""
+        calls = self.waiting[:]
+        del self.waiting[: len(calls)]
+        self.server.add([all_us / 1e6 for all_us, _, _, _ in calls])
+        self.client.add([max(0, all_us - queued_us) / 1e6 for all_us, queued_us, _, _ in calls])
+        usages = [usage for _, _, _, usage in calls if usage is not None]
+        self.input.add([usage.total_input for usage in usages])
+        self.output.add([usage.total_output for usage in usages])
+        self.used = list(map(sum, zip(self.used, *map(astuple, usages), strict=True)))
+        streams = [
+            (all_us, us, usage.total_output) for all_us, _, us, usage in calls if us is not None and usage is not None
+        ]
+        self.first_token.add([us / 1e6 for _, us, _ in streams])
+        self.per_token.add([max(0, all_us - us) / 1e6 / (made - 1) for all_us, us, made in streams if made > 1])
 
 
 class GenAiMetrics:
     """`record` belongs to the event loop, `collect` to the exporting thread.
 
-    There is no lock: each addition is one step of the interpreter, so a collection in the middle of a record is at
-    worst one value ahead in one sum, and the next collection is exact again.
+    What waits may grow without a lock, as that is one step of the interpreter. It is added up with one, which is never
+    held for longer than a series takes.
     """
 
     def __init__(self, semconv: Literal["legacy", "latest"], started_ns: int) -> None:
         self._latest = semconv == "latest"
         self._started_ns = started_ns
         self._series: dict[tuple[str, ...], Series] = {}
+        self._adding = threading.Lock()
 
     def record(self, record: Record, operation: str, provider: str) -> None:
         """Add a finished call that went to a provider."""
@@ -109,24 +137,11 @@ class GenAiMetrics:
             operation, provider, record.model, record.served_model, record.tenant, record.team, record.error_code
         )  # fmt: skip
         series = self._series.get(key) or self._new_series(key)
-        duration_s = record.duration_us / 1e6
-        series.server.add(duration_s)
-        series.client.add(max(0.0, duration_s - record.queued_us / 1e6))
-        usage = record.usage
-        if usage is None:
-            return
-        produced = usage.total_output
-        series.input.add(usage.total_input)
-        series.output.add(produced)
-        if record.stream and record.ttfb_us is not None and not record.error_code:
-            first_s = record.ttfb_us / 1e6
-            series.first_token.add(first_s)
-            if produced > 1:
-                series.per_token.add(max(0.0, duration_s - first_s) / (produced - 1))
-        if self._latest:
-            used = series.used
-            for place, meter in enumerate(TOKEN_METERS):
-                used[place] += getattr(usage, meter)
+        waiting, streamed = series.waiting, record.stream and not record.error_code
+        waiting.append((record.duration_us, record.queued_us, record.ttfb_us if streamed else None, record.usage))
+        if len(waiting) >= MOST_WAITING:
+            with self._adding:
+                series.add_up()
 
     def _new_series(self, key: tuple[str, ...]) -> Series:
         """The upstream chooses the name of the model it served, so the number of series needs a bound of our own."""
@@ -154,15 +169,19 @@ class GenAiMetrics:
         from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, Metric
 
         series = list(self._series.values())
-        points: dict[tuple[str, str], list[HistogramDataPoint]] = {}
-        for name, unit, which, extra in _LATEST if self._latest else _LEGACY:
-            for one in series:
-                point = self._point(getattr(one, which), {**one.attributes, **extra}, now_ns)
-                if point is not None:
-                    points.setdefault((name, unit), []).append(point)
+        rows = _LATEST if self._latest else _LEGACY
+        points: dict[tuple[str, str], list[HistogramDataPoint]] = {(name, unit): [] for name, unit, _, _ in rows}
+        for one in series:
+            with self._adding:
+                one.add_up()
+                for name, unit, which, extra in rows:
+                    point = self._point(getattr(one, which), {**one.attributes, **extra}, now_ns)
+                    if point is not None:
+                        points[name, unit].append(point)
         found = [
             Metric(name, None, unit, Histogram(some, AggregationTemporality.CUMULATIVE))
             for (name, unit), some in points.items()
+            if some
         ]
         return found + self._counters(series, now_ns) if self._latest else found
 
@@ -193,7 +212,7 @@ class GenAiMetrics:
         points: dict[str, list[NumberDataPoint]] = {}
         for name, modality, meters in _USED:
             for one in series:
-                used = sum(one.used[TOKEN_METERS.index(meter)] for meter in meters)
+                used = sum(one.used[METERS.index(meter)] for meter in meters)
                 if used:
                     attributes = {**one.attributes, names.TOKEN_MODALITY: modality}
                     point = NumberDataPoint(attributes, self._started_ns, now_ns, used)

@@ -298,7 +298,8 @@ def test_adding_up_by_hand_gives_what_the_sdk_would(values: list[float]) -> None
     ours = Distribution(names.DURATION_BOUNDS)
     for value in values:
         histogram.record(value)
-        ours.add(value)
+    ours.add(values[: len(values) // 2])
+    ours.add(values[len(values) // 2 :])
     data = reader.get_metrics_data()
     assert data is not None
     theirs: Any = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
@@ -306,6 +307,23 @@ def test_adding_up_by_hand_gives_what_the_sdk_would(values: list[float]) -> None
     assert ours.counts == list(theirs.bucket_counts)
     assert ours.total == pytest.approx(theirs.sum)
     assert (ours.minimum, ours.maximum) == (theirs.min, theirs.max)
+
+
+def test_calls_that_wait_are_in_what_is_collected_and_none_twice(record: RecordMaker) -> None:
+    metrics = GenAiMetrics("latest", started_ns=1)
+    for number in range(1, 151):  # two lots that were added up by then, and a rest; looked at in between as well
+        metrics.record(record(duration_us=number * 1_000_000, queued_us=500_000), "chat", "openai")
+        if number % 50 == 0:
+            found = {one.name: one.data.data_points for one in metrics.collect(2)}
+            server: Any = found[names.SERVER_DURATION][0]
+            client: Any = found[names.CLIENT_DURATION][0]
+            output: Any = found[names.OUTPUT_PER_CALL][0]
+            first: Any = found[names.FIRST_TOKEN][0]
+            used: Any = found[names.REASONING_USED][0]
+            assert [point.count for point in (server, client, output, first)] == [number] * 4
+            assert server.sum == number * (number + 1) / 2
+            assert client.sum == server.sum - number / 2
+            assert (server.min, server.max, output.sum, used.value) == (1.0, number, 11 * number, number)
 
 
 def test_models_that_an_upstream_makes_up_are_bounded(record: RecordMaker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,17 @@ def scrape(metrics: Metrics) -> Samples:
     return parse(metrics.exposition()[0])
 
 
+def test_many_calls_of_one_series_are_added_up_in_lots(record: RecordMaker) -> None:
+    metrics, who = Metrics(), {"tenant": "acme", "team": "team-a", "model": "smart"}
+    for number in range(1, 301):
+        metrics.record_closed(record(), known_model=True)
+        if number % 150 == 0:
+            samples = scrape(metrics)
+            assert value(samples, "gateway_requests_total", **who) == number
+            assert value(samples, "gateway_tokens_total", **who, meter="cached_input") == 20 * number
+            assert value(samples, "gateway_request_duration_seconds_count", **who) == number
+
+
 def test_a_completed_stream_counts_everywhere(record: RecordMaker) -> None:
     metrics = Metrics()
     metrics.record_closed(record(), known_model=True)
