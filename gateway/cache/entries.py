@@ -44,9 +44,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     @property
     def held_bytes(self) -> int:
         """What it takes in memory, and rather too much than too little."""
-        size = OVERHEAD_BYTES + len(self.body) + PIECE_BYTES * len(self.cuts)
-        words = chain(*self.headers, self.told.keys(), self.told.values())
-        return size + sum(map(len, words))
+        size, told = OVERHEAD_BYTES + len(self.body) + PIECE_BYTES * len(self.cuts), self.told
+        return size + sum(map(len, chain(*self.headers, told, told.values())))
 
     def whole(self) -> bytes:
         return zlib.decompress(self.body) if self.packed else self.body

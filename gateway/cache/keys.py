@@ -55,7 +55,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 _prelude = msgspec.msgpack.Encoder().encode
 
 
-class Around(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Around(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What an answer depends on besides the request's body.
 
     Attributes:

@@ -29,13 +29,14 @@ class MemoryEntries:
         return found[0]
 
     def put(self, key: bytes, entry: Entry, until: float) -> None:
-        self.drop(key)
-        size = entry.held_bytes
+        size, entries = entry.held_bytes, self._entries
+        if key in entries:
+            self.drop(key)
         if size > self._max_bytes:
             return
         while self.held_bytes + size > self._max_bytes:
-            self.drop(next(iter(self._entries)))
-        self._entries[key] = (entry, until, size)
+            self.drop(next(iter(entries)))
+        entries[key] = (entry, until, size)
         self.held_bytes += size
 
     def drop(self, key: bytes) -> None:

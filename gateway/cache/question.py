@@ -12,7 +12,7 @@ from gateway.cache.meaning import Meaning
 Standing = Literal["fresh", "stale", "useless"]
 
 
-class Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True, gc=False):
     """`max_bytes`: larger answers are not kept. `meaning`: where like questions may have the same answer."""
 
     key: bytes

@@ -20,7 +20,7 @@ MOST = 32
 GATHER_S = 0.02
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """What there is to tell of a call: nothing of what was said in it, which may be large and is not to wait."""
 
     record: Record

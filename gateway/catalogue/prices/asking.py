@@ -27,7 +27,7 @@ class Priced(msgspec.Struct, kw_only=True, gc=False):
     paid: bool = False
 
 
-class Costed(msgspec.Struct, frozen=True):
+class Costed(msgspec.Struct, frozen=True, gc=False):
     """What it costs.
 
     Attributes:

@@ -108,8 +108,7 @@ class PriceBook:
 
     def card(self, asked: Priced) -> Card:
         """What prices this call. Remembered for as long as it stands."""
-        terms, adjusted = asked.terms, self._adjustments
-        size, quality = terms.image_size, terms.image_quality
+        terms = asked.terms
         key = (
             asked.provider,
             asked.model,
@@ -117,10 +116,8 @@ class PriceBook:
             terms.tier,
             terms.region,
             asked.paid,
-            asked.tenant if adjusted else "",
-            asked.team if adjusted else "",
-            size if size and size in self._sizes else "",
-            quality if quality and quality in self._qualities else "",
+            (asked.tenant, asked.team) if self._adjustments else None,
+            self._image(terms) if terms.image_size or terms.image_quality else None,
         )
         card = self._remembered.get(key)
         if card is not None and card.from_s <= asked.at_s < card.until_s:
@@ -130,6 +127,10 @@ class PriceBook:
             self._remembered.clear()
         self._remembered[key] = card
         return card
+
+    def _image(self, terms: Terms) -> tuple[str, str]:
+        size, quality = terms.image_size, terms.image_quality
+        return size if size in self._sizes else "", quality if quality in self._qualities else ""
 
     def _made(self, asked: Priced) -> Card:
         today, terms = _day(asked.at_s), asked.terms
