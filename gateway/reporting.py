@@ -53,6 +53,8 @@ class Reports:
 
     Attributes:
         seen: how full limits on money were at the last calls.
+        ended: (call) it is told of soon; with all others of late, by `flush`.
+        cache_answered: see `CacheMetrics.answered`. It and `ended` are what every call ends in: without a frame here.
     """
 
     def __init__(self, metrics: Metrics, log: RequestLog, otlp: Otlp | None, clock: Clock) -> None:
@@ -69,10 +71,8 @@ class Reports:
         self._warned_at: dict[tuple[str, str], float] = {}
         self._cache_held = (0, 0)
         self._ended = Gathering(self._tell)
-
-    def ended(self, call: Call) -> None:
-        """Soon told of; with all others of late, by `flush`."""
-        self._ended.add(call)
+        self.ended = self._ended.add
+        self.cache_answered = metrics.cache.answered
 
     def flush(self) -> None:
         """Tell of every call that has ended by now."""
@@ -172,9 +172,6 @@ class Reports:
 
     def limit_ending_dropped(self) -> None:
         self._metrics.limits.dropped.inc()
-
-    def cache_answered(self, rule_id: str, result: str, nano: int | None) -> None:
-        self._metrics.cache.answered(rule_id, result, nano)
 
     def cache_held(self, held_bytes: int, entries: int) -> None:
         self._cache_held = (held_bytes, entries)

@@ -17,11 +17,11 @@ class CacheMetrics:
         self.store_away = gauge("cache_store_away", "1 while Redis answers some worker not.", mode="livemax")
         self.store_errors = counter("cache_store_errors", "Why Redis had no reply in time.", "reason")
 
-    def answered(self, rule: str, result: str, nano: int | None) -> None:
+    def answered(self, rule_id: str, result: str, nano: int | None) -> None:
         """`nano`: what it did not cost, where that is known."""
-        self._answers.add((rule, result), 1)
+        self._answers.add((rule_id, result), 1)
         if nano:
-            self._saved.add((rule,), nano / NANO)
+            self._saved.add((rule_id,), nano / NANO)
 
     def flush(self) -> None:
         self._answers.flush()
