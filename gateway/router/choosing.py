@@ -10,7 +10,7 @@ from gateway.core.call import Call
 from gateway.core.clock import Clock
 from gateway.core.model import Attributes, Permit
 from gateway.router.canaries import Rollout
-from gateway.router.document import Overload, RouteTarget
+from gateway.router.document import RouteTarget
 from gateway.router.experiments import Running, drawn, planned
 from gateway.router.loading import RouteRule
 from gateway.router.plans import Candidate, Die, chance, hashed, ranked
@@ -49,11 +49,11 @@ class Chooser:
         """The permits whose providers are configured, in the order in which they are to be tried."""
         permits = call.permits
         for permit in permits:
-            if permit.model.target.provider not in configured:  # seldom
+            model = permit.model
+            if model.inputs or model.target.provider not in configured:
                 permits = [one for one in permits if one.model.target.provider in configured]
+                permits = readers(call, permits) if len(permits) > 1 else permits
                 break
-        if len(permits) > 1:
-            permits = readers(call, permits)
         if rule.conditions:
             permits = self._fitting(call, rule, permits)
         if rule.rollout is not None:
@@ -109,30 +109,30 @@ class Chooser:
     def _ordered(self, call: Call, rule: RouteRule, permits: Sequence[Permit]) -> Sequence[Permit]:
         if len(permits) < 2:
             return permits
-        route, now = rule.route, self._clock.monotonic()
-        wish = rule.wish
+        route, wish, now = rule.route, rule.wish, self._clock.monotonic()
         if route.sticky is not None and (word := sticky_word(call, route.sticky)):
             wish = msgspec.structs.replace(wish, sticky=word)
         priced = route.strategy == "cheapest"
-        overload = self._standings.overload
-        candidates = [self._candidate(call, permit, rule, now, overload, priced=priced) for permit in permits]
-        return [permits[place] for place in ranked(candidates, wish, self._die)]
-
-    def _candidate(
-        self, call: Call, permit: Permit, rule: RouteRule, now: float, overload: Overload, *, priced: bool
-    ) -> Candidate:
-        place = permit.model.place
-        entry, standing = rule.entries.get(place, _PLAIN), self._standings.of(place)
-        return Candidate(
-            place,
-            entry.weight,
-            entry.priority,
-            standing.works(now) and not standing.is_full(overload, self._asking.is_batch, call, permit),
-            standing.in_flight,
-            standing.expected_s(now),
-            self._asking.cost_of(call, permit) if priced else None,
-            entry.quality,
-        )
+        timed = priced or route.strategy == "least_latency"
+        entries, standings = rule.entries, self._standings
+        room = standings.routes.value.room
+        candidates: list[Candidate] = []
+        for permit in permits:
+            place = permit.model.place
+            entry, standing = entries.get(place, _PLAIN), standings.of(place)
+            candidates.append(
+                Candidate(
+                    place,
+                    entry.weight,
+                    entry.priority,
+                    standing.is_clear(room, now) or self._is_usable(call, permit),
+                    standing.in_flight,
+                    standing.expected_s(now) if timed else 0.0,
+                    self._asking.cost_of(call, permit) if priced else None,
+                    entry.quality,
+                )
+            )
+        return list(map(permits.__getitem__, ranked(candidates, wish, self._die)))
 
     def _is_usable(self, call: Call, permit: Permit) -> bool:
         standing = self._standings.of(permit.model.place)

@@ -43,11 +43,10 @@ class Wish(msgspec.Struct, frozen=True):
 
 def ranked(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[int]:
     """The places of the candidates in their sequence, best first; each of them once."""
-    order = list(range(len(candidates)))
-    if len(order) == 1:
-        return order
+    if len(candidates) == 1:
+        return [0]
     # Sorted twice, and Python's sort keeps the order of equals: by what the strategy wants, then by what comes first.
-    order.sort(key=_keys(candidates, wish, die).__getitem__)
+    order = sorted(range(len(candidates)), key=_keys(candidates, wish, die).__getitem__)
     if wish.sticky:
         order = _stuck(candidates, order, wish)
     first = candidates[0].priority
@@ -57,18 +56,22 @@ def ranked(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[int]:
     return order
 
 
-def _keys(candidates: Sequence[Candidate], wish: Wish, die: Die) -> list[tuple[float, ...]]:
+def _keys(candidates: Sequence[Candidate], wish: Wish, die: Die) -> Sequence[tuple[float, ...]] | Sequence[float]:
     """What the strategy puts the candidates in order by: the least first."""
     strategy = wish.strategy
     if strategy == "ordered":
         return [(float(one.weight <= 0),) for one in candidates]
     if strategy == "weighted":
         return [(chance(one.weight, die()),) for one in candidates]
+    if strategy == "cheapest":
+        return [(*_dearness(one, wish), chance(one.weight, die())) for one in candidates]
     if strategy == "least_in_flight":
-        return [((one.in_flight + 1) / (one.weight or 1e-9), chance(one.weight, die())) for one in candidates]
-    if strategy == "least_latency":
-        return [(one.expected_s / (one.weight or 1e-9), chance(one.weight, die())) for one in candidates]
-    return [(*_dearness(one, wish), chance(one.weight, die())) for one in candidates]
+        burdens = [(one.in_flight + 1) / (one.weight or 1e-9) for one in candidates]
+    else:
+        burdens = [one.expected_s / (one.weight or 1e-9) for one in candidates]
+    if len(set(burdens)) == len(burdens):
+        return burdens  # no two are alike, and the die has nothing to say
+    return [(burden, chance(one.weight, die())) for burden, one in zip(burdens, candidates, strict=True)]
 
 
 def _dearness(one: Candidate, wish: Wish) -> tuple[float, float, float]:

@@ -70,6 +70,13 @@ class Standing:
             return False
         return self.breaker.state == "closed" or self.breaker.allows(now)
 
+    def is_clear(self, room: float, now: float) -> bool:
+        """Nothing at all keeps any call from it: nearly always so, and sooner told than what does (`works`, `is_full`).
+        `room`: as `Routes` has it."""
+        if self.draining or self.resting_until > now or self.breaker.state != "closed":
+            return False
+        return self.gradient.limit is None and len(self._runs) < room
+
     def is_full(self, options: Overload, is_batch: Callable[[*Whose], bool], *whose: *Whose) -> bool:
         """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
         there, room = len(self._runs), self.gradient.room
@@ -104,7 +111,8 @@ class Standing:
         if options.enabled:
             self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options, own_s)
         waited = now - run.began
-        self._observe(max(waited, min(2 * self._average(now), MOST_LONGER * waited)), now)
+        average = self.latency_s * math.exp((self._at - now) / DECAY_S)
+        self._observe(max(waited, min(2 * average, MOST_LONGER * waited)), now)
 
     def succeeded(self, run: Run, now: float) -> None:
         """Its answer was whole."""
@@ -122,15 +130,14 @@ class Standing:
 
     def expected_s(self, now: float) -> float:
         """How long a call would wait for its first token: the average, or how long the oldest under way has waited
-        already, times those that are there."""
-        average = self._average(now)
-        if self._runs:
-            average = max(average, now - next(iter(self._runs)).began)
-        return average * (len(self._runs) + 1)
-
-    def _average(self, now: float) -> float:
-        """Fading, so that a target that nobody asks is tried again."""
-        return self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
+        already, times those that are there. The average fades, so that a target that nobody asks is tried again."""
+        runs = self._runs
+        average = self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
+        for oldest in runs:
+            if now - oldest.began > average:
+                average = now - oldest.began
+            break
+        return average * (len(runs) + 1)
 
     def _observe(self, seconds: float, now: float) -> None:
         if seconds >= self.latency_s:
@@ -142,14 +149,15 @@ class Standing:
 
 
 class Standings:
-    """All targets' standings, by `provider/model`. `routes`: those in force.
+    """All targets' standings, by `provider/model`.
 
     Attributes:
+        routes: those in force.
         own_s: so much of a call's waiting may be this process's own, lately.
     """
 
     def __init__(self, routes: Live[Routes]) -> None:
-        self._routes = routes
+        self.routes = routes
         self.own_s = 0.0
         self._of: dict[str, Standing] = {}
         self._taken_out: Mapping[str, TakenOut] = {}
@@ -168,14 +176,14 @@ class Standings:
 
     @property
     def probe_s(self) -> float | None:
-        return self._routes.value.file.ejection.probe_s
+        return self.routes.value.file.ejection.probe_s
 
     @property
     def overload(self) -> Overload:
-        return self._routes.value.file.overload
+        return self.routes.value.file.overload
 
     def of(self, place: str) -> Standing:
-        found, ejection = self._of.get(place), self._routes.value.file.ejection
+        found, ejection = self._of.get(place), self.routes.value.file.ejection
         if found is None:
             if len(self._of) >= MAX_KEPT:
                 self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}

@@ -21,16 +21,17 @@ def sticky_word(call: Call, sticky: Sticky) -> str:
 
 
 def _word(call: Call, sticky: Sticky) -> str:
-    if sticky.by == "key":
-        return call.caller.key_id
-    if sticky.by == "user":
-        return call.record.user
-    if sticky.by == "session":
+    by = sticky.by
+    if by == "session":
         said = call.headers.get(_header(sticky.header))
         if said:
             return said.decode("latin-1")
         asked = call.fields.get("prompt_cache_key")
         return asked if isinstance(asked, str) else ""
+    if by == "key":
+        return call.caller.key_id
+    if by == "user":
+        return call.record.user
     return _prefix(call, sticky.prefix_bytes)
 
 
