@@ -47,20 +47,21 @@ class Breaker:
 
     Attributes:
         opened: how often it has opened.
+        mark: by which what becomes of a call counts that is sent there now and is no trial.
         until: when it may be tried again; probed_from: since when an answered probe may say so earlier.
         options: those in force. heard: it is open, or being tried, only because another gateway said so.
     """
 
     __slots__ = (
-        *("_failed", "_good", "_mark", "_row", "_since", "_slice", "_succeeded", "_trying", "_wait_s", "_witnesses"),
-        *("heard", "opened", "options", "probed_from", "state", "until"),
+        *("_failed", "_good", "_row", "_since", "_slice", "_succeeded", "_trying", "_wait_s", "_witnesses"),
+        *("heard", "mark", "opened", "options", "probed_from", "state", "until"),
     )
 
     def __init__(self, options: Ejection) -> None:
         self.options = options
         self.state: State = "closed"
         self.until = self.probed_from = 0.0
-        self.opened = self._mark = self._since = 0
+        self.opened = self.mark = self._since = 0
         self._trying = False
         self._witnesses = Witnesses()
         self.heard = False
@@ -96,12 +97,12 @@ class Breaker:
             if self._trying:
                 return _UNCOUNTED
             self._trying = True
-            self._mark += 1
-        return self._mark
+            self.mark += 1
+        return self.mark
 
     def answered(self, mark: int) -> None:
         """It has begun to answer."""
-        if mark == self._mark and self.state == "half_open":
+        if mark == self.mark and self.state == "half_open":
             self._trying = False
             self._good += 1
             if self._good >= self.options.trials:
@@ -138,7 +139,7 @@ class Breaker:
 
     def ended(self, mark: int) -> None:
         """It is over, whatever became of it."""
-        if mark == self._mark:
+        if mark == self.mark:
             self._trying = False
 
     def heard_open(self, until: float) -> None:
@@ -178,8 +179,8 @@ class Breaker:
         self.state = TABLE[self.state, event]
         self._trying = False
         if self.state != "closed":  # its trials, if it comes back, go on counting
-            self._mark += 1
-            self._since = self._mark
+            self.mark += 1
+            self._since = self.mark
 
     def _turn(self, now: float) -> None:
         """Empty the slices of time that have passed."""

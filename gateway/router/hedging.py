@@ -10,10 +10,12 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from gateway.core.call import Call, Served
-from gateway.router.loading import RouteRule
+from gateway.core.faults import Fault
 from gateway.router.sending import Begun, Sender
-from gateway.router.trying import Next, Tried
+from gateway.router.trying import Next, Tried, Trying
 
 # Event loops tell the time in milliseconds: a timer may ring so much before its time.
 _EARLY_S = 0.001
@@ -64,61 +66,56 @@ class _Rival(NamedTuple):
     following: Next
 
 
-class Race:
-    """Of one call. `sender` carries its attempts out; `second` says whom to ask if the first takes long.
+class Racing(NamedTuple):
+    """What all races of a worker share. `sender` carries their attempts out; `second` says whom to ask if a call's
+    first takes long."""
+
+    sender: Sender
+    hedges: Hedges
+    second: Callable[[Call, Trying], Awaitable[Next | None]]
+
+
+class Race(msgspec.Struct, eq=False):
+    """Of one call: its first attempt, begun, against a rival, if it gets one.
 
     Attributes:
         begun: how many attempts were made.
     """
 
-    __slots__ = (
-        *("_call", "_cancelling", "_closings", "_first", "_headers", "_hedges", "_lost", "_overtaken", "_rival"),
-        *("_rule", "_running", "_second", "_sender", "_task", "begun"),
-    )
+    _begun: Begun
+    _first: Next
+    _trying: Trying
+    _racing: Racing
+    _headers: dict[str, str]  # what `call.reply_headers` held before the first attempt
+    _closings: int  # so many of the call's are older than it
+    _task: asyncio.Task[Any] | None = None  # while it waits for the first attempt
+    _lost: Tried | None = None
+    _running: asyncio.Task[Tried | None] | None = None
+    _rival: _Rival | None = None
+    _overtaken: bool = False
+    begun: int = 1
 
-    def __init__(
-        self,
-        call: Call,
-        headers: dict[str, str],
-        sender: Sender,
-        rule: RouteRule,
-        second: Callable[[], Awaitable[Next | None]],
-        hedges: Hedges,
-    ) -> None:
-        """`headers`: what `call.reply_headers` hold before its first attempt."""
-        self._call = call
-        self._sender = sender
-        self._rule = rule
-        self._second = second
-        self._hedges = hedges
-        self._headers, self._closings = headers, call.closings
-        self._task: asyncio.Task[Any] | None = None  # while it waits for the first attempt
-        self._cancelling = 0
-        self._first: Begun | None = None
-        self._lost: Tried | None = None
-        self._running: asyncio.Task[Tried | None] | None = None
-        self._rival: _Rival | None = None
-        self._overtaken = False
-        self.begun = 0
-
-    async def run(self, first: Next, delay_s: float) -> tuple[Tried, Next]:
+    async def run(self, delay_s: float) -> tuple[Tried, Next]:
         """The winner's outcome, or that of the last to fail, adopted by the call; and which attempt it was."""
-        begun = self._sender.begin(self._call, first, self._rule)
-        if isinstance(begun, Tried):
-            return begun, first
-        task = asyncio.current_task()
+        first, (sender, hedges, _) = self._begun, self._racing
+        task = self._task = asyncio.current_task()
         assert task is not None, "a call has a task"
-        self.begun, self._first, self._task, self._cancelling = 1, begun, task, task.cancelling()
-        self._hedges.watch(self, delay_s)
+        cancelling = task.cancelling()
+        hedges.watch(self, delay_s)
         tried: Tried | None = None
         try:
-            tried = await self._sender.carry_out(begun)
+            try:  # as `carry_out` has it: a coroutine more would cost each call more than these lines
+                tried = sender.answered(first, await sender.sent(first))
+            except Fault as fault:
+                tried = sender.failed(first, fault)
+                if tried is None:
+                    raise
         except BaseException as error:
             # It may be the rival who has it cancelled. Or the caller has gone, or something broke: then the first
             # attempt stands for the call.
             self._task = None
             ends = not isinstance(error, (Exception, asyncio.CancelledError))  # the process
-            if not self._overtaken or task.uncancel() > self._cancelling or ends:
+            if not self._overtaken or task.uncancel() > cancelling or ends:
                 await self._stop_rival()
                 raise
         else:
@@ -126,14 +123,14 @@ class Race:
                 task.uncancel()
         finally:
             self._task = None
-            self._hedges.let_go(self)
+            hedges.let_go(self)
         if self._overtaken or tried is None:
             return self._rivals_answer()
         if self._running is not None and tried.failure is not None:
-            return await self._rivals_turn(tried, first)
+            return await self._rivals_turn(tried)
         if self.begun > 1 or self._running is not None:
             await self._stop_rival()
-        return tried, first
+        return tried, self._first
 
     def late(self) -> None:
         """The first has not begun to answer in time."""
@@ -142,10 +139,10 @@ class Race:
 
     async def _ask_rival(self) -> Tried | None:
         """What came of another target; None if there is none to be asked."""
-        call = self._call
+        call, (sender, _, second) = self._begun.call, self._racing
         before = dict(call.reply_headers)
         try:
-            following = await self._second()
+            following = await second(call, self._trying)
         finally:
             # What limits say of that target is told if it answers: until then the call's headers are the first's.
             told = dict(call.reply_headers.items() - before.items())
@@ -155,14 +152,14 @@ class Race:
         self._headers = {**self._headers, **told}
         leg = call.leg()
         leg.reply_headers = dict(self._headers)
-        begun = self._sender.begin(leg, following, self._rule)
+        begun = sender.begin(leg, following, self._begun.rule)
         if isinstance(begun, Tried):
             return None
         self.begun += 1
         self._rival = _Rival(begun, following)
         if self._lost is not None:
             self._leave_first(self._lost)
-        return await self._sender.carry_out(begun)
+        return await sender.carry_out(begun)
 
     def _rival_ended(self, running: "asyncio.Task[Tried | None]") -> None:
         """If it failed, the first goes on alone; else that is in its way."""
@@ -177,13 +174,13 @@ class Race:
         self._running = None
         if tried is not None and self._rival is not None:
             leg = self._rival.begun.call
-            self._sender.close_failed(leg, tried)
+            self._racing.sender.close_failed(leg, tried)
             leg.close()
 
     def _rivals_answer(self) -> tuple[Tried, Next]:
         """The rival has overtaken the first."""
         running, self._running = self._running, None
-        first, rival = self._first, self._rival
+        first, rival = self._begun, self._rival
         assert running is not None, "it has ended"
         try:
             tried = running.result()
@@ -193,13 +190,13 @@ class Race:
             raise
         finally:
             del running  # what it may have failed with knows this frame
-        assert tried is not None and first is not None and rival is not None, "it has answered"  # noqa: PT018
-        self._sender.close_lost(first)
+        assert tried is not None and rival is not None, "it has answered"  # noqa: PT018
+        self._racing.sender.close_lost(first)
         self._forget_first()
         self._adopt(rival)
         return tried, rival.following
 
-    async def _rivals_turn(self, failed: Tried, first: Next) -> tuple[Tried, Next]:
+    async def _rivals_turn(self, failed: Tried) -> tuple[Tried, Next]:
         """The first has failed, and the rival is under way."""
         running = self._running
         assert running is not None, "it is under way"
@@ -221,7 +218,7 @@ class Race:
             self._running = None
             del running
         if tried is None or self._rival is None:
-            return failed, first
+            return failed, self._first
         self._adopt(self._rival)
         return tried, self._rival.following
 
@@ -229,38 +226,38 @@ class Race:
         """The first attempt stands for the call."""
         running, self._running = self._running, None
         if running is None:
-            self._put_last(self._first)
+            self._put_last(self._begun)
             return
         try:
             await _cancelled(running)
         finally:  # the caller may go meanwhile
             self._close_lost(self._rival)
-            self._put_last(self._first)
+            self._put_last(self._begun)
 
     def _close_lost(self, rival: _Rival | None) -> None:
         if rival is not None:
             # It was stopped because the first was there: that says nothing of its target.
-            self._sender.close_unused(rival.begun, "cancelled", "hedge_lost")
+            self._racing.sender.close_unused(rival.begun, "cancelled", "hedge_lost")
             rival.begun.call.close()
 
     def _leave_first(self, failed: Tried) -> None:
-        self._sender.close_failed(self._call, failed)
+        self._racing.sender.close_failed(self._begun.call, failed)
         self._forget_first()
 
     def _forget_first(self) -> None:
         """The call is as it was before its first attempt."""
-        call = self._call
+        call = self._begun.call
         call.close(keep=self._closings)
         call.served, call.reply_headers = Served(), dict(self._headers)
 
     def _adopt(self, rival: _Rival) -> None:
         self._put_last(rival.begun)
-        self._call.adopt(rival.begun.call)
+        self._begun.call.adopt(rival.begun.call)
 
-    def _put_last(self, begun: Begun | None) -> None:
+    def _put_last(self, begun: Begun) -> None:
         """The call's last attempt is the one that its answer is from."""
-        attempts = self._call.attempts
-        if begun is not None and attempts[-1] is not begun.attempt:
+        attempts = begun.call.attempts
+        if attempts[-1] is not begun.attempt:
             attempts.remove(begun.attempt)
             attempts.append(begun.attempt)
 

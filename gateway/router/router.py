@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from gateway.core.call import Call, Reply, Served, Service
@@ -15,9 +14,8 @@ from gateway.core.model import Permit
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
-from gateway.router.document import Hedge
 from gateway.router.experiments import Drawn
-from gateway.router.hedging import Hedges, Race
+from gateway.router.hedging import Hedges, Race, Racing
 from gateway.router.loading import NO_ROUTES, RouteRule, Routes
 from gateway.router.mending import Again, mended
 from gateway.router.patience import Patience
@@ -53,8 +51,8 @@ class Router:
         self._die = die
         self.withheld = 0
         self._patience = Patience()
-        self._hedges = Hedges()
         self._sender = Sender(providers, self.standings, clock, die, self._patience, asking.is_batch)
+        self._racing = Racing(self._sender, Hedges(), self._second)
         self._allowance = Allowance(self._routes.value.file.retry_budget, clock.monotonic())
 
     def output_field(self, permits: Sequence[Permit]) -> str:
@@ -96,27 +94,29 @@ class Router:
         if call.in_cohort:
             await others_first()
         trying = self._begin(call)
-        rule, following = trying.rule, Next(trying.rest.pop(0), "primary")
+        rule, following, sender = trying.rule, Next(trying.rest.pop(0), "primary"), self._sender
         while True:
             headers, closings = dict(call.reply_headers), call.closings
-            if rule.route.hedge is not None and (delay_s := self._hedge_s(rule.route.hedge, rule, trying)) is not None:
-                race = Race(call, headers, self._sender, rule, partial(self._second, call, trying), self._hedges)
-                tried, following = await race.run(following, delay_s)
+            begun = sender.begin(call, following, rule)
+            if isinstance(begun, Tried):
+                tried = begun
+            elif (delay_s := self._hedge_s(rule, trying)) is not None:
+                race = Race(begun, following, trying, self._racing, headers, closings)
+                tried, following = await race.run(delay_s)
                 trying.count += race.begun
                 if race.begun > 1:
-                    self._sender.tell(call, following.permit)
+                    sender.tell(call, following.permit)
             else:
-                begun = self._sender.begin(call, following, rule)
-                tried = begun if isinstance(begun, Tried) else await self._sender.carry_out(begun)
-                trying.count += tried.attempt is not None
-            failure = tried.failure
-            coming = None if failure is None else await self._next(call, trying, following, failure)
-            if failure is None and call.mend is not None:
-                again = Again(following.permit, rule, self._sender, self._may_take, closings)
-                tried = await mended(call, call.mend, tried, again)
-            if failure is None or coming is None:
+                tried = await sender.carry_out(begun)
+                trying.count += 1
+            if (failure := tried.failure) is None:
+                if call.mend is not None:
+                    again = Again(following.permit, rule, sender, self._may_take, closings)
+                    tried = await mended(call, call.mend, tried, again)
                 return _answer(call, tried)
-            self._sender.close_failed(call, tried)
+            if (coming := await self._next(call, trying, following, failure)) is None:
+                return _answer(call, tried)
+            sender.close_failed(call, tried)
             call.close(keep=closings)
             call.served, call.reply_headers = Served(), headers
             if coming.after_s:
@@ -129,8 +129,7 @@ class Router:
         Raises:
             NotConfigured: it may go nowhere.
         """
-        plan = self._plan(call)
-        if not plan:
+        if not (plan := call.plan or self._plan(call)):
             raise self._nobody(call)
         routes = self._routes.value
         rule = routes.of(call.model)
@@ -140,7 +139,7 @@ class Router:
             self.rollouts.began(call, rule, plan)
         if isinstance(plan, Drawn):
             call.record.variant = plan.arm
-        return Trying(call, plan, rule)
+        return Trying(call, list(plan), rule)
 
     def _nobody(self, call: Call) -> NotConfigured:
         if any(permit.model.target.provider in self.providers for permit in call.permits):
@@ -151,9 +150,10 @@ class Router:
         said = f"the model `{call.model}` is declared, but none of its providers has a credential here"
         return NotConfigured(f"{said}; an operator can set one", param="model")
 
-    def _hedge_s(self, hedge: Hedge, rule: RouteRule, trying: Trying) -> float | None:
+    def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
         """How long to wait before a second target is asked beside the first; None: no second one is."""
-        if trying.count or not trying.rest or not trying.may_hedge:
+        hedge = rule.route.hedge
+        if hedge is None or trying.count or not trying.rest or not trying.may_hedge:
             return None
         if hedge.after_ms is not None:
             return hedge.after_ms / 1000

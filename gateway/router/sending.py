@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -74,15 +73,20 @@ class Sender:
     def begin(self, call: Call, following: Next, rule: RouteRule) -> "Begun | Tried":
         """An attempt, noted before anything is sent; what is told instead if the target is not asked."""
         permit, now = following.permit, self._clock.monotonic()
-        standing = self.standings.of(permit.model.place)
-        if (fault := self._kept_from(call, permit, standing, now)) is not None:
+        model, standings = permit.model, self.standings
+        standing = standings.of(model.place)
+        if model.inputs or not standing.is_clear(standings.routes.value.room, now):
+            fault = self._kept_from(call, permit, standing, now)
+        else:
+            fault = None  # nearly always
+        if fault is not None:
             standing.passed_over += isinstance(fault, Shed)
             return Tried(fault=fault, failure=Failure("not_expressible" if isinstance(fault, BadRequest) else "busy"))
-        call.target = permit.model.target
+        call.target = model.target
         self.tell(call, permit)
         attempt = begun(call, permit, following.role, self._clock.now_ns())
         run = standing.begun(now, call.record.key_id)
-        call.on_close(partial(standing.ended, run))
+        call.on_close(run.ended)
         return Begun(call, rule, attempt, standing, run)
 
     async def carry_out(self, begun: "Begun") -> Tried:
@@ -92,15 +96,14 @@ class Sender:
             Fault: one that is none of an upstream's.
         """
         try:
-            reply = await self._sent(begun)
+            return self.answered(begun, await self.sent(begun))
         except Fault as fault:
-            tried = self._failed(begun, fault)
+            tried = self.failed(begun, fault)
             if tried is None:
                 raise
             return tried
-        return self._answered(begun, reply)
 
-    def _failed(self, begun: "Begun", fault: Fault) -> Tried | None:
+    def failed(self, begun: "Begun", fault: Fault) -> Tried | None:
         """What came of an attempt that ended with a fault; None if that is none of an upstream's."""
         trouble = trouble_of_fault(fault)
         if trouble is None:
@@ -116,15 +119,15 @@ class Sender:
         # It is told, and raised again where it stands; the frames that it came by would know it, and it them.
         return Tried(begun.attempt, None, fault.with_traceback(None), failure)
 
-    def _answered(self, begun: "Begun", reply: Reply) -> Tried:
+    def answered(self, begun: "Begun", reply: Reply) -> Tried:
         """What came of an attempt that ended with a reply."""
-        trouble = trouble_of_reply(reply) if reply.status >= 400 else None
-        if trouble is not None:
+        if reply.status >= 400 and (trouble := trouble_of_reply(reply)) is not None:
             failure = Failure(trouble, reply.status, _after_s(reply.headers, self._clock.now()))
             self._note_failure(begun, failure)
             return Tried(begun.attempt, reply, None, failure)
         call, standing, run, now = begun.call, begun.standing, begun.run, self._clock.monotonic()
-        standing.answered(run, call.stream, _size(call), now, self.standings.overload, self.standings.own_s)
+        standings = self.standings
+        standing.answered(run, call.stream, _size(call), now, standings.routes.value.file.overload, standings.own_s)
         if begun.rule.route.hedge is not None:
             self._patience.took(begun.rule.name, now - run.began)
         if reply.stream is None:
@@ -141,15 +144,17 @@ class Sender:
         elif record.outcome in ("completed", "cancelled"):
             standing.succeeded(run, now)
 
-    def _sent(self, begun: "Begun") -> Awaitable[Reply]:
+    def sent(self, begun: "Begun") -> Awaitable[Reply]:
         """The target asked: for as long as the route and the caller allow, if one of them says."""
-        call, now, timeout_s = begun.call, begun.run.began, begun.rule.timeout_s
-        assert call.target is not None, "it has begun"
-        provider = self.providers[call.target.provider]
-        until = call.deadline
+        call, timeout_s = begun.call, begun.rule.timeout_s
+        provider, until = self.providers[begun.attempt.provider], call.deadline
+        if until is None and timeout_s is None:
+            return provider(call)
+        now = begun.run.began
         if timeout_s is not None and (until is None or now + timeout_s < until):
             until = now + timeout_s
-        return provider(call) if until is None else self._sent_in_time(provider, call, now, until)
+        assert until is not None, "one of them says"
+        return self._sent_in_time(provider, call, now, until)
 
     async def _sent_in_time(self, provider: Service, call: Call, now: float, until: float) -> Reply:
         try:
@@ -167,11 +172,10 @@ class Sender:
             raise UpstreamTimeout(f"the upstream did not begin to answer within {said}", code=code) from None
 
     def tell(self, call: Call, permit: Permit) -> None:
-        model, record, headers = permit.model, call.record, call.reply_headers
-        record.target = model.place
-        record.rule_id = permit.decision.rule_id
-        record.would_deny = " ".join(permit.decision.would_deny)
-        headers["x-gateway-target"] = model.place
+        model, decision, record, headers = permit.model, permit.decision, call.record, call.reply_headers
+        headers["x-gateway-target"] = record.target = model.place
+        record.rule_id = decision.rule_id
+        record.would_deny = " ".join(decision.would_deny) if decision.would_deny else ""
         if model.life.deprecated_from is not None:
             told = lifecycle_headers(model, self._clock.now())
             before = headers.get("x-gateway-warning", "")

@@ -27,11 +27,17 @@ OWN_TURNS, OWN_KEPT = 4, 0.9
 
 
 class Run(msgspec.Struct, eq=False):
-    """A call under way at a target: since when, the mark by which its breaker counts it, and whose it is."""
+    """A call under way at a target: whose standing it counts for, since when, the mark by which its breaker counts it,
+    and whose it is."""
 
+    standing: "Standing"
     began: float
     mark: int
     who: str
+
+    def ended(self) -> None:
+        """It is over, whatever became of it."""
+        self.standing.ended(self)
 
 
 class Standing:
@@ -86,7 +92,8 @@ class Standing:
 
     def begun(self, now: float, who: str = "") -> Run:
         """A call of this caller is sent there."""
-        run = Run(now, self.breaker.begun(), who)
+        breaker = self.breaker
+        run = Run(self, now, breaker.begun() if breaker.state == "half_open" else breaker.mark, who)
         self._runs[run] = None
         return run
 

@@ -41,43 +41,36 @@ class Tried(msgspec.Struct):
     failure: Failure | None = None
 
 
-class Trying:
+class Trying(msgspec.Struct, eq=False):
     """The attempts of one call, by the rule of its route.
 
     Attributes:
         rule: of its route. rest: targets that were not asked yet, best first. count: attempts made; again: of those,
-            how many asked the same target again.
+            how many asked the same target again. told: troubles whose other models were asked about.
     """
 
-    __slots__ = ("_call", "_fallbacks", "_retries", "_told", "again", "count", "rest", "rule")
-
-    def __init__(self, call: Call, plan: Sequence[Permit], rule: RouteRule) -> None:
-        self.rest = list(plan)
-        self.count = self.again = 0
-        self._call = call
-        self.rule = rule
-        self._retries = rule.retries
-        self._fallbacks = rule.route.fallbacks
-        self._told: tuple[str, ...] = ()
-
-    @property
-    def _repeatable(self) -> bool:
-        # Nearly always nobody asks.
-        return repeatable(self._call)
+    call: Call
+    rest: list[Permit]
+    rule: RouteRule
+    count: int = 0
+    again: int = 0
+    told: tuple[str, ...] = ()
 
     @property
     def may_hedge(self) -> bool:
         """Whether another may be asked while one is at work: asking twice does nothing twice, and is allowed."""
-        return self._retries.max_attempts > 1 and self._repeatable
+        return self.rule.retries.max_attempts > 1 and repeatable(self.call)
 
     @property
     def is_last(self) -> bool:
         """Whether only one more attempt may be made."""
-        return self.count == self._retries.max_attempts - 1
+        return self.count == self.rule.retries.max_attempts - 1
 
     def allowed(self, failure: Failure) -> bool:
         """Whether there may be another attempt at all."""
-        return self.count < self._retries.max_attempts and (self._repeatable or undone(failure.trouble, failure.status))
+        if self.count >= self.rule.retries.max_attempts:
+            return False
+        return repeatable(self.call) or undone(failure.trouble, failure.status)
 
     def elsewhere(self, failed: Permit, failure: Failure) -> Permit | None:
         """The best target left that may do better, taken out; None if there is none."""
@@ -90,15 +83,16 @@ class Trying:
 
     def names(self, failure: Failure) -> Sequence[str]:
         """Other models to ask about; each trouble's once."""
-        if self._fallbacks is NO_FALLBACKS:
+        fallbacks = self.rule.route.fallbacks
+        if fallbacks is NO_FALLBACKS:
             return ()
-        told = [trouble for trouble in (failure.trouble, "any") if trouble not in self._told]
-        self._told += (*told,)
-        return [name for trouble in told for name in getattr(self._fallbacks, trouble)]
+        told = [trouble for trouble in (failure.trouble, "any") if trouble not in self.told]
+        self.told += (*told,)
+        return [name for trouble in told for name in getattr(fallbacks, trouble)]
 
     def wait_s(self, failure: Failure, thrown: float) -> float | None:
         """How long to wait before the same target is asked again; None: not at all. `thrown`: 0 to 1."""
-        retries = self._retries
+        retries = self.rule.retries
         if not REMEDIES[failure.trouble].again:
             return None
         if failure.after_s is not None:

@@ -159,5 +159,5 @@ async def test_whoever_wins_fails_or_hangs_up_nothing_is_left(seed: int) -> None
         await asyncio.gather(*(one() for _ in range(150)))
     assert [fleet.router.standings.of(f"{name}/m").in_flight for name in "abc"] == [0, 0, 0]
     assert len(closed) == under_way[0]
-    assert len(fleet.router._hedges) == 0
+    assert len(fleet.router._racing.hedges) == 0
     assert len(asyncio.all_tasks()) == 1
