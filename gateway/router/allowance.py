@@ -9,11 +9,11 @@ WINDOW_S = 10.0
 class Allowance:
     """A bucket of attempts: each call puts its share in, each attempt besides the first takes one out."""
 
-    __slots__ = ("_at", "_calls_per_s", "level")
+    __slots__ = ("_at", "_calls", "level")
 
     def __init__(self, budget: RetryBudget, now: float) -> None:
         self.level = float(budget.at_least)
-        self._calls_per_s = 0.0
+        self._calls = 0.0  # that came lately: each counts for one, and fades over a window
         self._at = now
 
     def called(self, now: float, budget: RetryBudget) -> None:
@@ -21,13 +21,10 @@ class Allowance:
         lately."""
         passed = now - self._at
         self._at = now
-        # A moving rate: each call adds 1/window, and fades over a window.
-        faded = self._calls_per_s * (1 - passed / WINDOW_S) if passed < WINDOW_S else 0.0
-        self._calls_per_s = faded + 1 / WINDOW_S
-        most = budget.at_least + budget.share * self._calls_per_s * WINDOW_S
-        self.level += budget.share + passed * budget.at_least / WINDOW_S
-        if self.level > most:
-            self.level = most
+        windows, share, at_least = passed / WINDOW_S, budget.share, budget.at_least
+        calls = self._calls = 1.0 if windows >= 1 else 1.0 + self._calls * (1 - windows)
+        level, most = self.level + share + windows * at_least, at_least + share * calls
+        self.level = level if level < most else most
 
     def take(self) -> bool:
         """Whether there may be one more attempt now; it is counted then."""

@@ -39,6 +39,7 @@ TABLE: Mapping[tuple[State, Event], State] = {
 }
 WINDOW_S = 10.0
 SLICES = 5
+SLICES_PER_S = SLICES / WINDOW_S
 _UNCOUNTED = -1
 
 
@@ -117,8 +118,10 @@ class Breaker:
         self._witnesses.served(who, now)
         if mark >= self._since and self.state != "half_open":
             self._row = 0
-            self._turn(now)
-            self._succeeded[self._slice % SLICES] += 1
+            current = int(now * SLICES_PER_S)
+            if current != self._slice:
+                self._turn(current)
+            self._succeeded[current % SLICES] += 1
 
     def failed(self, mark: int, now: float, spread: float, who: str = "") -> None:
         """`who`: whose call it was. `spread`: 0 to 1, so that many workers do not try at the same moment."""
@@ -130,7 +133,7 @@ class Breaker:
             self._wait_s = min(self.options.max_open_s, self._wait_s * 2)
             self._open("failed", now, spread)
         elif self.state == "closed":
-            self._turn(now)
+            self._turn(int(now * SLICES_PER_S))
             self._failed[self._slice % SLICES] += 1
             if (self._row >= self.options.consecutive or self._is_bad()) and not self._witnesses.blame(who, now):
                 self._open("tripped", now, spread)
@@ -150,7 +153,7 @@ class Breaker:
 
     def failure_rate(self, now: float) -> tuple[float, int]:
         """Of the last seconds, and of how many calls."""
-        self._turn(now)
+        self._turn(int(now * SLICES_PER_S))
         failed, calls = sum(self._failed), sum(self._failed) + sum(self._succeeded)
         return (failed / calls if calls else 0.0), calls
 
@@ -182,11 +185,8 @@ class Breaker:
             self.mark += 1
             self._since = self.mark
 
-    def _turn(self, now: float) -> None:
+    def _turn(self, current: int) -> None:
         """Empty the slices of time that have passed."""
-        current = int(now * SLICES / WINDOW_S)
-        if current == self._slice:  # nearly always
-            return
         for passed in range(max(self._slice + 1, current - SLICES + 1), current + 1):
             self._failed[passed % SLICES] = self._succeeded[passed % SLICES] = 0
         self._slice = current

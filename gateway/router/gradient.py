@@ -48,7 +48,8 @@ class _Usual:
         """How many times as long as usual this took, by the figure that speaks better of it."""
         if self._count < TAUGHT:
             return 1.0
-        return min(seconds / (self._seconds or 1e-9), seconds / size / (self._by_size or 1e-9))
+        plain, by_size = seconds / (self._seconds or 1e-9), seconds / size / (self._by_size or 1e-9)
+        return plain if plain < by_size else by_size
 
     def learn(self, seconds: float, size: float) -> None:
         by_size = seconds / size

@@ -19,13 +19,13 @@ class Patience:
         lately = self._took.get(route)
         if lately is None:
             lately = self._took[route] = []
+            if len(self._took) > MOST_ROUTES:
+                self._took.clear()
+                self._usual.clear()
         lately.append(seconds)
         if len(lately) % AT_LEAST == 0:
             lately[:] = lately[-KEPT:]
             self._usual[route] = sorted(lately)[len(lately) * OF_100 // 100]
-        if len(self._took) > MOST_ROUTES:
-            self._took.clear()
-            self._usual.clear()
 
     def usual_s(self, route: str) -> float | None:
         """What 95 of 100 of the last calls kept to; None: too few to say."""

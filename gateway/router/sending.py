@@ -131,7 +131,7 @@ class Sender:
         if begun.rule.route.hedge is not None:
             self._patience.took(begun.rule.name, now - run.began)
         if reply.stream is None:
-            standing.succeeded(run, now)
+            standing.breaker.succeeded(run.mark, now, run.who)
         else:
             call.on_close(lambda: self._streamed(call, standing, run))
         return Tried(begun.attempt, reply)
