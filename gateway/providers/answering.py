@@ -135,7 +135,7 @@ def _check_first(batch: bytes) -> None:
             return
 
 
-async def read_reply(call: Call, reading: Reading, now: Callable[[], float], exchange: Exchange) -> Reply:
+async def read_reply(reading: Reading, now: Callable[[], float], call: Call, exchange: Exchange) -> Reply:
     """The reply for what the upstream answered; `call.served` says what is known of it.
 
     Raises:
@@ -143,7 +143,7 @@ async def read_reply(call: Call, reading: Reading, now: Callable[[], float], exc
     """
     served = call.served
     headers, served.request_id = returned(exchange.headers)
-    kind = _content_type(exchange)
+    kind = _content_type(headers)
     if exchange.status >= 300:
         return await _error_reply(exchange, headers, kind, reading)
     if kind == "text/event-stream" or (reading.framed and kind == "application/vnd.amazon.eventstream"):
@@ -241,8 +241,8 @@ def _plain_error(status: int, provider: str) -> bytes:
     )
 
 
-def _content_type(exchange: Exchange) -> str:
-    for name, value in exchange.headers:
+def _content_type(headers: list[tuple[str, str]]) -> str:
+    for name, value in headers:
         if name == "content-type":
             if value == "application/json":  # nearly always
                 return value

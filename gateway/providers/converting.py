@@ -146,7 +146,7 @@ def converted(call: Call, conversion: Conversion, model: str, asked: Asked) -> t
     return path, translated_body(conversion.ask(call, model, asked), path)
 
 
-async def converted_reply(call: Call, conversion: Conversion, protocol: str, exchange: Exchange) -> Reply:
+async def converted_reply(conversion: Conversion, protocol: str, call: Call, exchange: Exchange) -> Reply:
     """The reply in the client's dialect.
 
     Args:

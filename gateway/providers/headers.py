@@ -1,6 +1,7 @@
 """Which headers pass, in each direction. Everything that is not listed stays behind."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 
 from gateway import __version__
@@ -51,6 +52,7 @@ TO_CLIENT: frozenset[str] = frozenset(
         "x-should-retry",
     }
 )
+_REQUEST_ID = "x-upstream-request-id"
 _REQUEST_IDS = (
     "x-request-id",
     "request-id",
@@ -83,15 +85,27 @@ def returned(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str
     passed: list[tuple[str, str]] = []
     request_id = ""
     for name, value in headers:
-        if name in TO_CLIENT:
-            passed.append((name, value))
-        elif name in _REQUEST_IDS:
+        told = _told_as(name)
+        if told == _REQUEST_ID:
             if not request_id:
                 request_id = value[:128]
-                passed.append(("x-upstream-request-id", request_id))
-        elif name.startswith(("x-ratelimit-", "anthropic-ratelimit-")):
-            passed.append(("x-upstream-" + name[name.index("ratelimit-") :], value))
+                passed.append((told, request_id))
+        elif told:
+            passed.append((told, value))
     return passed, request_id
+
+
+@lru_cache(maxsize=1_000)
+def _told_as(name: str) -> str:
+    """What a header of an upstream's answer is called when the client gets it; empty: he does not. An upstream has the
+    same twenty in each answer."""
+    if name in TO_CLIENT:
+        return name
+    if name in _REQUEST_IDS:
+        return _REQUEST_ID
+    if name.startswith(("x-ratelimit-", "anthropic-ratelimit-")):
+        return "x-upstream-" + name[name.index("ratelimit-") :]
+    return ""
 
 
 def add_trace(headers: dict[str, str], trace: TraceContext) -> None:

@@ -66,20 +66,20 @@ class Heads:
         Raises:
             UpstreamBroken: there is a line break in the provider's credential.
         """
-        place = path.stream if call.stream and path.stream else path.path
+        place, accept = path.path, JSON
+        if call.stream:
+            place, accept = path.stream or place, "text/event-stream"
         if "{model}" in place:
             place = place.replace("{model}", quote(model, safe="@"))
-        accept = "text/event-stream" if call.stream else JSON
         if call.operation.answers == "binary":
             accept = "*/*"
-        headers: dict[str, str] = {}
-        brought = not self._forwarded.isdisjoint(call.headers)
-        if content_type == JSON and not brought and not self._signed:
-            url, opening = self._opening(place, model, accept)
+        if content_type == JSON and not self._signed and self._forwarded.isdisjoint(call.headers):
+            key = (place, model if self.by_deployment else "", accept)
+            url, opening = self._openings.get(key) or self._opening(key, model)
+            headers: dict[str, str] = {}
         else:
-            url, opening = self.url(place, model), ""
-            headers |= self._base
-            if brought:
+            url, opening, headers = self.url(place, model), "", {**self._base}
+            if not self._forwarded.isdisjoint(call.headers):
                 headers |= forwarded(call.headers, self.forwarded, call.caller.tenant)
             headers["content-type"], headers["accept"] = content_type, accept
         if call.deadline is not None:
@@ -109,13 +109,11 @@ class Heads:
                 self._urls[key] = url
         return url
 
-    def _opening(self, place: str, model: str, accept: str) -> tuple[Url, str]:
+    def _opening(self, key: tuple[str, str, str], model: str) -> tuple[Url, str]:
         """The same for all calls that send JSON and bring no headers of their own."""
-        key = (place, model if self.by_deployment else "", accept)
-        found = self._openings.get(key)
-        if found is None:
-            url = self.url(place, model)
-            found = url, opening_of("POST", url, {**self._base, "content-type": JSON, "accept": accept})
-            if len(self._openings) < MAX_REMEMBERED:
-                self._openings[key] = found
+        place, _, accept = key
+        url = self.url(place, model)
+        found = url, opening_of("POST", url, {**self._base, "content-type": JSON, "accept": accept})
+        if len(self._openings) < MAX_REMEMBERED:
+            self._openings[key] = found
         return found

@@ -57,6 +57,9 @@ class Provider:
         self._authorizer = authorizer
         self._heads = Heads(profile, options, endpoint, now, signed=authorizer is not None)
         self._reading = Reading(name)
+        self._read = partial(read_reply, self._reading, now)
+        # Of an answer that comes whole nothing is to be read in another way.
+        self._reads_plainly = profile.dialect == "openai" and not profile.opaque_model
         self._protocols = _protocols(profile, options)
         self._families: dict[str, Family] = {}
         # Where it may run anywhere, it costs what the list says.
@@ -96,21 +99,24 @@ class Provider:
 
     def _pass(self, call: Call, path: Path) -> Awaitable[Reply]:
         """In the dialect of both: what the gateway does not need to change stays as it came."""
-        model = _model(call)
-        if self.profile.steering:
-            refuse_steering(call, self.profile)
-        if self.profile.not_empty:
-            refuse_empty(call, self.profile)
-        changes, reading = self._changes(call, model, framed=path.framed and call.stream)
+        model, profile, fields = _model(call), self.profile, call.fields
+        if profile.steering:
+            refuse_steering(call, profile)
+        if profile.not_empty:
+            refuse_empty(call, profile)
+        changes: dict[str, object] = {"model": model} if model != call.model and not self._heads.by_deployment else {}
+        read = self._read
+        if call.stream or not self._reads_plainly:
+            changes, reading = self._changes(call, model, changes, framed=path.framed and call.stream)
+            read = partial(read_reply, reading, self._now)
         call.served.native = True
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
             changes, without = {**changes, **recalled_input(call, own=True)}, ("previous_response_id",)
-        fields = call.fields
         if (kept := self._kept_for(call)) is not None:
             changes = {**changes, **marked(call.operation.protocol, fields.decoded(), kept)}
         body, kind = passed_body(call, path, changes, without), fields.content_type.decode("latin-1")
-        return self._ask(call, path, model, kind, body, partial(read_reply, call, reading, self._now))
+        return self._ask(call, path, model, kind, body, read)
 
     def _translate(self, call: Call) -> Awaitable[Reply]:
         model = _model(call)
@@ -120,13 +126,13 @@ class Provider:
         if (kept := self._kept_for(call)) is not None:
             told = {**told, **marked(protocol, told, kept)}
         alias = call.model if self.profile.opaque_model else ""
-        read = partial(translated_reply, call, translation, self._now, alias)
+        read = partial(translated_reply, translation, self._now, alias)
         return self._ask(call, path, model, JSON, translated_body(told, path), read)
 
     def _convert(self, call: Call, conversion: Conversion) -> Awaitable[Reply]:
         model = _model(call)
         path, body = converted(call, conversion, model, Asked(self.profile, self._family(model)))
-        read = partial(converted_reply, call, conversion, next(iter(self._protocols)))
+        read = partial(converted_reply, conversion, next(iter(self._protocols)))
         return self._ask(call, path, model, JSON, body, read)
 
     def _kept_for(self, call: Call) -> Literal["5m", "1h"] | None:
@@ -140,7 +146,7 @@ class Provider:
         model: str,
         content_type: str,
         body: bytes,
-        read: Callable[[Exchange], Awaitable[Reply]],
+        read: Callable[[Call, Exchange], Awaitable[Reply]],
     ) -> Reply:
         """The request sent when its turn has come, and its answer read. One coroutine for both: what a call waits in is
         cold when it goes on.
@@ -164,7 +170,8 @@ class Provider:
             raise
         call.on_close(exchange.close)
         served.reports_cost = self.profile.reports_cost
-        served.searches = self._family(model).searches if call.operation.protocol else 0
+        if call.operation.protocol:
+            served.searches = (self._families.get(model) or self._family(model)).searches
         if self._region or self.profile.tier_header:
             tier = next((value for name, value in exchange.headers if name == self.profile.tier_header), "")
             served.terms = Terms(tier=tier_word(tier), region=self._region)
@@ -173,7 +180,7 @@ class Provider:
         try:
             if call.in_cohort:
                 await others_first()
-            return await read(exchange)
+            return await read(call, exchange)
         except UpstreamRefused as refusal:
             exchange.close()
             tell_model(refusal, call)
@@ -230,9 +237,10 @@ class Provider:
         """Where a chat completions request to this model says how much it may produce."""
         return self._family(model).quirks.max_output_field
 
-    def _changes(self, call: Call, model: str, *, framed: bool = False) -> tuple[Mapping[str, object], Reading]:
-        """What must differ from the client's body, and how the answer is to be read then."""
-        changes: dict[str, object] = {"model": model} if model != call.model and not self._heads.by_deployment else {}
+    def _changes(
+        self, call: Call, model: str, changes: dict[str, object], *, framed: bool = False
+    ) -> tuple[dict[str, object], Reading]:
+        """What else must differ from the client's body, and how the answer is to be read then."""
         if call.operation.model_in_path and not call.operation.protocol:
             changes.update(renamed_inside(call.fields, model))
         if self.profile.dialect != "openai":

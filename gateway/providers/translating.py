@@ -53,7 +53,7 @@ def translate(call: Call, protocol: str, model: str, family: Family, changes: Ma
 
 
 async def translated_reply(
-    call: Call, translation: Translation, now: Callable[[], float], alias: str, exchange: Exchange
+    translation: Translation, now: Callable[[], float], alias: str, call: Call, exchange: Exchange
 ) -> Reply:
     """The reply in the client's protocol; `call.served` says what is known of it.
 
