@@ -171,9 +171,11 @@ def _reader(call: Call, reading: Reading, now: Callable[[], float]) -> EventRead
 def _noted(call: Call, reply: Reply, kind: str, reading: Reading) -> Reply:
     """A whole answer, and what it says about itself noted."""
     operation, body = call.operation, reply.body
-    if operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
+    if operation.protocol and not reading.protocol:  # nearly always: text, in OpenAI's words
+        read_answer(body, operation, {}, call.served)
+    elif operation.multipart and "json" not in kind and not body.lstrip().startswith(b"<"):
         return reply  # transcriptions as text, srt or vtt say nothing about usage
-    if not operation.billed:
+    elif not operation.billed:
         call.served.usage, call.served.usage_source = Usage(), "provider"
     elif operation.dialect == "gemini" and operation.name == "embeddings":
         note_native(call, body)
@@ -182,8 +184,8 @@ def _noted(call: Call, reply: Reply, kind: str, reading: Reading) -> Reply:
     else:
         asked = {name: call.fields.get(name) for name in _IMAGE_FIELDS} if operation.name == "images" else {}
         read_answer(body, operation, asked, call.served)
-        if reading.alias and call.served.model:
-            reply.body = rename_model(body, call.served.model, reading.alias)
+    if reading.alias and call.served.model:
+        reply.body = rename_model(body, call.served.model, reading.alias)
     return reply
 
 

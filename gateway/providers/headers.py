@@ -5,9 +5,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from gateway import __version__
-from gateway.core.call import TraceContext
 from gateway.providers.profiles import Profile
-from gateway.telemetry.trace import format_traceparent
 
 # Never credentials (ours is set by the provider), never hop-by-hop (RFC 9110, 7.6.1), never what chooses a host.
 TO_UPSTREAM: frozenset[bytes] = frozenset(
@@ -106,13 +104,6 @@ def _told_as(name: str) -> str:
     if name.startswith(("x-ratelimit-", "anthropic-ratelimit-")):
         return "x-upstream-" + name[name.index("ratelimit-") :]
     return ""
-
-
-def add_trace(headers: dict[str, str], trace: TraceContext) -> None:
-    """W3C trace context: our span is the parent of the upstream's."""
-    headers["traceparent"] = format_traceparent(trace)
-    if trace.state:
-        headers["tracestate"] = trace.state
 
 
 _KEY_HEADERS = ("api-key", "x-api-key", "x-goog-api-key")

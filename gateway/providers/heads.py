@@ -7,9 +7,10 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.core.call import Call
-from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, add_trace, base_headers, forwarded
+from gateway.providers.headers import NEVER_TO_UPSTREAM, TO_UPSTREAM, base_headers, forwarded
 from gateway.providers.options import ProviderOptions
 from gateway.providers.profiles import Path, Profile
+from gateway.telemetry.trace import format_traceparent
 from gateway.transport.client import opening_of
 from gateway.transport.url import Url, parse_url
 
@@ -84,8 +85,10 @@ class Heads:
             headers["content-type"], headers["accept"] = content_type, accept
         if call.deadline is not None:
             headers["x-request-timeout"] = f"{max(0.001, call.deadline - self._now()):.3f}"
-        if call.trace is not None:
-            add_trace(headers, call.trace)
+        if (trace := call.trace) is not None:  # W3C trace context: our span is the parent of the upstream's
+            headers["traceparent"] = format_traceparent(trace)
+            if trace.state:
+                headers["tracestate"] = trace.state
         return url, opening, headers
 
     def bare(self, place: str) -> Head:
