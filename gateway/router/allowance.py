@@ -24,7 +24,7 @@ class Allowance:
         windows, share, at_least = passed / WINDOW_S, budget.share, budget.at_least
         calls = self._calls = 1.0 if windows >= 1 else 1.0 + self._calls * (1 - windows)
         level, most = self.level + share + windows * at_least, at_least + share * calls
-        self.level = level if level < most else most
+        self.level = min(most, level)
 
     def take(self) -> bool:
         """Whether there may be one more attempt now; it is counted then."""

@@ -60,7 +60,7 @@ class Chooser:
             return self._with_canary(call, rule, rule.rollout, permits)
         if rule.experiment is not None:
             return self._with_experiment(call, rule, rule.experiment, permits)
-        return permits if len(permits) < 2 else self._ordered(call, rule, permits)
+        return self._ordered(call, rule, permits)
 
     def _with_canary(
         self, call: Call, rule: RouteRule, rollout: Rollout, permits: Sequence[Permit]
@@ -115,18 +115,18 @@ class Chooser:
         priced = route.strategy == "cheapest"
         timed = priced or route.strategy == "least_latency"
         entries, standings = rule.entries, self._standings
-        room = standings.routes.value.room
+        known, room = standings.known, standings.routes.value.room
         candidates: list[Candidate] = []
         for permit in permits:
             place = permit.model.place
-            entry, standing = entries.get(place, _PLAIN), standings.of(place)
+            entry, standing = entries.get(place, _PLAIN), known.get(place) or standings.of(place)
             candidates.append(
                 Candidate(
                     place,
                     entry.weight,
                     entry.priority,
                     standing.is_clear(room, now) or self._is_usable(call, permit),
-                    standing.in_flight,
+                    len(standing.runs),
                     standing.expected_s(now) if timed else 0.0,
                     self._asking.cost_of(call, permit) if priced else None,
                     entry.quality,

@@ -36,27 +36,20 @@ CROWDED, FULL = 1.25, 0.9
 class _Usual:
     """Long averages of one kind of call, of seconds and of seconds by size, and the sums of a window."""
 
-    __slots__ = ("_by_size", "_count", "_now", "_now_by_size", "_seconds")
+    __slots__ = ("_now", "_now_by_size", "by_size", "count", "seconds")
 
     def __init__(self) -> None:
-        self._count = 0
-        self._seconds = self._by_size = 0.0
+        self.count = 0
+        self.seconds = self.by_size = 0.0
         self._now: list[float] = []
         self._now_by_size: list[float] = []
 
-    def ratio(self, seconds: float, size: float) -> float:
-        """How many times as long as usual this took, by the figure that speaks better of it."""
-        if self._count < TAUGHT:
-            return 1.0
-        plain, by_size = seconds / (self._seconds or 1e-9), seconds / size / (self._by_size or 1e-9)
-        return plain if plain < by_size else by_size
-
     def learn(self, seconds: float, size: float) -> None:
         by_size = seconds / size
-        if self._count < TAUGHT:
-            self._count += 1
-            self._seconds += (seconds - self._seconds) / self._count
-            self._by_size += (by_size - self._by_size) / self._count
+        if self.count < TAUGHT:
+            self.count += 1
+            self.seconds += (seconds - self.seconds) / self.count
+            self.by_size += (by_size - self.by_size) / self.count
         else:
             self._now.append(seconds)
             self._now_by_size.append(by_size)
@@ -64,8 +57,8 @@ class _Usual:
     def turn(self, *, slowly: bool) -> None:
         """A window is over. One far from what is usual teaches no more than one twice as long."""
         if self._now:
-            self._seconds = _moved(self._seconds, fmean(self._now), slowly=slowly)
-            self._by_size = _moved(self._by_size, fmean(self._now_by_size), slowly=slowly)
+            self.seconds = _moved(self.seconds, fmean(self._now), slowly=slowly)
+            self.by_size = _moved(self.by_size, fmean(self._now_by_size), slowly=slowly)
             self._now, self._now_by_size = [], []
 
 
@@ -105,8 +98,7 @@ class Gradient:
         usual = self._usual.get(kind)
         if usual is None:
             usual = self._usual[kind] = _Usual()
-        theirs = seconds - own_s if seconds > own_s else 0.0
-        self._note(usual.ratio(theirs, size), in_flight, now, options)
+        self._note(usual, seconds, size, in_flight, now, options, own_s)
         usual.learn(seconds, size)
 
     def gave_up(
@@ -115,9 +107,16 @@ class Gradient:
         """A call was not answered in the time that it had: it took at least so long, and teaches nothing."""
         usual = self._usual.get(kind)
         if usual is not None:
-            self._note(usual.ratio(max(0.0, seconds - own_s), 1.0), in_flight, now, options)
+            self._note(usual, seconds, 1.0, in_flight, now, options, own_s)
 
-    def _note(self, ratio: float, in_flight: int, now: float, options: Overload) -> None:
+    def _note(
+        self, usual: _Usual, seconds: float, size: float, in_flight: int, now: float, options: Overload, own_s: float
+    ) -> None:
+        # How many times as long as usual this took there, by the figure that speaks better of it.
+        ratio = 1.0
+        if usual.count >= TAUGHT:
+            theirs = seconds - own_s if seconds > own_s else 0.0
+            ratio = min(theirs / (usual.seconds or 1e-9), theirs / size / (usual.by_size or 1e-9))
         if not self._count:
             self._began = now
         self._count += 1

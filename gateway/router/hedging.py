@@ -105,11 +105,13 @@ class Race(msgspec.Struct, eq=False):
         tried: Tried | None = None
         try:
             try:  # as `carry_out` has it: a coroutine more would cost each call more than these lines
-                tried = sender.answered(first, await sender.sent(first))
+                reply = await sender.sent(first)
             except Fault as fault:
                 tried = sender.failed(first, fault)
                 if tried is None:
                     raise
+            else:
+                tried = sender.answered(first, reply)
         except BaseException as error:
             # It may be the rival who has it cancelled. Or the caller has gone, or something broke: then the first
             # attempt stands for the call.

@@ -10,7 +10,7 @@ from gateway.access.conditions import VARIABLES, Compiler, Condition, ConditionE
 from gateway.core.target import Target, parse_target
 from gateway.core.wiring import NEW_PROVIDER, NO_WIRING, Wiring
 from gateway.router.canaries import Rollout, rollout_of
-from gateway.router.document import Canary, Retries, Route, RoutesFile, RouteTarget
+from gateway.router.document import Canary, Hedge, Retries, Route, RoutesFile, RouteTarget
 from gateway.router.experiments import Running, running_of
 from gateway.router.plans import Wish
 from gateway.stores.documents import Document, Text, load_document
@@ -32,7 +32,7 @@ _NEW_MODEL = "as a card in models/, or as a route here with `targets`"
 class RouteRule(msgspec.Struct, frozen=True):
     """One name's route, checked. `entries`: its targets' entries by place; `conditions`: those that some have;
     `rollout`: its canary's; `experiment`: its experiment's; `wish`: what it wants of an order, but for the call's own
-    word."""
+    word; `hedge`: the route's, where a call may have a second attempt."""
 
     name: str
     route: Route
@@ -43,10 +43,12 @@ class RouteRule(msgspec.Struct, frozen=True):
     rollout: Rollout | None = None
     experiment: Running | None = None
     wish: Wish = Wish()
+    hedge: Hedge | None = None
 
     def __post_init__(self) -> None:
-        # Always made anew: calls ask for it, and a rule may be made out of another.
+        # Always made anew: calls ask for them, and a rule may be made out of another.
         msgspec.structs.force_setattr(self, "wish", _wish_of(self.route))
+        msgspec.structs.force_setattr(self, "hedge", self.route.hedge if self.retries.max_attempts > 1 else None)
 
     @property
     def drawn(self) -> Mapping[str, float]:

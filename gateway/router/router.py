@@ -14,14 +14,16 @@ from gateway.core.model import Permit
 from gateway.providers.provider import Provider
 from gateway.router.allowance import Allowance
 from gateway.router.choosing import NOTHING_KNOWN, Asking, Chooser
+from gateway.router.document import Hedge
 from gateway.router.experiments import Drawn
 from gateway.router.hedging import Hedges, Race, Racing
-from gateway.router.loading import NO_ROUTES, RouteRule, Routes
+from gateway.router.loading import NO_ROUTES, Routes
 from gateway.router.mending import Again, mended
 from gateway.router.patience import Patience
 from gateway.router.rollouts import Rollouts
 from gateway.router.sending import Sender
 from gateway.router.standing import Shown, Standings
+from gateway.router.troubles import repeatable
 from gateway.router.trying import Failure, Next, Tried, Trying
 
 
@@ -100,7 +102,7 @@ class Router:
             begun = sender.begin(call, following, rule)
             if isinstance(begun, Tried):
                 tried = begun
-            elif (delay_s := self._hedge_s(rule, trying)) is not None:
+            elif rule.hedge is not None and (delay_s := self._hedge_s(rule.hedge, trying)) is not None:
                 race = Race(begun, following, trying, self._racing, headers, closings)
                 tried, following = await race.run(delay_s)
                 trying.count += race.begun
@@ -150,14 +152,13 @@ class Router:
         said = f"the model `{call.model}` is declared, but none of its providers has a credential here"
         return NotConfigured(f"{said}; an operator can set one", param="model")
 
-    def _hedge_s(self, rule: RouteRule, trying: Trying) -> float | None:
+    def _hedge_s(self, hedge: Hedge, trying: Trying) -> float | None:
         """How long to wait before a second target is asked beside the first; None: no second one is."""
-        hedge = rule.route.hedge
-        if hedge is None or trying.count or not trying.rest or not trying.may_hedge:
+        if trying.count or not trying.rest or not repeatable(trying.call):
             return None
         if hedge.after_ms is not None:
             return hedge.after_ms / 1000
-        usual_s = self._patience.usual_s(rule.name)
+        usual_s = self._patience.usual_s(trying.rule.name)
         return None if usual_s is None else max(usual_s, hedge.min_ms / 1000)
 
     async def _second(self, call: Call, trying: Trying) -> Next | None:

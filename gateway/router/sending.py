@@ -96,12 +96,13 @@ class Sender:
             Fault: one that is none of an upstream's.
         """
         try:
-            return self.answered(begun, await self.sent(begun))
+            reply = await self.sent(begun)
         except Fault as fault:
             tried = self.failed(begun, fault)
             if tried is None:
                 raise
             return tried
+        return self.answered(begun, reply)
 
     def failed(self, begun: "Begun", fault: Fault) -> Tried | None:
         """What came of an attempt that ended with a fault; None if that is none of an upstream's."""

@@ -37,7 +37,10 @@ class Run(msgspec.Struct, eq=False):
 
     def ended(self) -> None:
         """It is over, whatever became of it."""
-        self.standing.ended(self)
+        standing = self.standing
+        standing.runs.pop(self, None)
+        if standing.breaker.state != "closed":
+            standing.breaker.ended(self.mark)
 
 
 class Standing:
@@ -48,11 +51,12 @@ class Standing:
         latency_s: peak-sensitive moving average of the time to the first token (of a whole answer, to its end): it
             goes up at once and down slowly; 0 if nothing is known. Of Finagle's "peak EWMA".
         gradient: how many calls may be under way there. passed_over: calls that found it full.
+        runs: those under way, in the order of their beginnings.
     """
 
     __slots__ = (
-        *("_at", "_rest_s", "_runs", "breaker", "draining"),
-        *("gradient", "latency_s", "passed_over", "resting_until"),
+        *("_at", "_rest_s", "breaker", "draining"),
+        *("gradient", "latency_s", "passed_over", "resting_until", "runs"),
     )
 
     def __init__(self, options: Ejection) -> None:
@@ -64,11 +68,11 @@ class Standing:
         self.latency_s = 0.0
         self._at = 0.0
         self._rest_s = REST_S
-        self._runs: dict[Run, None] = {}  # in the order of their beginnings
+        self.runs: dict[Run, None] = {}
 
     @property
     def in_flight(self) -> int:
-        return len(self._runs)
+        return len(self.runs)
 
     def works(self, now: float) -> bool:
         """Nothing keeps calls from it, apart from those that are there."""
@@ -81,11 +85,11 @@ class Standing:
         `room`: as `Routes` has it."""
         if self.draining or self.resting_until > now or self.breaker.state != "closed":
             return False
-        return self.gradient.limit is None and len(self._runs) < room
+        return self.gradient.limit is None and len(self.runs) < room
 
     def is_full(self, options: Overload, is_batch: Callable[[*Whose], bool], *whose: *Whose) -> bool:
         """Whether one more call would only make it slower. Whose call it is, is asked only where that counts."""
-        there, room = len(self._runs), self.gradient.room
+        there, room = len(self.runs), self.gradient.room
         if not options.enabled or there < room(options, batch=True):
             return False
         return there >= room(options, batch=False) or is_batch(*whose)
@@ -94,21 +98,15 @@ class Standing:
         """A call of this caller is sent there."""
         breaker = self.breaker
         run = Run(self, now, breaker.begun() if breaker.state == "half_open" else breaker.mark, who)
-        self._runs[run] = None
+        self.runs[run] = None
         return run
-
-    def ended(self, run: Run) -> None:
-        """It is over, whatever became of it."""
-        self._runs.pop(run, None)
-        if self.breaker.state != "closed":
-            self.breaker.ended(run.mark)
 
     def answered(self, run: Run, kind: object, size: float, now: float, options: Overload, own_s: float = 0) -> None:
         """It has begun to answer. `kind`, `size`, `own_s`: as `Gradient.answered` has them."""
         self._rest_s = REST_S
         waited = now - run.began
         if options.enabled:
-            self.gradient.answered(kind, waited, size, len(self._runs), now, options, own_s)
+            self.gradient.answered(kind, waited, size, len(self.runs), now, options, own_s)
         self._observe(waited, now)
         if self.breaker.state != "closed":
             self.breaker.answered(run.mark)
@@ -116,7 +114,7 @@ class Standing:
     def gave_up(self, run: Run, kind: object, now: float, options: Overload, own_s: float = 0) -> None:
         """It did not begin to answer in its time, or nobody waited for it any longer."""
         if options.enabled:
-            self.gradient.gave_up(kind, now - run.began, len(self._runs), now, options, own_s)
+            self.gradient.gave_up(kind, now - run.began, len(self.runs), now, options, own_s)
         waited = now - run.began
         average = self.latency_s * math.exp((self._at - now) / DECAY_S)
         self._observe(max(waited, min(2 * average, MOST_LONGER * waited)), now)
@@ -138,7 +136,7 @@ class Standing:
     def expected_s(self, now: float) -> float:
         """How long a call would wait for its first token: the average, or how long the oldest under way has waited
         already, times those that are there. The average fades, so that a target that nobody asks is tried again."""
-        runs = self._runs
+        runs = self.runs
         average = self.latency_s * math.exp((self._at - now) / DECAY_S) if self.latency_s else 0.0
         for oldest in runs:
             if now - oldest.began > average:
@@ -159,14 +157,14 @@ class Standings:
     """All targets' standings, by `provider/model`.
 
     Attributes:
-        routes: those in force.
+        routes: those in force. known: by place; `of` has them all.
         own_s: so much of a call's waiting may be this process's own, lately.
     """
 
     def __init__(self, routes: Live[Routes]) -> None:
         self.routes = routes
         self.own_s = 0.0
-        self._of: dict[str, Standing] = {}
+        self.known: dict[str, Standing] = {}
         self._taken_out: Mapping[str, TakenOut] = {}
 
     def late(self, seconds: float) -> None:
@@ -176,7 +174,7 @@ class Standings:
     def take_out(self, places: Mapping[str, TakenOut]) -> None:
         """These get no new calls, and no others are kept from any."""
         self._taken_out = places
-        for place, standing in self._of.items():
+        for place, standing in self.known.items():
             standing.draining = place in places
         for place in places:
             self.of(place)
@@ -190,22 +188,22 @@ class Standings:
         return self.routes.value.file.overload
 
     def of(self, place: str) -> Standing:
-        found, ejection = self._of.get(place), self.routes.value.file.ejection
+        found, ejection = self.known.get(place), self.routes.value.file.ejection
         if found is None:
-            if len(self._of) >= MAX_KEPT:
-                self._of = {name: one for name, one in self._of.items() if one.in_flight or one.draining}
-            found = self._of[place] = Standing(ejection)
+            if len(self.known) >= MAX_KEPT:
+                self.known = {name: one for name, one in self.known.items() if one.in_flight or one.draining}
+            found = self.known[place] = Standing(ejection)
             found.draining = place in self._taken_out
         elif found.breaker.options is not ejection:
             found.breaker.options = ejection
         return found
 
     def all(self) -> list[tuple[str, Standing]]:
-        return list(self._of.items())
+        return list(self.known.items())
 
     def view(self, now: float) -> dict[str, "Shown"]:
         """What is known of each target, for operators."""
-        return {place: _shown(one, now, self._taken_out.get(place)) for place, one in sorted(self._of.items())}
+        return {place: _shown(one, now, self._taken_out.get(place)) for place, one in sorted(self.known.items())}
 
 
 class Shown(msgspec.Struct, frozen=True):

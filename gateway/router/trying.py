@@ -57,11 +57,6 @@ class Trying(msgspec.Struct, eq=False):
     told: tuple[str, ...] = ()
 
     @property
-    def may_hedge(self) -> bool:
-        """Whether another may be asked while one is at work: asking twice does nothing twice, and is allowed."""
-        return self.rule.retries.max_attempts > 1 and repeatable(self.call)
-
-    @property
     def is_last(self) -> bool:
         """Whether only one more attempt may be made."""
         return self.count == self.rule.retries.max_attempts - 1

@@ -148,7 +148,7 @@ def test_who_is_given_up_again_and_again_is_taken_to_be_slower_each_time_within_
         run = standing.begun(now)
         now += 0.1
         standing.gave_up(run, False, now, standings.overload)
-        standing.ended(run)
+        run.ended()
         seen.append(standing.expected_s(now))
     assert seen == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.8, 0.8], rel=0.05)
     assert standing.expected_s(now + 60) < 0.01, "and is tried again one day"
