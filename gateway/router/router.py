@@ -75,15 +75,12 @@ class Router:
         return {name: provider.pacer.view() for name, provider in found if provider.pacer is not None}
 
     def choose(self, call: Call) -> Permit | None:
-        """The target that a call will go to first; None: none can be reached from here."""
-        plan = self._plan(call)
+        """The target that a call will go to first; None: none can be reached from here. Planned once: what is counted
+        before the call is what is done then."""
+        plan = call.plan
+        if plan is None:
+            plan = call.plan = self._chooser.plan(call, self._routes.value.of(call.model), self.providers)
         return plan[0] if plan else None
-
-    def _plan(self, call: Call) -> Sequence[Permit]:
-        """Made once: what is counted before the call is what is done then."""
-        if call.plan is None:
-            call.plan = self._chooser.plan(call, self._routes.value.of(call.model), self.providers)
-        return call.plan
 
     async def __call__(self, call: Call) -> Reply:
         """Send the call to its targets, in turn, until one answers.
@@ -131,7 +128,9 @@ class Router:
         Raises:
             NotConfigured: it may go nowhere.
         """
-        if not (plan := call.plan or self._plan(call)):
+        if call.plan is None:
+            self.choose(call)
+        if not (plan := call.plan):
             raise self._nobody(call)
         routes = self._routes.value
         rule = routes.of(call.model)
