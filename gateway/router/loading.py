@@ -1,6 +1,5 @@
 """Reading policies/routes.yaml, and everything that is checked besides its shape."""
 
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -70,21 +69,19 @@ def _wish_of(route: Route) -> Wish:
 
 
 class Routes(msgspec.Struct, frozen=True):
-    """All routes. `usual`: of a name without one. `targets`: of the names that say their own. `room`: so many calls may
-    be under way at any target, whosever they are, until one was found to be too slow."""
+    """All routes. `usual`: of a name without one. `targets`: of the names that say their own. `room`: so many calls
+    may be under way at a target before it must be asked whether it is full, if it was never too slow."""
 
     file: RoutesFile = RoutesFile()
     usual: RouteRule = RouteRule("", Route(), Retries(), None)
     rules: Mapping[str, RouteRule] = {}
     targets: Mapping[str, tuple[Target, ...]] = {}
     version: str = ""
-    room: float = math.inf
+    room: float = 0.0
 
     def __post_init__(self) -> None:
-        overload = self.file.overload
         # Always made anew, as a rule's wish.
-        room = overload.max * overload.batch_share if overload.enabled else math.inf
-        msgspec.structs.force_setattr(self, "room", room)
+        msgspec.structs.force_setattr(self, "room", self.file.overload.max * self.file.overload.batch_share)
 
     def of(self, name: str) -> RouteRule:
         return self.rules.get(name, self.usual)

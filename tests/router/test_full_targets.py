@@ -4,7 +4,9 @@ import pytest
 
 from gateway.core.faults import Shed
 from gateway.router.choosing import Asking
+from gateway.router.loading import read_routes
 from gateway.router.router import Router
+from gateway.stores.documents import Text
 from tests.pipeline.test_obliging import call_of
 from tests.router.test_attempts_made import A, B, Fleet, fine
 
@@ -58,6 +60,19 @@ async def test_batch_is_turned_away_first(under_way: int, batch_served: bool, ot
 
 
 @pytest.mark.asyncio
+async def test_until_one_was_too_slow_the_most_that_the_routes_in_force_allow_may_be_there() -> None:
+    fleet = Fleet("overload: {min: 1, max: 3}", a=[fine], b=[fine])
+    for _ in range(3):
+        fleet.router.standings.of("a/m").begun(fleet.clock.monotonic())
+    await fleet.ask(A, B)
+    with pytest.raises(Shed):
+        await fleet.ask(A)
+    fleet.live.value = read_routes(Text("routes.yaml", b"overload: {min: 1, max: 4}"))
+    await fleet.ask(A, B)
+    assert fleet.asked == ["b/m", "a/m"]
+
+
+@pytest.mark.asyncio
 async def test_a_fallback_serves_what_a_full_target_cannot() -> None:
     fleet = Fleet("routes: {m: {fallbacks: {busy: [other]}}}", a=[fine], b=[fine])
     full(fleet, "a/m", 10)
@@ -72,4 +87,6 @@ async def test_it_can_be_switched_off() -> None:
     fleet = Fleet("overload: {enabled: false}", a=[fine])
     full(fleet, "a/m", 10_000)
     await fleet.ask(A)
-    assert fleet.asked == ["a/m"]
+    fleet.router.standings.of("a/m").gradient.limit = None
+    await fleet.ask(A)
+    assert fleet.asked == ["a/m", "a/m"]

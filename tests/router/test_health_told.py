@@ -154,6 +154,21 @@ def test_who_is_given_up_again_and_again_is_taken_to_be_slower_each_time_within_
     assert standing.expected_s(now + 60) < 0.01, "and is tried again one day"
 
 
+def test_a_target_that_broke_is_tried_by_one_call_at_a_time() -> None:
+    standing, now = Standings(Live(NO_ROUTES)).of("a/m"), 100.0
+    for _ in range(10):
+        run = standing.begun(now)
+        standing.failed(run, now, 0.5)
+        run.ended()
+    assert not standing.works(now)
+    now += 10
+    assert standing.works(now)
+    trial = standing.begun(now)
+    assert not standing.works(now)
+    trial.ended()  # without a word about the target
+    assert standing.works(now)
+
+
 async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
     fleet = Fleet("routes: {m: {targets: [{target: a/m, when: 'request.input_tokens > 1000'}]}}", a=[fine])
     asking = Asking(lambda call, permit: None, lambda call: {"request.input_tokens": 5})

@@ -70,6 +70,17 @@ async def test_the_quicker_answer_is_the_calls_and_the_other_is_stopped_and_bill
     assert fleet.router.standings.of("a/m").in_flight == 0
 
 
+async def test_where_one_attempt_is_all_that_a_call_may_have_it_gets_no_rival() -> None:
+    async def later(call: Call) -> Reply:
+        await asyncio.sleep(0.03)
+        return await quick(call)
+
+    fleet = Fleet("routes: {m: {hedge: {after_ms: 5}, retries: {max_attempts: 1}}}")
+    fleet.use(a=later, b=quick)
+    call = await fleet.ask(A, B, call=asked())
+    assert [attempt.target for attempt in call.attempts] == ["a/m"]
+
+
 async def test_one_that_begins_to_answer_in_time_has_no_rival() -> None:
     call = await fleet_of(a=quick, b=quick).ask(A, B, call=asked())
     assert [attempt.target for attempt in call.attempts] == ["a/m"]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.router.document import Strategy
 from gateway.router.plans import Candidate, Wish, ranked
 
 CANDIDATES = st.lists(
@@ -65,6 +66,13 @@ def test_the_best_of_an_ordered_route_is_the_first_that_works() -> None:
 def test_the_least_busy_for_its_weight_is_taken() -> None:
     busy = [Candidate("big", 4, in_flight=6), Candidate("small", 1, in_flight=2)]
     assert firsts(busy, Wish("least_in_flight")) == {"big": 4_000}
+
+
+@pytest.mark.parametrize("strategy", ["least_in_flight", "least_latency"])
+def test_between_those_that_are_alike_the_die_decides_by_their_weights(strategy: Strategy) -> None:
+    alike = [Candidate("small", 1, in_flight=0, expected_s=1), Candidate("big", 3, in_flight=2, expected_s=3)]
+    found = firsts(alike, Wish(strategy))
+    assert found["big"] / found["small"] == pytest.approx(3, rel=0.15)
 
 
 def test_the_cheapest_counts_among_those_that_are_quick_and_good_enough() -> None:
