@@ -54,13 +54,19 @@ def refused_level(refusal: Refusal) -> Level:
     return Level(refusal.bound, min(refusal.current, refusal.bound.maximum), refusal.retry_after_s)
 
 
-def warning(bounds: Sequence[Bound]) -> str:
+def warning(bounds: Sequence[Bound], currency: str) -> str:
     """What `x-gateway-warning` says of limits that a call goes over and that only warn."""
-    return "; ".join(f"limit {bound.limit_id} exceeded: {shown(bound)} {words(bound)}" for bound in bounds)
+    return "; ".join(f"limit {bound.limit_id} exceeded: {figure(bound, currency)}" for bound in bounds)
 
 
-def words(bound: Bound) -> str:
-    return bound.name.replace("_", " ")
+def figure(bound: Bound, currency: str) -> str:
+    """What the bound allows: `5 requests per minute`, and of money `2.500000000 USD per month`."""
+    return f"{stated(bound, bound.maximum, currency)} {bound.name.removeprefix('cost_').replace('_', ' ')}"
+
+
+def stated(bound: Bound, number: int, currency: str) -> str:
+    """An amount of the bound's dimension as people read it: money with its currency."""
+    return f"{shown(bound, number)} {currency}" if bound.dimension == "cost" else shown(bound, number)
 
 
 def shown(bound: Bound, amount: int | None = None) -> str:

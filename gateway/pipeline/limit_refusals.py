@@ -1,19 +1,24 @@
 """What a caller is told when a limit says no."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.core.faults import BudgetExhausted, Fault, NotAllowed, Overloaded, RateLimited
 from gateway.core.target import Target
 from gateway.limits.bounds import Bound, Need, Refusal
-from gateway.limits.headers import moment, scope_text, shown, told, words
+from gateway.limits.headers import figure, moment, scope_text, stated, told
 
 # Of these a call always needs one, and every limit has room for one.
 _ONE_EACH = ("requests", "concurrent_requests")
+# What a call needs for what it sends alone, without an answer: asked for only when it is refused.
+Sent = Callable[[], Need]
 
 
-def refuse_what_never_fits(bounds: Sequence[Bound], need: Need) -> None:
+def refuse_what_never_fits(bounds: Sequence[Bound], need: Need, currency: str, sent: Sent) -> None:
     """To wait would not help: the call alone is larger than all that the limit ever lets pass at once.
+
+    Args:
+        currency: of the price book.
 
     Raises:
         NotAllowed: with the limit, and what the call was taken to need.
@@ -24,9 +29,12 @@ def refuse_what_never_fits(bounds: Sequence[Bound], need: Need) -> None:
         needed = need.of(bound.dimension)
         if needed > bound.maximum:
             what = "" if bound.dimension == "cost" else f" {bound.dimension.replace('_', ' ')}"
+            less = "send less, ask for less with `max_tokens`,"
+            if sent().of(bound.dimension) > bound.maximum:
+                less = "what it sends is more than that without any answer: send less,"
             raise NotAllowed(
-                f"the call may need {shown(bound, needed)}{what} and limit `{bound.limit_id}` allows {shown(bound)} "
-                f"{words(bound)}; send less, ask for less with `max_tokens`, or have the limit raised",
+                f"the call may need {stated(bound, needed, currency)}{what} and limit `{bound.limit_id}` allows "
+                f"{figure(bound, currency)}; {less} or have the limit raised",
                 code="request_exceeds_limit",
                 details={
                     "limit": bound.limit_id,
@@ -38,11 +46,11 @@ def refuse_what_never_fits(bounds: Sequence[Bound], need: Need) -> None:
             )
 
 
-def refused(refusal: Refusal, now: float) -> Fault:
+def refused(refusal: Refusal, now: float, currency: str, sent: Sent) -> Fault:
     """The refusal as a fault. A budget does not come back by trying again: SDKs are told not to.
 
     Args:
-        now: Unix seconds.
+        now: Unix seconds. currency: of the price book.
     """
     bound, wait_s = refusal.bound, refusal.retry_after_s
     headers = {
@@ -60,10 +68,13 @@ def refused(refusal: Refusal, now: float) -> Fault:
     if refusal.store_away:
         said = f"limit `{bound.limit_id}` cannot be asked at the moment, and lets nothing pass then; try again soon"
         return Overloaded(said, code="limits_unavailable", headers=headers, details=details)
-    reached = f"limit `{bound.limit_id}` reached: {shown(bound)} {words(bound)} for {scope_text(bound)}; "
-    reached += f"{shown(bound, refusal.current)} in use"
-    if refusal.current < bound.maximum:
-        reached += ", and this call may need more than is left: ask for less with `max_tokens`"
+    reached = f"limit `{bound.limit_id}` reached: {figure(bound, currency)} for {scope_text(bound)}; "
+    reached += f"{stated(bound, refusal.current, currency)} in use"
+    left = bound.maximum - refusal.current
+    if left > 0:
+        reached += ", and this call may need more than is left: "
+        short = sent().of(bound.dimension) > left
+        reached += "what it sends is too much already, so send less" if short else "ask for less with `max_tokens`"
     if bound.dimension == "cost":
         said = f"{reached}; it has room again at {details['resets_at']}, or once it has been raised"
         return BudgetExhausted(said, headers={**headers, "x-should-retry": "false"}, details=details)

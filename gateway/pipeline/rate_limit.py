@@ -1,6 +1,9 @@
 """Reserve before the call, settle after it, tell the caller what is left."""
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
+
+import msgspec
 
 from gateway.catalogue.prices.tariffs import DEARER_TIERS
 from gateway.core.call import Call, Layer, Reply, Service
@@ -38,12 +41,12 @@ class _Limiter:
                 call.record.queued_us += int((monotonic() - began) * 1e6)
 
     def held(
-        self, call: Call, found: Hold | Refusal, bounds: Sequence[Bound], need: Need, now: float
+        self, call: Call, found: Hold | Refusal, bounds: Sequence[Bound], need: Need, target: Target, now: float
     ) -> "_Reservation":
         """The reservation, which is settled however the call ends; and what is left is told.
 
         Args:
-            now: Unix seconds.
+            target: what `need` is of. now: Unix seconds.
 
         Raises:
             RateLimited, BudgetExhausted: a limit is reached. Overloaded: it cannot be asked, and says `refuse` then.
@@ -54,7 +57,7 @@ class _Limiter:
             reports.limited(found)
             levels = found.levels or [refused_level(found)]
             put_quotas(headers, tightest(levels).__getitem__, dialect, now)
-            raise refused(found, now)
+            raise refused(found, now, parts.prices.value.currency, partial(sent, bounds, target, call, now, parts))
         reservation = _Reservation(self, call, bounds, need, found)
         call.on_end(reservation.settle)
         put_quotas(headers, found.least, dialect, now)
@@ -62,7 +65,7 @@ class _Limiter:
             reports.counted(found.levels)
         if found.warned:
             reports.warned(found.warned)
-            headers["x-gateway-warning"] = warning(found.warned)
+            headers["x-gateway-warning"] = warning(found.warned, parts.prices.value.currency)
         return reservation
 
 
@@ -101,18 +104,19 @@ class _Reservation:
         bounds = policy.bounds(call.caller, other.model.name, at, asked_of(call) if policy.asks else NOTHING_ASKED)
         if not bounds:
             return
-        bounds, need = needed(bounds, other.model.target, call, at, parts)
+        target = other.model.target
+        bounds, need = needed(bounds, target, call, at, parts)
         if self.counted is None:
             self.counted = {bound.key for bound in self.bounds}
         if more := [bound for bound in bounds if bound.key not in self.counted]:
-            limiter.held(call, await limiter.in_line(call, more, need), more, need, parts.clock.now())
+            limiter.held(call, await limiter.in_line(call, more, need), more, need, target, parts.clock.now())
             self.counted.update(bound.key for bound in more)
         money = [bound for bound in self.bounds if bound.dimension == "cost"]
         if money and (dearer := (need.nano or 0) - self.nano) > 0:
-            await self._hold_more(money, dearer)
+            await self._hold_more(money, dearer, target)
             self.nano += dearer
 
-    async def _hold_more(self, money: Sequence[Bound], nano: int) -> None:
+    async def _hold_more(self, money: Sequence[Bound], nano: int, target: Target) -> None:
         """Hold what a dearer target may cost more; the call's own reservation settles to the truth.
 
         Raises:
@@ -122,8 +126,14 @@ class _Reservation:
         hold = await self.limiter.waiting.reserve(money, Need(0, 0, nano, requests=0))
         if isinstance(hold, Refusal):
             parts.limiting.limited(hold)
-            raise refused(hold, parts.clock.now())
+            now = parts.clock.now()
+            raise refused(hold, now, parts.prices.value.currency, partial(self._sent_more, money, target, now))
         self.call.on_end(lambda call: parts.counters.settle(hold, NOTHING))  # noqa: ARG005  an ending's signature
+
+    def _sent_more(self, money: Sequence[Bound], target: Target, now: float) -> Need:
+        """Of what it sends alone, what is not held yet."""
+        alone = sent(money, target, self.call, now, self.limiter.parts)
+        return Need(0, 0, max(0, (alone.nano or 0) - self.nano), requests=0)
 
 
 def rate_limit(parts: Parts) -> Layer:
@@ -150,20 +160,25 @@ def rate_limit(parts: Parts) -> Layer:
             if not bounds:
                 call.admit = _Reservation(limiter, call, (), NOTHING, None).admit
                 return service(call)
-            bounds, need = needed(bounds, permit.model.target, call, at, parts)
+            target = permit.model.target
+            bounds, need = needed(bounds, target, call, at, parts)
             if decide is None or policy.queues:
-                refuse_what_never_fits(bounds, need)
-                return reserved(call, bounds, need)
+                never_fits(call, bounds, need, target, at)
+                return reserved(call, bounds, need, target)
             found = decide(bounds, need)
             if isinstance(found, Refusal):
-                refuse_what_never_fits(bounds, need)  # it is always refused here; only then is it worth a look
-            call.admit = limiter.held(call, found, bounds, need, at).admit
+                never_fits(call, bounds, need, target, at)  # it is always refused here; only then is it worth a look
+            call.admit = limiter.held(call, found, bounds, need, target, at).admit
             return service(call)
 
-        async def reserved(call: Call, bounds: Sequence[Bound], need: Need) -> Reply:
+        def never_fits(call: Call, bounds: Sequence[Bound], need: Need, target: Target, at: float) -> None:
+            alone = partial(sent, bounds, target, call, at, parts)
+            refuse_what_never_fits(bounds, need, parts.prices.value.currency, alone)
+
+        async def reserved(call: Call, bounds: Sequence[Bound], need: Need, target: Target) -> Reply:
             """The same where others are to be asked, or calls may be kept waiting."""
             found = await limiter.in_line(call, bounds, need)
-            call.admit = limiter.held(call, found, bounds, need, now()).admit
+            call.admit = limiter.held(call, found, bounds, need, target, now()).admit
             return await service(call)
 
         return limited
@@ -194,6 +209,15 @@ def needed(
     usage = estimated_usage(call, policy.default_output_tokens)
     bounds, nano = priced(bounds, target, usage, call, at, parts)
     return bounds, Need(usage.total_input, usage.total_output, nano)
+
+
+def sent(bounds: Sequence[Bound], target: Target, call: Call, at: float, parts: Parts) -> Need:
+    """Of what the call may need at a target, the part that is for what it sends: so much it needs whatever the longest
+    answer is that it asks for."""
+    usage = estimated_usage(call, parts.limits.value.default_output_tokens)
+    usage = msgspec.structs.replace(usage, output_tokens=0)
+    _, nano = priced(bounds, target, usage, call, at, parts) if call.operation.billed else (bounds, 0)
+    return Need(usage.total_input, usage.total_output, nano)
 
 
 def asked_of(call: Call) -> Asked:

@@ -70,8 +70,8 @@ def test_a_moment_is_told_to_the_second() -> None:
 
 def test_scopes_and_warnings_in_words() -> None:
     soft = bound(2_500_000_000, Span("calendar", "month"), dimension="cost", limit_id="soft")
-    assert warning([soft, bound(5)]) == (
-        "limit soft exceeded: 2.500000000 cost per month; limit a exceeded: 5 requests per minute"
+    assert warning([soft, bound(5)], "USD") == (
+        "limit soft exceeded: 2.500000000 USD per month; limit a exceeded: 5 requests per minute"
     )
     assert scope_text(soft) == "everybody"
     assert scope_text(bound(1, scope=(("team", "bank/loans"), ("user", "")))) == "team bank/loans, user (none)"

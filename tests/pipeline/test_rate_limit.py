@@ -62,6 +62,7 @@ class Site:
             clock=self.clock, counters=Away(self.counters) if away else self.counters, limits=self.limits, limiting=self,
             choose=self.choose, estimate_cost=self.cost,
             ceiling_cost=lambda target, usage, at: usage.total_tokens * CEILING if target.provider == "p" else None,
+            prices=Live(SimpleNamespace(currency="EUR")),
         )))  # fmt: skip
 
     def choose(self, call: Call) -> Permit:
@@ -84,8 +85,9 @@ class Site:
     def counted(self, levels: Sequence[Level]) -> None:
         self.levels = list(levels)
 
-    async def begin(self, operation: str = "chat", **fields: Any) -> Call:
+    async def begin(self, operation: str = "chat", *, bytes_in: int = 0, **fields: Any) -> Call:
         call = call_of(operation, **fields)
+        call.record.bytes_in = bytes_in
         call.principal, call.permits = CALLER, self.permits
 
         async def service(call: Call) -> Reply:
@@ -274,11 +276,43 @@ async def test_refusals_say_which_limit_whose_how_full_and_until_when() -> None:
     assert {name: spent.value.details[name] for name in ("scope", "maximum", "current", "resets_at")} == {
         "scope": "team t/a", "maximum": "0.000000120", "current": "0.000000030", "resets_at": "2027-01-16T00:00:00Z",
     }  # fmt: skip
-    assert "0.000000030 in use, and this call may need more than is left" in str(spent.value)
+    assert str(spent.value).startswith(
+        "limit `money` reached: 0.000000120 EUR per day for team t/a; 0.000000030 EUR in use, and this call may need "
+        "more than is left: ask for less with `max_tokens`; it has room again at "
+    )
     with pytest.raises(NotAllowed) as never:
         await site.begin(max_tokens=500)
     assert (never.value.code, never.value.details["needed"]) == ("request_exceeds_limit", "0.000000501")
+    assert str(never.value) == (
+        "the call may need 0.000000501 EUR and limit `money` allows 0.000000120 EUR per day; "
+        "send less, ask for less with `max_tokens`, or have the limit raised"
+    )
     assert [refusal.bound.limit_id for refusal in site.refusals] == ["rate", "money"]
+
+
+@pytest.mark.parametrize(
+    "figure", ["cost_per_day: 0.000000120", "tokens_per_day: 120", "input_tokens_per_day: 120"], ids=lambda one: one[:5]
+)
+async def test_who_sends_more_than_is_left_is_not_told_to_ask_for_less(figure: str) -> None:
+    site = Site(f"  - {{id: most, {figure}}}")
+    site.end(await site.begin(max_tokens=1), usage=Usage(input_tokens=100), nano=100)
+    with pytest.raises((BudgetExhausted, RateLimited)) as refused:
+        await site.begin(bytes_in=200, max_tokens=1)
+    assert "more than is left: what it sends is too much already, so send less" in str(refused.value)
+    with pytest.raises(NotAllowed) as never:
+        await site.begin(bytes_in=2_000, max_tokens=1)
+    assert "; what it sends is more than that without any answer: send less, or have" in str(never.value)
+    assert "max_tokens" not in str(refused.value) + str(never.value)
+
+
+async def test_a_dearer_model_that_does_not_fit_says_what_would_help() -> None:
+    site = Site("  - {id: money, cost_per_day: 0.000001}")
+    site.permits = (CHEAP,)
+    short, long = await site.begin(max_tokens=150), await site.begin(bytes_in=1_000, max_tokens=1)
+    for call, said in ((short, "ask for less with `max_tokens`"), (long, "what it sends is too much already")):
+        with pytest.raises(BudgetExhausted) as refused:
+            await call.admit(DEAR)
+        assert f"and this call may need more than is left: {said}" in str(refused.value)
 
 
 @pytest.mark.parametrize("away", [False, True])
