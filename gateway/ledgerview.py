@@ -94,7 +94,8 @@ def organization_deps(
             found = costs_of_spans(place, spans, groups, line_items, filters)
         return [
             [
-                {**one.group, "model": one.model, "meter": one.meter, "quantity": one.quantity, "nano": one.nano}
+                {**one.group, "model": one.model, "meter": one.meter, "quantity": one.quantity}
+                | {"nano": one.nano, "unpriced": one.unpriced}
                 for one in costs
             ]
             for costs in found

@@ -2,7 +2,9 @@
 
 Source: OpenAI's API reference, "Usage" (Administration). What is ours in it: a project is `tenant/team`, an API key's
 id is our key's id, a user is the end user's name, a model is the name that was asked for. Money is in the price book's
-currency. Like there, buckets begin on whole minutes, hours and days of UTC, and the first one at `start_time`.
+currency. What has no price is a line item of its own, `gpt-4o, input tokens (no price)`, and every result says in
+`unpriced_charges`, which OpenAI has not, how many charges its amount is without. Like there, buckets begin on whole
+minutes, hours and days of UTC, and the first one at `start_time`.
 """
 
 import asyncio
@@ -215,10 +217,10 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
     currency = deps.currency().lower()
     found: list[list[Object]] = []
     for rows in deps.costs(_in_ns(spans), words, items, filters):
-        groups: dict[tuple[Any, ...], tuple[int, int]] = {}
+        groups: dict[tuple[Any, ...], tuple[int, int, int]] = {}
         units: dict[tuple[Any, ...], str | None] = {}
         for row in rows:
-            item = f"{row['model']}, {row['meter'].replace('_', ' ')}" if items else None
+            item = _item(row) if items else None
             if asked.line_items and item not in asked.line_items:
                 continue
             shown = {
@@ -228,15 +230,15 @@ def _costs(deps: OrganizationDeps, asked: Asked, spans: Spans) -> list[list[Obje
             }
             key = tuple(shown[name] for name in asked.group_by)
             units[key] = _unit(row["meter"])
-            nano, quantity = groups.get(key, (0, 0))
-            groups[key] = nano + row["nano"], quantity + row["quantity"]
-        found.append(
-            [
-                _cost_result(asked.group_by, key, nano, quantity, units[key], currency)
-                for key, (nano, quantity) in groups.items()
-            ]
-        )
+            nano, quantity, unpriced = groups.get(key, (0, 0, 0))
+            groups[key] = nano + row["nano"], quantity + row["quantity"], unpriced + row["unpriced"]
+        found.append([_cost_result(asked.group_by, key, sums, units[key], currency) for key, sums in groups.items()])
     return found
+
+
+def _item(row: Mapping[str, Any]) -> str:
+    """The name tells what has no price: the tools that show these lines show no field that OpenAI does not have."""
+    return f"{row['model']}, {row['meter'].replace('_', ' ')}{' (no price)' if row['unpriced'] else ''}"
 
 
 def _unit(meter: str) -> str | None:
@@ -244,8 +246,9 @@ def _unit(meter: str) -> str | None:
 
 
 def _cost_result(
-    group_by: Sequence[str], key: tuple[Any, ...], nano: int, quantity: int, unit: str | None, currency: str
+    group_by: Sequence[str], key: tuple[Any, ...], sums: tuple[int, int, int], unit: str | None, currency: str
 ) -> Object:
+    nano, quantity, unpriced = sums
     groups: Object = dict.fromkeys(_COST_GROUPS)
     return {
         "object": "organization.costs.result",
@@ -253,6 +256,7 @@ def _cost_result(
         "amount": {"value": msgspec.Raw(decimal_text(nano).encode()), "currency": currency},
         "quantity": quantity if "line_item" in group_by else None,
         "quantity_unit": unit if "line_item" in group_by else None,
+        "unpriced_charges": unpriced,
         **groups,
         **dict(zip(group_by, key, strict=True)),
     }

@@ -18,7 +18,7 @@ class Cost(msgspec.Struct, frozen=True):
     group: values of `project`, `key` and `user`, as asked for. Of what no team pays for, the project is the
         account that does (`gateway:retries`).
     meter, quantity: empty and 0 unless line items were asked for.
-    nano: of what has a price. unpriced: how many charges have none.
+    nano: of what has a price. unpriced: how many charges have none: of a line item all or none.
     """
 
     group: Mapping[str, str]
@@ -74,7 +74,10 @@ class _Costs:
     def _rows(self, part: Part) -> Iterator[Mapping[str, Any]]:
         sku, charges = ("attempts", "charges") if part.unit == "calls" else ("skus", "skus")
         columns = [*self._columns, f"{sku}.account"]
-        columns += [f"{sku}.served_model", f"{charges}.meter"] if self._items else []
+        if self._items:
+            # Tokens without a price are no part of the priced ones: beside a cost they would make them look cheap.
+            without = "charges.nano IS NULL" if part.unit == "calls" else f"charge_{part.unit}.unpriced <> 0"
+            columns += [f"{sku}.served_model", f"{charges}.meter", f"CASE WHEN {without} THEN '1' ELSE '' END"]
         shape = {
             "columns": "".join(f"{name} AS c{place}, " for place, name in enumerate(columns)),
             "group_by": "GROUP BY " + ", ".join(f"c{place}" for place in range(len(columns))),
@@ -89,11 +92,11 @@ class _Costs:
         if self._projects is not None and project not in self._projects:
             return None
         shown = {"project": project, "key": key_id, "user": word_of("user").shown((person,), self._people)}
-        item = (row["c5"], row["c6"]) if self._items else ("", "")
+        item = (row["c5"], row["c6"], row["c7"]) if self._items else ("", "", "")
         return (*(shown[word] for word in self._words), *item)
 
     def _cost(self, key: tuple[str, ...], sums: Sequence[int]) -> Cost:
-        *values, model, meter = key
+        *values, model, meter, _ = key
         _, quantity, nano, unpriced = sums
         group = dict(zip(self._words, values, strict=True))
         return Cost(group, model, meter, quantity if self._items else 0, nano, unpriced)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keeping import PEOPLE, call, place_of
 from ledger_parts import Desk, ledger_at
 
+from gateway.core.attempt import Attempt, Charge
 from gateway.core.record import Record
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.options import LedgerPlace
@@ -22,7 +23,7 @@ from gateway.ledger.reports import usage, usage_of_spans
 from gateway.ledger.slices import LAST_NS, parts
 from gateway.ledger.spending import Sums, spent, used_since
 from gateway.ledger.sums import HOUR_NS
-from gateway.ledger.words import GROUPS, TIMES
+from gateway.ledger.words import FILTERS
 
 KINDS = ("sqlite", "postgres")
 FIRST_HOUR = 1_700_000_000 // 3600
@@ -173,7 +174,7 @@ def test_an_hour_in_the_middle_of_which_clocks_are_put_back_ends_there(desk: Des
     }
 
 
-@pytest.mark.parametrize("word", [word for word in GROUPS if word not in TIMES] + ["tag:env", "tag:none"])
+@pytest.mark.parametrize("word", [*FILTERS, "tag:env", "tag:none"])
 def test_every_word_filters_by_what_it_shows(desk: Desk, word: str) -> None:
     desk.store.commit(calls(20), "w-1.jnl", 1)
     place = place_of(desk)
@@ -226,6 +227,22 @@ def test_costs_by_line_items_add_up_and_accounts_of_our_own_are_told_apart(desk:
     cut = [(records[0].started_ns + 1, records[8].started_ns)]
     ((both,),) = costs_of_spans(place_of(desk), cut, [], False, {"key": ["k1"]})
     assert both.nano == 7 * 2_500
+
+
+def test_what_has_no_price_is_a_line_item_of_its_own(desk: Desk) -> None:
+    """In whole days and hours, and where single calls are read at the edges."""
+    unknown = (Attempt(served=True, served_model="m-1", pricing="unpriced", charges=(Charge("input_tokens", 7),)),)
+    records = calls(30, HOUR_NS * 3 + 1)
+    for record in records[::3]:
+        record.attempts, record.pricing, record.cost_nano = unknown, "unpriced", None
+    desk.store.commit(records, "w-1.jnl", 1)
+    cut = [(records[0].started_ns + 1, records[27].started_ns + 1)]
+    (items,) = costs_of_spans(place_of(desk), cut, [], True, {"project": ["acme/t0", "acme/t1"]})
+    found = {(one.meter, one.unpriced): (one.quantity, one.nano) for one in items}
+    assert found["input_tokens", 9] == (9 * 7, 0), "what has no price"
+    assert found["input_tokens", 0] == (18 * 10, 18 * 1_000)
+    ((whole,),) = costs_of_spans(place_of(desk), cut, [], False, {"project": ["acme/t0", "acme/t1"]})
+    assert (whole.nano, whole.unpriced) == (18 * 1_500, 9)
 
 
 def test_what_a_scope_has_spent(desk: Desk) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from keeping import call
 
 from gateway.cli import main
+from gateway.core.attempt import Attempt, Charge
 from gateway.core.clock import uuid7
 from gateway.core.record import Record
 from gateway.core.usage import Usage
@@ -47,6 +48,10 @@ FULL = Usage(
     reasoning_tokens=6,
     output_audio_tokens=7,
 )
+NO_PRICE = Attempt(
+    served=True, provider="p", target="p/m", served_model="m-1", pricing="unpriced", outcome="completed",
+    charges=(Charge("input_tokens", 6), Charge("output_tokens", 2)),
+)  # fmt: skip
 RECORDS = [
     record(1, usage=FULL, user="jane@example.com"),
     record(2),
@@ -57,6 +62,7 @@ RECORDS = [
     record(7, operation="images", usage=Usage(images=2)),
     record(8, operation="responses", usage=Usage(code_sessions=2)),
     record(9, operation="moderations"),
+    record(11, operation="chat", pricing="unpriced", cost_nano=None, list_nano=None, attempts=(NO_PRICE,)),
 ]
 
 
@@ -235,6 +241,12 @@ async def test_openais_sdk_reads_costs(sdk: openai.AsyncOpenAI, admin: httpx.Asy
     }
     assert found["acme/team-b", "m-1, input tokens"] == (0.000004, "usd", 40, "tokens")
     assert found["gateway:mirrors", "m-1, input tokens"] == (0.000008, "usd", 80, "tokens")
+    assert found["acme/team-b", "m-1, input tokens (no price)"] == (0, "usd", 6, "tokens")
+    missing = {one.line_item: one.to_dict()["unpriced_charges"] for one in bucket.results if one.project_id == "acme/team-b"}  # type: ignore[union-attr]  # fmt: skip
+    assert missing["m-1, input tokens (no price)"] == missing["m-1, output tokens (no price)"] == 1
+    assert missing["m-1, input tokens"] == 0
+    named = await sdk.admin.organization.usage.costs(**day, line_items=["m-1, output tokens (no price)"])
+    assert [one.to_dict()["unpriced_charges"] for one in named.data[0].results] == [1]
     ((total,),) = [
         bucket.results for bucket in (await sdk.admin.organization.usage.costs(**day, project_ids=["acme/team-b"])).data
     ]
@@ -307,11 +319,11 @@ async def test_the_command_line_tells_the_same(gateway: Gateway, tmp_path: Path)
         return gateway.cli(*words).stdout
 
     told = json.loads(await asyncio.to_thread(cli, "usage", "--group-by", "team", "--since", "7d", "--format", "json"))
-    assert {row["team"]: row["calls"] for row in told} == {"team-a": 4, "team-b": 5}
+    assert {row["team"]: row["calls"] for row in told} == {"team-a": 4, "team-b": 6}
     lines = await asyncio.to_thread(
         cli, "usage", "--by", "user", "--format", "jsonl", "--tag", "env=dev", "--tenant", "acme"
     )
-    assert sum(json.loads(line)["calls"] for line in lines.splitlines()) == 9
+    assert sum(json.loads(line)["calls"] for line in lines.splitlines()) == 10
     out = tmp_path / "usage.parquet"
     await asyncio.to_thread(cli, "usage", "--format", "parquet", "--out", str(out))
     assert out.read_bytes().startswith(b"PAR1")
