@@ -11,15 +11,17 @@ from typing import get_args
 from gateway.cli.arguments import Verbs, add_config, date_time, label, since, verb
 from gateway.cli.output import json_lines, print_table, whole_file
 from gateway.config import Settings, read_config
+from gateway.core.money import decimal_text
 from gateway.core.record import Outcome
+from gateway.exports import currency_of
 from gateway.ledger.feedback.metrics import DEFAULT
 from gateway.ledger.feedback.rating import RatedRow, rated, ratings
 from gateway.ledger.folding import UNKNOWN_MODEL, may_be_no_model, with_unknown_models
 from gateway.ledger.rendering import MissingParquet, as_csv, as_json, as_jsonl, as_parquet, table
-from gateway.ledger.reports import Filters, UsageRow, first_day, never_seen, usage, usage_lines
+from gateway.ledger.reports import Filters, UsageRow, first_day, never_seen, own_usage, usage, usage_lines
 from gateway.ledger.slices import zone_of
 from gateway.ledger.store import LedgerUnavailable
-from gateway.ledger.words import FILTERS, GROUPS, TAG
+from gateway.ledger.words import ACCOUNT, FILTERS, GROUPS, TAG
 from gateway.policyset import read_policies
 from gateway.stores.documents import DocumentError
 
@@ -187,9 +189,36 @@ def _print(
     print_table(*table(shown, groups))
     if any(row.group.get("model") == UNKNOWN_MODEL for row in shown):
         print(f"\n{UNKNOWN_MODEL}: refused, for there are no such models; --format json has the names")
+    if ACCOUNT not in groups:
+        _tell_own(settings, options, rows, filters)
     if options.feedback is not None and not any(row.ratings.feedback for row in rows if isinstance(row, RatedRow)):
         print(f"\nno feedback `{options.feedback}` on calls of this period")
     if any(row.unpriced for row in rows):
         by_target = _rows(settings, options, ["target"], filters)
         targets = [row.group["target"] for row in by_target if row.unpriced]
         print(f"\nwithout a price, and so not in the cost: {', '.join(targets)} (policies/prices.yaml)")
+
+
+def _tell_own(settings: Settings, options: argparse.Namespace, rows: Sequence[UsageRow], filters: Filters) -> None:
+    """What no team pays for stands in no line, and must not be missed where totals of other reports are compared."""
+    began = None if options.since is None else options.since.at
+    accounts = own_usage(settings.ledger, began, options.until, filters)
+    if not accounts:
+        return
+    try:
+        currency = f" {currency_of(settings)}"
+    except DocumentError:
+        currency = ""
+    own = sum(one.cost_nano for one in accounts)
+    whole = own + sum(row.cost_nano for row in rows)
+    each = ", ".join(map(_account, accounts))
+    print(
+        f"\nbesides, paid by the gateway's own accounts and in no line: {decimal_text(own)}{currency} ({each}); "
+        f"with that {decimal_text(whole)}{currency}"
+    )
+
+
+def _account(row: UsageRow) -> str:
+    unknown = f"{row.unpriced} charge{'' if row.unpriced == 1 else 's'} without a price" if row.unpriced else ""
+    cost = decimal_text(row.cost_nano) if row.cost_nano or not unknown else ""
+    return f"{row.group[ACCOUNT]} {' and '.join(filter(None, (cost, unknown)))}"

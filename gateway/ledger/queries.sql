@@ -363,6 +363,56 @@ FROM {table}
 WHERE {table}.{time} >= :first AND {table}.{time} < :after {filters}
 {group_by};
 
+-- name: own_skus
+SELECT id, account, meter FROM skus WHERE account <> '';
+
+-- name: own_of_sums
+SELECT
+    {columns} sku,
+    sum(quantity) AS quantity, sum(nano) AS nano, sum(list_nano) AS list_nano, sum(unpriced) AS unpriced
+FROM {table} {inputs}
+WHERE {time} >= :first AND {time} < :after AND sku IN (SELECT id FROM skus WHERE account <> '') {filters}
+GROUP BY {names} sku;
+
+-- name: own_of_calls
+SELECT
+    {columns} own.account, own.meter,
+    sum(own.quantity)              AS quantity,
+    coalesce(sum(own.paid), 0)     AS nano,
+    coalesce(sum(own.listed), 0)   AS list_nano,
+    sum(own.unpriced)              AS unpriced
+FROM calls JOIN (
+    SELECT
+        attempts.call, attempts.account, charges.meter, charges.quantity,
+        charges.nano AS paid, charges.list_nano AS listed,
+        CASE WHEN charges.nano IS NULL THEN 1 ELSE 0 END AS unpriced
+    FROM attempts JOIN charges ON charges.call = attempts.call AND charges.n = attempts.n
+    WHERE attempts.account <> ''
+) AS own ON own.call = calls.id
+WHERE calls.started_ns >= :first AND calls.started_ns < :after {filters}
+GROUP BY {names} own.account, own.meter;
+
+-- name: own_of_adjustments
+SELECT
+    {columns} own.account, own.meter,
+    sum(own.quantity)              AS quantity,
+    coalesce(sum(own.paid), 0)     AS nano,
+    coalesce(sum(own.listed), 0)   AS list_nano,
+    sum(own.unpriced)              AS unpriced
+FROM calls JOIN (
+    SELECT
+        adjustments.call, adjustments.booked_ns, attempts.account, charges.meter, charges.quantity,
+        charges.nano AS paid, charges.list_nano AS listed,
+        CASE WHEN charges.nano IS NULL THEN charges.sign ELSE 0 END AS unpriced
+    FROM adjustments
+        JOIN attempts ON attempts.call = adjustments.call AND attempts.n = adjustments.n
+        JOIN adjusted_charges AS charges ON charges.call = adjustments.call AND charges.n = adjustments.n
+            AND charges.repricing = adjustments.repricing
+    WHERE attempts.account <> ''
+) AS own ON own.call = calls.id
+WHERE own.booked_ns >= :first AND own.booked_ns < :after {filters}
+GROUP BY {names} own.account, own.meter;
+
 -- name: usage_days_of_hours
 SELECT
     inputs, {sums}

@@ -18,7 +18,9 @@ from gateway.ledger.reports import NUMBERS, UsageRow
 from gateway.pages.cells import safe_cell
 
 # Money is shown as an exact decimal in the price book's currency.
-_MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd"}
+_MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd", "own_nano": "own_usd"}
+# How many of what each is a sum of have no price.
+_UNPRICED = {"own_nano": "own_unpriced"}
 _SHOWN = tuple(_MONEY.get(name, name) for name in NUMBERS)
 RATED = ("feedback", "up_share", "mean_score")
 
@@ -42,7 +44,9 @@ def _ratings(row: UsageRow) -> dict[str, int | float | None]:
 
 def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
     return {
-        shown: unknown if row.unpriced and not getattr(row, name) else decimal_text(getattr(row, name))
+        shown: unknown
+        if getattr(row, _UNPRICED.get(name, "unpriced")) and not getattr(row, name)
+        else decimal_text(getattr(row, name))
         for name, shown in _MONEY.items()
     }
 

@@ -17,8 +17,8 @@ from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.regions import Key, Pace, Place, Region, regions
 from gateway.ledger.slices import LAST_NS, Labels, period, slices, zone_of
-from gateway.ledger.summing import SUMS, Summing, days_used, people_for
-from gateway.ledger.words import FILTERS, GROUPS, TIMES, check_words, conditions, word_of
+from gateway.ledger.summing import FOUND, Summing, days_used, people_for
+from gateway.ledger.words import ACCOUNT, FILTERS, GROUPS, TIMES, check_words, conditions, word_of
 
 
 class UsageRow(msgspec.Struct, kw_only=True):
@@ -32,6 +32,10 @@ class UsageRow(msgspec.Struct, kw_only=True):
         would_refuse: calls that a rule in audit mode would have refused.
         estimated: calls whose usage was counted by us, because their answer was cut. inconsistent: whose provider's
             figures do not add up.
+        own_nano: what the gateway's own accounts (retries, mirrors, judges) paid for these calls; in no other sum.
+            own_unpriced: how many charges of theirs have no known price. Grouped by account they have lines of their
+            own instead, with their tokens and cost, and their charges without a price as `unpriced`; of no calls, for
+            those are their teams'.
     """
 
     group: dict[str, str]
@@ -65,6 +69,8 @@ class UsageRow(msgspec.Struct, kw_only=True):
     unpriced: int
     estimated: int
     inconsistent: int
+    own_nano: int = 0
+    own_unpriced: int = 0
 
 
 NUMBERS = tuple(name for name in UsageRow.__struct_fields__ if name != "group")
@@ -169,6 +175,23 @@ class _Report:
         return tuple((labels if place.of_time else key)[place.at] for place in self._order)
 
 
+def own_usage(
+    place: LedgerPlace, since: datetime | None = None, until: datetime | None = None, filters: Filters | None = None
+) -> list[UsageRow]:
+    """What each of the gateway's own accounts paid for, of the calls that `usage` is about: its lines by account,
+    without the teams'.
+
+    Raises:
+        ValueError, LedgerUnavailable: as `usage`.
+    """
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in (filters or {}).items()}
+    check_words(wanted, FILTERS, "filter")
+    bounds = period(since, until)
+    with ledger_reader(place) as reader:
+        found = {} if reader is None else Summing(reader, [ACCOUNT], wanted).own_sums(*bounds)
+        return [_row(key, sums, [ACCOUNT]) for (_, key), sums in sorted(found.items())]
+
+
 def usage_of_spans(
     place: LedgerPlace, spans: Sequence[tuple[int, int]], group_by: Sequence[str], filters: Filters
 ) -> list[list[UsageRow]]:
@@ -215,7 +238,7 @@ def never_seen(place: LedgerPlace, filters: Filters) -> list[str]:
 
 
 def _row(key: Key, sums: list[int], group_by: Sequence[str]) -> UsageRow:
-    numbers = dict(zip(SUMS, sums, strict=True))
+    numbers = dict(zip(FOUND, sums, strict=True))
     numbers["input_tokens"] += sum(numbers[name] for name in _INPUT)
     numbers["output_tokens"] += sum(numbers[name] for name in _OUTPUT)
     return UsageRow(group=dict(zip(group_by, key, strict=True)), **numbers)

@@ -20,13 +20,14 @@ LAST_NS = 2**63 - 1  # what stores can compare; nothing was recorded beyond
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Labels = tuple[str, ...]
+Unit = Literal["days", "hours", "calls"]
 
 
 class Part(NamedTuple):
     """`unit` says what `first` and `after` (exclusive) count since the epoch: days, hours, or nanoseconds. `sign` is
     -1 for what was counted too much with the others."""
 
-    unit: Literal["days", "hours", "calls"]
+    unit: Unit
     first: int
     after: int
     sign: int = 1
@@ -64,13 +65,13 @@ def _fitted(first: int, after: int, size: int) -> tuple[tuple[int, int] | None, 
 
 
 def part_queries(
-    queries: Mapping[str, str], what: Literal["usage", "charges", "spent"], unit: str, **shape: str
+    queries: Mapping[str, str], what: Literal["usage", "charges", "own", "spent"], unit: str, **shape: str
 ) -> list[str]:
     """What adds `what` up in a part of this unit. Roll-ups have in them what calls were corrected by; with calls it is
     asked for apart."""
     if unit == "calls":
         return [queries[f"{what}_of_{rows}"].format(**shape) for rows in ("calls", "adjustments")]
-    table = f"{'charge' if what == 'charges' else 'usage'}_{unit}"
+    table = f"{'charge' if what in ('charges', 'own') else 'usage'}_{unit}"
     return [queries[f"{what}_of_sums"].format(table=table, time=unit.removesuffix("s"), **shape)]
 
 

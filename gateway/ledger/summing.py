@@ -9,13 +9,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import add, sub
 from typing import Any, NamedTuple
 
+from gateway.core.usage import METERS
+from gateway.ledger.own import Bought, OwnAccounts
 from gateway.ledger.regions import Key
-from gateway.ledger.slices import DAY_NS, Labels, Part, part_queries, parts
+from gateway.ledger.slices import DAY_NS, Labels, Part, Unit, part_queries, parts
 from gateway.ledger.sums import DAY_HOURS, USAGE_SUMS
-from gateway.ledger.words import FORGOTTEN_PERSON, People, Word, conditions, word_of
+from gateway.ledger.words import ACCOUNT, FORGOTTEN_PERSON, TEAMS, People, Word, conditions, word_of
 from gateway.stores.reading import Reader
 
 SUMS = tuple(name for name in USAGE_SUMS if name != "last_ns")
+# What is found of each group: those sums, and what the gateway's own accounts paid for the same calls.
+FOUND = (*SUMS, "own_nano", "own_unpriced")
+_NO_OWN = (0, 0)
 # What corrections add to, and take from: only of counts does 0 in a day mean 0 in each of its hours.
 _CORRECTED = ("cost_nano", "list_nano", "unpriced")
 _COUNTS = tuple(name for name in SUMS if name not in _CORRECTED)
@@ -33,7 +38,7 @@ Found = dict[tuple[Labels, Key], list[int]]
 class _Run(NamedTuple):
     """Neighbouring days or hours, the first of which is `first`, each with labels of its own."""
 
-    unit: str
+    unit: Unit
     first: int
     labels: list[Labels]
     sign: int
@@ -45,6 +50,8 @@ class Summing:
         self._words: list[Word] = [word_of(name) for name in words]
         self._people = people_for(reader, words, filters)
         self._of_calls = any(word_of(name).of_calls for name in (*words, *filters))
+        self._own = OwnAccounts(reader)
+        self._by_account = ACCOUNT in words
         self._columns = list(dict.fromkeys(column for word in self._words for column in word.columns))
         self._shown: list[tuple[Word, list[int]]] = [
             (word, [self._columns.index(column) for column in word.columns]) for word in self._words
@@ -54,8 +61,8 @@ class Summing:
         self._condition, self._values = conditions(filters, self._people)
 
     def keys(self, since_ns: int, until_ns: int) -> list[Key] | None:
-        """Of what there may be lines in the period; None if only its calls can tell."""
-        if self._of_calls:
+        """Of what there may be lines in the period; None if only reading all of it can tell."""
+        if self._of_calls or self._by_account:
             return None
         if not self._columns:
             return [()]
@@ -66,12 +73,13 @@ class Summing:
         return list(self._ids)
 
     def sums(self, pieces: Iterable[Piece], keys: Collection[Key] | None = None) -> Found:
-        """By labels and key; what is labelled alike is added up. `keys`: only these, of those that there are."""
+        """By labels and key, the sums of FOUND; what is labelled alike is added up. `keys`: only these, of those that
+        there are."""
         found: Found = {}
         wanted = None if keys is None or len(keys) == len(self._ids) or not self._ids else frozenset(keys)
-        runs: dict[tuple[str, int], list[tuple[int, Labels]]] = defaultdict(list)
+        runs: dict[tuple[Unit, int], list[tuple[int, Labels]]] = defaultdict(list)
         for labels, first_ns, after_ns in pieces:
-            for part in [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns):
+            for part in self._parts(first_ns, after_ns):
                 if part.unit != "calls" and part.after - part.first == 1:
                     runs[part.unit, part.sign].append((part.first, labels))
                 else:
@@ -83,13 +91,24 @@ class Summing:
                 self._add_run(found, run, names, wanted)
         return {key: sums for key, sums in found.items() if any(sums)}
 
+    def own_sums(self, since_ns: int, until_ns: int) -> Found:
+        """The same of what the gateway's own accounts paid for alone."""
+        found: Found = {}
+        for part in self._parts(since_ns, until_ns):
+            self._add_own(found, part, [()], None)
+        return {key: sums for key, sums in found.items() if any(sums)}
+
+    def _parts(self, first_ns: int, after_ns: int) -> list[Part]:
+        return [Part("calls", first_ns, after_ns)] if self._of_calls else parts(first_ns, after_ns)
+
     def _add_part(self, found: Found, labels: Labels, part: Part, wanted: Collection[Key] | None) -> None:
         width = len(self._columns)
         for query in self._queries(part.unit, SUMS, wanted):
             for row in self._reader.tuples(query, {"first": part.first, "after": part.after, **self._values}):
                 key, sums = self._key(row[:width]), row[width:]
                 if any(sums) and (wanted is None or key in wanted):
-                    _add(found, (labels, key), sums, part.sign)
+                    _add(found, (labels, key), (*sums, *_NO_OWN), part.sign)
+        self._add_own(found, part, [labels], wanted)
 
     def _add_run(self, found: Found, run: _Run, names: Sequence[str], wanted: Collection[Key] | None) -> None:
         bounds = {"first": run.first, "after": run.first + len(run.labels), **self._values}
@@ -99,11 +118,43 @@ class Summing:
         for row in self._reader.tuples(query, bounds):
             key = self._key(row[1:width])
             if wanted is None or key in wanted:
-                sums = [0] * len(SUMS)
+                sums = [0] * len(FOUND)
                 for place, number in zip(places, row[width:], strict=True):
                     sums[place] = number
                 at: int = row[0] - run.first
                 _add(found, (run.labels[at], key), sums, run.sign)
+        part = Part(run.unit, run.first, run.first + len(run.labels), run.sign)
+        self._add_own(found, part, run.labels, wanted)
+
+    def _add_own(self, found: Found, part: Part, labels: Sequence[Labels], wanted: Collection[Key] | None) -> None:
+        """`labels`: of each of the part's days or hours; a single one: of all of it."""
+        times = (part.unit.removesuffix("s"),) if len(labels) > 1 else ()
+        columns, names = self._selected(times), self._named(times)
+        restricted = self._restricted(None if part.unit == "calls" else wanted)
+        shape = {"columns": columns, "names": "".join(f"{name}, " for name in names), **restricted}
+        for one in self._own.bought(part, shape, self._values):
+            place: int = one.values[0] - part.first if times else 0
+            key = self._key(self._paid_by(one.account, one.values[len(times) :]))
+            if wanted is None or key in wanted:
+                _add(found, (labels[place], key), self._own_numbers(one), part.sign)
+
+    def _paid_by(self, account: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self._by_account:
+            return values
+        place = self._columns.index(TEAMS)
+        return (*values[:place], account, *values[place + 1 :])
+
+    def _own_numbers(self, one: Bought) -> list[int]:
+        """In a report by account what it paid for is a line's own cost, and of other lines it is told beside theirs."""
+        numbers = [0] * len(FOUND)
+        if not self._by_account:
+            numbers[-len(_NO_OWN) :] = one.nano, one.unpriced
+            return numbers
+        for name, number in zip(_CORRECTED, (one.nano, one.list_nano, one.unpriced), strict=True):
+            numbers[SUMS.index(name)] = number
+        if one.meter in METERS:
+            numbers[SUMS.index(one.meter)] = one.quantity
+        return numbers
 
     def _used(self, first: int, last: int, wanted: Collection[Key] | None) -> Sequence[str]:
         """Those of SUMS that are not 0 throughout, from one hour to another."""
@@ -117,7 +168,7 @@ class Summing:
     def _queries(
         self, unit: str, sums: Sequence[str], wanted: Collection[Key] | None, times: Sequence[str] = ()
     ) -> list[str]:
-        names = ", ".join([*times, *(f"c{place}" for place in range(len(self._columns)))])
+        names = ", ".join(self._named(times))
         shape = {
             "columns": self._selected(times),
             "group_by": f"GROUP BY {names}" if names else "",
@@ -135,6 +186,9 @@ class Summing:
     def _selected(self, times: Sequence[str]) -> str:
         columns = [*times, *(f"{column} AS c{place}" for place, column in enumerate(self._columns))]
         return "".join(f"{column}, " for column in columns)
+
+    def _named(self, times: Sequence[str]) -> list[str]:
+        return [*times, *(f"c{place}" for place in range(len(self._columns)))]
 
     def _key(self, values: tuple[Any, ...]) -> Key:
         key = self._keys.get(values)
@@ -170,7 +224,7 @@ def _days(since_ns: int, until_ns: int) -> dict[str, int]:
     return {"first": since_ns // DAY_NS, "last": until_ns // DAY_NS}
 
 
-def _runs(unit: str, sign: int, times: Iterable[tuple[int, Labels]]) -> Iterator[_Run]:
+def _runs(unit: Unit, sign: int, times: Iterable[tuple[int, Labels]]) -> Iterator[_Run]:
     run: _Run | None = None
     for time, labels in sorted(times):
         if run is not None and time == run.first + len(run.labels) and len(run.labels) < _RUN:

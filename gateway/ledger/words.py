@@ -15,6 +15,8 @@ from gateway.ledger.rows import FORGOTTEN
 # Of local time; where they begin and end is for `slices.py` to say.
 TIMES = ("month", "day", "hour")
 TAG = "tag:"
+# Who pays: of all that calls and roll-ups of usage hold, the team; `summing.py` adds what other accounts pay.
+ACCOUNT, TEAMS = "account", "''"
 # What a person's id is shown as when the name was taken out, or never told.
 FORGOTTEN_PERSON = f"{FORGOTTEN}:"
 
@@ -66,10 +68,11 @@ WORDS: Mapping[str, Word] = {
     "would_deny": Word(("would_deny",), of_calls=True),
     "tier": Word((_TIER,), of_calls=True),
     "image_size": Word((_SIZE,), of_calls=True),
+    ACCOUNT: Word((TEAMS,)),
 }
 # What one filters by is all of the column, or what stands in it before this: a prompt without a version is all of them.
 _BEFORE = {"provider": "/", "prompt": "@"}
-FILTERS: tuple[str, ...] = tuple(WORDS)
+FILTERS: tuple[str, ...] = tuple(word for word in WORDS if word != ACCOUNT)
 GROUPS: tuple[str, ...] = (*WORDS, *TIMES)
 
 

@@ -75,6 +75,20 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     assert f"{found.estimated} calls estimated" in text
 
 
+def test_what_has_no_price_is_named_once_by_whatever_names_it_was_asked_for(tmp_path: Path) -> None:
+    unpriced = {"tenant": "bank", "team": "loans", "target": "mocka/m1", "pricing": "unpriced", "cost_nano": None}
+    names = ("m1", "fast", "m1")
+    records = [
+        closed_record(number, model=asked, started_ns=OCTOBER_NS + number * HOUR_NS, **unpriced)
+        for number, asked in enumerate(names)
+    ]
+    with ledger_at(tmp_path) as ledger:
+        ledger.commit(records, "w.jnl", 1)
+    text = Reading(statement(of_team(tmp_path))).text
+    assert text.count("mocka/m1: ") == 1
+    assert "mocka/m1: 3 calls" in text
+
+
 def test_names_are_nothing_but_text(tmp_path: Path) -> None:
     record = closed_record(
         1, tenant=HOSTILE, team=HOSTILE, model=HOSTILE, target=f"p/{HOSTILE}", started_ns=OCTOBER_NS + HOUR_NS

@@ -61,21 +61,33 @@ class Budget(msgspec.Struct, frozen=True):
     maximum_nano: int
 
 
+class OwnLine(msgspec.Struct, frozen=True):
+    """What one of the gateway's own accounts paid for the team's calls. unpriced: how many charges have no price."""
+
+    account: str
+    nano: int
+    unpriced: int
+
+
 class TeamLine(msgspec.Struct, frozen=True):
+    """`own_nano`: what the gateway's own accounts paid for its calls, which is not in its cost."""
+
     tenant: str
     team: str
     calls: int
     cost_nano: int
     unpriced: int
+    own_nano: int = 0
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`days`: every day of the month, used or not. `link`: the ledger's newest link and its digest, by which it can be
-    shown later what the ledger was; empty: there is none."""
+    """`days`: every day of the month, used or not. `own`: in none of the sums. `link`: the ledger's newest link and its
+    digest, by which it can be shown later what the ledger was; empty: there is none."""
 
     days: list[Day]
     models: list[ModelLine]
     meters: list[MeterLine]
+    own: list[OwnLine] = []
     link: str = ""
 
     @property
@@ -114,13 +126,17 @@ def figures(reader: Reader, tenant: str, team: str, month: Month) -> Figures:
     days = [_day(number, found.get(number, {})) for number in range(*month.days.values())]
     models = [ModelLine(**row) for row in reader.rows(queries["models"], values)]
     meters = [_meter(row) for row in reader.rows(queries["meters"], values)]
+    own = [OwnLine(**row) for row in reader.rows(queries["own"], values) if row["nano"] or row["unpriced"]]
     link = reader.one(queries["last_link"])
-    return Figures(days=days, models=models, meters=meters, link=_link(link))
+    return Figures(days=days, models=models, meters=meters, own=own, link=_link(link))
 
 
 def teams(reader: Reader, month: Month) -> list[TeamLine]:
     """Every team that called anything."""
-    return [TeamLine(**row) for row in reader.rows(named_queries("gateway.ledger.statement")["teams"], month.days)]
+    queries = named_queries("gateway.ledger.statement")
+    own = {(row["tenant"], row["team"]): row["nano"] for row in reader.rows(queries["own_of_teams"], month.days)}
+    rows = reader.rows(queries["teams"], month.days)
+    return [TeamLine(**row, own_nano=own.get((row["tenant"], row["team"]), 0)) for row in rows]
 
 
 def _day(number: int, row: Mapping[str, Any]) -> Day:

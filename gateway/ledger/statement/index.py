@@ -24,7 +24,7 @@ def _file(text: str) -> str:
 
 
 def index(teams: Sequence[TeamLine], month: Month, currency: str) -> str:
-    total = sum(one.cost_nano for one in teams)
+    total, own = (sum(getattr(one, field) for one in teams) for field in ("cost_nano", "own_nano"))
     rows = "".join(map(_row, teams))
     sums = "".join(f'<td class="n">{cell}</td>' for cell in (whole(sum(one.calls for one in teams)), amount(total)))
     return document(
@@ -36,6 +36,14 @@ def index(teams: Sequence[TeamLine], month: Month, currency: str) -> str:
         '<thead><tr><th scope="col">Team</th><th scope="col" class="n">Calls</th>'
         f'<th scope="col" class="n">Cost, {name(currency)}</th></tr></thead><tbody>{rows}</tbody>'
         f'<tfoot><tr><th scope="row">Total</th>{sums}</tr></tfoot></table></div></section>'
+        f"{_own(own, total, name(currency)) if own else ''}"
+    )
+
+
+def _own(own: int, total: int, currency: str) -> str:
+    return (
+        "<footer><p>Retries, mirrors and judges are charged to the gateway itself: for calls of these teams "
+        f"{exact(own)} {currency}, with which it is {exact(total + own)} {currency}.</p></footer>"
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.ledger.months import Month
 from gateway.ledger.statement.chart import chart
-from gateway.ledger.statement.figures import Budget, Day, Figures, MeterLine, ModelLine
+from gateway.ledger.statement.figures import Budget, Day, Figures, MeterLine, ModelLine, OwnLine
 from gateway.ledger.statement.style import CSS
 from gateway.ledger.statement.words import amount, exact, percent, quantity, rounded
 from gateway.pages.document import document, head
@@ -78,11 +78,7 @@ def _facts(found: Figures) -> str:
 def _notices(found: Figures) -> str:
     parts: list[str] = []
     if found.unpriced:
-        which = "".join(
-            f"<li>{name(one.target or one.model)}: {many(one.unpriced, 'call')}</li>"
-            for one in found.models
-            if one.unpriced
-        )
+        which = "".join(f"<li>{label}: {many(count, 'call')}</li>" for label, count in _unpriced(found).items())
         parts.append(
             f'<div class="notice" role="note"><strong>{many(found.unpriced, "call")} without a known price.</strong> '
             f"They are not in the total, which will be higher once they have one.<ul>{which}</ul></div>"
@@ -93,6 +89,17 @@ def _notices(found: Figures) -> str:
             "Their answers were cut before the provider said what they used; it was counted from what had passed.</div>"
         )
     return "".join(parts)
+
+
+def _unpriced(found: Figures) -> dict[str, int]:
+    """Calls without a price by where they were sent, for that is what a price is of: by whatever names that was asked
+    for, and where nothing was sent, by the name."""
+    sums: dict[str, int] = {}
+    for one in found.models:
+        if one.unpriced:
+            label = name(one.target or one.model)
+            sums[label] = sums.get(label, 0) + one.unpriced
+    return sums
 
 
 def _budgets(said: Statement) -> str:
@@ -200,9 +207,26 @@ def _footer(said: Statement) -> str:
     link = f"<p>Ledger as of link {escape(said.figures.link)}</p>" if said.figures.link else ""
     return (
         "<footer><p>Amounts in the tables are rounded to four places, half to even; the exact total stands at the top. "
-        "Costs are what the answered calls cost; retries, mirrors and judges are charged to the gateway itself.</p>"
+        "Costs are what the answered calls cost; retries, mirrors and judges are charged to the gateway itself"
+        f"{_own(said)}.</p>"
         f'<p>Made <time datetime="{made:%Y-%m-%dT%H:%M:%SZ}">{made:%d %B %Y, %H:%M} UTC</time>.</p>{link}</footer>'
     )
+
+
+def _own(said: Statement) -> str:
+    """By the same digits as other reports have, for it is there to be compared with them."""
+    found = said.figures
+    if not found.own:
+        return ""
+    each = ", ".join(f"{name(one.account)} {_own_amount(one)}" for one in found.own)
+    own, currency = sum(one.nano for one in found.own), name(said.currency)
+    whole = exact(own + found.cost_nano)
+    return f": for calls of this team {exact(own)} {currency} ({each}), with which it is {whole} {currency}"
+
+
+def _own_amount(one: OwnLine) -> str:
+    unknown = f"{many(one.unpriced, 'charge')} without a price" if one.unpriced else ""
+    return " and ".join(filter(None, (exact(one.nano) if one.nano or not unknown else "", unknown)))
 
 
 def _table(

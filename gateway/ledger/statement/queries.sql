@@ -37,5 +37,22 @@ WHERE day >= :first AND day < :after
 GROUP BY tenant, team
 ORDER BY tenant, team;
 
+-- name: own
+SELECT skus.account, sum(nano) AS nano, sum(unpriced) AS unpriced
+FROM charge_days
+JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
+JOIN skus ON skus.id = charge_days.sku
+WHERE day >= :first AND day < :after AND usage_inputs.tenant = :tenant AND usage_inputs.team = :team
+    AND skus.account <> ''
+GROUP BY skus.account
+ORDER BY skus.account;
+
+-- name: own_of_teams
+SELECT tenant, team, sum(nano) AS nano
+FROM charge_days
+JOIN usage_inputs ON usage_inputs.id = charge_days.inputs
+WHERE day >= :first AND day < :after AND charge_days.sku IN (SELECT id FROM skus WHERE account <> '')
+GROUP BY tenant, team;
+
 -- name: last_link
 SELECT seq, digest FROM links ORDER BY seq DESC LIMIT 1;
