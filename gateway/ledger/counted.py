@@ -48,6 +48,7 @@ _texts: Callable[[Row], Texts] = _places(_ALIKE, *INPUTS)
 _said = _places(
     CALL_COLUMNS,
     *("started_ns", "outcome", "blame", "status", "would_deny", "cost_nano", "list_nano", "pricing", "usage_source"),
+    "saved_nano",
 )
 _FIRST_METER = CALL_COLUMNS.index(METERS[0])
 _METERS = slice(_FIRST_METER, _FIRST_METER + len(METERS))
@@ -64,10 +65,11 @@ _NUMBER = ATTEMPT_COLUMNS.index("n")
 _SUMS = (*USAGE_SUMS, "policy_refusals")
 _OUTCOMES = {name: COUNTS.index(name) for name in ("completed", "refused", "failed", "cancelled", "interrupted")}
 _METER_PLACES = range(len(COUNTS), len(COUNTS) + len(METERS))
-_WOULD_REFUSE, _COST, _LIST, _UNPRICED, _ESTIMATED, _INCONSISTENT, _LAST, _POLICY = map(
+_WOULD_REFUSE, _COST, _LIST, _UNPRICED, _ESTIMATED, _INCONSISTENT, _SAVED, _LAST, _POLICY = map(
     _SUMS.index,
-    ("would_refuse", "cost_nano", "list_nano", "unpriced", "estimated", "inconsistent", "last_ns", "policy_refusals"),
-)
+    ("would_refuse", "cost_nano", "list_nano", "unpriced", "estimated", "inconsistent", "saved_nano", "last_ns",
+     "policy_refusals"),
+)  # fmt: skip
 # The meters that a call's total input and output are made of.
 _into = _places(_SUMS, *(meter for meter in METERS if Usage(**{meter: 1}).total_input))
 _out = _places(_SUMS, *(meter for meter in METERS if Usage(**{meter: 1}).total_output))
@@ -126,7 +128,7 @@ class Counting:
 
 
 def _add_call(sums: list[int], said: Row, meters: Row) -> None:
-    started_ns, outcome, blame, status, would_deny, cost_nano, list_nano, pricing, source = said
+    started_ns, outcome, blame, status, would_deny, cost_nano, list_nano, pricing, source, saved_nano = said
     sums[0] += 1
     place = _OUTCOMES.get(outcome)
     if place is not None:
@@ -147,6 +149,8 @@ def _add_call(sums: list[int], said: Row, meters: Row) -> None:
         sums[_ESTIMATED] += 1
     elif source == "inconsistent":
         sums[_INCONSISTENT] += 1
+    if saved_nano:
+        sums[_SAVED] += saved_nano
     if started_ns > sums[_LAST]:
         sums[_LAST] = started_ns
 

@@ -66,8 +66,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHIN
 SELECT id FROM skus WHERE digest = ?;
 
 -- name: add_usage
-INSERT INTO {table} (calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated, inconsistent, last_ns, {time}, inputs)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO {table} (calls, completed, refused, failed, cancelled, interrupted, would_refuse, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units, web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated, inconsistent, saved_nano, last_ns, {time}, inputs)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT ({time}, inputs) DO UPDATE SET
     calls                 = min(calls + excluded.calls, 9223372036854775807),
     completed             = min(completed + excluded.completed, 9223372036854775807),
@@ -99,6 +99,7 @@ ON CONFLICT ({time}, inputs) DO UPDATE SET
     unpriced              = min(unpriced + excluded.unpriced, 9223372036854775807),
     estimated             = min(estimated + excluded.estimated, 9223372036854775807),
     inconsistent          = min(inconsistent + excluded.inconsistent, 9223372036854775807),
+    saved_nano            = min(saved_nano + excluded.saved_nano, 9223372036854775807),
     last_ns               = max(last_ns, excluded.last_ns);
 
 -- name: add_charge
@@ -182,7 +183,8 @@ SELECT
     coalesce(sum(list_nano), 0)                           AS list_nano,
     count(*) FILTER (WHERE pricing = 'unpriced')          AS unpriced,
     count(*) FILTER (WHERE usage_source = 'estimate')     AS estimated,
-    count(*) FILTER (WHERE usage_source = 'inconsistent') AS inconsistent
+    count(*) FILTER (WHERE usage_source = 'inconsistent') AS inconsistent,
+    coalesce(sum(saved_nano), 0)                          AS saved_nano
 FROM calls
 WHERE started_ns >= :first AND started_ns < :after {filters}
 {group_by};
@@ -603,7 +605,7 @@ SELECT
     coalesce(sum(adjustments.nano), 0)      AS cost_nano,
     coalesce(sum(adjustments.list_nano), 0) AS list_nano,
     coalesce(sum(adjustments.unpriced), 0)  AS unpriced,
-    0 AS estimated, 0 AS inconsistent
+    0 AS estimated, 0 AS inconsistent, 0 AS saved_nano
 FROM adjustments JOIN calls ON calls.id = adjustments.call
 WHERE adjustments.served = 1 AND booked_ns >= :first AND booked_ns < :after {filters}
 {group_by};

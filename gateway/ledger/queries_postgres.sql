@@ -55,7 +55,7 @@ INSERT INTO {table} (
     cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, output_tokens,
     reasoning_tokens, output_audio_tokens, output_image_tokens, images, audio_ms, characters, search_units,
     web_searches, cached_audio_tokens, file_searches, code_sessions, cost_nano, list_nano, unpriced, estimated,
-    inconsistent, last_ns, {time}, inputs
+    inconsistent, saved_nano, last_ns, {time}, inputs
 )
 SELECT * FROM unnest({rows})
 ON CONFLICT ({time}, inputs) DO UPDATE SET
@@ -89,6 +89,7 @@ ON CONFLICT ({time}, inputs) DO UPDATE SET
     unpriced              = bounded_sum({table}.unpriced, excluded.unpriced),
     estimated             = bounded_sum({table}.estimated, excluded.estimated),
     inconsistent          = bounded_sum({table}.inconsistent, excluded.inconsistent),
+    saved_nano            = bounded_sum({table}.saved_nano, excluded.saved_nano),
     last_ns               = greatest({table}.last_ns, excluded.last_ns);
 
 -- name: add_charge

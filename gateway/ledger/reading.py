@@ -11,6 +11,7 @@ from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
 _PACKAGE = "gateway.ledger"
 # Tables of the newest migrations that reports need.
 _NEEDED = ("decision_hours", "reseals", "adjustments", "feedback")
+_NEWEST_COLUMN = ("usage_days", "saved_nano")
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def ledger_reader(
             if reader.kind == "postgres" and not reader.has_table("migrations"):
                 yield None
                 return
-            if not all(map(reader.has_table, _NEEDED)):
+            if not (all(map(reader.has_table, _NEEDED)) and reader.has_column(*_NEWEST_COLUMN)):
                 reason = "an older version of the gateway wrote it; start this version of the gateway once"
                 raise LedgerUnavailable(f"the ledger {place.name} cannot be read: {reason}")
             yield reader

@@ -18,9 +18,9 @@ from gateway.ledger.reports import NUMBERS, UsageRow
 from gateway.pages.cells import safe_cell
 
 # Money is shown as an exact decimal in the price book's currency.
-_MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd", "own_nano": "own_usd"}
-# How many of what each is a sum of have no price.
-_UNPRICED = {"own_nano": "own_unpriced"}
+_MONEY = {"cost_nano": "cost_usd", "list_nano": "list_usd", "saved_nano": "saved_usd", "own_nano": "own_usd"}
+# Where it is 0, what counts that there is something without a price in it.
+_UNPRICED = {"cost_nano": "unpriced", "list_nano": "unpriced", "own_nano": "own_unpriced"}
 _SHOWN = tuple(_MONEY.get(name, name) for name in NUMBERS)
 RATED = ("feedback", "up_share", "mean_score")
 
@@ -43,12 +43,12 @@ def _ratings(row: UsageRow) -> dict[str, int | float | None]:
 
 
 def _money(row: UsageRow, unknown: Any) -> dict[str, Any]:
-    return {
-        shown: unknown
-        if getattr(row, _UNPRICED.get(name, "unpriced")) and not getattr(row, name)
-        else decimal_text(getattr(row, name))
-        for name, shown in _MONEY.items()
-    }
+    found: dict[str, Any] = {}
+    for name, shown in _MONEY.items():
+        number = getattr(row, name)
+        is_unknown = not number and name in _UNPRICED and getattr(row, _UNPRICED[name])
+        found[shown] = unknown if is_unknown else decimal_text(number)
+    return found
 
 
 def as_csv(rows: Iterable[UsageRow], group_by: Sequence[str], *, with_feedback: bool = False) -> Iterator[str]:
@@ -154,6 +154,8 @@ def table(rows: Sequence[UsageRow], group_by: Sequence[str]) -> tuple[list[str],
     # The published prices are of interest where the contract's are others.
     if any(row.list_nano not in (0, row.cost_nano) for row in rows):
         used.add("list_usd")
+    if any(row.saved_nano for row in rows):
+        used.add("saved_usd")
     headings = [*group_by, *(name for name in _SHOWN if name in _ALWAYS | used)]
     headings += RATED if rows and isinstance(rows[0], RatedRow) else ()
     return headings, [[text[name] for name in headings] for text in texts]

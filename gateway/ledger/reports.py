@@ -32,6 +32,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
         would_refuse: calls that a rule in audit mode would have refused.
         estimated: calls whose usage was counted by us, because their answer was cut. inconsistent: whose provider's
             figures do not add up.
+        saved_nano: what answers from the cache would have cost, as the upstream's were charged when they were kept.
         own_nano: what the gateway's own accounts (retries, mirrors, judges) paid for these calls; in no other sum.
             own_unpriced: how many charges of theirs have no known price. Grouped by account they have lines of their
             own instead, with their tokens and cost, and their charges without a price as `unpriced`; of no calls, for
@@ -69,6 +70,7 @@ class UsageRow(msgspec.Struct, kw_only=True):
     unpriced: int
     estimated: int
     inconsistent: int
+    saved_nano: int = 0
     own_nano: int = 0
     own_unpriced: int = 0
 

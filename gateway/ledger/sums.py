@@ -21,7 +21,7 @@ COUNTS = ("calls", "completed", "refused", "failed", "cancelled", "interrupted",
 USAGE_SUMS: tuple[str, ...] = (
     *COUNTS,
     *METERS,
-    *("cost_nano", "list_nano", "unpriced", "estimated", "inconsistent", "last_ns"),
+    *("cost_nano", "list_nano", "unpriced", "estimated", "inconsistent", "saved_nano", "last_ns"),
 )
 SKU: tuple[str, ...] = (
     *("provider", "target", "served_model", "meter", "tier", "region", "image_size", "image_quality", "account"),

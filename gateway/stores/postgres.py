@@ -244,3 +244,7 @@ class PostgresReader(Reader):
     def has_table(self, name: str) -> bool:
         found = self.one("SELECT to_regclass(:name) IS NOT NULL AS found", {"name": name})
         return bool(found and found["found"])
+
+    def has_column(self, table: str, name: str) -> bool:
+        query = "SELECT 1 AS found FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name"
+        return self.one(query, {"table": table, "name": name}) is not None

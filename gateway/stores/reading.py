@@ -62,6 +62,8 @@ class Reader(Protocol):
 
     def has_table(self, name: str) -> bool: ...
 
+    def has_column(self, table: str, name: str) -> bool: ...
+
 
 class SqliteReader(Reader):
     """`functions`: what queries call besides SQLite's own, by name, each of its arguments alone."""
@@ -123,3 +125,7 @@ class SqliteReader(Reader):
     def has_table(self, name: str) -> bool:
         found = self.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name", {"name": name})
         return found is not None
+
+    def has_column(self, table: str, name: str) -> bool:
+        query = "SELECT 1 FROM pragma_table_info(:table) WHERE name = :name"
+        return self.one(query, {"table": table, "name": name}) is not None

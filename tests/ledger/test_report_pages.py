@@ -172,7 +172,8 @@ def test_a_page_reads_about_as_many_rows_as_it_shows(tmp_path: Path, monkeypatch
                 page = usage(place, words, after=after, limit=100)
             begin = 0 if after is None else hours * teams // 2 + 1
             assert page == whole[begin : begin + 100]
-            assert len(rows) < 5 * 100, words
+            # Each line is read twice: what its team paid, and what the gateway's own accounts did.
+            assert len(rows) < 6 * 100, words
 
 
 values = st.text("abc", min_size=1, max_size=2)

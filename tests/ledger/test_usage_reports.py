@@ -247,7 +247,8 @@ def test_as_json_keeps_whole_numbers(tmp_path: Path) -> None:
     assert line["team"] == "blue"
     assert line["cost_nano"] == 10**15
     assert line["cost_usd"] == "1000000.000000000"
-    assert set(line) == {"team", "cost_nano", "cost_usd", "list_nano", "list_usd", *cells_names()}
+    money = {f"{name}_{unit}" for name in ("cost", "list", "saved", "own") for unit in ("nano", "usd")}
+    assert set(line) == {"team", *money, "own_unpriced", *cells_names()}
 
 
 def cells_names() -> set[str]:
