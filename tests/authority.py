@@ -9,6 +9,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_NOT = (
+    "digital_signature content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only"
+)
+_MAY_SIGN = x509.KeyUsage(key_cert_sign=True, crl_sign=True, **dict.fromkeys(_NOT.split(), False))
+
 
 class Authority:
     """A certificate authority, and what it signed."""
@@ -45,6 +50,8 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        if authority:
+            builder = builder.add_extension(_MAY_SIGN, critical=True)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
