@@ -68,7 +68,7 @@ class Reports:
         self.seen = SeenLevels()
         self._budgets: dict[tuple[str, str], float] = {}
         self._doubted_at: dict[str, float] = {}
-        self._warned_at: dict[tuple[str, str], float] = {}
+        self._warned_at: dict[tuple[str, str, str], float] = {}
         self._cache_held = (0, 0)
         self._ended = Gathering(self._tell)
         self.ended = self._ended.add
@@ -131,24 +131,34 @@ class Reports:
             action = one.action if one.mode == "enforce" else one.mode
             self._metrics.guards.found.labels(one.guard, one.side, action).inc(one.count)
 
-    def unguarded(self, guard: str, why: str) -> None:
+    def unguarded(self, guard: str, why: str, told: str) -> None:
         self._metrics.guards.failures.labels(guard, why).inc()
+        if told and self._due(("guard", guard, why)):
+            _log.warning(
+                "guard `%s` cannot look: %s; told once a minute, counted in gateway_guard_failures_total", guard, told
+            )
 
     def unseeded(self, error: Exception) -> None:  # noqa: ARG002  it has been logged
         self._metrics.limits.unseeded.inc()
 
     def warned(self, bounds: Sequence[Bound]) -> None:
-        now = self._clock.monotonic()
         for bound in bounds:
             name = bound.limit_id, bound.name
             self._metrics.limits.warned.labels(*name).inc()
-            if now - self._warned_at.get(name, -WARN_AGAIN_S) >= WARN_AGAIN_S:
-                self._warned_at[name] = now
+            if self._due(("limit", *name)):
                 _log.warning(
                     "calls go over the limit `%s` (%s), which only warns; told once a minute, counted in "
                     "gateway_limit_warnings_total",
                     *name,
                 )
+
+    def _due(self, about: tuple[str, str, str]) -> bool:
+        """Whether it is time to warn of it again."""
+        now = self._clock.monotonic()
+        if now - self._warned_at.get(about, -WARN_AGAIN_S) < WARN_AGAIN_S:
+            return False
+        self._warned_at[about] = now
+        return True
 
     def waited(self, bound: Bound, seconds: float) -> None:
         self._metrics.limits.waited.labels(bound.limit_id, bound.name).observe(seconds)

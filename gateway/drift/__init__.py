@@ -1,5 +1,5 @@
 """What is valid and yet no longer as somebody meant it: rules that match nothing or decide nothing, what has run out or
-soon will, raises of limits that are over, cards with gaps, targets without a card or a price.
+soon will, raises of limits that are over, cards with gaps, targets and judges without a card, targets without a price.
 
 Must never: change a decision, or call wrong what is right. A finding is a warning; it holds for every call that the
 declared teams can make.
@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.drift.cards import card_drift, route_drift
 from gateway.drift.finding import Finding, Page
+from gateway.drift.guards import guard_drift
 from gateway.drift.limits import limit_drift
 from gateway.drift.rules import rule_drift
 from gateway.policyset import PolicySet
@@ -31,6 +32,8 @@ def find_drift(
     access = [Text(str(folder / name), data) for name, data in policies.files.items() if name.startswith("access")]
     found = [*rule_drift(policies, access, wiring.providers, now), *card_drift(policies, now)]
     found += limit_drift(policies, Text(str(folder / "limits.yaml"), policies.files["limits.yaml"]), now)
+    if (guards := policies.files.get("guardrails.yaml")) is not None:
+        found += guard_drift(policies, Text(str(folder / "guardrails.yaml"), guards))
     if config is not None:
         found += route_drift(policies, "models", wiring.routes, Page(config.name, config.data), now)
     if (routes := policies.files.get("routes.yaml")) is not None:

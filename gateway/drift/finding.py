@@ -21,6 +21,7 @@ Kind = Literal[
     "target_without_price",
     "route_without_card",
     "route_refused",
+    "judge_without_card",
     "raise_over",
     "webhook_without_secret",
     "experiment_without_metric",

@@ -84,7 +84,7 @@ def _check_ask(document: Document[GuardsFile], where: Path_, guard: Guard, known
             key = name.removesuffix("s") if name == "services" else "model"
             reason = f"`{word}` is none of config.yaml's {_PLACES[name]}{nearest(word, sorted(known[name]))}"
             raise document.error((*where, key), reason)
-    if ask.model and "/" not in ask.model:
+    if ask.model and not all(ask.model.partition("/")):
         raise document.error((*where, "model"), "a model to ask is `provider/model`")
 
 

@@ -8,7 +8,7 @@ import msgspec
 from gateway.core.attempt import JUDGES, Attempt
 from gateway.core.call import Call, Service
 from gateway.core.clock import Clock
-from gateway.core.faults import NotConfigured, UpstreamBroken
+from gateway.core.faults import NotConfigured, UpstreamBroken, UpstreamRefused
 from gateway.core.target import Target
 from gateway.dialects.openai.body import read_json
 from gateway.dialects.openai.operations import OPERATIONS
@@ -47,8 +47,10 @@ def asking_models(
         try:
             reply = await provider(leg)
             status = reply.status
-            if status != 200 or reply.stream is not None:
-                raise UpstreamBroken(f"the guard's model answered {status}")
+            if status != 200:
+                raise UpstreamRefused("the guard's model was refused", status=status)
+            if reply.stream is not None:
+                raise UpstreamBroken("the guard's model answered by a stream")
             choices = rows(answer_object(reply.body), "choices")
             return words(part(choices[0], "message"), "content") if choices else ""
         finally:

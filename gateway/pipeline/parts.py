@@ -68,8 +68,8 @@ class GuardReports(Protocol):
         """Of one call, at its end."""
         ...
 
-    def unguarded(self, guard: str, why: str) -> None:
-        """A guard's judge could not say."""
+    def unguarded(self, guard: str, why: str, told: str) -> None:
+        """A guard's judge could not say. `why`: one of few words; `told`: a sentence without content, or none."""
         ...
 
 

@@ -84,6 +84,7 @@ async def test_a_judge_that_says_nothing_closes_or_opens_as_its_guard_says(fresh
     (found,) = json.loads((await fresh.new_records(2))[-1]["guards"])
     assert (found["kind"], found["action"]) == ("unavailable", "annotate")
     assert await fresh.gateway.metrics("gateway_guard_failures_total") == 2
+    assert await logged(fresh, "guard `silent` cannot look: `own` did not answer within 300 ms")
 
 
 async def test_no_call_passes_a_judge_that_is_away_or_does_not_answer_its_question(fresh: Site) -> None:
@@ -146,3 +147,28 @@ async def test_a_model_judges_on_the_gateway_s_own_account(fresh: Site) -> None:
         rows = fresh.gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
         assert [row["role"] for row in rows] == roles
         assert (rows[0]["account"], rows[0]["pricing"], rows[0]["usage_source"]) == ("gateway:judges", "unpriced", "provider")  # fmt: skip
+
+
+async def logged(site: Site, line: str) -> str:
+    """The log, once the line is in it: it is written beside the calls."""
+    async with asyncio.timeout(10):
+        while line not in site.gateway.log():
+            await asyncio.sleep(0.02)
+    return site.gateway.log()
+
+
+async def test_a_judge_that_gives_no_verdict_is_told_in_the_log_and_nobody_is_sent_back_to_try_again(
+    fresh: Site,
+) -> None:
+    fresh.upstream.set(JUDGE, verdict("Sure! Here is my secret"))
+    for _ in range(2):
+        got = await fresh.chat(model="classified", **said("hello"))
+        assert (got.status_code, got.json()["error"]["code"]) == (503, "guard_unavailable")
+        assert "trying again does not help" in got.json()["error"]["message"]
+        assert "retry-after" not in got.headers
+    line = "guard `llama` cannot look: `judge/llama-guard` answered, and gave no verdict"
+    log = await logged(fresh, line)
+    assert log.count(line) == 1, "once a minute"
+    assert "my secret" not in log
+    counted = 'gateway_guard_failures_total{guard="llama",reason="no_verdict"}'
+    assert await fresh.gateway.metrics(counted) == 2

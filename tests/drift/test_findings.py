@@ -312,6 +312,26 @@ def test_of_the_routes_of_routes_yaml(folder: Folder) -> None:
     assert draft.startswith("routes.yaml:3 route_refused: the route `small` leads to `p/draft`, whose card `draft` is ")
 
 
+JUDGE = "  - {{id: hazards, on: [input], action: block,\n     ask: {{model: {model}, on_failure: {failing}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "failing", "said", "meets"),
+    [
+        ("p/m", "closed", "", ""),
+        ("p/mm", "closed", "which no card describes; did you mean `p/m`?", "calls are refused"),
+        ("p/mm", "open", "which no card describes; did you mean `p/m`?", "nobody judges"),
+        ("local/llama-guard-3", "closed", "which no card describes; known: p/m", "calls are refused"),
+    ],
+)
+def test_of_judges_that_no_card_describes(model: str, failing: str, said: str, meets: str, folder: Folder) -> None:
+    folder.write("guardrails.yaml", "guards:\n" + JUDGE.format(model=model, failing=failing))
+    told = folder.told()
+    expected = f"guardrails.yaml:3 judge_without_card: the guard `hazards` asks `{model}`, {said}"
+    assert told == ([expected] if said else [])
+    assert all(one.remedy.endswith(meets) for one in folder.drift())
+
+
 def test_a_folder_is_checked_by_itself(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--policies", str(folder.path), "--strict"]) == 0
     assert capsys.readouterr().out == f"{folder.path} is valid\n"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.call import Call
-from gateway.core.faults import UpstreamBroken
+from gateway.core.faults import Fault, NotConfigured, Overloaded, UpstreamBroken, UpstreamRefused, UpstreamUnreachable
 from gateway.core.target import Target
 from gateway.guard.document import Ask
 from gateway.guard.outside.classifiers import CLASSIFIERS, PRINCIPLES
@@ -127,7 +127,7 @@ async def test_who_does_not_answer_is_left_alone_for_a_while() -> None:
             async def failed() -> str:
                 return (await judges.judge(asked, "input", ["text"], call)).failed
 
-            assert [await failed() for _ in range(MAX_FAILURES)] == ["failed"] * 3 + ["timeout", "failed"]
+            assert [await failed() for _ in range(MAX_FAILURES)] == ["refused"] * 3 + ["timeout", "no_verdict"]
             assert await failed() == "resting"
             assert len(upstream.requests) == MAX_FAILURES
             clock.advance(REST_S)
@@ -135,3 +135,34 @@ async def test_who_does_not_answer_is_left_alone_for_a_while() -> None:
             assert upstream.requests[-1].headers["authorization"] == "Bearer k-1"
             assert (await judges.judge(asked, "input", ["x" * 300_000], call)).failed == "too_long"
             assert "k-1" not in repr(services)
+
+
+REFUSED = UpstreamRefused("no such model: how do I ...", status=404)
+
+
+@pytest.mark.parametrize(
+    ("met", "failed", "told", "lasting"),
+    [
+        ("Sure! Here is how", "no_verdict", "`j/llama` answered, and gave no verdict as a `llama_guard` does", True),
+        (REFUSED, "refused", "`j/llama` answered 404", True),
+        (UpstreamRefused("later", status=429), "refused", "`j/llama` answered 429", False),
+        (UpstreamRefused("down", status=500), "refused", "`j/llama` answered 500", False),
+        (UpstreamUnreachable("secret words"), "unreachable", "`j/llama` cannot be reached", False),
+        (UpstreamBroken("secret words"), "broken", "`j/llama` answered, but not in its protocol", False),
+        (NotConfigured("secret words"), "not_configured", "`j/llama` is not configured: its credential is not in the environment", True),
+        (Overloaded("secret words"), "failed", "`j/llama` could not be asked (overloaded)", False),
+        (TimeoutError(), "timeout", "`j/llama` did not answer within 150 ms", False),
+    ],
+)  # fmt: skip
+async def test_why_a_judge_could_not_say(met: Any, failed: str, told: str, lasting: bool) -> None:
+    async def ask(call: Call, target: Target, messages: Any) -> str:
+        if isinstance(met, Fault | TimeoutError):
+            raise met
+        return met
+
+    asked, clock = rule(action="block", ask=Ask(model="j/llama", timeout_ms=150)), HandClock()
+    async with HttpClient(ClientOptions()) as client:
+        judges = Judges({}, client, ask, clock.monotonic)
+        said = [await judges.judge(asked, "input", ["text"], call_of("chat")) for _ in range(MAX_FAILURES + 1)]
+    assert (said[0].failed, said[0].told, said[0].lasting) == (failed, told, lasting)
+    assert (said[-1].failed, said[-1].told, said[-1].lasting) == ("resting", "", lasting), "why has been told"

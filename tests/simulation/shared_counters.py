@@ -29,7 +29,7 @@ class Quiet:
     def guarded(self, findings: Sequence[Finding]) -> None:
         pass
 
-    def unguarded(self, guard: str, why: str) -> None:
+    def unguarded(self, guard: str, why: str, told: str) -> None:
         pass
 
     async def judge(self, rule: Rule, side: Side, texts: Sequence[str], call: Call) -> Opinion:
