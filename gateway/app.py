@@ -9,7 +9,7 @@ import msgspec
 from gateway.administration import admin_deps
 from gateway.background import begin
 from gateway.caching import caching
-from gateway.config import Settings, is_configured
+from gateway.config import Settings
 from gateway.core.call import Call, Service
 from gateway.core.clock import SystemClock, uuid7
 from gateway.core.experiment import LOOKED
@@ -53,7 +53,7 @@ from gateway.processes import WorkerSpec
 from gateway.prompting import prompt_feed, prompt_fingerprints
 from gateway.prompts.feed import PromptFeed
 from gateway.prompts.handlebars import Limits
-from gateway.providers.building import build_provider
+from gateway.providers.building import build_provider, is_configured
 from gateway.providers.pacing.pacer import DemandOf
 from gateway.providers.profiles import PROFILES
 from gateway.providers.provider import Provider

@@ -46,9 +46,10 @@ from gateway.providers.profiles import OPENAI_PATHS, PRICED_AS, PROFILES
 from gateway.providers.shaping import base_url
 from gateway.responses.store import ResponsesOptions
 from gateway.stores.documents import Document, DocumentError, load_document
+from gateway.stores.files import digest
 from gateway.stores.redis import RedisOptions
 from gateway.stores.redis import missing_extra as redis_extra
-from gateway.stores.references import substitute
+from gateway.stores.references import substitute, variables
 from gateway.stores.wording import nearest
 from gateway.telemetry.options import TelemetryOptions
 from gateway.transport.options import ClientOptions
@@ -96,13 +97,19 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """A checked Config, with its paths resolved and its names turned into what they mean."""
+    """A checked Config, with its paths resolved and its names turned into what they mean.
+
+    Attributes:
+        digest: of the file's bytes. unset: environment variables that it refers to and that are not there, or empty.
+    """
 
     config: Config
     file: Path
     state_dir: Path
     policies_dir: Path
     routes: dict[str, tuple[Target, ...]]
+    digest: str
+    unset: frozenset[str]
     signers: tuple[bytes, ...] = ()
 
     @property
@@ -198,6 +205,8 @@ def read_config(
         state_dir=folder / config.state_dir,
         policies_dir=folder / config.policies_dir,
         routes=routes,
+        digest=digest(document.data),
+        unset=frozenset(name for name in variables(document.data.decode(errors="replace")) if not environment.get(name)),
         signers=read_signers(document, config.policy_signing, folder),
     )
 
@@ -211,14 +220,6 @@ def child_environment(metrics_dir: Path) -> dict[str, str]:
 def use_metrics_dir(metrics_dir: Path) -> None:
     """The same for this process; prometheus_client reads it when it is first imported."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)
-
-
-def is_configured(provider: ProviderOptions) -> bool:
-    """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
-    profile = PROFILES[provider.kind]
-    keyless = profile.key_optional and bool(provider.base_url) and provider.api_key is None
-    cloud = profile.auth in ("aws", "google") or (profile.auth == "api-key" and provider.entra is not None)
-    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless or cloud
 
 
 def missing_extras(settings: Settings) -> list[DocumentError]:

@@ -10,7 +10,7 @@ from gateway.cli.output import print_json
 from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
 from gateway.config import Settings, missing_extras
 from gateway.core.wiring import Wiring
-from gateway.drift import Finding, find_drift
+from gateway.drift import Finding, find_drift, plain_secrets, unset_variables
 from gateway.drift.finding import Page
 from gateway.ledger.live.reading import Subject
 from gateway.livetraffic import question_of
@@ -63,7 +63,15 @@ def _found(options: argparse.Namespace) -> list[Found]:
     prompts = _prompts(folder, policies, wiring, whole=settings is not None)
     silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
     unmeasured = [] if settings is None else _unmeasured(settings, policies, folder)
-    return [*missing, *prompts, *find_drift(policies, folder, now, wiring, config), *silent, *unmeasured]
+    drift = find_drift(policies, folder, now, wiring, config)
+    return [*missing, *prompts, *drift, *_secrets(settings, config), *silent, *unmeasured]
+
+
+def _secrets(settings: Settings | None, config: Text | None) -> list[Finding]:
+    if settings is None or config is None:
+        return []
+    found = [*plain_secrets(config), *unset_variables(config, settings.unset)]
+    return sorted(found, key=lambda one: one.line)
 
 
 def _prompts(folder: Path, policies: PolicySet | None, wiring: Wiring, whole: bool = False) -> list[DocumentError]:

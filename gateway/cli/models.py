@@ -8,11 +8,11 @@ from pathlib import Path
 from gateway.cli import modelcards, modelfiles
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.output import print_json, print_table
-from gateway.config import Settings, is_configured, read_config
+from gateway.config import Settings, read_config
 from gateway.core.model import Model
 from gateway.modelhost.weights import WeightsError, fetch
 from gateway.policyset import read_policies
-from gateway.providers.building import missing_extra
+from gateway.providers.building import is_configured, missing_extra
 
 COLUMNS = ("model", "target", "state", "status", "licence_class", "region", "missing")
 

@@ -11,11 +11,13 @@ from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.config import Settings, missing_to_start, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.principal import Principal
+from gateway.drift import unset_variables
 from gateway.identity.keystore import KeyRequest, KeyStore
 from gateway.ledger.segments import AlreadyDraining
 from gateway.ledger.store import LedgerUnavailable
 from gateway.modelhost.engine import EngineState
 from gateway.policyset import PolicySet, read_policies
+from gateway.stores.documents import Text
 from gateway.stores.files import write_private
 from gateway.supervisor import AlreadyRunning, supervise
 from gateway.telemetry.log import configure_logging
@@ -36,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     configure_logging(settings.config.telemetry.log)
     for missing in missing_to_start(settings):
         raise missing
+    for one in unset_variables(Text(str(settings.file), settings.file.read_bytes()), settings.unset):
+        _log.warning("%s:%d: %s; %s", one.file, one.line, one.reason, one.remedy)
     policies = read_policies(settings.policies_dir, settings.wiring)
     teams = [(tenant.id, team.id) for tenant in policies.tenants.tenants for team in tenant.teams]
     first = _first_key(settings, teams)

@@ -1,5 +1,6 @@
 """What is valid and yet no longer as somebody meant it: rules that match nothing or decide nothing, what has run out or
-soon will, raises of limits that are over, cards with gaps, targets and judges without a card, targets without a price.
+soon will, raises of limits that are over, cards with gaps, targets and judges without a card, targets without a price,
+secrets in plain.
 
 Must never: change a decision, or call wrong what is right. A finding is a warning; it holds for every call that the
 declared teams can make.
@@ -15,10 +16,11 @@ from gateway.drift.finding import Finding, Page
 from gateway.drift.guards import guard_drift
 from gateway.drift.limits import limit_drift
 from gateway.drift.rules import rule_drift
+from gateway.drift.secrets import plain_secrets, unset_variables
 from gateway.policyset import PolicySet
 from gateway.stores.documents import Text
 
-__all__ = ["Finding", "find_drift"]
+__all__ = ["Finding", "find_drift", "plain_secrets", "unset_variables"]
 
 
 def find_drift(

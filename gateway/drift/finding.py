@@ -25,6 +25,8 @@ Kind = Literal[
     "raise_over",
     "webhook_without_secret",
     "experiment_without_metric",
+    "secret_in_plain",
+    "variable_unset",
 ]
 DAY_S = 86_400
 

@@ -69,3 +69,11 @@ def _is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # not even the package that it would stand in
         return False
+
+
+def is_configured(provider: ProviderOptions) -> bool:
+    """Has everything it needs to be called. A key that the environment does not hold is no error: it is not here."""
+    profile = PROFILES[provider.kind]
+    keyless = profile.key_optional and bool(provider.base_url) and provider.api_key is None
+    cloud = profile.auth in ("aws", "google") or (profile.auth == "api-key" and provider.entra is not None)
+    return bool(provider.engine) or profile.auth == "none" or bool(provider.api_key) or keyless or cloud

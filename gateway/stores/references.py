@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-_REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
+REFERENCE = re.compile(r"\$\{(\w+):([^}]+)\}")
 # What a shell would take for a variable, and this file does not.
 _LIKE_REFERENCE = re.compile(r"\$(?:\w|\{)")
 
@@ -27,7 +27,12 @@ def substitute(text: str, environment: Mapping[str, str]) -> str:
                 raise ValueError(f"${{file:{name}}} cannot be read: {error}") from None
         raise ValueError(f"unknown reference `${{{kind}:…}}`; known: ${{env:NAME}}, ${{file:/path}}")
 
-    found = _LIKE_REFERENCE.search(_REFERENCE.sub("", text))
+    found = _LIKE_REFERENCE.search(REFERENCE.sub("", text))
     if found is not None:
         raise ValueError(f"`{text[:40]}` is no reference; write ${{env:NAME}} or ${{file:/path}}")
-    return _REFERENCE.sub(value, text)
+    return REFERENCE.sub(value, text)
+
+
+def variables(text: str) -> list[str]:
+    """Names of environment variables that the text refers to."""
+    return [name for kind, name in REFERENCE.findall(text) if kind == "env"]
