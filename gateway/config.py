@@ -193,10 +193,8 @@ def read_config(
         raise document.error(("server", "port"), f"server.port is {config.server.port}; ports go from 0 to 65535")
     if config.server.workers < 1:
         raise document.error(("server", "workers"), "server.workers must be at least 1")
-    server_options = config.server
-    check_limits_store(
-        document, config.limits_store, config.redis, server_options.workers, server_options.limits_per_worker
-    )
+    per_worker = config.server.limits_per_worker
+    check_limits_store(document, config.limits_store, config.redis, config.server.workers, per_worker)
     check_cache(document, config.cache, config.redis is not None)
     folder = path.resolve().parent
     return Settings(
@@ -206,7 +204,9 @@ def read_config(
         policies_dir=folder / config.policies_dir,
         routes=routes,
         digest=digest(document.data),
-        unset=frozenset(name for name in variables(document.data.decode(errors="replace")) if not environment.get(name)),
+        unset=frozenset(
+            name for name in variables(document.data.decode(errors="replace")) if not environment.get(name)
+        ),
         signers=read_signers(document, config.policy_signing, folder),
     )
 

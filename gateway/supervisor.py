@@ -38,6 +38,7 @@ from gateway.policyfeed import PolicyFeed
 from gateway.processes import Worker, WorkerSpec
 from gateway.prompting import vouching
 from gateway.providers.provider import Endpoint
+from gateway.running import told_of_start
 from gateway.stores.files import private_directory
 from gateway.telemetry.metrics import Metrics, fresh_folder
 from gateway.transport.client import HttpClient
@@ -91,6 +92,7 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
     metrics = Metrics(metrics_dir)
     stop = _stop_on_signals()
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(told_of_start(settings))
         ledger = stack.enter_context(open_ledger(settings.ledger, clock))
         reports = DrainReports(metrics, settings.ledger_state)
         tidy = retention(settings.ledger, ledger, clock)

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gateway.cli.arguments import Verbs, add_json, moment, verb
 from gateway.cli.output import print_json
 from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_of, wiring_of
@@ -17,9 +19,8 @@ from gateway.livetraffic import question_of
 from gateway.policyset import PolicySet, policy_problems, read_policies
 from gateway.prompting import vouching
 from gateway.prompts.checking import prompt_problems
+from gateway.running import started_with_another
 from gateway.stores.documents import DocumentError, Known, Text
-
-Found = DocumentError | Finding
 
 
 def add_to(verbs: Verbs) -> None:
@@ -37,13 +38,27 @@ def add_to(verbs: Verbs) -> None:
     parser.set_defaults(run=run)
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is wrong with the files, and yet somebody should know."""
+
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: note: {self.reason}"
+
+
+Found = DocumentError | Finding | Note
+
+
 def run(options: argparse.Namespace) -> int:
     found = _found(options)
     if options.json:
         print_json([_as_json(one) for one in found])
     else:
         print("\n".join([*map(str, found), *_summary(found, options)]))
-    return 1 if any(options.strict or isinstance(one, DocumentError) for one in found) else 0
+    strict = (DocumentError, Finding) if options.strict else DocumentError
+    return 1 if any(isinstance(one, strict) for one in found) else 0
 
 
 def _found(options: argparse.Namespace) -> list[Found]:
@@ -55,8 +70,9 @@ def _found(options: argparse.Namespace) -> list[Found]:
         return [error]
     folder, wiring = folder_of(options, settings), wiring_of(settings)
     missing = [] if settings is None else missing_extras(settings)
+    notes = [] if settings is None else _notes(settings, _config(options))
     if problems := policy_problems(folder, wiring):
-        return [*missing, *problems, *_prompts(folder, None, wiring)]
+        return [*missing, *problems, *_prompts(folder, None, wiring), *notes]
     now = time.time() if options.at is None else options.at
     config = None if settings is None else Text(_config(options), settings.file.read_bytes())
     policies = read_policies(folder, wiring)
@@ -64,7 +80,17 @@ def _found(options: argparse.Namespace) -> list[Found]:
     silent = [] if settings is None or config is None else _silent(settings, Page(config.name, config.data))
     unmeasured = [] if settings is None else _unmeasured(settings, policies, folder)
     drift = find_drift(policies, folder, now, wiring, config)
-    return [*missing, *prompts, *drift, *_secrets(settings, config), *silent, *unmeasured]
+    return [*missing, *prompts, *drift, *_secrets(settings, config), *silent, *unmeasured, *notes]
+
+
+def _notes(settings: Settings, name: str) -> list[Note]:
+    """Policies are followed, config.yaml is not: what was added to it is not there before a restart."""
+    older = started_with_another(settings)
+    if older is None:
+        return []
+    return [
+        Note(file=name, reason=f"the gateway that runs (pid {older.pid}) was started before it changed: restart it")
+    ]
 
 
 def _secrets(settings: Settings | None, config: Text | None) -> list[Finding]:
@@ -121,6 +147,8 @@ def _config(options: argparse.Namespace) -> str:
 
 
 def _as_json(one: Found) -> dict[str, Any]:
+    if isinstance(one, Note):
+        return {"file": one.file, "line": 0, "reason": one.reason, "severity": "note"}
     told: dict[str, Any] = {"file": one.file, "line": one.line, "reason": one.reason}
     if isinstance(one, Finding):
         return {**told, "severity": "warning", "kind": one.kind, "remedy": one.remedy}
@@ -132,4 +160,5 @@ def _summary(found: list[Found], options: argparse.Namespace) -> list[str]:
         return []
     alone = options.policies is not None and options.config is None
     whole = f"{options.policies} is valid" if alone else f"{_config(options)} and its policies are valid"
-    return [f"{whole}{f'; warnings: {len(found)}' if found else ''}"]
+    warnings = sum(isinstance(one, Finding) for one in found)
+    return [f"{whole}{f'; warnings: {warnings}' if warnings else ''}"]

@@ -33,6 +33,7 @@ def substitute(text: str, environment: Mapping[str, str]) -> str:
     return REFERENCE.sub(value, text)
 
 
-def variables(text: str) -> list[str]:
+def variables(text: str | bytes) -> list[str]:
     """Names of environment variables that the text refers to."""
+    text = text if isinstance(text, str) else text.decode(errors="replace")
     return [name for kind, name in REFERENCE.findall(text) if kind == "env"]
