@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.access.signing import SigningOptions, read_signers
 from gateway.cache.options import CacheOptions, check_cache
+from gateway.core.extras import installing
 from gateway.core.target import Target, parse_target
 from gateway.core.wiring import Wiring
 from gateway.dialects.fitting import DROPPABLE
@@ -119,11 +120,9 @@ class Settings(msgspec.Struct, frozen=True):
         served = {name: engines[one.engine].weights.sha256 for name, one in providers.items() if one.engine}
         priced = {name: PRICED_AS.get(one.kind, "none") for name, one in providers.items() if not one.engine}
         unnoted = unnoted_words(self.config.metering.noted)
-        of_providers = Wiring(providers=frozenset(providers), engines=served, price_providers=priced)
         asked = frozenset(self.config.guard_services)
-        return msgspec.structs.replace(
-            of_providers, routes=self.routes, unnoted=unnoted, guard_services=asked, signers=self.signers
-        )
+        found = Wiring(providers=frozenset(providers), engines=served, price_providers=priced, routes=self.routes)
+        return msgspec.structs.replace(found, unnoted=unnoted, guard_services=asked, signers=self.signers)
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -248,8 +247,7 @@ def missing_to_start(settings: Settings) -> list[DocumentError]:
 
 
 def _missing(settings: Settings, who: str, extra: str) -> DocumentError:
-    reason = f"{who} needs the extra `{extra}`: pip install -e '.[{extra}]' in the gateway's folder"
-    return DocumentError(str(settings.file), 0, reason)
+    return DocumentError(str(settings.file), 0, f"{who} needs the extra `{extra}`: {installing(extra)}")
 
 
 def _check_provider(document: Document[Config], name: str, provider: ProviderOptions) -> None:

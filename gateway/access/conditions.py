@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from gateway.core.extras import installing
 from gateway.core.model import Attributes, Model
 from gateway.core.principal import Principal
 
@@ -102,9 +103,7 @@ class Compiler:
         try:
             from cel_expr_python import cel
         except ImportError:
-            raise ConditionError(
-                "conditions need the extra `cel`: pip install -e '.[cel]' in the gateway's folder"
-            ) from None
+            raise ConditionError(f"conditions need the extra `cel`: {installing('cel')}") from None
         if self._env is None:
             self._env = cel.NewEnv(variables={name: _type(cel.Type, kind) for name, kind in self._variables.items()})
         try:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from gateway.access.chain import canonical, check_path, sha256
+from gateway.core.extras import installing
 from gateway.stores.documents import Document
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 BUNDLE = "bundle.sig"
-_MISSING_EXTRA = "signed policies need the extra `signing`: pip install -e '.[signing]' in the gateway's folder"
+_MISSING_EXTRA = f"signed policies need the extra `signing`: {installing('signing')}"
 
 
 class SigningOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

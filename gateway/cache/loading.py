@@ -1,12 +1,12 @@
 """Reading policies/cache.yaml, and everything that is checked besides its shape."""
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from gateway.cache.document import CacheFile, Match, Semantic
+from gateway.cache.meaning import why_no_likeness
 from gateway.cache.pairs import why_unproven
 from gateway.cache.rules import CachePolicy
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
@@ -42,8 +42,8 @@ def read_cache(source: Path | Text, known: Known | None = None, pairs: Mapping[s
 
 
 def _why_not(semantic: Semantic, pairs: Mapping[str, Text]) -> str:
-    if importlib.util.find_spec("numpy") is None:
-        return "answers by likeness need the extra `semantic`: pip install -e '.[semantic]' in the gateway's folder"
+    if why := why_no_likeness():
+        return why
     if not semantic.evaluated or not semantic.model or any(letter in semantic.evaluated for letter in "/.\\"):
         return "`model` and `evaluated` are names, without `/` or `.` in the latter"
     return why_unproven(pairs, semantic.evaluated, semantic.model, semantic.threshold, semantic.max_false_hits)

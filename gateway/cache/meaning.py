@@ -1,5 +1,6 @@
 """Questions that differ in their wording alone: found by likeness, among those that are the same in everything else."""
 
+import importlib.util
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
@@ -7,6 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from gateway.core.call import Call
+from gateway.core.extras import installing
 
 # Texts → a vector each, by a model that the call's own caller may use; None: it could not be had.
 Embed = Callable[[Call, str, Sequence[str]], Awaitable[Sequence[Sequence[float]] | None]]
@@ -143,6 +145,13 @@ class _Around:
         if last != key:
             self.rows[last], self.keys[row] = row, last
             self.matrix[row] = self.matrix[len(self.keys)]
+
+
+def why_no_likeness() -> str:
+    """Why vectors cannot be compared here; empty: they can."""
+    if importlib.util.find_spec("numpy") is None:
+        return f"answers by likeness need the extra `semantic`: {installing('semantic')}"
+    return ""
 
 
 def unit(vector: Sequence[float]) -> Any:

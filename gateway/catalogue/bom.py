@@ -21,6 +21,7 @@ from gateway.catalogue.cards import Ancestor, Card, Evaluation, Licence
 from gateway.catalogue.licences import parse_licence
 from gateway.catalogue.lineage import Inherited
 from gateway.catalogue.loading import life_of
+from gateway.core.extras import installing
 
 _HUB = re.compile(r"hf://(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)")
 _HUB_URL = "https://huggingface.co/"
@@ -64,7 +65,7 @@ def _library() -> Any:
         from cyclonedx.model import license as licences
         from cyclonedx.output.json import JsonV1Dot6
     except ImportError:
-        raise BomError("a bill of materials needs the extra `bom`: pip install -e '.[bom]'") from None
+        raise BomError(f"a bill of materials needs the extra `bom`: {installing('bom')}") from None
     return SimpleNamespace(
         model=model, bom=bom, component=component, contact=contact, license=licences, written=JsonV1Dot6
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.catalogue.cards import Signature
+from gateway.core.extras import installing
 
 PREDICATE = "https://model_signing/signature/v1.0"
 MAX_BUNDLE = 64 * 1024 * 1024
@@ -99,7 +100,7 @@ def signature_problem(signature: Signature, folder: Path, trusted: Path, weights
     try:
         from model_signing import hashing, verifying
     except ImportError as error:
-        return f"cannot be verified without the extra `weights`: pip install -e '.[weights]' ({error})"
+        return f"cannot be verified without the extra `weights`: {installing('weights')} ({error})"
     bundle = folder / signature.bundle
     try:
         signed = read_bundle(bundle)

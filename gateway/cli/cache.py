@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.cache.document import CacheFile, Semantic
-from gateway.cache.meaning import cosine
+from gateway.cache.meaning import cosine, why_no_likeness
 from gateway.cache.pairs import MEASURED, Judged, MeasuredFile, Pair, digest_of, judge, read_pairs, why_unproven
 from gateway.cli.arguments import Verbs, add_config, add_gateway, add_json, gateway_url, verb
 from gateway.cli.output import print_json, print_table
@@ -46,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
         print("cache.yaml has no rule that answers by likeness")
         return 0
     if options.write:
+        if why := why_no_likeness():
+            print(f"error: {why}", file=sys.stderr)
+            return 1
         if options.key_file is None:
             print("error: --write needs --key-file: whoever asks for embeddings is judged and pays", file=sys.stderr)
             return 2

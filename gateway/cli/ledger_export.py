@@ -10,6 +10,7 @@ from typing import IO
 from gateway.cli.arguments import Verbs, add_config, date_time, month, verb
 from gateway.cli.output import printable, whole_file
 from gateway.config import read_config
+from gateway.core.extras import installing
 from gateway.exports import Row, currency_of, focus_export, focus_maker, last_whole
 from gateway.identity.tenants import read_tenants
 from gateway.ledger.focus.columns import NEWEST, VERSIONS, Version
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     out: Path | None = options.out
     parquet = out is not None and out.suffix == ".parquet"
     if parquet and parquet_missing():
-        return _wrong("Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder")
+        return _wrong(f"Parquet needs the extra `parquet`: {installing('parquet')}")
     maker = focus_maker(settings, read_tenants(settings.policies_dir / "tenants.yaml"), currency_of(settings))
     try:
         period = _period(options)

@@ -9,6 +9,7 @@ from gateway.catalogue.prices.packing import from_data, installed
 from gateway.catalogue.prices.published import Published, builtin, read_snapshot
 from gateway.cli.arguments import Verbs, add_config, verb
 from gateway.config import read_config
+from gateway.core.extras import PYTHON
 
 DEFAULT = "published-prices.json"
 _APPROVED = re.compile(r"(\bsha256:\s*[\"']?)[0-9a-f]{64}\b")
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
         snapshot = read_snapshot(data)
         target.write_bytes(data)
     except ModuleNotFoundError:
-        print("error: the package genai-prices is not installed: pip install genai-prices", file=sys.stderr)
+        hint = f"{PYTHON} -m pip install genai-prices"
+        print(f"error: the package genai-prices is not installed: {hint}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)

@@ -21,6 +21,7 @@ from gateway.compare.capturing.redacting import MissingExtra, detectors
 from gateway.compare.capturing.writing import NotAppendable, appended, lines_of
 from gateway.compare.cases.document import SuiteFile
 from gateway.config import Settings, read_config
+from gateway.core.extras import installing
 from gateway.core.faults import Fault
 from gateway.identity.tenants import read_tenants
 from gateway.pairs.store import PairStore, PairsUnavailable, opened
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         elif found.cases:
             print(lines_of(found.cases), end="")
     except MissingExtra:
-        extra = "looking for secrets and personal data needs the extra `guards`: pip install -e '.[guards]'"
+        extra = f"looking for secrets and personal data needs the extra `guards`: {installing('guards')}"
         return _failed(f"nothing is given out that was not looked through; {extra}")
     except Fault as fault:
         return _failed(fault.message)

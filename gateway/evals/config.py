@@ -114,7 +114,6 @@ def items_of(config: Mapping[str, Any]) -> Items:
 
 def needs_extra() -> NotConfigured:
     return NotConfigured(
-        "rows cannot be held against an item_schema here: the gateway needs the extra `guards` (pip install -e "
-        "'.[guards]' in its folder)",
+        "rows cannot be held against an item_schema here: whoever runs the gateway has to install its extra `guards`",
         code="evals_unavailable",
     )

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from gateway.core.clock import Clock
+from gateway.core.extras import installing
 from gateway.core.live import Live
 from gateway.core.principal import Principal
 from gateway.identity.callers import admitted
@@ -76,9 +77,7 @@ class Tokens:
 
     async def __aenter__(self) -> Self:
         if not oidc_installed():
-            raise MissingOidc(
-                "identity.issuers need the extra `oidc`: pip install -e '.[oidc]' in the gateway's folder"
-            )
+            raise MissingOidc(f"identity.issuers need the extra `oidc`: {installing('oidc')}")
         self._following = [asyncio.create_task(one.follow()) for one in self._sets.values()]
         return self
 

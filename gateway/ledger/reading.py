@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from gateway.core.extras import installing
 from gateway.ledger.options import LedgerPlace, missing_extra, why_no_ledger
 from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
@@ -28,9 +29,7 @@ def ledger_reader(
     if why := why_no_ledger(place.options):
         raise LedgerUnavailable(why)
     if extra := missing_extra(place.options):
-        raise LedgerUnavailable(
-            f"ledger.url needs the extra `{extra}`: pip install -e '.[{extra}]' in the gateway's folder"
-        )
+        raise LedgerUnavailable(f"ledger.url needs the extra `{extra}`: {installing(extra)}")
     if place.options.url is None and not place.file.exists():
         yield None
         return

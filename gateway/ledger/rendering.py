@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.extras import installing
 from gateway.core.money import decimal_text
 from gateway.ledger.feedback.rating import RatedRow
 from gateway.ledger.folding import added_up
@@ -99,7 +100,7 @@ def as_parquet(rows: Sequence[UsageRow], group_by: Sequence[str]) -> bytes:
         MissingParquet: pyarrow is not installed; the message says how to.
     """
     if find_spec("pyarrow") is None:
-        raise MissingParquet("Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder")
+        raise MissingParquet(f"Parquet needs the extra `parquet`: {installing('parquet')}")
     import pyarrow  # an extra: not everybody has it
     from pyarrow import parquet
 

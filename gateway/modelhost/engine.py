@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.core.extras import installing
 from gateway.modelhost.life import Event, State, next_state, restart_delay
 from gateway.modelhost.llamacpp import MISSING_EXTRA, Orders
 from gateway.modelhost.options import EngineOptions
@@ -102,7 +103,7 @@ class Engine:
             if self._refused():
                 continue
             if code == MISSING_EXTRA:
-                self._fail("the demo engine is not installed: pip install -e '.[demo]' in the gateway's folder")
+                self._fail(f"the demo engine is not installed: {installing('demo')}")
                 return
             if self._stop.is_set():
                 break

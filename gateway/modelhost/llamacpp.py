@@ -9,6 +9,8 @@ import sys
 
 import msgspec
 
+from gateway.core.extras import installing
+
 MISSING_EXTRA = 78  # EX_CONFIG of sysexits.h: starting again cannot help
 
 
@@ -33,7 +35,7 @@ def main() -> int:
     try:
         import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
-        sys.stderr.write("the demo engine is not installed: pip install -e '.[demo]' in the gateway's folder\n")
+        sys.stderr.write(f"the demo engine is not installed: {installing('demo')}\n")
         return MISSING_EXTRA
     params = xllamacpp.CommonParams()  # pyright: ignore
     params.model.path = orders.model  # pyright: ignore

@@ -20,6 +20,7 @@ import msgspec
 from gateway import __version__
 from gateway.core.call import Call
 from gateway.core.clock import Clock, SystemClock, uuid7
+from gateway.core.extras import installing
 from gateway.core.feedback import Feedback
 from gateway.telemetry.evaluations import Evaluations
 from gateway.telemetry.gathering import Ended
@@ -63,8 +64,7 @@ class Otlp:
             from opentelemetry.sdk.util.instrumentation import InstrumentationScope
         except ImportError as error:
             raise MissingExtra(
-                "telemetry.otlp is configured, but the OpenTelemetry SDK is missing: "
-                "pip install -e '.[otlp]' in the gateway's folder"
+                f"telemetry.otlp is configured, but the OpenTelemetry SDK is missing: {installing('otlp')}"
             ) from error
         self._options = options
         self._provider_name = provider_name
@@ -208,7 +208,7 @@ def instrument(app: Any, tracer_provider: "TracerProvider | None" = None) -> Non
     try:
         from opentelemetry.instrumentation.starlette import StarletteInstrumentor
     except ImportError as error:
-        raise MissingExtra("tracing the admin API needs: pip install -e '.[otlp]' in the gateway's folder") from error
+        raise MissingExtra(f"tracing the admin API needs: {installing('otlp')}") from error
     StarletteInstrumentor.instrument_app(app, tracer_provider=tracer_provider)
 
 

@@ -25,6 +25,7 @@ from gateway.access.signing import (
     sign,
 )
 from gateway.cli.policy_sign import add_sign
+from gateway.core.extras import installing
 from gateway.stores.documents import DocumentError, parse_document
 
 PRIVATE, PUBLIC = new_key()
@@ -173,7 +174,7 @@ def test_the_missing_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "cryptography.py").write_text("raise ModuleNotFoundError('cryptography')\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from gateway.access.signing import new_key; new_key()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "signed policies need the extra `signing`: pip install -e '.[signing]'" in done.stderr
+    assert f"signed policies need the extra `signing`: {installing('signing')}" in done.stderr
 
 
 def run(*words: str) -> int:

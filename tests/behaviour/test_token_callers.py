@@ -12,6 +12,7 @@ import openai
 import pytest
 import pytest_asyncio
 
+from gateway.core.extras import installing
 from gateway.stores.files import digest
 from gateway.testing import ScriptedUpstream, json_answer
 from tests.conftest import Gateway, gateways, within
@@ -149,4 +150,4 @@ async def test_an_issuer_without_what_verifies_its_tokens_keeps_the_gateway_from
             command = [sys.executable, "-m", "gateway.cli", verb, "--config", str(gateway.config_file)]
             done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=180, check=False)
             assert done.returncode == 1
-            assert "identity needs the extra `oidc`: pip install -e '.[oidc]'" in done.stdout + done.stderr
+            assert f"identity needs the extra `oidc`: {installing('oidc')}" in done.stdout + done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import missing_to_start, read_config
+from gateway.core.extras import installing
 from gateway.stores.documents import DocumentError
 
 
@@ -24,7 +25,7 @@ def test_http_2_needs_its_extra_and_says_so_before_the_start(tmp_path: Path, mon
     assert told(tmp_path, "1") == []
     for http in ("2", "auto"):
         (reason,) = told(tmp_path, http)
-        assert reason == "server.http needs the extra `http2`: pip install -e '.[http2]' in the gateway's folder"
+        assert reason == f"server.http needs the extra `http2`: {installing('http2')}"
 
 
 def test_there_is_no_third_kind(tmp_path: Path) -> None:

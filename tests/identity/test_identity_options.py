@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import missing_extras, read_config
+from gateway.core.extras import installing
 from gateway.identity import tokens
 from gateway.identity.mapping import principal_of, words_in
 from gateway.identity.options import From, IssuerOptions
@@ -88,7 +89,7 @@ def test_what_is_not_installed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert missing_extras(settings) == []
     monkeypatch.setattr(tokens, "oidc_installed", lambda: False)
     (told,) = missing_extras(settings)
-    assert told.reason == "identity needs the extra `oidc`: pip install -e '.[oidc]' in the gateway's folder"
+    assert told.reason == f"identity needs the extra `oidc`: {installing('oidc')}"
     assert missing_extras(read(tmp_path)) == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.catalogue.importing.facts import Facts, ImportingError
 from gateway.catalogue.importing.folder import HUB, read_texts
 from gateway.catalogue.verifying import WEIGHT_SUFFIXES
+from gateway.core.extras import installing
 
 _SOURCE = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _WANTED = ["README.md", "config.json", "adapter_config.json", ".eval_results/*.yaml"]
@@ -25,7 +26,7 @@ def read_hub(facts: Facts, source: str, endpoint: str | None = None) -> str:
     try:
         import huggingface_hub
     except ImportError:
-        raise ImportingError("models of the Hub need the extra `hub`: pip install -e '.[hub]'") from None
+        raise ImportingError(f"models of the Hub need the extra `hub`: {installing('hub')}") from None
     library: Any = huggingface_hub
     repo = found["repo"]
     owner, _, name = repo.partition("/")

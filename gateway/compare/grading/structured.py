@@ -11,6 +11,7 @@ from gateway.compare.grading.jsonfinding import json_values
 from gateway.compare.grading.markup import html_fault, xml_fault
 from gateway.compare.grading.sample import NotJson, Sample
 from gateway.compare.grading.values import Wrong, clipped, keys, texts
+from gateway.core.extras import installing
 from gateway.guard.detectors.json_schema import validator_of
 from gateway.guard.detectors.matching import MissingExtra
 
@@ -31,7 +32,7 @@ def fault_of(schema: object, path: tuple[str | int, ...]) -> Fault:
     except ValueError as error:
         raise Wrong(path, str(error)) from None
     except MissingExtra:
-        raise Wrong(path, "JSON schemas need the extra `guards`: pip install -e '.[guards]'") from None
+        raise Wrong(path, f"JSON schemas need the extra `guards`: {installing('guards')}") from None
 
     def fault(value: Any) -> str:
         try:

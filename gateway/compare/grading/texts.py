@@ -7,6 +7,7 @@ from gateway.compare.grading.checks import Look, Wanted
 from gateway.compare.grading.grades import Verdict
 from gateway.compare.grading.sample import NotJson, Sample
 from gateway.compare.grading.values import Wrong, clipped, keys, number, one_text, same, shown, text_of, texts
+from gateway.core.extras import installing
 from gateway.guard.detectors.matching import MissingExtra, Patterns, Rule
 from gateway.guard.detectors.prefixes import PatternError
 
@@ -132,7 +133,7 @@ def pattern_in(pattern: str, path: tuple[str | int, ...]) -> Callable[[str], boo
     except (PatternError, UnicodeEncodeError) as error:
         raise Wrong(path, f"{shown(pattern)} is not a pattern of RE2, which has no look-around: {error}") from None
     except MissingExtra:
-        raise Wrong(path, "patterns need the extra `guards`: pip install -e '.[guards]'") from None
+        raise Wrong(path, f"patterns need the extra `guards`: {installing('guards')}") from None
 
 
 def word_count(wanted: Wanted) -> Look:

@@ -23,10 +23,11 @@ from gateway.compare.tuning.parts import Parts
 from gateway.compare.tuning.reflecting import Record, Reflector
 from gateway.compare.tuning.trying import Tries
 from gateway.compare.tuning.workshop import Candidate, Workshop
+from gateway.core.extras import installing
 
 T = TypeVar("T")
 _log = logging.getLogger("gateway.compare")
-MISSING = "reflective search needs the extra `tune`: pip install -e '.[tune]' in the gateway's folder"
+MISSING = f"reflective search needs the extra `tune`: {installing('tune')}"
 BATCH = 4
 ROUNDS = "number of rounds"
 # Rounds in which nothing is proposed, because the few cases drawn were all right, cost nothing; but they must end.

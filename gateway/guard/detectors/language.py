@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.extras import installing
 from gateway.guard.detectors.matching import MissingExtra
 from gateway.guard.words import Span
 
-_MISSING = "the detector `language` needs the extra `language`: pip install -e '.[language]' in the gateway's folder"
+_MISSING = f"the detector `language` needs the extra `language`: {installing('language')}"
 # Of a long text, so much of its beginning, its middle and its end.
 _PART = 1000
 

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gateway.core.extras import installing
 from gateway.guard.detectors.prefixes import PatternError, beginnings, without_groups
 from gateway.guard.words import Span
 
@@ -17,7 +18,7 @@ try:
 except ImportError:  # the extra `guards`
     _re2 = None
 
-MISSING = "guards need the extra `guards`: pip install -e '.[guards]' in the gateway's folder"
+MISSING = f"guards need the extra `guards`: {installing('guards')}"
 _MAX_BYTES = 64 << 20
 # Characters of a long word.
 _WORD = 48

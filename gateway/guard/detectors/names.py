@@ -8,12 +8,13 @@ off unless a policy names the entity.
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.core.extras import PYTHON
 from gateway.guard.detectors.matching import MissingExtra
 from gateway.guard.words import Span
 
 _MISSING = (
-    "the entity `name` needs Presidio and a spaCy model: pip install presidio-analyzer, then python -m spacy download "
-    "en_core_web_lg (or another language's)"
+    f"the entity `name` needs Presidio and a spaCy model: {PYTHON} -m pip install presidio-analyzer, then "
+    f"{PYTHON} -m spacy download en_core_web_lg (or another language's)"
 )
 _LEAST_SCORE = 0.5
 

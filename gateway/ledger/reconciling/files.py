@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from gateway.core.extras import installing
 from gateway.ledger.reconciling import anthropic, aws, focus_rows, openai
 from gateway.ledger.reconciling.stated import At, Export, ExportError
 
@@ -145,9 +146,7 @@ def _of_table(name: str, names: Sequence[str], rows: Sequence[tuple[int, Row]]) 
 
 def _parquet(name: str, data: bytes) -> tuple[list[str], list[tuple[int, Row]]]:
     if find_spec("pyarrow") is None:
-        raise ExportError(
-            f"{name}: Parquet needs the extra `parquet`: pip install -e '.[parquet]' in the gateway's folder"
-        )
+        raise ExportError(f"{name}: Parquet needs the extra `parquet`: {installing('parquet')}")
     arrow: Any = import_module("pyarrow")
     parquet: Any = import_module("pyarrow.parquet")
     try:

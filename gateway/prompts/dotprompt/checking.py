@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from gateway.core.extras import installing
 from gateway.prompts.dotprompt.judging import MISSING, Beyond, Fits, Problem, Schema, judge, kinds, shown, why
 
 if TYPE_CHECKING:
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
 ROOT = "prompt.variables"
 MAX_PROBLEMS = 20
 MAX_NUMERAL = 40
-NEEDS_EXTRA = (
-    "this is more of JSON Schema than Picoschema has, and needs the extra `guards`: pip install -e '.[guards]' in the "
-    "gateway's folder"
-)
+NEEDS_EXTRA = f"this is more of JSON Schema than Picoschema has, and needs the extra `guards`: {installing('guards')}"
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 

@@ -9,6 +9,7 @@ from gateway.compare.cases import grade, read_suite
 from gateway.compare.grading import Making, Outside, Sample
 from gateway.compare.grading.jsonpathing import _KEYS as PATH_KEYS  # pyright: ignore[reportPrivateUsage]
 from gateway.compare.grading.names import NAMES
+from gateway.core.extras import installing
 from gateway.core.usage import Usage
 from gateway.stores.documents import Text
 from tests.compare.grading.making_checks import wrong
@@ -61,4 +62,4 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, module, None)
     monkeypatch.setattr("gateway.guard.detectors.matching._re2", None)
     _, reason = wrong(Making(), **assertion)
-    assert "need the extra `guards`: pip install" in reason
+    assert f"need the extra `guards`: {installing('guards')}" in reason

