@@ -9,7 +9,7 @@ import msgspec
 from gateway.access.rules import Effect
 from gateway.core.days import Moment, begins
 from gateway.stores.documents import Document, Text, load_document
-from gateway.stores.wording import nearest
+from gateway.stores.wording import nearest, why_no_id
 
 Basis = Literal["rule", "exception", "no_rule", "card", "condition", "obligation"]
 Code = Literal["model_not_allowed", "tools_not_allowed", "prompt_required", "policy_error", "model_not_found"]
@@ -137,12 +137,10 @@ def read_cases(texts: Sequence[Text], names: Names) -> list[Placed]:
         document = load_document(text, CasesFile)
         for index, case in enumerate(document.value.tests):
             placed = Placed(case, document, index)
-            if not case.name.strip() or case.name in seen:
-                first = seen.get(case.name)
-                where = f" ({first.file}:{first.line})" if first is not None else ""
-                raise document.error(
-                    ("tests", index, "name"), f"the name `{case.name}` is empty or stands twice{where}"
-                )
+            first = seen.get(case.name)
+            where = f"{first.file}:{first.line}" if first is not None else ""
+            if why := why_no_id(case.name, seen, "name", where):
+                raise document.error(("tests", index, "name"), why)
             seen[case.name] = placed
             for path, reason in _wrong(case, names):
                 raise document.error(("tests", index, *path), reason)

@@ -6,11 +6,13 @@ with a condition is refused where it is missing, because a rule that is left out
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from gateway.core.extras import installing
 from gateway.core.model import Attributes, Model
 from gateway.core.principal import Principal
+from gateway.stores.wording import nearest
 
 # What is not known counts against the model: kept for ever, trained on.
 UNKNOWN_RETENTION_DAYS = 2**53
@@ -47,6 +49,7 @@ VARIABLES: Mapping[str, str] = {
 _VARIABLE = re.compile(r"\b(subject|model|request|budget)\s*\.\s*(\w+)")
 # `request.data_class >= 'confidential'` would compare letters.
 _ORDERED = re.compile(r"request\s*\.\s*data_class\s*[<>]|[<>]=?\s*request\s*\.\s*data_class\b")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
 _CEL_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 
 
@@ -109,7 +112,7 @@ class Compiler:
         try:
             expression = self._env.compile(text)
         except (RuntimeError, ValueError) as error:
-            raise ConditionError(_said(str(error))) from None
+            raise ConditionError(_said(str(error)) + self._hint(str(error))) from None
         if expression.return_type() != cel.Type.BOOL:
             kind = str(expression.return_type()).lower()
             raise ConditionError(f"a condition is true or false, and this one is of the type {kind}")
@@ -124,6 +127,21 @@ class Compiler:
             raise ConditionError(_said(str(value)))
 
         return evaluate
+
+    def _hint(self, problem: str) -> str:
+        """What is meant, where that can be told; begins with a semicolon."""
+        if "token recognition error at: '=" in problem:
+            return "; two values are compared by `==`"
+        found = _UNDECLARED.search(problem)
+        if found is None:
+            return ""
+        root, _, field = found[1].partition(".")
+        beside = [name for name in sorted(self._variables) if name.startswith(f"{root}.")]
+        if not beside:
+            return nearest(found[1], sorted(self._variables))
+        # Their common beginning would make any two of them look alike.
+        close = get_close_matches(field, [name.removeprefix(f"{root}.") for name in beside], n=1)
+        return f"; did you mean `{root}.{close[0]}`?" if close else f"; known: {', '.join(beside)}"
 
 
 def subject_values(principal: Principal) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gateway.core.days import begins, ends
 from gateway.core.model import NOTHING
 from gateway.stores.documents import Document, Known, Text, check_known, load_document, read_text
 from gateway.stores.files import digest
-from gateway.stores.wording import nearest
+from gateway.stores.wording import nearest, why_no_id
 
 MAX_EXCEPTION_DAYS = 90
 _SETTINGS = ("max_exception_days", "hide_models")
@@ -83,8 +83,8 @@ class _Reader:
         document, name, index = place
         source: Rule | PolicyException = getattr(document.value, name)[index]
         where = (name, index)
-        if not source.id or source.id in self._seen:
-            raise document.error((*where, "id"), f"the id `{source.id}` is empty or stands twice")
+        if why := why_no_id(source.id, self._seen, first=self._first(source.id)):
+            raise document.error((*where, "id"), why)
         self._seen[source.id] = place
         for word in (*WORDS, "labels", "claims"):
             if not getattr(source, word) and getattr(source, word) is not None:
@@ -106,13 +106,20 @@ class _Reader:
             raise document.error((*where, "obligations"), "a deny obliges to nothing; put obligations on what allows")
         return compiled
 
+    def _first(self, id: str) -> str:
+        """Where the id stands already: `access/a.yaml:12`; empty if it does not."""
+        if id not in self._seen:
+            return ""
+        document, name, index = self._seen[id]
+        return f"{document.file}:{document.line((name, index))}"
+
     def _entry(self, document: Document[AccessFile], where: tuple[str, int], source: Rule | PolicyException) -> Entry:
         condition: Condition | None = None
         if source.when:
             try:
                 condition = self._compiler.compile(source.when)
             except ConditionError as error:
-                raise document.error((*where, "when"), f"when: {error}") from None
+                raise document.error((*where, "when"), f"`when` of `{source.id}`: {error}") from None
         for name in ("from_", "until"):
             moment: str | None = getattr(source, name)
             try:

@@ -11,6 +11,7 @@ from gateway.cache.pairs import why_unproven
 from gateway.cache.rules import CachePolicy
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
 from gateway.stores.files import digest
+from gateway.stores.wording import why_no_id
 from gateway.stores.yamltree import Path_
 
 MAX_ID = 64
@@ -31,14 +32,19 @@ def read_cache(source: Path | Text, known: Known | None = None, pairs: Mapping[s
     seen: set[str] = set()
     for index, rule in enumerate(document.value.rules):
         where = ("rules", index)
-        if not rule.id.strip() or rule.id in seen or len(rule.id) > MAX_ID or not rule.id.isprintable():
-            reason = f"the rule id `{rule.id[:MAX_ID]}` is empty, too long, or stands twice"
-            raise document.error((*where, "id"), reason)
+        if why := why_no_id(rule.id, seen, "rule id") or _why_not_plain(rule.id):
+            raise document.error((*where, "id"), why)
         seen.add(rule.id)
         _check_match(document, (*where, "match"), rule.match, known or {})
         if rule.semantic is not None and (why := _why_not(rule.semantic, pairs or {})):
             raise document.error((*where, "semantic"), why)
     return CachePolicy(document.value, digest(document.data))
+
+
+def _why_not_plain(id: str) -> str:
+    if len(id) > MAX_ID:
+        return f"the rule id `{id[:MAX_ID]}…` has more than {MAX_ID} characters"
+    return "" if id.isprintable() else f"the rule id `{id}` has a letter that cannot be printed"
 
 
 def _why_not(semantic: Semantic, pairs: Mapping[str, Text]) -> str:

@@ -11,7 +11,7 @@ from gateway.guard.rules import GuardPolicy, Rule
 from gateway.guard.words import Detector
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
 from gateway.stores.files import digest
-from gateway.stores.wording import nearest
+from gateway.stores.wording import nearest, why_no_id
 from gateway.stores.yamltree import Path_
 
 _PLACES = {"services": "guard_services", "providers": "providers"}
@@ -36,9 +36,8 @@ def read_guardrails(
     rules: list[Rule] = []
     for index, guard in enumerate(document.value.guards):
         where = ("guards", index)
-        if not guard.id or guard.id in seen or not guard.id.isprintable() or any(mark in guard.id for mark in ',;"'):
-            reason = f"the guard id `{guard.id}` is empty or stands twice, or is no plain word"
-            raise document.error((*where, "id"), reason)
+        if why := why_no_id(guard.id, seen, "guard id") or _why_not_plain(guard.id):
+            raise document.error((*where, "id"), why)
         seen.add(guard.id)
         for name in _LISTS:
             if getattr(guard.match, name) in ((), {}):
@@ -52,6 +51,15 @@ def read_guardrails(
         ]
         rules.append(_rule(document, where, guard, found))
     return GuardPolicy(rules, digest(document.data))
+
+
+def _why_not_plain(id: str) -> str:
+    """It stands in a header, between marks of its own."""
+    marks = [mark for mark in ',;"' if mark in id]
+    if marks or not id.isprintable():
+        found = f"has {' and '.join(f'`{mark}`' for mark in marks)}" if marks else "has a letter that cannot be printed"
+        return f"the guard id `{id}` {found} in it; a plain word such as `pii-input` is one"
+    return ""
 
 
 def _check_keys(document: Document[GuardsFile], where: Path_, guard: Guard) -> None:
@@ -107,7 +115,7 @@ def _detector(
     try:
         return built.build(document.nested(at, options or {}, built.options))
     except (ValueError, MissingExtra) as error:
-        raise document.error(at, f"{word}: {error}") from None
+        raise document.error(at, f"{word} of the guard `{guard.id}`: {error}") from None
 
 
 def _rule(document: Document[GuardsFile], where: Path_, guard: Guard, found: list[Detector]) -> Rule:

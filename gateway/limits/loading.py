@@ -13,7 +13,7 @@ from gateway.limits.matching import CLAIM, OF_A_TENANT, WORDS
 from gateway.limits.rules import LimitPolicy, amount_of
 from gateway.stores.documents import Document, Known, Text, check_known, load_document
 from gateway.stores.files import digest
-from gateway.stores.wording import nearest
+from gateway.stores.wording import nearest, why_no_id
 from gateway.stores.yamltree import Path_
 
 _LISTS = ("tenants", "teams", "keys", "models", "model_groups", "users", "prompts", "agents")
@@ -43,9 +43,9 @@ def read_limits(
             raise document.error(("model_groups", name), f"the model group `{name}` is empty")
     for index, limit in enumerate(file.limits):
         where = ("limits", index)
-        if not limit.id or limit.id in seen or "|" in limit.id:
-            reason = f"the limit id `{limit.id}` is empty or stands twice, or has a `|` in it"
-            raise document.error((*where, "id"), reason)
+        why = why_no_id(limit.id, seen, "limit id")
+        if why or "|" in limit.id:
+            raise document.error((*where, "id"), why or f"the limit id `{limit.id}` has a `|` in it")
         seen.add(limit.id)
         _check_match(document, (*where, "match"), limit.match, known or {})
         _check_per(document, where, limit)

@@ -155,12 +155,14 @@ def _rule(
             try:
                 conditions[entry.target] = compiler.compile(entry.when)
             except ConditionError as error:
-                raise document.error((*where, "targets", index, "when"), str(error)) from None
+                reason = f"`when` of `{entry.target}` of the route `{name}`: {error}"
+                raise document.error((*where, "targets", index, "when"), reason) from None
     rollout = None
     if route.canary is not None:
         rollout = _rollout(document, (*where, "canary"), name, route.canary, wiring)
         if route.canary.target in entries:
-            raise document.error((*where, "canary", "target"), "a canary's target is none of the route's `targets`")
+            reason = f"a canary's target must not be one of the route's `targets`, and `{route.canary.target}` is"
+            raise document.error((*where, "canary", "target"), reason)
         entries.setdefault(route.canary.target, RouteTarget(target=route.canary.target, weight=0))
         if not route.targets:
             raise document.error((*where, "canary"), "a route with a canary names its `targets`")

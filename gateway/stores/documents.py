@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from gateway.core.globs import is_glob
-from gateway.stores.wording import nearest, reworded
+from gateway.stores.wording import empty, nearest, reworded
 from gateway.stores.yamltree import MAX_BYTES, DocumentError, Lines, Path_, Unusual, build, build_plain
 
 __all__ = ["Document", "DocumentError", "Known", "Text"]
@@ -179,7 +179,7 @@ def _locate(error: Exception, name: str, lines: Lines, plain: Any, shape: Any, s
         )
     where = ".".join(str(step) for step in path)
     if plain is None and not path:
-        return DocumentError(name, 0, "is empty")
+        return DocumentError(name, 0, empty(shape))
     reason = reworded(reason, shape)
     return DocumentError(name, lines.at(path), f"{where}: {reason}" if where else reason)
 

@@ -93,7 +93,7 @@ def test_expectations_that_are_not_met(test: str, what: str, expected: str, got:
     (f"{WHO}, model: small, expect: deny, basis: exception", "an exception refuses nothing"),
     (f"{WHO}, model: small, expect: deny, code: model_not_alowed", "did you mean `model_not_allowed`?"),
     (f"{WHO}, model: small, expect: alow", "did you mean `allow`?"),
-    (f"{WHO}, model: small", "missing required field `expect`"),
+    (f"{WHO}, model: small", "`expect` is missing"),
 ])  # fmt: skip
 def test_a_test_that_cannot_be_meant_is_refused_with_its_line(test: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as wrong:
@@ -105,7 +105,7 @@ def test_a_test_that_cannot_be_meant_is_refused_with_its_line(test: str, says: s
 def test_two_tests_of_one_name_are_told_with_both_places(tmp_path: Path) -> None:
     policies = read_policies(written(tmp_path))
     text = f"tests:\n  - {{name: t, {WHO}, model: small, expect: allow}}\n".encode()
-    with pytest.raises(DocumentError, match=r"`t` is empty or stands twice \(one.yaml:2\)") as wrong:
+    with pytest.raises(DocumentError, match=r"`t` stands twice \(one.yaml:2\)") as wrong:
         read_cases([Text("one.yaml", text), Text("two.yaml", text)], names_of(policies))
     assert wrong.value.file == "two.yaml"
 

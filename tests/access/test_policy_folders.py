@@ -99,5 +99,5 @@ def test_a_removed_team_stays_removed_where_a_worker_begins_anew_beside_a_wrong_
 @pytest.mark.parametrize("cap", ["0", "-1"])
 def test_a_cap_is_a_number_that_caps(folder: Path, cap: str) -> None:
     (folder / "access.yaml").write_text(f"{ACCESS}    obligations: {{max_output_tokens: {cap}}}\n")
-    with pytest.raises(DocumentError, match=">= 1"):
+    with pytest.raises(DocumentError, match="a whole number of at least 1"):
         read_policies(folder)

@@ -106,7 +106,7 @@ def test_what_is_older_than_a_step_does_not_count() -> None:
 
 
 WRONG = [
-    ("target: a/m, since: 2027-01-15", "is none of the route's `targets`"),
+    ("target: a/m, since: 2027-01-15", "must not be one of the route's `targets`, and `a/m` is"),
     ("target: b/m, since: someday", "someday"),
     ("target: b/m, since: 2027-01-15, steps: [0.5, 0.1]", "each more than the last"),
 ]

@@ -13,7 +13,7 @@ from gateway.core.money import nano_from_decimal
 from gateway.core.wiring import NO_WIRING, Wiring
 from gateway.stores.documents import Document, Text, load_document
 from gateway.stores.files import digest
-from gateway.stores.wording import nearest
+from gateway.stores.wording import nearest, why_no_id
 
 # What a price is multiplied with has at most so many digits after the point.
 MAX_PLACES = 12
@@ -82,8 +82,8 @@ def _providers(document: Document[PricesFile], published: Published | None, wiri
 def _check_ids(document: Document[PricesFile], section: str) -> None:
     seen: set[str] = set()
     for index, one in enumerate(getattr(document.value, section)):
-        if not one.id or one.id in seen:
-            raise document.error((section, index, "id"), f"the id `{one.id}` is empty or stands twice")
+        if why := why_no_id(one.id, seen):
+            raise document.error((section, index, "id"), why)
         seen.add(one.id)
 
 

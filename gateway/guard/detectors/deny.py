@@ -52,7 +52,10 @@ class DenyDetector:
         self._words = Automata([Patterns([one], wide=True) for one in rules])
         members: list[Patterns] = []
         for kind, pattern in options.patterns.items():
-            patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
+            try:
+                patterns = Patterns([Rule(kind, pattern, _not_empty)], wide=True, most=_MOST)
+            except PatternError as error:
+                raise PatternError(f"the pattern `{kind}`: {error}") from None
             if patterns.any_in(""):
                 raise PatternError(f"the pattern `{kind}` matches an empty text, so it would match everywhere")
             members.append(patterns)

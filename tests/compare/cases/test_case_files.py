@@ -115,7 +115,7 @@ def test_lists_of_texts_are_one_case_each_as_promptfoo_has_it() -> None:
     ("text", "line", "reason"),
     [
         ("tests: []", 1, "an empty `tests`"),
-        ("description: x", 1, "missing required field `tests`"),
+        ("description: x", 1, "`tests` is missing; it is a list"),
         ("tests:\n  - {asert: []}", 2, "unknown key `asert`; did you mean `assert`"),
         ("tests:\n  - assert:\n      - {type: contain, value: x}", 3, "`contain` is not a word for this; did you mean `contains`"),
         ("tests:\n  - assert:\n      - {type: javascript, value: x}", 3, "it runs code in the process that grades"),
@@ -125,7 +125,7 @@ def test_lists_of_texts_are_one_case_each_as_promptfoo_has_it() -> None:
         ("tests:\n  - assert:\n      - type: is-json\n        value:\n          type: objekt", 4, "the schema is none"),
         ("tests:\n  - assert:\n      - type: json-path\n        value:\n          path: $.a\n          equal: 1", 6, "did you mean `equals`"),
         ("tests:\n  - assert:\n      - type: contains\n        value: x\n        threshold: 0.5", 5, "takes no threshold"),
-        ("tests:\n  - assert:\n      - type: contains\n        value: x\n        weight: -1", 5, "`float` >= 0.0"),
+        ("tests:\n  - assert:\n      - type: contains\n        value: x\n        weight: -1", 5, "expected a number of at least 0"),
         ("tests:\n  - vars: {name: x}\n    assert:\n      - type: contains\n        value: '{{nme}}'", 5, "there is no `nme`; did you mean `name`"),
         ("tests:\n  - assert:\n      - type: assert-set\n        assert:\n          - {type: is-json}\n          - type: word-count\n            value: {mni: 3}", 7, "did you mean `min`"),
         ("defaultTest:\n  assert:\n    - {type: is-json}\n    - type: equals\ntests:\n  - {assert: [{type: is-json}]}", 4, "`equals` needs a `value`"),
