@@ -6,16 +6,22 @@ from pathlib import Path
 
 from gateway.core.clock import Clock, SystemClock
 from gateway.ledger.months import month_of
-from gateway.ledger.options import LedgerPlace
-from gateway.ledger.store import LedgerStore, SqliteLedger
+from gateway.ledger.options import LedgerPlace, why_not_installed
+from gateway.ledger.store import LedgerStore, LedgerUnavailable, SqliteLedger
 from gateway.stores.files import read_or_create_secret
 
 
 def open_ledger(place: LedgerPlace, clock: Clock | None = None) -> AbstractContextManager[LedgerStore]:
-    """The store, to be entered. PostgreSQL may be away; SQLite is on this machine, and must be there."""
+    """The store, to be entered. PostgreSQL may be away; SQLite is on this machine, and must be there.
+
+    Raises:
+        LedgerUnavailable: config.yaml names a database, and what speaks to it is not installed.
+    """
     writer = writer_name(place.file.parent)
     if place.options.url is None:
         return SqliteLedger(place.file, clock, writer)
+    if why := why_not_installed(place.options):
+        raise LedgerUnavailable(why)
     from gateway.ledger.postgres import PostgresLedger  # an extra: not everybody has it
 
     return PostgresLedger(place.options, writer, clock)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.core.extras import installing
 from gateway.stores.documents import Document
 
 SCHEMES = ("postgresql://", "postgres://")
@@ -70,3 +71,9 @@ def why_no_ledger(options: LedgerOptions) -> str:
 def missing_extra(options: LedgerOptions) -> str:
     """The extra that these options need and that is not installed; empty if nothing is missing."""
     return "postgres" if options.url is not None and find_spec("psycopg") is None else ""
+
+
+def why_not_installed(options: LedgerOptions) -> str:
+    """The same in words: what to type."""
+    extra = missing_extra(options)
+    return f"ledger.url needs the extra `{extra}`: {installing(extra)}" if extra else ""

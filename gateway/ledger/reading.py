@@ -4,8 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from gateway.core.extras import installing
-from gateway.ledger.options import LedgerPlace, missing_extra, why_no_ledger
+from gateway.ledger.options import LedgerPlace, why_no_ledger, why_not_installed
 from gateway.ledger.store import LedgerUnavailable
 from gateway.stores.reading import Reader, SqliteReader, StoreUnavailable
 
@@ -26,10 +25,8 @@ def ledger_reader(
     Raises:
         LedgerUnavailable: the ledger cannot be read, at first or later on.
     """
-    if why := why_no_ledger(place.options):
+    if why := why_no_ledger(place.options) or why_not_installed(place.options):
         raise LedgerUnavailable(why)
-    if extra := missing_extra(place.options):
-        raise LedgerUnavailable(f"ledger.url needs the extra `{extra}`: {installing(extra)}")
     if place.options.url is None and not place.file.exists():
         yield None
         return

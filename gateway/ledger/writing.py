@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from gateway.ledger.chain import link_digest
-from gateway.ledger.options import LedgerPlace
+from gateway.ledger.options import LedgerPlace, why_not_installed
 from gateway.ledger.rollup import inputs_digest
 from gateway.ledger.store import LedgerUnavailable
 from gateway.ledger.sums import MOST
@@ -86,6 +86,8 @@ def ledger_transaction(place: LedgerPlace) -> Generator[Transaction | None]:
     Raises:
         LedgerUnavailable: it cannot be read or written, or somebody else writes for too long.
     """
+    if why := why_not_installed(place.options):
+        raise LedgerUnavailable(why)
     if place.options.url is None and not place.file.exists():
         yield None
         return
