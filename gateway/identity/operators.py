@@ -6,8 +6,10 @@ import msgspec
 
 from gateway.identity.roles import Role
 from gateway.stores.documents import Document
+from gateway.stores.wording import why_no_id
 
 MIN_OPERATOR_KEY = 16
+MAX_OPERATOR_NAME = 200
 
 
 class NamedOperator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,10 +41,15 @@ def check_operators(document: Document[Any], operators: OperatorOptions) -> None
     names, keys = {"admin"}, {operators.admin_key, operators.metrics_key} - {""}
     for index, operator in enumerate(operators.others):
         path = ("operators", "others", index)
-        if operator.name in names or not operator.name.isprintable() or not 0 < len(operator.name) <= 200:
-            raise document.error((*path, "name"), f"`{operator.name}` is the name of two operators, or none at all")
-        if operator.key and (operator.key in keys or len(operator.key) < MIN_OPERATOR_KEY):
-            said = f"an operator's key is his own and has at least {MIN_OPERATOR_KEY} characters"
+        if why := why_no_id(operator.name, names, "operator's name"):
+            raise document.error((*path, "name"), why)
+        if not operator.name.isprintable() or len(operator.name) > MAX_OPERATOR_NAME:
+            said = f"an operator's name has at most {MAX_OPERATOR_NAME} letters, and all of them can be printed"
+            raise document.error((*path, "name"), said)
+        if operator.key and len(operator.key) < MIN_OPERATOR_KEY:
+            raise document.error((*path, "key"), f"an operator's key has at least {MIN_OPERATOR_KEY} characters")
+        if operator.key in keys:
+            said = f"the key of `{operator.name}` is another operator's too; each has one of his own"
             raise document.error((*path, "key"), said)
         names.add(operator.name)
-        keys.add(operator.key)
+        keys |= {operator.key} - {""}

@@ -193,10 +193,13 @@ def test_the_admin_may_everything_and_nobody_more_than_the_admin() -> None:
     [
         ([{"name": "eve", "role": "root", "key": "k" * 16}], "`root` is not a word for this"),
         ([{"name": "eve", "role": "viewer", "key": "short"}], "at least 16 characters"),
-        ([{"name": "admin", "role": "viewer", "key": "k" * 16}], "two operators"),
-        ([{"name": "", "role": "viewer", "key": "k" * 16}], "none at all"),
-        ([{"name": "eve", "role": "viewer", "key": k * 16} for k in "ab"], "two operators"),
-        ([{"name": name, "role": "viewer", "key": "k" * 16} for name in ("eve", "bob")], "his own"),
+        ([{"name": "admin", "role": "viewer", "key": "k" * 16}], "`admin` stands twice"),
+        ([{"name": "", "role": "viewer", "key": "k" * 16}], "operator.s name is empty"),
+        ([{"name": "eve", "role": "viewer", "key": k * 16} for k in "ab"], "name `eve` stands twice"),
+        (
+            [{"name": name, "role": "viewer", "key": "k" * 16} for name in ("eve", "bob")],
+            "the key of `bob` is another operator.s too",
+        ),
         ([{"name": "eve", "role": "viewer", "key": "${env:ADMIN}"}], "his own"),
     ],
 )
