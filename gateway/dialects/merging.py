@@ -37,6 +37,8 @@ _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "generate": ("cachedContent", "cached_content"),
     "generate-array": ("cachedContent", "cached_content"),
 }
+# The bound of an answer, where a request is none without it: no client can leave it out.
+_DEMANDED: Mapping[str, str] = {"messages": "max_tokens"}
 SYSTEM_ROLES = ("system", "developer")
 # What encoders write for an upstream's sake, and no prompt says.
 _NOT_SAID = ("model", "stream", "stream_options", "store", "include")
@@ -75,7 +77,7 @@ def merged(protocol: str, owned: Owned, get: Get) -> dict[str, object]:
     after = _said(protocol, msgspec.structs.replace(_BARE, model=owned.request.model, messages=owned.after))
     changes: dict[str, object] = {field: [*before, *own, *cast(list[Any], after[field])]}
     _add_instructions(protocol, said, after, get, changes)
-    asked = Asked(protocol, get)
+    asked = Asked(protocol, _bounded(protocol, said, owned, get))
     theirs = _said_otherwise(protocol, said, owned, asked, changes)
     for name, value in said.items():
         _set(protocol, name, value, theirs, asked, changes)
@@ -176,6 +178,23 @@ def _blocks(one: object, kind: Mapping[str, str], name: str) -> list[Any]:
     if not isinstance(one, list | tuple):
         raise BadRequest(f"`{name}` must be a text, or hold a list", param=name)
     return list(cast(Sequence[Any], one))
+
+
+def _bounded(protocol: str, said: dict[str, Any], owned: Owned, get: Get) -> Get:
+    """The request without the bound of its answer, where its protocol demands one of every client (Messages): that
+    says nothing against the prompt's own, and the smaller of the two counts. It may be set to the caller's here.
+
+    Raises:
+        BadRequest: it is no number.
+    """
+    name = _DEMANDED.get(protocol, "")
+    theirs = get(name) if name in said else None
+    if theirs is None or _may(owned, _word(name)):
+        return get
+    if not isinstance(theirs, int) or isinstance(theirs, bool) or theirs < 1:
+        raise BadRequest(f"`{name}` must be a whole number above 0", param=name)
+    said[name] = min(said[name], theirs)
+    return lambda asked: None if asked == name else get(asked)
 
 
 def _said_otherwise(

@@ -96,7 +96,7 @@ def test_what_nobody_sets_is_not_said(protocol: str) -> None:
         ("responses", {"max_output_tokens": 9}, "max_output_tokens", "max_output_tokens"),
         ("responses", {"text": {"format": {"type": "text"}}}, "format", "text.format"),
         ("responses", {"reasoning": {"effort": "high"}}, "reasoning", "reasoning.effort"),
-        ("messages", {"max_tokens": 9}, "max_output_tokens", "max_tokens"),
+        ("messages", {"temperature": 1}, "temperature", "temperature"),
         ("generate", {"generationConfig": {"temperature": 1}}, "temperature", "generationConfig.temperature"),
         ("generate", {"generation_config": {"temperature": 1}}, "temperature", "generation_config.temperature"),
     ],
@@ -117,6 +117,35 @@ def test_a_caller_says_otherwise_only_what_the_owner_lists(
             assert said == value or said == {**said, **value}
     if protocol == "chat" and word == "max_output_tokens":
         assert len({"max_tokens", "max_completion_tokens"} & body.keys()) == 1, "one of the two is enough"
+
+
+@pytest.mark.parametrize(
+    ("own", "may", "sent"),
+    [
+        ({"max_tokens": 9}, (), 7),
+        ({"max_tokens": 7}, (), 7),
+        ({"max_tokens": 5}, (), 5),
+        ({}, (), 7),
+        ({"max_tokens": None}, (), 7),
+        ({"max_tokens": 9}, ("max_output_tokens",), 9),
+        ({"max_tokens": 9}, ("*",), 9),
+    ],
+)
+def test_the_bound_that_messages_demand_of_every_client_only_lowers_the_prompts(
+    own: dict[str, Any], may: tuple[str, ...], sent: int
+) -> None:
+    assert merge("messages", owned(ASKED, may=may, max_output_tokens=7), **own)["max_tokens"] == sent
+
+
+def test_without_a_bound_of_the_prompts_the_callers_own_counts() -> None:
+    assert merge("messages", owned(ASKED, temperature=0.5), max_tokens=9)["max_tokens"] == 9
+
+
+@pytest.mark.parametrize("wrong", ["9", True, 9.5, 0, -1])
+def test_a_bound_that_is_none_is_refused_as_such(wrong: object) -> None:
+    with pytest.raises(BadRequest, match="`max_tokens` must be a whole number above 0") as refused:
+        merge("messages", owned(ASKED, max_output_tokens=7), max_tokens=wrong)
+    assert refused.value.param == "max_tokens"
 
 
 SETS: dict[str, Any] = {
@@ -146,6 +175,7 @@ OTHER: dict[str, Any] = {"type": "object", "properties": {"b": {}}}
         ("responses", {"max_tokens": 9}, "max_output_tokens", "max_tokens"),
         ("responses", {"text": {}, "response_format": {"type": "text"}}, "format", "response_format"),
         ("responses", {"reasoning_effort": "high"}, "reasoning", "reasoning_effort"),
+        ("messages", {"max_tokens": 7, "n_predict": 9}, "max_output_tokens", "n_predict"),
         ("messages", {"output_format": {"type": "json_schema", "schema": OTHER}}, "format", "output_format"),
         ("messages", {"output_config": {"effort": "max"}}, "reasoning", "output_config.effort"),
         ("messages", {"mcp_servers": [{"type": "url"}]}, "tools", "mcp_servers"),
