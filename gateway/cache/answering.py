@@ -24,7 +24,7 @@ from gateway.cache.tiers import Tiers
 from gateway.core.call import Call, Reply, Service
 from gateway.core.clock import Clock
 from gateway.core.cohort import others_first
-from gateway.core.faults import NotKept, Overloaded, UpstreamFault
+from gateway.core.faults import NotKept, Overloaded, TargetTakenOut, UpstreamFault
 
 
 class CacheReports(Protocol):
@@ -181,7 +181,7 @@ class Answering:
         call.reply_headers[HEADER] = "miss"
         try:
             reply = await service(call)
-        except (UpstreamFault, Overloaded) as fault:
+        except (UpstreamFault, Overloaded, TargetTakenOut) as fault:
             if stale is None:
                 raise
             landing.failed()

@@ -19,12 +19,13 @@
     ├── UpstreamFault          the model's side failed: the only kind that may trip a breaker or cause a fallback
     │   ├── UpstreamRefused    …    its own 4xx/5xx answer, where it is translated: carries its status and blame
     │   ├── UpstreamUnreachable 502  refused, reset, name not resolved, TLS failed: nothing was answered
-    │   ├── UpstreamResting    503  it failed lately, or was taken out: it is not asked for a while
+    │   ├── UpstreamResting    503  it failed lately: it is not asked for a while
     │   ├── UpstreamBroken     502  answered, but not in its protocol (half a body, HTML, bad events, a redirect)
     │   └── UpstreamTimeout    504  connect, first byte, idle or total time is over
     └── OwnFault               our side failed
         ├── Internal           500  a bug: the message never holds details, the log does
         ├── NotConfigured      503  the model exists, but its provider has no credential here
+        ├── TargetTakenOut     503  an operator of ours has taken it out: it is not asked until it is put back
         ├── Overloaded         503  a bounded queue is full
         │   ├── UpstreamBusy   429  an upstream's limits leave no room in time: it was not asked
         │   └── Shed           503  turned away at once, so that the calls under way are answered in time
@@ -201,6 +202,11 @@ class Internal(OwnFault):
 class NotConfigured(OwnFault):
     status = 503
     code = "provider_not_configured"
+
+
+class TargetTakenOut(OwnFault):
+    status = 503
+    code = "upstream_taken_out"
 
 
 class Overloaded(OwnFault):

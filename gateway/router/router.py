@@ -88,7 +88,7 @@ class Router:
         Raises:
             NotConfigured: no provider of the permitted targets has a credential here, or the route's conditions leave
                 all out.
-            UpstreamFault, BadRequest: the last target's failure.
+            UpstreamFault, TargetTakenOut, BadRequest: the last target's failure.
         """
         if call.in_cohort:
             await others_first()

@@ -13,6 +13,7 @@ from gateway.core.faults import (
     BadRequest,
     Fault,
     Shed,
+    TargetTakenOut,
     UpstreamBusy,
     UpstreamRefused,
     UpstreamResting,
@@ -64,7 +65,9 @@ class Sender:
         """Why the target does not get the call; None: it does."""
         if (fault := unread(call, permit)) is not None:
             return fault  # whatever state it is in: coming again does not help
-        if standing.draining or (standing.breaker.state != "closed" and standing.breaker.bars(now)):
+        if standing.draining:
+            return _taken_out(call, permit)
+        if standing.breaker.state != "closed" and standing.breaker.bars(now):
             return _resting(standing, now)
         if standing.is_full(self.standings.overload, self._is_batch, call, permit):
             return _full()
@@ -236,9 +239,15 @@ class Begun(msgspec.Struct, frozen=True):
     run: Run
 
 
+def _taken_out(call: Call, permit: Permit) -> TargetTakenOut:
+    return TargetTakenOut(
+        f"the target `{permit.model.place}` of the model `{call.model}` was taken out by an operator; try again "
+        "later, or ask another model",
+        param="model",
+    )
+
+
 def _resting(standing: Standing, now: float) -> UpstreamResting:
-    if standing.draining:
-        return UpstreamResting("the upstream was taken out by an operator", code="upstream_taken_out")
     return UpstreamResting(
         "the upstream failed lately and is not asked for a moment; try again",
         headers={"retry-after": str(max(1, round(standing.breaker.until - now)))},

@@ -1,6 +1,7 @@
 """The cache as callers meet it: a gateway process before a scripted upstream."""
 
 import asyncio
+import itertools
 import json
 from typing import Any
 
@@ -192,6 +193,24 @@ async def test_a_stale_answer_is_given_when_the_upstream_fails(desk: Desk) -> No
         assert (attempt["outcome"], attempt["served"]) == ("failed", 0)
     desk.upstream.set(CHAT, json_answer(ANSWER))
     assert (await desk.ask("old", model="brief")).headers["x-cache"] == "miss"
+
+
+async def test_a_stale_answer_is_given_while_the_target_is_taken_out(desk: Desk) -> None:
+    first = await desk.ask("before", model="brief")
+    await asyncio.to_thread(desk.gateway.cli, "targets", "drain", "mock/brief")
+    new = (f"never asked before: {number}" for number in itertools.count())
+    async with within(10):
+        while (refused := await desk.ask(next(new), model="brief")).status_code == 200:
+            await asyncio.sleep(0.05)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["gateway"]["blame"]) == (503, "upstream_taken_out", "own")
+    assert "the target `mock/brief` of the model `brief`" in error["message"]
+    again = await desk.ask("before", model="brief")
+    assert (again.status_code, again.headers["x-cache"], again.content) == (200, "stale", first.content)
+    await asyncio.to_thread(desk.gateway.cli, "targets", "undrain", "mock/brief")
+    async with within(10):
+        while (await desk.ask("once more", model="brief")).status_code == 503:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_change_of_policy_begins_anew(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.faults import UpstreamResting
+from gateway.core.faults import TargetTakenOut
 from gateway.router.draining import TakenOut, changing, follow, read_taken_out
 from tests.conftest import within
 from tests.router.test_attempts_made import A, B, Fleet, fine
@@ -22,9 +22,11 @@ async def test_what_is_taken_out_gets_no_calls_until_it_is_put_back() -> None:
     fleet.router.standings.take_out({"a/m": OUT})
     await fleet.ask(A, B)
     assert fleet.asked == ["b/m"]
-    with pytest.raises(UpstreamResting) as refused:
+    with pytest.raises(TargetTakenOut) as refused:
         await fleet.ask(A)
-    assert refused.value.code == "upstream_taken_out"
+    assert (refused.value.status, refused.value.code, refused.value.blame) == (503, "upstream_taken_out", "own")
+    assert "the target `a/m` of the model `m` was taken out by an operator" in refused.value.message
+    assert refused.value.message.endswith("try again later, or ask another model")
     view = fleet.router.targets()
     assert (view["a/m"].taken_out, view["b/m"].taken_out) == (OUT, None)
     fleet.router.standings.take_out({})
