@@ -47,6 +47,13 @@ MEANINGS: Mapping[int, _Meaning] = {
 _OTHER_CALLER = _Meaning("upstream_bad_request", "caller", 400)
 _OTHER_UPSTREAM = _Meaning("upstream_error", "upstream", 502)
 INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED = "upstream_input_unsupported", "upstream_operation_unsupported"
+CONTEXT_EXCEEDED = "context_length_exceeded"
+# An engine that speaks to whoever runs it (llama.cpp: "try increasing it"), of what only callers can mend. What hosted
+# models say is meant for callers.
+_TOO_LONG = re.compile(
+    r"(the )?request (\((?P<request>\d{1,12}) tokens\) )?exceeds the available context size"
+    r"( \((?P<context>\d{1,12}) tokens\))?"
+)
 # What is answered with a 5xx, though the same request will never be served there and nothing has failed: llama.cpp's
 # server says so of what a model without a projector cannot read, and of messages and tools that it cannot parse.
 _NEVER_SERVED: tuple[tuple[re.Pattern[str], _Meaning], ...] = (
@@ -77,6 +84,7 @@ def refused(
         headers: the answer's headers, for when to try again.
     """
     meaning = _meaning(status, message)
+    sizes = _sizes(message) if meaning.code == CONTEXT_EXCEEDED else {}
     hints = {name: value for name, value in (headers or {}).items() if name in _HINTS}
     return UpstreamRefused(
         meaning.message or message[:MAX_MESSAGE] or f"the upstream answered {status} without saying why",
@@ -85,8 +93,23 @@ def refused(
         code=meaning.code,
         param=param or None,
         headers=hints,
-        details={"upstream_status": status, **({"upstream_type": kind[:100]} if kind else {})},
+        details={"upstream_status": status, **({"upstream_type": kind[:100]} if kind else {}), **sizes},
     )
+
+
+def too_long(details: Mapping[str, object], model: str) -> str:
+    """What a caller is told whose request is too long for a model, named as it shall be: with the numbers, if the
+    engine said them."""
+    has, takes = details.get("request_tokens"), details.get("context_tokens")
+    if has is None or takes is None:
+        return f"the request has more tokens than {model} takes; shorten it"
+    return f"the request has {has} tokens, and {model} takes {takes}; shorten it"
+
+
+def _sizes(message: str) -> dict[str, int]:
+    found = _TOO_LONG.match(message)
+    said = {} if found is None else found.groupdict()
+    return {f"{name}_tokens": int(number) for name, number in said.items() if number}
 
 
 def of_the_request(status: int) -> bool:
@@ -96,6 +119,8 @@ def of_the_request(status: int) -> bool:
 
 
 def _meaning(status: int, message: str) -> _Meaning:
+    if _TOO_LONG.match(message) is not None:
+        return _Meaning(CONTEXT_EXCEEDED, "caller", 400, too_long(_sizes(message), "the model"))
     if status >= 500:
         for words, meaning in _NEVER_SERVED:
             if words.match(message) is not None:

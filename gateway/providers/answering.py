@@ -15,7 +15,7 @@ from gateway.dialects.openai.answers import read_answer, rename_model
 from gateway.dialects.openai.streams import StreamReader
 from gateway.dialects.openai.usage import used_units
 from gateway.dialects.protocols import UPSTREAMS
-from gateway.dialects.refusals import CREDENTIALS_REFUSED, error_object
+from gateway.dialects.refusals import CONTEXT_EXCEEDED, CREDENTIALS_REFUSED, error_object
 from gateway.dialects.sse import Framer, data_of, read_object, split
 from gateway.dialects.translation import StreamDecoder
 from gateway.providers.converting import note_native
@@ -211,8 +211,9 @@ async def _error_reply(exchange: Exchange, headers: list[tuple[str, str]], kind:
     if status < 400:
         raise UpstreamBroken(f"the upstream `{reading.provider}` answered with a redirect ({status})")
     meant = UPSTREAMS[reading.protocol or "chat"].decode_error(status, dict(exchange.headers), body)
-    # What is no failure at all must not look like one to the client either: SDKs would send it again.
-    if status >= 500 and meant.blame == "caller":
+    # What is no failure at all must not look like one to the client either: SDKs would send it again. And how long a
+    # request may be is told in words that its caller can follow.
+    if (status >= 500 and meant.blame == "caller") or meant.code == CONTEXT_EXCEEDED:
         raise meant
     if status in (401, 407) or (status == 400 and meant.code == CREDENTIALS_REFUSED):
         raise UpstreamFault(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.core.call import Call
 from gateway.core.faults import UpstreamRefused
-from gateway.dialects.refusals import INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED
+from gateway.dialects.refusals import CONTEXT_EXCEEDED, INPUT_UNSUPPORTED, OPERATION_UNSUPPORTED, too_long
 
 _TOLD: Mapping[str, str] = {
     INPUT_UNSUPPORTED: (
@@ -21,7 +21,10 @@ _TOLD: Mapping[str, str] = {
 def tell_model(fault: UpstreamRefused, call: Call) -> None:
     """Tell a fault's message anew where the upstream's own words do not help: they are written for whoever runs the
     upstream."""
-    if (told := _TOLD.get(fault.code)) is not None:
+    if fault.code == CONTEXT_EXCEEDED:
+        fault.message = too_long(fault.details, f"the model `{call.model}`")
+        fault.args = (fault.message,)
+    elif (told := _TOLD.get(fault.code)) is not None:
         said = fault.message.rstrip(". ")
         fault.message = told.format(model=call.model, operation=call.operation.name, said=said)
         fault.args = (fault.message,)

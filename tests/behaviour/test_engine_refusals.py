@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -120,6 +121,29 @@ async def test_what_the_engine_was_not_started_for_says_so(
     assert "x-gateway-attempts" not in answer.headers
     record = await last(engine, since)
     assert (record["outcome"], record["blame"]) == ("refused", "caller")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("path", "more"), [(CHAT, {}), ("/v1/messages", {"max_tokens": 5})])
+async def test_a_request_that_is_too_long_is_told_the_numbers_and_what_to_do(
+    engine: Gateway, client: httpx.AsyncClient, path: str, more: dict[str, Any], stream: bool
+) -> None:
+    since = time.time_ns()
+    body = {"model": "told", "messages": [{"role": "user", "content": "x" * 3_000}], "stream": stream, **more}
+    answer = await client.post(path, json=body)
+    found = answer.json()
+    message = found["error"]["message"]
+    assert (answer.status_code, found["error"]["type"]) == (400, "invalid_request_error")
+    assert re.fullmatch(r"the request has 30\d\d tokens, and the model `told` takes \d+; shorten it", message), message
+    told = found["error"]["gateway"] if path == CHAT else found["gateway"]
+    code = found["error"]["code"] if path == CHAT else told["code"]
+    assert (code, told["blame"], told["request_tokens"] > told["context_tokens"]) == (
+        "context_length_exceeded",
+        "caller",
+        True,
+    )
+    record = await last(engine, since)
+    assert (record["outcome"], record["blame"], record["error_code"]) == ("refused", "caller", code)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from gateway.core.faults import UpstreamRefused
 from gateway.dialects.openai.errors import error_headers
 from gateway.dialects.refusals import of_the_request, refused
+from gateway.router.troubles import trouble_of_fault
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,9 @@ from gateway.dialects.refusals import of_the_request, refused
         (400, "API Key not found. Please pass a valid API key.", 502, "upstream_credentials_refused", "upstream"),
         (400, "Incorrect API key provided: sk***YA. You can obtain an API key from https://console.x.ai.", 502, "upstream_credentials_refused", "upstream"),
         (400, "messages: Incorrect API key provided", 400, "upstream_bad_request", "caller"),
+        (400, "request (9031 tokens) exceeds the available context size (2048 tokens), try increasing it", 400, "context_length_exceeded", "caller"),
+        (400, "the request exceeds the available context size, try increasing it", 400, "context_length_exceeded", "caller"),
+        (500, "the request exceeds the available context size. try increasing the context size or enable context shift", 400, "context_length_exceeded", "caller"),
         # Failures are told as before.
         (500, "the image input is not supported just now", 500, "upstream_error", "upstream"),
         (503, "Loading model", 503, "upstream_overloaded", "upstream"),
@@ -37,6 +41,17 @@ def test_what_will_never_be_served_is_no_failure(status: int, message: str, told
     fault = refused(status, message)
     assert isinstance(fault, UpstreamRefused)
     assert (fault.status, fault.code, fault.blame, fault.details["upstream_status"]) == (told, code, blame, status)
+
+
+def test_a_request_that_is_too_long_is_told_in_words_that_callers_can_follow() -> None:
+    fault = refused(400, "request (9031 tokens) exceeds the available context size (2048 tokens), try increasing it")
+    assert fault.message == "the request has 9031 tokens, and the model takes 2048; shorten it"
+    assert (fault.details["request_tokens"], fault.details["context_tokens"]) == (9031, 2048)
+    assert trouble_of_fault(fault) == "context_too_long"
+    unnumbered = refused(400, "the request exceeds the available context size, try increasing it")
+    assert unnumbered.message == "the request has more tokens than the model takes; shorten it"
+    theirs = "This model's maximum context length is 8192 tokens. Please reduce the length of the messages."
+    assert refused(400, theirs).message == theirs
 
 
 def test_only_some_4xx_speak_of_the_request() -> None:
