@@ -223,6 +223,7 @@ def _parts(
         judges=Judges(config.guard_services, client, ask_model, CLOCK.monotonic),
         limits=policies.limits,
         prices=policies.prices,
+        served=router.providers,
         choose=router.choose,
         estimate_cost=lambda target, usage, caller, at, tier: policies.prices.value.estimate(
             target.provider, target.model, usage, at, tenant=caller.tenant, team=caller.team, tier=tier

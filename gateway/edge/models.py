@@ -41,7 +41,8 @@ def model_routes(base: str, list_models: ListModels, caller: Caller) -> list[Rou
             return _json(_ENTRIES[dialect_of(request)](usable[name]))
         close = nearby(name, usable)
         hint = f"; did you mean `{close[0]}`?" if close else ""
-        raise NotFound(f"the model `{name[:100]}` does not exist or is not yours to use{hint}", code="model_not_found")
+        said = "does not exist, is not yours to use, or none of its providers has a credential here"
+        raise NotFound(f"the model `{name[:100]}` {said}{hint}", code="model_not_found")
 
     return [
         Route(f"{prefix}/models{path}", answer, methods=["GET"])

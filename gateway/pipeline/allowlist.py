@@ -35,10 +35,12 @@ class Judging(msgspec.Struct, frozen=True, eq=False):
         return ask(self.policy, parts.catalogue.value, self.caller, name, self.operation, self.attributes, now)
 
     def meant(self, name: str) -> str:
-        """The name that this very call may use and that `name` is most like; empty if none is like it. What the caller
-        may not use is never named, and changes nothing of what is."""
-        close = nearby(name, self.parts.catalogue.value.names)
-        return next((one for one in close if self.asked(one).permits), "")
+        """The name that this very call can use now and that `name` is most like; empty if none is like it. What the
+        caller may not use, or nobody can for want of a credential, is never named, and changes nothing of what is."""
+        close, served = nearby(name, self.parts.catalogue.value.names), self.parts.served
+        return next(
+            (one for one in close if any(permit.model.provider in served for permit in self.asked(one).permits)), ""
+        )
 
     def __call__(self, call: Call, name: str) -> Sequence[Permit]:
         """What `Call.judge` is to say."""

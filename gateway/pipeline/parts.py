@@ -1,6 +1,6 @@
 """What the steps ask of the rooms below, as one frozen value that `app.py` fills in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -110,6 +110,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         caller waited for.
     identify: whose credential the headers hold at a time. output_field: where a chat request that has these permits
         says how much it may produce.
+    served: the providers that can be asked from here, by name.
     choose: the permitted target that a call will go to first, or None: none can be reached from here.
     estimate_cost: what a usage of a target will cost a caller at most, in nano-units, at a moment (Unix seconds), on
         the service tier that is asked for, if that is a dearer one; None: no price is known. ceiling_cost: the same by
@@ -138,6 +139,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     judges: GuardJudges
     limits: Live[LimitPolicy]
     prices: Live[PriceBook]
+    served: Container[str]
     choose: Callable[[Call], Permit | None]
     estimate_cost: Callable[[Target, Usage, Principal, float, str], int | None]
     ceiling_cost: Callable[[Target, Usage, float], int | None]

@@ -176,3 +176,9 @@ async def test_a_provider_without_its_key_is_not_configured_not_an_error(
         json={"model": "test-model", "messages": []},
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_not_configured")
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    body = {"model": "test-modle", "messages": []}
+    misspelt = await fresh.client.post(f"{gateway.base_url}/chat/completions", headers=headers, json=body)
+    assert (misspelt.status_code, "did you mean" in misspelt.text) == (404, False), "it cannot be used either"
+    shown = await fresh.client.get(f"{gateway.base_url}/models/test-model", headers=headers)
+    assert (shown.status_code, "has a credential here" in shown.text) == (404, True)

@@ -202,6 +202,7 @@ class Worker:
                 embed=Embedding(own_calls),
             ),
             counters=self.counters,
+            served=router.providers,
             choose=router.choose,
             estimate_cost=lambda target, usage, caller, at, tier: (
                 policies.prices.charges(Priced(provider=target.provider, model=target.model, usage=usage, at_s=at)).nano
