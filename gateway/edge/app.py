@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from gateway.core.clock import Clock, uuid7
-from gateway.core.faults import Fault, Internal, MethodNotAllowed, NotFound, Unauthenticated
+from gateway.core.faults import Fault, Internal, MethodNotAllowed, Unauthenticated
 from gateway.core.principal import Principal
 from gateway.edge.asgi import App, Receive, Scope, Send
 from gateway.edge.errors import SHAPES
@@ -30,13 +30,12 @@ from gateway.edge.operations import ARRAY_STREAM_PATH, BY_METHOD, STREAM_METHOD
 from gateway.edge.organization import OrganizationDeps, organization_routes
 from gateway.edge.reading import headers_of
 from gateway.edge.stored import StoredResponses, stored_routes
+from gateway.edge.unknown_paths import BASE, no_such
+from gateway.identity.unknown_callers import unknown_caller
 
 _log = logging.getLogger("gateway.edge")
-BASE = "/v1"
 # Where Google's SDKs look for a model: the Gemini API's versions, and Vertex's without a project.
 MODEL_PATHS = ("/v1beta/models/", "/v1/models/", "/v1beta1/publishers/google/models/")
-# What clients ask for below the base besides calls.
-_BESIDES = ("models", "responses", FEEDBACK)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -146,17 +145,18 @@ def call_routes(endpoints: Mapping[str, App], deps: EdgeDeps) -> list[Route]:
     """What is below `/v1` besides calls. A caller is needed for all of it, even to hear that there is nothing."""
 
     async def caller(request: Request) -> Principal:
-        principal = await deps.identify(headers_of(request.scope))
+        headers = headers_of(request.scope)
+        principal = await deps.identify(headers)
         if principal is None:
-            raise Unauthenticated("the API key is missing or not valid here", headers={"www-authenticate": "Bearer"})
+            raise unknown_caller(headers, dialect_of(request))
         return principal
 
     async def nothing(request: Request) -> Response:
         await caller(request)
-        path = request.url.path.removeprefix(f"{BASE}/")
-        if path in endpoints or path == FEEDBACK:
+        path = request.url.path
+        if (name := path.removeprefix(f"{BASE}/")) in endpoints or name == FEEDBACK:
             raise MethodNotAllowed("this endpoint takes POST", headers={"allow": "POST"})
-        raise _no_such(f"{request.method} {request.url.path}", request.url.path, endpoints)
+        raise no_such(f"{request.method} {path}", path, dialect_of(request), endpoints)
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
@@ -181,18 +181,6 @@ def _answer_fault(deps: EdgeDeps) -> Callable[[Request, Any], Response]:
     return answer
 
 
-def _no_such(what: str, path: str, endpoints: Collection[str]) -> NotFound:
-    """That there is nothing at this path; and where it is, if a client's base URL is as another client's should be:
-    OpenAI's ends in `/v1`, and those of Anthropic and Google do not."""
-    doubled = path.startswith(f"{BASE}{BASE}/")
-    name = path.removeprefix(BASE).removeprefix(BASE).lstrip("/")
-    hint = ""
-    if (doubled or not path.startswith(f"{BASE}/")) and (name in endpoints or name.partition("/")[0] in _BESIDES):
-        why = f"this client's base URL has no {BASE} at its end" if doubled else f"the base URL ends in {BASE}"
-        hint = f"; it is {BASE}/{name}: {why}"
-    return NotFound(f"there is no {what} here{hint}", code="unknown_url")
-
-
 def _answer_http(deps: EdgeDeps, endpoints: Collection[str]) -> Callable[[Request, Any], Response]:
     """Starlette's own refusals (no such path, wrong method), in our shape."""
     answer_fault = _answer_fault(deps)
@@ -201,7 +189,7 @@ def _answer_http(deps: EdgeDeps, endpoints: Collection[str]) -> Callable[[Reques
         if error.status_code == 405:
             return answer_fault(request, MethodNotAllowed("method not allowed", headers=error.headers))
         path = request.url.path
-        return answer_fault(request, _no_such(path, path, endpoints))
+        return answer_fault(request, no_such(path, path, dialect_of(request), endpoints))
 
     return answer
 

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import httpx
 import pytest
 
 from gateway.testing import json_answer
@@ -83,9 +84,13 @@ async def test_a_misspelt_model_is_told_the_name_that_was_meant(fresh: Site) -> 
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/chat/completions", "; it is /v1/chat/completions: the base URL ends in /v1"),
-        ("/models", "; it is /v1/models: the base URL ends in /v1"),
-        ("/v1/v1/messages", "; it is /v1/messages: this client's base URL has no /v1 at its end"),
+        ("/chat/completions", "; it is /v1/chat/completions: the base URL should end in /v1, once"),
+        ("/messages", "; it is /v1/messages: the base URL should end in /v1, once"),
+        ("/models", "; it is /v1/models: the base URL should end in /v1, once"),
+        ("/v1/v1/chat/completions", "; it is /v1/chat/completions: the base URL should end in /v1, once"),
+        ("/v1/v1/models", "; it is /v1/models: the base URL should end in /v1, once"),
+        ("/v1/v1/messages", "; it is /v1/messages: the base URL should end without /v1"),
+        ("/v1/v1/messages/count_tokens", "; it is /v1/messages/count_tokens: the base URL should end without /v1"),
         ("/chat", " here"),
         ("/v1/chat", " here"),
     ],
@@ -94,6 +99,42 @@ async def test_a_base_url_of_another_client_is_told_apart_from_nothing(fresh: Si
     answer = await fresh.client.post(f"{fresh.gateway.url}{path}", json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
     assert answer.json()["error"]["message"].endswith(hint)
+
+
+async def test_a_list_of_models_is_looked_for_where_its_client_would(fresh: Site) -> None:
+    headers = {"anthropic-version": "2023-06-01"}
+    answer = await fresh.client.get(f"{fresh.gateway.url}/v1/v1/models", headers=headers)
+    assert answer.json()["error"]["message"].endswith("; it is /v1/models: the base URL should end without /v1")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/", "/v1/chat/completions"),
+        ("/", "/health/ready"),
+        ("/v1/", "GET /v1/models"),
+        ("/health", "/health/ready"),
+        ("/health/", "/health/live"),
+        ("/healthz", "/health/ready"),
+        ("/docs", "/admin/openapi.json"),
+    ],
+)
+async def test_what_is_tried_first_is_told_where_things_are(fresh: Site, path: str, told: str) -> None:
+    answer = await fresh.client.get(f"{fresh.gateway.url}{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+    assert told in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer gw-no"}, {"authorization": "Basic eDp5"}])
+async def test_who_is_not_known_hears_the_same_wherever_he_comes_in(fresh: Site, headers: dict[str, str]) -> None:
+    async with httpx.AsyncClient(base_url=fresh.gateway.base_url, headers=headers, timeout=20) as client:
+        posted = await client.post("/chat/completions", json={"model": "test-model", "messages": []})
+        asked = [await client.get(path) for path in ("/models", "/models/test-model", "/nothing")]
+    message = posted.json()["error"]["message"]
+    assert ("not valid here" in message) is (headers.get("authorization") == "Bearer gw-no")
+    for answer in asked:
+        assert (answer.status_code, answer.json()["error"]["message"]) == (401, message)
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
