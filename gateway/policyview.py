@@ -58,8 +58,9 @@ def _shown(name: str, model: Model, now: float) -> dict[str, object]:
         "context_tokens": model.context_tokens,
         "input": model.inputs,
         "output": model.outputs,
+        "tools": model.tools,
     }
-    shown["gateway"] = {name: value for name, value in told.items() if value}
+    shown["gateway"] = {name: value for name, value in told.items() if value or value is False}
     return shown
 
 

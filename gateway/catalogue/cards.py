@@ -207,6 +207,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         name, aliases: what callers may ask for. title: for people.
         publisher: who made the model (`anthropic`, `meta-llama`).
         targets: where it may be used, best first.
+        tools: whether the model calls tools; left out: not known.
         risk: the organisation's own assessment.
         notes: anything else a reviewer should know.
     """
@@ -218,6 +219,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     targets: tuple[CardTarget, ...] = ()
     context: Context = Context()
     modalities: Modalities = Modalities()
+    tools: bool | None = None
     licence: Licence | None = None
     use: Use = Use()
     provenance: Provenance = Provenance()

@@ -158,6 +158,7 @@ def _model(card: Card, one: CardTarget, inherits: Inherited, wiring: Wiring) -> 
         context_tokens=card.context.tokens,
         inputs=card.modalities.input,
         outputs=card.modalities.output,
+        tools=card.tools,
         life=life_of(card),
         successor=card.life.deprecated.successor if card.life.deprecated is not None else "",
         revoked_reason=card.life.revoked.reason if card.life.revoked is not None else "",

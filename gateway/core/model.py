@@ -62,6 +62,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         licence: SPDX expression; licence_class: the strictest of its own and of all it is derived from.
         retention_days: how long the provider keeps requests, None if not known. residency: where they may be kept.
         trains_on_inputs: None if not known, which policies take for yes.
+        tools: whether it calls tools, None if not known.
         successor: what to use instead, once deprecated. revoked_reason: why it may not be used any more.
         unfit: why the card cannot be used whatever its life says (digests that do not match, say); empty if it can.
         missing: the names of facts that the card does not tell.
@@ -84,6 +85,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    tools: bool | None = None
     life: Life = Life()
     successor: str = ""
     revoked_reason: str = ""

@@ -27,7 +27,7 @@ from gateway.router.attempts import begun, closed
 from gateway.router.lifecycle import lifecycle_headers
 from gateway.router.loading import RouteRule
 from gateway.router.patience import Patience
-from gateway.router.reading import unread
+from gateway.router.reading import ignored_tools, unread
 from gateway.router.standing import Run, Standing, Standings
 from gateway.router.troubles import REMEDIES, trouble_of_fault, trouble_of_reply
 from gateway.router.trying import Failure, Next, Tried
@@ -37,6 +37,7 @@ INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 50
 # A timer that fires so much too late tells of this process, not of an upstream.
 STALL_S = 0.25
 _LATE_OURSELVES = "gateway_late"
+_WARNING = "x-gateway-warning"
 
 
 class Sender:
@@ -78,7 +79,7 @@ class Sender:
         permit, now = following.permit, self._clock.monotonic()
         model, standings = permit.model, self.standings
         standing = standings.of(model.place)
-        if model.inputs or not standing.is_clear(standings.routes.value.room, now):
+        if model.inputs or model.tools is False or not standing.is_clear(standings.routes.value.room, now):
             fault = self._kept_from(call, permit, standing, now)
         else:
             fault = None  # nearly always
@@ -182,10 +183,10 @@ class Sender:
         record.would_deny = " ".join(decision.would_deny) if decision.would_deny else ""
         if model.life.deprecated_from is not None:
             told = lifecycle_headers(model, self._clock.now())
-            before = headers.get("x-gateway-warning", "")
-            if (warning := told.get("x-gateway-warning", "")) and before and warning not in before:
-                told["x-gateway-warning"] = f"{before}; {warning}"
+            _warn(headers, told.pop(_WARNING, ""))
             headers.update(told)
+        if model.tools is False:
+            _warn(headers, ignored_tools(call, model))
 
     def close_failed(self, call: Call, tried: Tried) -> None:
         if tried.attempt is None or tried.failure is None:
@@ -237,6 +238,13 @@ class Begun(msgspec.Struct, frozen=True):
     attempt: Attempt
     standing: Standing
     run: Run
+
+
+def _warn(headers: dict[str, str], warning: str) -> None:
+    """Beside what is warned of already."""
+    before = headers.get(_WARNING, "")
+    if warning and warning not in before:
+        headers[_WARNING] = f"{before}; {warning}" if before else warning
 
 
 def _taken_out(call: Call, permit: Permit) -> TargetTakenOut:

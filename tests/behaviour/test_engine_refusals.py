@@ -32,7 +32,7 @@ ROUTES = "retries: {max_attempts: 3}\nejection: {consecutive: 1, failure_rate: 0
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """`told` is a model whose card says what it reads, `untold` one whose card does not."""
     folder = tmp_path_factory.mktemp("engine")
-    made = served(folder, {"told": "modalities: {input: [text], output: [text]}", "untold": ""})
+    made = served(folder, {"told": "modalities: {input: [text], output: [text]}\ntools: false", "untold": ""})
     with gateways(folder) as make:
         gateway = make(**{**made, "policies": {**made["policies"], "routes": ROUTES}})
         await asyncio.to_thread(gateway.start)
@@ -74,6 +74,29 @@ async def test_an_image_that_the_card_rules_out_is_refused_by_every_sdk_and_neve
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
     records = await asyncio.to_thread(engine.records, 3, since_ns=since)
     assert {(one["outcome"], one["blame"], one["target"]) for one in records} == {("refused", "caller", "")}
+
+
+async def test_a_tool_that_must_be_called_is_refused_where_the_card_says_that_the_model_calls_none(
+    engine: Gateway,
+) -> None:
+    function: Any = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    messages: Any = [{"role": "user", "content": "x"}]
+    async with openai.AsyncOpenAI(base_url=engine.base_url, api_key=engine.key, max_retries=0) as client:
+        ask = client.chat.completions.with_raw_response.create
+        tools: Any = [{"type": "function", "function": function}]
+        with pytest.raises(openai.BadRequestError, match="the model `told` calls none") as caught:
+            await ask(model="told", messages=messages, tools=tools, tool_choice="required")
+        assert (caught.value.param, caught.value.code) == ("tool_choice", "tools_not_supported")
+        answer = await ask(model="told", messages=messages, tools=tools, max_tokens=3)
+        assert answer.headers["x-gateway-warning"] == "the model told calls no tools, and answers as if there were none"
+        shown: Any = await client.models.retrieve("told")
+        assert shown.gateway["tools"] is False
+    async with anthropic.AsyncAnthropic(base_url=engine.url, api_key=engine.key, max_retries=0) as claude:
+        mine: Any = [{"name": "look", "input_schema": function["parameters"]}]
+        with pytest.raises(anthropic.BadRequestError, match="the model `told` calls none"):
+            await claude.messages.create(
+                model="told", messages=messages, max_tokens=5, tools=mine, tool_choice={"type": "any"}
+            )
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -203,7 +226,7 @@ async def test_after_all_that_the_target_is_in_good_standing_and_usage_shows_no_
     used = await asyncio.to_thread(engine.cli, "usage", "--by", "model", "--format", "csv")
     rows = list(csv.DictReader(used.stdout.splitlines()))
     assert {row["model"]: (row["completed"], row["failed"]) for row in rows} == {
-        "told": ("1", "0"),
+        "told": ("2", "0"),
         "untold": ("1", "0"),
     }
     assert await engine.metrics('gateway_upstream_attempts_total{outcome="failed"') == 0
