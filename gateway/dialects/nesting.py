@@ -4,7 +4,9 @@ later: thousands, where what walks through the values does not)."""
 import re
 
 MAX_DEPTH = 500
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and a string that nobody ends goes on to the end of the text: no byte is looked at twice. Else a text of
+# quotes behind backslashes would be read again from each of them.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _OPENING, _CLOSING = b"[{", b"]}"
 _OTHERS = bytes(byte for byte in range(256) if byte not in _OPENING + _CLOSING)
 
