@@ -98,11 +98,13 @@ def read_object(data: bytes) -> dict[str, Any] | None:
     """An event's data as an object; None for other JSON, and for JSON with numbers no float can hold.
 
     Raises:
-        UpstreamBroken: it is not JSON.
+        UpstreamBroken: it is not JSON, or nested too deeply.
     """
     try:
         said = decoded(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except RecursionError:  # it may well be an object, and nobody would have looked into it
+        raise UpstreamBroken("the upstream sent an event that is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         try:
             _check(data)
         except (msgspec.DecodeError, RecursionError):

@@ -111,6 +111,6 @@ def _places(body: bytes) -> list[Place]:
         if (said := read_object(body)) is not None:
             return list(answer_places(said))
     except UpstreamBroken:
-        json = False
+        json = nested_too_deeply(body)
     # Whoever reads it may be content with bytes that are no text, and so they hide nothing here.
     return [Place((), body.decode(errors="replace"), json)]

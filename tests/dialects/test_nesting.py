@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.faults import BadRequest
+from gateway.core.faults import BadRequest, UpstreamBroken
 from gateway.dialects.nesting import MAX_DEPTH, nested_too_deeply
 from gateway.dialects.openai.body import read_json
 from gateway.dialects.reading import decoded
+from gateway.dialects.sse import read_object
 
 words = st.text(alphabet='[]{}"\\a\n', max_size=8)
 values = st.recursive(
@@ -41,6 +42,13 @@ def test_a_body_of_more_levels_is_refused_by_every_python_alike(levels: int) -> 
         read_json(body)
     with pytest.raises(RecursionError):
         decoded(body)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 900, 2_000])
+def test_an_event_of_more_levels_is_not_passed_over_as_if_it_were_no_object(levels: int) -> None:
+    with pytest.raises(UpstreamBroken, match="nested too deeply"):
+        read_object(f'{{"usage": {{}}, "x": {tower(levels)}}}'.encode())
+    assert read_object(f'{{"x": {tower(MAX_DEPTH - 1)}}}'.encode()) is not None
 
 
 def test_a_body_of_as_many_is_read() -> None:

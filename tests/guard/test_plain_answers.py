@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.faults import UpstreamBroken
+from gateway.dialects.nesting import MAX_DEPTH
 from gateway.dialects.sse import read_object
 from gateway.guard.answers import look_at_answer, plain_places, says_nothing
 from gateway.guard.detectors.personal import PersonalDataDetector, PersonalDataOptions
@@ -126,3 +127,11 @@ def test_one_look_passes_only_what_a_whole_one_lets_pass() -> None:
         assert look_at_answer(body, looking) == (body, [one for one in ("x", text) if one]) or noted
         assert says_nothing(body, first) == (not noted and text.isascii())
     assert not says_nothing(json.dumps({**PLAIN, "text": "x"}).encode(), first)
+
+
+def test_an_answer_nested_too_deeply_to_be_read_is_looked_at_as_json_all_the_same() -> None:
+    """Who sends it to a client that reads more levels hides nothing behind an escape."""
+    deep = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    body = f'{{"choices": [{{"message": {{"content": "\\u0061nn@example.com"}}}}], "x": {deep}}}'.encode()
+    _, texts = look_at_answer(body, Looking((), Vault(), lambda _: None))
+    assert "ann@example.com" in texts[0]
