@@ -12,9 +12,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.extras import installing
 from gateway.modelhost.life import Event, State, next_state, restart_delay
-from gateway.modelhost.llamacpp import MISSING_EXTRA, Orders
+from gateway.modelhost.llamacpp import HOPELESS, Orders
 from gateway.modelhost.options import EngineOptions
 from gateway.modelhost.weights import WeightsError, verify, weights_path
 
@@ -102,8 +101,8 @@ class Engine:
             code = await self._live_once()
             if self._refused():
                 continue
-            if code == MISSING_EXTRA:
-                self._fail(f"the demo engine is not installed: {installing('demo')}")
+            if (why := HOPELESS.get(code)) is not None:
+                self._fail(why)
                 return
             if self._stop.is_set():
                 break

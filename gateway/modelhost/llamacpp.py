@@ -11,7 +11,13 @@ import msgspec
 
 from gateway.core.extras import installing
 
-MISSING_EXTRA = 78  # EX_CONFIG of sysexits.h: starting again cannot help
+# Of sysexits.h, EX_CONFIG and EX_OSERR: starting again cannot help. What is to be done instead, by the exit code.
+_MISSING, _UNLOADABLE = 78, 71
+HOPELESS = {
+    _MISSING: f"the demo engine is not installed: {installing('demo')}",
+    _UNLOADABLE: "the demo engine is installed, and a library of the system that it needs is not (its log says which): "
+    "apt install libgomp1, on Debian and Ubuntu",
+}
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -34,9 +40,10 @@ def main() -> int:
     orders = msgspec.json.decode(line, type=Orders)
     try:
         import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
-    except ImportError:
-        sys.stderr.write(f"the demo engine is not installed: {installing('demo')}\n")
-        return MISSING_EXTRA
+    except ModuleNotFoundError:
+        return _hopeless(_MISSING, "")
+    except ImportError as error:
+        return _hopeless(_UNLOADABLE, f"{error}; ")
     params = xllamacpp.CommonParams()  # pyright: ignore
     params.model.path = orders.model  # pyright: ignore
     params.model_alias = {orders.alias}
@@ -55,6 +62,11 @@ def main() -> int:
         pass
     del server
     return 0
+
+
+def _hopeless(code: int, why: str) -> int:
+    sys.stderr.write(f"{why}{HOPELESS[code]}\n")
+    return code
 
 
 if __name__ == "__main__":
