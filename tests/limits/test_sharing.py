@@ -61,7 +61,7 @@ def test_without_the_section_all_are_equal() -> None:
     [
         ("{match: {tenants: [bnak]}, weight: 3}", "bank"),
         ("{match: {teams: []}, weight: 3}", "matches nothing"),
-        ("{match: {tenants: [bank]}, weight: 0}", "> 0"),
+        ("{match: {tenants: [bank]}, weight: 0}", "more than 0"),
         ("{match: {tenants: [bank]}, weigth: 1}", "weight"),
     ],
 )
