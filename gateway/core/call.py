@@ -154,6 +154,7 @@ class Call:
         "templated",
         "trace",
     )
+    caller: Principal  # there is none before `authenticate`
 
     def __init__(
         self,
@@ -196,16 +197,6 @@ class Call:
         self.on_end = self._endings.append
         self.on_close = self._closings.append
 
-    @property
-    def principal(self) -> Principal | None:
-        """The recognised caller, if any. To set it sets `caller`, an attribute only inside `authenticate`."""
-        return getattr(self, "caller", None)
-
-    @principal.setter
-    def principal(self, found: Principal | None) -> None:
-        if found is not None:
-            self.caller = found
-
     def leg(self) -> "Call":
         """The same call on a way of its own to an upstream, beside this one: what it is answered, its headers and
         closings are its own, and it has no endings. Whoever begins one adopts or closes it."""
@@ -217,7 +208,9 @@ class Call:
             fields=self.fields,
             arrived=self.arrived,
         )
-        leg.principal, leg.permits, leg.plan, leg.judge = self.principal, self.permits, self.plan, self.judge
+        if hasattr(self, "caller"):
+            leg.caller = self.caller
+        leg.permits, leg.plan, leg.judge = self.permits, self.plan, self.judge
         leg.model, leg.stream, leg.media, leg.trace = self.model, self.stream, self.media, self.trace
         leg.attempts, leg.deadline, leg.keep_content = self.attempts, self.deadline, self.keep_content
         leg.recalled, leg.templated, leg.admit = self.recalled, self.templated, self.admit

@@ -10,9 +10,6 @@ IDS_AT_ONCE = 64
 # Which of the bits of an id's random half say what kind of UUID it is, and so are not random.
 _VERSION = bytes(0x70 | byte & 0x0F for byte in range(256))
 _VARIANT = bytes(0x80 | byte & 0x3F for byte in range(256))
-# How long a random half is as text, and where in it its digits stand: `7xxx-xxxx-xxxxxxxxxxxx`.
-_HALF = 22
-_DIGITS = (*range(4), *range(5, 9), *range(10, 22))
 
 
 class Clock(Protocol):
@@ -93,10 +90,8 @@ def _random_halves(noise: bytes) -> list[str]:
     bits = bytearray(noise)
     bits[0::10] = bits[0::10].translate(_VERSION)
     bits[2::10] = bits[2::10].translate(_VARIANT)
-    digits = bits.hex().encode()
-    # All first digits at once, then all second ones, …: each half is then one piece of the text.
-    halves = bytearray(b"-" * (len(noise) // 10 * _HALF))
-    for place, digit in enumerate(_DIGITS):
-        halves[digit::_HALF] = digits[place::20]
-    text = halves.decode()
-    return [text[at : at + _HALF] for at in range(0, len(text), _HALF)]
+    digits = bits.hex()
+    return [
+        f"{digits[at : at + 4]}-{digits[at + 4 : at + 8]}-{digits[at + 8 : at + 20]}"
+        for at in range(0, len(digits), 20)
+    ]

@@ -96,6 +96,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     def provider(self) -> str:
         return self.target.provider
 
+    @property
+    def takes_anything(self) -> bool:
+        """No fact of the card leaves a kind of request out: nothing of a request need be looked at for it."""
+        return not self.inputs and self.tools is not False
+
 
 class Attributes(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What decisions look at of a request itself, besides its operation.

@@ -34,6 +34,6 @@ def authenticate(parts: Parts) -> Layer:
 
 
 def _recognise(call: Call, caller: Principal) -> None:
-    call.principal = caller
+    call.caller = caller
     record = call.record
     record.tenant, record.team, record.key_id = caller.tenant, caller.team, caller.key_id

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Literal, cast
 from urllib.parse import quote
 
 import msgspec
@@ -114,7 +114,7 @@ class Provider:
         without: tuple[str, ...] = ()
         if call.recalled is not None and not (call.recalled.native and call.recalled.provider == self.name):
             changes, without = {**changes, **recalled_input(call, own=True)}, ("previous_response_id",)
-        if (kept := self._options.prompt_cache) is not None and call.record.bytes_in >= LEAST_BYTES:
+        if (kept := self._kept_for(call)) is not None:
             changes = {**changes, **marked(call.operation.protocol, fields.decoded(), kept)}
         body, kind = passed_body(call, path, changes, without), fields.content_type.decode("latin-1")
         return self._ask(call, path, model, kind, body, read)
@@ -124,7 +124,7 @@ class Provider:
         protocol, path = next(iter(self._protocols.items()))
         translation = translate(call, protocol, model, self._family(model), recalled_input(call))
         told = translation.body
-        if (kept := self._options.prompt_cache) is not None and call.record.bytes_in >= LEAST_BYTES:
+        if (kept := self._kept_for(call)) is not None:
             told = {**told, **marked(protocol, told, kept)}
         alias = call.model if self.profile.opaque_model else ""
         read = partial(translated_reply, translation, self._now, alias)
@@ -135,6 +135,10 @@ class Provider:
         path, body = converted(call, conversion, model, Asked(self.profile, self._family(model)))
         read = partial(converted_reply, conversion, next(iter(self._protocols)))
         return self._ask(call, path, model, JSON, body, read)
+
+    def _kept_for(self, call: Call) -> Literal["5m", "1h"] | None:
+        """How long the upstream is told to keep what the prompt begins with; None: it is not told."""
+        return self._options.prompt_cache if call.record.bytes_in >= LEAST_BYTES else None
 
     async def _ask(
         self,

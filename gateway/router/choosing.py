@@ -50,7 +50,7 @@ class Chooser:
         permits = call.permits
         for permit in permits:
             model = permit.model
-            if model.inputs or model.tools is False or model.target.provider not in configured:
+            if not model.takes_anything or model.target.provider not in configured:
                 permits = [one for one in permits if one.model.target.provider in configured]
                 permits = readers(call, permits) if len(permits) > 1 else permits
                 break

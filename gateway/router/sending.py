@@ -79,7 +79,7 @@ class Sender:
         permit, now = following.permit, self._clock.monotonic()
         model, standings = permit.model, self.standings
         standing = standings.of(model.place)
-        if model.inputs or model.tools is False or not standing.is_clear(standings.routes.value.room, now):
+        if not model.takes_anything or not standing.is_clear(standings.routes.value.room, now):
             fault = self._kept_from(call, permit, standing, now)
         else:
             fault = None  # nearly always

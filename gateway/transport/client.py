@@ -43,8 +43,8 @@ class Exchange:
         self._pool = pool
         self._timeouts = timeouts
         self._open, self._whole = True, False
-        self.status: int
-        self.headers: list[tuple[str, str]]
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
         self.ended: Callable[[], None] | None = None
         self.started = self.waiting_since = client.now()
 

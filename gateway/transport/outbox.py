@@ -26,10 +26,10 @@ class Outbox:
     def put(self, outgoing: "Outgoing") -> None:
         """Flush it at the end of this turn."""
         waiting = self._waiting
-        if not waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
         waiting.append(outgoing)
-        if len(waiting) >= MOST_WAITING:
+        if len(waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
+        elif len(waiting) >= MOST_WAITING:
             self._flush()
 
     def _flush(self) -> None:
@@ -41,43 +41,32 @@ class Outbox:
 class Outgoing:
     """What waits to be written on one connection."""
 
-    __slots__ = ("_first", "_more", "_outbox", "_size", "_transport")
+    __slots__ = ("_bytes", "_outbox", "_pieces", "_transport")
 
     def __init__(self, outbox: Outbox, transport: asyncio.Transport) -> None:
         self._outbox = outbox
         self._transport = transport
-        # Nearly always one piece is all that is written in a turn.
-        self._first = b""
-        self._more: list[bytes] = []
-        self._size = 0
+        self._pieces: list[bytes] = []
+        self._bytes = 0
 
     def write(self, data: bytes) -> None:
         """Write at the end of this turn at the latest, in the order of the calls."""
-        if self._first or len(data) > MOST_BYTES:
-            self._write_besides(data)
-        else:
-            self._first = data
-            self._outbox.put(self)
-
-    def _write_besides(self, data: bytes) -> None:
-        if self._first:
-            self._more.append(data)
-            self._size += len(data)
-        else:
-            self._first = data
-        if len(self._first) + self._size > MOST_BYTES:
+        pieces, size = self._pieces, self._bytes + len(data)
+        pieces.append(data)
+        self._bytes = size
+        if size > MOST_BYTES:
             self.flush()
+        elif len(pieces) == 1:
+            self._outbox.put(self)
 
     def flush(self) -> None:
         """Write now. Never raises: one connection's failure is not another's."""
-        data = self._first
-        if not data:
+        pieces = self._pieces
+        if not pieces:
             return
-        self._first = b""
-        if self._more:
-            data = b"".join((data, *self._more))
-            self._more.clear()
-            self._size = 0
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._bytes = 0
         transport = self._transport
         if transport.is_closing():
             return

@@ -50,9 +50,8 @@ def test_closings_of_an_adopted_leg_are_the_calls_own(call: Call) -> None:
 
 
 def test_there_is_no_caller_until_one_is_recognised(call: Call) -> None:
-    assert call.principal is None
-    assert call.leg().principal is None
+    assert not hasattr(call.leg(), "caller")
     with pytest.raises(AttributeError):
         _ = call.caller
-    call.principal = Principal(key_id="k", tenant="t", team="a")
-    assert call.leg().caller is call.caller is call.principal
+    call.caller = Principal(key_id="k", tenant="t", team="a")
+    assert call.leg().caller is call.caller

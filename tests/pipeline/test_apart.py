@@ -99,7 +99,7 @@ def test_its_attempt_has_what_it_used_and_costs_and_its_record_nothing() -> None
 def test_it_waits_behind_callers() -> None:
     demand_of = demands(Live(read_limits(Text("limits.yaml", ROOMY))))
     call = call_of("chat", messages=[])
-    call.principal = Principal(key_id="k", tenant="t", team="a")
+    call.caller = Principal(key_id="k", tenant="t", team="a")
     model = Model(name="m", target=Target("p", "m"), place="p/m")
     call.permits = [Permit(model, Decision(allowed=True))]
     assert demand_of(call).share.priority == "interactive"

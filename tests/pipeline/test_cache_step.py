@@ -35,7 +35,7 @@ PARTS = cast(
 def call_for(operation: str, **fields: Any) -> Call:
     call = call_of(operation, **{"model": "m", **fields})
     call.model = "m"
-    call.principal = Principal(key_id="k", tenant="t", team="a")
+    call.caller = Principal(key_id="k", tenant="t", team="a")
     call.permits = [Permit(Model(name="m", target=Target("p", "m"), place="p/m"), Decision(allowed=True))]
     call.record.attributes = attributes_text(attributes_of(call, ""))
     return call
@@ -82,7 +82,7 @@ def _set(*, caller: dict[str, Any] | None = None, record: dict[str, Any] | None 
     """Changes attributes of a call, of its record and of its caller."""
 
     def change(call: Call) -> None:
-        call.principal = msgspec.structs.replace(call.caller, **(caller or {}))
+        call.caller = msgspec.structs.replace(call.caller, **(caller or {}))
         for of, changes in ((call.record, record or {}), (call, own)):
             for name, value in changes.items():
                 setattr(of, name, value)

@@ -22,7 +22,7 @@ EARLIER = {"role": "user", "content": "I am ann@example.com"}
 
 
 async def passed(guards: str, call: Call, answer: bytes = b"{}") -> Reply:
-    call.principal = Principal(key_id="k", tenant="t", team="a")
+    call.caller = Principal(key_id="k", tenant="t", team="a")
     parts = SimpleNamespace(
         guards=Live(read_guardrails(Text("guardrails.yaml", guards.encode()))),
         guarding=SimpleNamespace(guarded=lambda findings: None),

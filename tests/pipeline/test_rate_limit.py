@@ -88,7 +88,7 @@ class Site:
     async def begin(self, operation: str = "chat", *, bytes_in: int = 0, **fields: Any) -> Call:
         call = call_of(operation, **fields)
         call.record.bytes_in = bytes_in
-        call.principal, call.permits = CALLER, self.permits
+        call.caller, call.permits = CALLER, self.permits
 
         async def service(call: Call) -> Reply:
             return Reply(200, [])
@@ -166,7 +166,7 @@ async def test_a_limit_on_a_prompt_counts_all_its_versions_together() -> None:
 
     async def asked(prompt: str) -> None:
         call = call_of("chat")
-        call.principal, call.permits, call.record.prompt_id = CALLER, (CHEAP,), prompt
+        call.caller, call.permits, call.record.prompt_id = CALLER, (CHEAP,), prompt
 
         async def service(call: Call) -> Reply:
             return Reply(200, [])
@@ -385,7 +385,7 @@ async def test_a_reservation_of_which_nothing_could_be_told_is_settled_all_the_s
     site = Site("  - {id: a, requests_per_day: 1, on_exceeded: warn}")
     site.end(await site.begin(max_tokens=50), usage=Usage())
     call = call_of("chat", max_tokens=50)
-    call.principal, call.permits = CALLER, site.permits
+    call.caller, call.permits = CALLER, site.permits
 
     async def service(call: Call) -> Reply:
         raise AssertionError("it goes nowhere")

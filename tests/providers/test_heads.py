@@ -31,7 +31,7 @@ async def _opened() -> None:
 def call(headers: dict[bytes, bytes], *, stream: bool = False, deadline: float | None = None) -> Call:
     record = Record(id="0-1", started_ns=0, tenant="acme", team="a", key_id="key_1", operation="chat")
     made = Call(operation=CHAT, headers=headers, record=record, open=_opened, fields=NoFields(), arrived=0.0)
-    made.principal = Principal(key_id="key_1", tenant="acme", team="a")
+    made.caller = Principal(key_id="key_1", tenant="acme", team="a")
     made.stream, made.deadline = stream, deadline
     made.trace = TraceContext("a" * 32, "b" * 16, state="x=1")
     return made

@@ -31,7 +31,7 @@ async def _opened() -> None:
 def call(tenant: str = "acme", size: int = 300) -> Call:
     record = Record(id="0-1", started_ns=0, tenant=tenant, team="a", key_id="key_1", operation="chat", bytes_in=size)
     made = Call(operation=OPERATIONS[0], headers={}, record=record, open=_opened, fields=NoFields(), arrived=0.0)
-    made.principal = Principal(key_id="key_1", tenant=tenant, team="a")
+    made.caller = Principal(key_id="key_1", tenant=tenant, team="a")
     return made
 
 

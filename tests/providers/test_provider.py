@@ -56,7 +56,7 @@ class Bench:
         made = ProviderOptions(kind=kind, base_url=self.upstream.base_url, api_key="K", **options)
         provider = build_provider("mock", made, self.client, SystemClock().monotonic, 1, None)
         call = _call(operation(path, dialect), body, headers or {})
-        call.principal = Principal(key_id="key_1", tenant=tenant, team="a", strict=strict)
+        call.caller = Principal(key_id="key_1", tenant=tenant, team="a", strict=strict)
         call.target = Target("mock", model)
         try:
             await provider(call)

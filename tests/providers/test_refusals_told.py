@@ -34,7 +34,7 @@ async def sent(upstream: ScriptedUpstream, kind: str, operation: str, **fields: 
         provider = build_provider("mock", options, client, SystemClock().monotonic, 1, None)
         call = call_of(operation, **fields)
         call.model, call.target = "alias", Target("mock", "real")
-        call.principal = Principal(key_id="key_1", tenant="acme", team="a")
+        call.caller = Principal(key_id="key_1", tenant="acme", team="a")
         try:
             return (await provider(call)).status
         finally:

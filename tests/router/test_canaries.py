@@ -157,7 +157,7 @@ class Worker:
             call.model, call.permits = "m", (A, B)
             call.record.started_ns = self.clock.now_ns()
             call.headers = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-            call.principal = PRINCIPAL
+            call.caller = PRINCIPAL
             outcome, fault = "completed", None
             try:
                 await self.router(call)
@@ -277,7 +277,7 @@ async def test_one_that_is_slow_is_rolled_back_and_one_that_is_done_is_not_judge
     worker = Worker(folder)
     for _ in range(100):
         call = call_of("chat", model="m")
-        call.model, call.permits, call.principal = "m", (A, B), PRINCIPAL
+        call.model, call.permits, call.caller = "m", (A, B), PRINCIPAL
         call.record.started_ns = worker.clock.now_ns()
         await worker.router(call)
         call.record.ttfb_us = 900_000 if call.record.variant == "canary" else 300_000
@@ -309,7 +309,7 @@ async def test_a_model_that_judges_the_call_is_on_neither_side(folder: Path) -> 
     worker = Worker(folder)
     for _ in range(40):
         call = call_of("chat", model="m")
-        call.model, call.permits, call.principal = "m", (A, B), PRINCIPAL
+        call.model, call.permits, call.caller = "m", (A, B), PRINCIPAL
         await worker.router(call)
         call.attempts.append(Attempt(role="judge", target="b/m", outcome="failed"))
         call.end("completed")

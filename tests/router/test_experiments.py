@@ -117,7 +117,7 @@ async def test_what_lost_is_the_last_resort(folder: Path) -> None:
 async def test_a_call_that_may_not_go_to_all_arms_is_none_of_its(folder: Path) -> None:
     worker = Worker(folder, ALONE)
     call = call_of("chat", model="m")
-    call.model, call.permits, call.principal = "m", (A,), PRINCIPAL
+    call.model, call.permits, call.caller = "m", (A,), PRINCIPAL
     call.record.started_ns = worker.clock.now_ns()
     await worker.router(call)
     assert call.record.variant == ""
@@ -134,7 +134,7 @@ async def test_users_stay_with_their_arm_also_when_another_is_stopped(folder: Pa
         found: dict[str, str] = {}
         for number in range(200):
             call = call_of("chat", model="m")
-            call.model, call.permits, call.principal = "m", (A, B, permit("c/m")), PRINCIPAL
+            call.model, call.permits, call.caller = "m", (A, B, permit("c/m")), PRINCIPAL
             call.record.user, call.record.started_ns = f"u{number}", worker.clock.now_ns()
             await router(call)
             found[f"u{number}"] = call.record.variant

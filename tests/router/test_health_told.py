@@ -174,7 +174,7 @@ async def test_where_no_target_takes_a_request_its_caller_hears_why() -> None:
     asking = Asking(lambda call, permit: None, lambda call: {"request.input_tokens": 5})
     fleet.router = Router(fleet.router.providers, fleet.clock, fleet.live, asking=asking)
     call = call_of("chat", model="m")
-    call.principal = Principal(key_id="k", tenant="t", team="a")
+    call.caller = Principal(key_id="k", tenant="t", team="a")
     with pytest.raises(NotConfigured, match="conditions leave all of them out"):
         await fleet.ask(A, call=call)
     with pytest.raises(NotConfigured, match="none of its providers has a credential"):

@@ -167,7 +167,7 @@ def costs() -> Iterable[Figure]:
     """What the gates cost a call that none of them holds back."""
     record = Record(id="0-1", started_ns=0, tenant="t", team="a", key_id="k", operation="chat", bytes_in=300)
     call = Call(operation=OPERATIONS[0], headers={}, record=record, open=_opened, fields=NoFields(), arrived=0.0)
-    call.principal = Principal(key_id="k", tenant="t", team="a")
+    call.caller = Principal(key_id="k", tenant="t", team="a")
     for name, headers, bar, every_ms in (
         ("an upstream that tells nothing", PLAIN, 2.0, None),
         ("with OpenAI's headers", OPENAI, 2.0, 1.0),
