@@ -29,6 +29,29 @@ def test_words_are_found_composed_or_not_and_whatever_stands_unseen_in_them() ->
         assert found(options, f"({text})") == [("word", text)]
 
 
+def test_words_are_found_where_letters_of_another_alphabet_stand_for_some_of_theirs() -> None:
+    options = {"words": ["Project Nightjar", "bluebird", "müller", "оса"]}
+    for text in (
+        "projесt  nіghtjаr",
+        "ΒLUEBIRD",
+        "blu\u200bеbird",
+        "müllеr",
+        "oса",
+    ):
+        assert found(options, f"дом: ({text})") == [("word", text)]
+
+
+def test_what_is_written_in_one_alphabet_is_a_word_of_that_language() -> None:
+    """`сор` is Russian for litter, and has nothing to do with the police."""
+    options = {"words": ["cop", "оса"]}
+    assert found(options, "сор, Cop, оса, oca") == [("word", "Cop"), ("word", "оса")]
+    assert found(options, "xсoр, сoрx, сoрт") == []
+
+
+def test_case_of_look_alikes_counts_where_case_does() -> None:
+    assert found({"words": ["ACME"], "case_sensitive": True}, "аcme АCME") == [("word", "АCME")]
+
+
 def test_a_pattern_looks_for_the_very_characters_that_it_names() -> None:
     options = {"patterns": {"hidden": r"[\x{200b}-\x{200f}]", "wide": r"[\x{ff10}-\x{ff19}]+"}}
     assert found(options, "a\u200bb １２") == [("hidden", "\u200b"), ("wide", "１２")]

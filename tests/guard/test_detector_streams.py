@@ -21,7 +21,7 @@ DETECTORS: dict[str, Detector] = {
     "urls": UrlsDetector(UrlsOptions(hosts=("example.com",), max_query=5)),
     "deny": DenyDetector(
         DenyOptions(
-            words=("project nightjar", "nightjar", "müller", "机密", "дом", "C++"),
+            words=("project nightjar", "nightjar", "müller", "机密", "дом", "оса", "C++"),
             patterns={"case": r"CASE-\d{3,6}(?:/[A-Z]+)?", "tail": r"(?i)begin.{0,20}?end\b", "greek": r"\p{Greek}+x?"},
         )
     ),
@@ -37,6 +37,7 @@ PIECES = [
     "nightjars", "机密", "дом", "домой", "CASE-12", "CASE-1234/AB", "begin to end", "https://evil.com/a(b)c?d=1", "![x](https://example.com/?q=123456)", "www.bad.co.uk", "SSN ", "phone: ", "2127365000", "536904399", "beginning", "αβγx", "C++",
     "-", ".", "/", " ", "\n", "1", "12", "a", "A", "é", "字", "=", ": ", '"', "x", "@", "+", "\ud800", "\u200b",
     "jo\u00ade@exa\u200bmple.org", "４１１１\u00a01111 1111 1111", "\u2060", "\u00a0", "４",
+    "nіghtjаr", "рroject ", "oса", "оса", "осаnightjar", "n", "а", "о", "c",
 ]  # fmt: skip
 TEXTS = st.lists(
     st.one_of(st.sampled_from(PIECES), st.sampled_from([" ", ", ", "\n"]), st.text(max_size=4)), max_size=8

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from gateway.guard.detectors.lookalikes import MIXED, as_latin
 from gateway.guard.detectors.matching import Automata, Found, Patterns, Rule, first_of
 from gateway.guard.detectors.plain import found_in_plain, open_in_plain, plain
 from gateway.guard.detectors.prefixes import PatternError
@@ -20,7 +21,8 @@ _MOST = 1000
 
 class DenyOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Attributes:
-    words: words and phrases as they are; found as whole words, any blanks between. Kind `word`.
+    words: words and phrases as they are; found as whole words, any blanks between, also where look-alikes of another
+        alphabet stand for some of their letters. Kind `word`.
     patterns: name → RE2 pattern; the name is the finding's kind.
     case_sensitive: `words` only; a pattern says `(?i)` itself.
     """
@@ -45,11 +47,10 @@ class DenyDetector:
     whole = False
 
     def __init__(self, options: DenyOptions) -> None:
-        flag = "" if options.case_sensitive else "(?i)"
-        # The longest first, so that of two words with one beginning the longer is found.
-        words = sorted(options.words, key=len, reverse=True)
-        rules = [Rule("word", flag + "|".join(map(_phrase, words)), _whole_word)] if words else []
-        self._words = Automata([Patterns([one], wide=True) for one in rules])
+        self._words = _words(options.words, options)
+        disguised = tuple(map(as_latin, options.words))
+        self._disguised = self._words if disguised == options.words else _words(disguised, options)
+        self._mixed = Patterns([Rule("mixed", MIXED)], wide=True)
         members: list[Patterns] = []
         for kind, pattern in options.patterns.items():
             try:
@@ -61,14 +62,34 @@ class DenyDetector:
             members.append(patterns)
         self._patterns = Automata(members)
         # An organisation's own patterns may be of any size.
-        self.first = (self._words,) if rules and not members else ()
+        self.first = (self._words,) if options.words and not members else ()
 
     def find(self, text: str) -> Sequence[Span]:
         # Patterns look for the characters that they name.
-        return first_of([found_in_plain(self._words.find, text), self._patterns.find(text)])
+        return first_of([found_in_plain(self._find_words, text), self._patterns.find(text)])
 
     def open_from(self, text: str) -> int:
-        return min(open_in_plain(self._words.open_from, text), self._patterns.open_from(text))
+        return min(open_in_plain(self._words_open_from, text), self._patterns.open_from(text))
+
+    def _find_words(self, text: str) -> Sequence[Span]:
+        found = self._words.find(text)
+        if text.isascii() or not self._mixed.any_in(text):
+            return found
+        disguised = self._disguised.find(as_latin(text))
+        return first_of([found, [one for one in disguised if self._mixed.any_in(text[one.start : one.end])]])
+
+    def _words_open_from(self, text: str) -> int:
+        opened = self._words.open_from(text)
+        if text.isascii() and self._disguised is self._words:
+            return opened
+        return min(opened, self._disguised.open_from(as_latin(text)))
+
+
+def _words(words: Sequence[str], options: DenyOptions) -> Automata:
+    flag = "" if options.case_sensitive else "(?i)"
+    # The longest first, so that of two words with one beginning the longer is found.
+    phrases = map(_phrase, sorted(words, key=len, reverse=True))
+    return Automata([Patterns([Rule("word", flag + "|".join(phrases), _whole_word)], wide=True)] if words else [])
 
 
 def _not_empty(found: Found) -> Span | None:

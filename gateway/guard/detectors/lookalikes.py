@@ -1,9 +1,19 @@
 """Letters of other alphabets that look like Latin ones (Unicode TR 39, confusables.txt, the most alike of them)."""
 
 _ALIKE = {
-    "Cyrillic": ("аеорсухіјѕԁһԛԝҽАВЕКМНОРСТУХІЈЅ", "aeopcyxijsdhqweABEKMHOPCTYXIJS"),
-    "Greek": ("ονιαρυκχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oviapukxABEZHIKMNOPTYX"),
+    "Cyrillic": ("аеорсухіјѕԁһԛԝҽӏѵАВЕКМНОРСТУХІЈЅԌԜӀ", "aeopcyxijsdhqwelvABEKMHOPCTYXIJSGWI"),
+    "Greek": ("ονιαρυκχϲΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oviapukxcABEZHIKMNOPTYX"),
+    "Armenian": ("օսոհցզ", "ounhgq"),
+    "Latin": ("ɑɡı", "agi"),
 }
 LATIN: dict[int, str] = {
     ord(letter): latin for alike, latins in _ALIKE.values() for letter, latin in zip(alike, latins, strict=True)
 }
+_LETTERS = "".join(map(chr, LATIN))
+# A letter beside one of another alphabet that looks like a Latin one: no language writes its words so.
+MIXED = f"[a-zA-Z][{_LETTERS}]|[{_LETTERS}][a-zA-Z]"
+
+
+def as_latin(text: str) -> str:
+    """A text as it reads to who takes all of its letters for Latin ones, character by character."""
+    return text if text.isascii() else text.translate(LATIN)
