@@ -27,8 +27,8 @@ _KINDS: Mapping[object, str] = {
 # Google's parts have their data under a name of its own, and their kind in its MIME type.
 _DATA = ("inlineData", "inline_data", "fileData", "file_data")
 _MIME = ("mimeType", "mime_type")
-# One of these words stands in every request that holds such a part.
-_WORDS = (b"image", b"audio", b"video", b"screenshot")
+# One of these stands in every request that holds such a part: a word, or a letter of it that is written by its number.
+_WORDS = (b"image", b"audio", b"video", b"screenshot", rb"\u006", rb"\u007")
 # Cards' words for what a model reads; in prose, of one part and of what a model reads.
 MEDIA: Mapping[str, tuple[str, str]] = {
     "image": ("an image", "images"),

@@ -1,10 +1,12 @@
 """Images, sound and video are found wherever a client's dialect has them, and nothing else is taken for them."""
 
+import json
 from typing import Any
 
 import pytest
 
 from gateway.dialects.media import media
+from gateway.dialects.openai.body import read_json
 from tests.pipeline.test_obliging import call_of
 
 DATA = "data:image/png;base64,AAAA"
@@ -65,6 +67,14 @@ def test_what_is_nested_without_end_is_not_followed() -> None:
     for _ in range(50):
         part = {"type": "tool_result", "content": [part]}
     assert found("messages", messages=said(part)) == []
+
+
+def test_a_kind_whose_letters_are_written_by_their_numbers_is_that_kind() -> None:
+    for part, kind in ((URL, "image"), ({"type": "input_audio", "input_audio": {}}, "audio")):
+        written = json.dumps({"messages": said(part)})
+        for word in ("image", "audio"):
+            written = written.replace(word, "".join(f"\\u{ord(letter):04X}" for letter in word))
+        assert list(media("chat", read_json(written.encode()))) == [kind]
 
 
 def test_the_first_of_each_kind_is_told_in_their_order() -> None:
