@@ -23,6 +23,8 @@ from gateway.guard.walking import Path, Place
 MAX_CONTEXT = 128
 # From an address back to a `://`.
 _LEAST = 80
+# Of one text, each from a later place on.
+_MOST_LOOKS = 8
 # More cannot be open: it is looked at anew with every piece.
 MAX_OPEN = 8_192
 
@@ -101,14 +103,33 @@ class Window:
             until = max(begin, self._looking.open_from(view), until - MAX_OPEN)
             if until == begin:
                 return  # all of it is open
-        looking = self._looking
-        if got := hits(looking.rules, view, whole=looking.hold, aside=self._aside, first=looking.first):
+        if got := self._hits(view, begin):
             until = self._decide(got, seen, begin, until)
         elif self._looking.tokens:
             self._change((), seen, until - begin)
         self._settled = len(self._raw) if final else self._settled + seen.raw(until - begin)
         self._context = _tail(view[:until])
         self._let_go()
+
+    def _hits(self, view: str, begin: int) -> list[Hit]:
+        """What is found. What begins in the context and reaches out of it is there only because the context is cut: it
+        would have been kept open. It may stand before something that is there, so the rest is looked at by itself."""
+        found = got = self._look(view)
+        at = 0
+        for _ in range(_MOST_LOOKS):
+            cut = [hit.span.start for hit in got if hit.span.start + at < begin < hit.span.end + at]
+            if not cut:
+                break
+            at += max(cut) + 1
+            got = self._look(view[at:])
+            known = {(id(hit.detector), hit.span) for hit in found}
+            again = (_moved(hit, -at) for hit in got)
+            found = found + [hit for hit in again if (id(hit.detector), hit.span) not in known]
+        return found
+
+    def _look(self, text: str) -> list[Hit]:
+        looking = self._looking
+        return hits(looking.rules, text, whole=looking.hold, aside=self._aside, first=looking.first)
 
     def _decide(self, got: Sequence[Hit], seen: Seen, begin: int, until: int) -> int:
         """Decide what was found, as far as that can be: the place up to which it can."""

@@ -123,3 +123,15 @@ def test_what_judges_wholes_judges_answers_alone() -> None:
     assert found == ["schema"]
     loud = Looking((rule(Shouting()),), Vault(), lambda _: None, True)
     assert said(chunked("HELLO", [2, 3], loud)) == "[SHOUTING]"
+
+
+def test_what_begins_only_where_the_context_is_cut_hides_nothing() -> None:
+    """Of the long word that has gone out only the end is looked at again. That looks like a key which goes on."""
+    key = "SG." + "x" * 20 + "." + "y1" * 20
+    text = (
+        f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r-{key}-postgres://u:s3cr3tpw@db.local/x"
+    )
+    whole = edited(text, edits_of(hits(RULES, text), Seen(text, json=False)))
+    assert "s3cr3tpw" not in whole
+    for cut in range(len(text) - 40, len(text) + 1):
+        assert said(chunked(text, [cut], Looking(RULES, Vault(), lambda _: None))) == whole
