@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.cli import parser
+from gateway.cli import main, parser
 from tests.conftest import ROOT, GatewayFactory
 
 
@@ -53,6 +53,27 @@ def test_whatever_sends_calls_is_told_where_in_the_same_words() -> None:
     for words in takes:
         (one,) = (action for action in options_of(words.split()) if "--gateway" in action.option_strings)
         assert one.option_strings == ["--gateway", "--url"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--port", "99999", "argument --port: '99999' is not a port; allowed are 1 to 65535"),
+        ("--port", "-3", "argument --port: '-3' is not a port; allowed are 1 to 65535"),
+        ("--port", "0", "argument --port: '0' is not a port"),
+        ("--port", "http", "argument --port: 'http' is not a port; allowed are 1 to 65535"),
+        ("--workers", "0", "argument --workers: '0' is not a number of workers; allowed are 1 or more"),
+    ],
+)
+def test_a_value_of_the_command_line_is_not_laid_at_the_door_of_a_file(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", f"{option}={value}"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "config.yaml" not in told
 
 
 def test_a_wrong_command_line_exits_with_2() -> None:

@@ -55,6 +55,26 @@ def label(text: str) -> tuple[str, str]:
     return name, value
 
 
+def port(text: str) -> int:
+    """A port to listen on, for argparse."""
+    return _whole(text, "a port", "1 to 65535", range(1, 65_536))
+
+
+def workers(text: str) -> int:
+    """How many processes answer, for argparse."""
+    return _whole(text, "a number of workers", "1 or more, one for each core as a rule", range(1, 10_000))
+
+
+def _whole(text: str, what: str, allowed: str, among: range) -> int:
+    """What is wrong is said here: later nobody could tell that it did not come out of config.yaml."""
+    try:
+        if (number := int(text)) in among:
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text[:100]!r} is not {what}; allowed are {allowed}")
+
+
 def moment(text: str) -> float:
     """A day or a moment as declared files write them, as Unix seconds, for argparse."""
     try:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gateway.access.asking import usable
-from gateway.cli.arguments import Verbs, add_config, verb
+from gateway.cli.arguments import Verbs, add_config, port, verb, workers
 from gateway.config import Settings, missing_to_start, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.principal import Principal
@@ -28,8 +28,8 @@ _log = logging.getLogger("gateway")
 def add_to(verbs: Verbs) -> None:
     parser = verb(verbs, "serve", "run the gateway", "gateway serve --config config.yaml --workers 2")
     add_config(parser)
-    parser.add_argument("--workers", type=int, metavar="N", help="overrides server.workers")
-    parser.add_argument("--port", type=int, help="overrides server.port")
+    parser.add_argument("--workers", type=workers, metavar="N", help="overrides server.workers")
+    parser.add_argument("--port", type=port, help="overrides server.port")
     parser.set_defaults(run=run)
 
 
