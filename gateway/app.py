@@ -97,7 +97,7 @@ async def build(settings: Settings, spec: WorkerSpec) -> AsyncGenerator[Applicat
     config, state = settings.config, settings.state_dir
     async with contextlib.AsyncExitStack() as stack:
         reports, otlp = _reports(settings, stack)
-        policies, prompts = await _followed(settings, reports, stack)
+        policies, prompts = await _followed(settings, spec, reports, stack)
         store = stack.enter_context(KeyStore(state / "identity.db", CLOCK))
         keys = await stack.enter_async_context(KeyFeed(state / "identity.db", state / "identity.snapshot", CLOCK))
         journal = stack.enter_context(_journal(settings, spec))
@@ -164,11 +164,13 @@ def _reports(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Repo
 
 
 async def _followed(
-    settings: Settings, reports: Reports, stack: contextlib.AsyncExitStack
+    settings: Settings, spec: WorkerSpec, reports: Reports, stack: contextlib.AsyncExitStack
 ) -> tuple[PolicyFeed, PromptFeed]:
-    feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring, last_good=settings.last_good_policies)
+    """The log hears of policies from the parent, and of prompts, which it does not follow, from the first worker."""
+    kept = settings.last_good_policies
+    feed = PolicyFeed(settings.policies_dir, reports.reloaded, settings.wiring, last_good=kept, tells=False)
     policies = await stack.enter_async_context(feed)
-    return policies, await stack.enter_async_context(prompt_feed(settings, reports))
+    return policies, await stack.enter_async_context(prompt_feed(settings, reports, tells=spec.index == 0))
 
 
 def _journal(settings: Settings, spec: WorkerSpec) -> Journal:

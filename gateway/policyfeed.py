@@ -35,6 +35,7 @@ class PolicyFeed:
 
     `last_good`: where the parent keeps the set in force (`keep`). A worker that is started again while a file is wrong
     begins with that; without it, construction raises DocumentError: a gateway does not start without policies.
+    `tells`: the log hears of changes; of all that follow the same files one does, others only tell on level `debug`.
     """
 
     def __init__(
@@ -44,7 +45,10 @@ class PolicyFeed:
         wiring: Wiring = NO_WIRING,
         poll_s: float = POLL_S,
         last_good: Path | None = None,
+        *,
+        tells: bool = True,
     ) -> None:
+        self._tells = tells
         self._folder = folder
         self._reloaded = reloaded
         self._wiring = wiring
@@ -115,18 +119,22 @@ class PolicyFeed:
             self.limits.value, self.prices.value = new.limits, new.prices
             self.routes.value, self.guards.value, self.cache.value = new.routes, new.guards, new.cache
             versions = ", ".join(f"{name} {version}" for name, version in new.versions.items())
-            _log.info("policies reloaded: %s", versions)
+            self._tell(logging.INFO, "policies reloaded: %s", versions)
         self._reloaded(self.set, self.problem)
 
     async def _failed(self, error: DocumentError) -> None:
         """The last good set stays, but for who is declared: whom a reviewer removed is gone at once, whatever is wrong
         in another file. Where policies are signed, a file nobody vouches for removes nobody."""
         self.problem = error
-        _log.error("policies were not reloaded, the last good ones stay in force: %s", error)
+        said = "policies were not reloaded, the last good ones stay in force: %s"
+        self._tell(logging.ERROR, said, error)
         kept = await asyncio.to_thread(self._still_declared, self.tenants.value)
         if kept.teams != self.tenants.value.teams:
             self.tenants.value = kept
-            _log.warning("who was removed from tenants.yaml is gone all the same")
+            self._tell(logging.WARNING, "who was removed from tenants.yaml is gone all the same")
+
+    def _tell(self, level: int, said: str, *of: object) -> None:
+        _log.log(level if self._tells else logging.DEBUG, said, *of)
 
     def _still_declared(self, tenants: Tenants) -> Tenants:
         if self._wiring.signers:

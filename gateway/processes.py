@@ -2,6 +2,8 @@
 
 What a worker is told comes as one line of JSON on its standard input, which then stays open as its lifeline: when it
 ends, the parent is gone and the worker drains. Secrets passed this way are in no argument list and no environment.
+What it tells comes as lines on its standard output: `ready`; when it is to end, `draining` and how many calls are under
+way; if the grace did not suffice, `cut` and how many of them were ended.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ _log = logging.getLogger("gateway.processes")
 State = Literal["starting", "ready", "waiting", "stopping"]
 RESTART_AFTER_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
+LAST_WORDS_S = 1.0
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -32,13 +35,25 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     engines: dict[str, Endpoint] = {}
 
 
+def under_way(calls: int, grace_s: float) -> str:
+    """How many calls are under way when a process drains, in words."""
+    if not calls:
+        return "no call is under way"
+    return f"{'1 call is' if calls == 1 else f'{calls} calls are'} under way and may finish within {grace_s:g} s"
+
+
 def restart_delay(failures: int) -> float:
     """Seconds to wait before the next start, after so many deaths in a row."""
     return RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S)) - 1] if failures else 0.0
 
 
 class Worker:
-    """One worker process and its successors."""
+    """One worker process and its successors.
+
+    Attributes:
+        draining: it has told that it drains, or is gone. under_way: how many calls it had then. cut: how many it ended
+            because the grace was over.
+    """
 
     def __init__(
         self, spec: WorkerSpec, environment: Mapping[str, str], now: Callable[[], float], died: Callable[[int], None]
@@ -50,6 +65,9 @@ class Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.ready = asyncio.Event()
+        self.draining = asyncio.Event()
+        self.under_way = 0
+        self.cut = 0
         self.failures = 0
 
     @property
@@ -63,6 +81,7 @@ class Worker:
             code = await self._run_once()
             self.ready.clear()
             if self._stopping:
+                self.draining.set()
                 return
             self.failures = 1 if self._now() - began > STEADY_S else self.failures + 1
             delay = restart_delay(self.failures)
@@ -70,6 +89,8 @@ class Worker:
             await asyncio.sleep(delay)
 
     async def _run_once(self) -> int:
+        self.draining.clear()
+        self.under_way = self.cut = 0
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -87,22 +108,39 @@ class Worker:
         with contextlib.suppress(ConnectionError):
             process.stdin.write(msgspec.json.encode(self._spec) + b"\n")
             await process.stdin.drain()
+        listening = asyncio.create_task(self._listen(process.stdout))
         try:
-            if (await process.stdout.readline()).strip() == b"ready":
-                self.ready.set()
             code = await process.wait()
+            # Its last words are in the pipe; a process of its own that lives on may hold that open.
+            await asyncio.wait({listening}, timeout=LAST_WORDS_S)
         finally:
+            listening.cancel()
             if process.returncode is None:
                 process.kill()
         self._died(process.pid)
         return code
 
+    async def _listen(self, told: asyncio.StreamReader) -> None:
+        while line := await told.readline():
+            match line.split():
+                case [b"ready"]:
+                    self.ready.set()
+                case [b"draining", count]:
+                    self.under_way = int(count)
+                    self.draining.set()
+                case [b"cut", count]:
+                    self.cut = int(count)
+                case _:
+                    pass
+
     def stop(self) -> None:
         """Ask it to drain and end."""
         self._stopping = True
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
+        if self._process is None or self._process.returncode is not None:
+            self.draining.set()
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
 
     def kill(self) -> None:
         self._stopping = True

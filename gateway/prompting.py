@@ -15,12 +15,15 @@ from gateway.stores.files import read_or_create_secret
 CLOCK = SystemClock()
 
 
-def prompt_feed(settings: Settings, reports: Reports) -> PromptFeed:
-    """The feed, to be entered; while a file is broken, workers that start anew begin with what the last ones had."""
+def prompt_feed(settings: Settings, reports: Reports, *, tells: bool = True) -> PromptFeed:
+    """The feed, to be entered; while a file is broken, workers that start anew begin with what the last ones had.
+    `tells`: see PromptFeed."""
     labels = follow_labels(settings.labels, CLOCK)
     vouch = vouching(settings.signers)
     last_good = settings.last_good_prompts
-    return PromptFeed(settings.prompts_dir, labels, reports.prompts_reloaded, last_good=last_good, vouch=vouch)
+    return PromptFeed(
+        settings.prompts_dir, labels, reports.prompts_reloaded, last_good=last_good, vouch=vouch, tells=tells
+    )
 
 
 def vouching(signers: Sequence[bytes]) -> Vouch | None:

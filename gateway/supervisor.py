@@ -25,7 +25,7 @@ from gateway.activation import Activation, why_not_admitted
 from gateway.alerting import alerts_of
 from gateway.config import Settings, child_environment, use_metrics_dir
 from gateway.core.clock import SystemClock
-from gateway.edge.server import listen
+from gateway.edge.server import ServerOptions, listen
 from gateway.experiments import Experiments
 from gateway.identity.keystore import KeyStore
 from gateway.ledger.drain import Drained, Drainer
@@ -35,7 +35,7 @@ from gateway.modelhost.engine import EngineState
 from gateway.modelhost.host import ModelHost
 from gateway.modelhost.life import STATES
 from gateway.policyfeed import PolicyFeed
-from gateway.processes import Worker, WorkerSpec
+from gateway.processes import Worker, WorkerSpec, under_way
 from gateway.prompting import vouching
 from gateway.providers.provider import Endpoint
 from gateway.running import told_of_start
@@ -44,6 +44,7 @@ from gateway.telemetry.metrics import Metrics, fresh_folder
 from gateway.transport.client import HttpClient
 
 _log = logging.getLogger("gateway.supervisor")
+TOLD_WITHIN_S = 1.0
 
 
 class AlreadyRunning(Exception):
@@ -124,7 +125,8 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
             await stop.wait()
         finally:
             reporting.cancel()
-            await _end_workers(workers, running, settings)
+            hung = await _end_workers(workers, running, settings.config.server, stop.why)
+    _tell_end(sum(worker.cut for worker in workers), hung, settings.config.server.grace_s, drainer.last.error)
 
 
 def _policies(settings: Settings, stack: contextlib.AsyncExitStack, clock: SystemClock) -> PolicyFeed:
@@ -142,15 +144,26 @@ def _experiments(settings: Settings, policies: PolicyFeed, metrics: Metrics, clo
     return Experiments(settings, policies.routes, stopped, clock, vouching(settings.signers))
 
 
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
+class Stop(asyncio.Event):
+    """Set when the gateway is to end. `why`: by which signal."""
+
+    why = ""
+
+
+def _stop_on_signals() -> Stop:
+    stop = Stop()
+
+    def asked(number: signal.Signals) -> None:
+        stop.why = stop.why or number.name
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, asked, number)
     return stop
 
 
-async def _up(workers: list[Worker], host: ModelHost, stop: asyncio.Event) -> list[EngineState] | None:
+async def _up(workers: list[Worker], host: ModelHost, stop: Stop) -> list[EngineState] | None:
     """Wait until a worker answers and the engines are settled: their states. None if we are asked to stop before."""
     stopping = asyncio.create_task(stop.wait())
     ready = [asyncio.create_task(worker.ready.wait()) for worker in workers]
@@ -164,16 +177,50 @@ async def _up(workers: list[Worker], host: ModelHost, stop: asyncio.Event) -> li
             task.cancel()
 
 
-async def _end_workers(workers: list[Worker], running: list[asyncio.Task[None]], settings: Settings) -> None:
-    """Workers drain first, so that their last records are in the journals before the drainer's final round."""
+async def _end_workers(
+    workers: list[Worker], running: list[asyncio.Task[None]], server: ServerOptions, why: str
+) -> int:
+    """Workers drain first, so that their last records are in the journals before the drainer's final round.
+
+    Returns:
+        How many had to be killed.
+    """
     for worker in workers:
         worker.stop()
-    server = settings.config.server
+    await _tell_begin(workers, server, why)
     # A worker ends itself when its grace is over; the rest is for one that hangs.
     _, late = await asyncio.wait(running, timeout=server.drain_delay_s + server.grace_s + 10)
     for worker in workers if late else ():
         worker.kill()
     await asyncio.gather(*running, return_exceptions=True)
+    return len(late)
+
+
+async def _tell_begin(workers: list[Worker], server: ServerOptions, why: str) -> None:
+    """One line for all workers; how many calls they have is theirs to say, and they are not waited for long."""
+    telling = [asyncio.create_task(worker.draining.wait()) for worker in workers]
+    _, silent = await asyncio.wait(telling, timeout=TOLD_WITHIN_S)
+    for one in silent:
+        one.cancel()
+    calls = under_way(sum(worker.under_way for worker in workers), server.grace_s)
+    taken = f"; new calls are taken for {server.drain_delay_s:g} s more" if server.drain_delay_s else ""
+    unknown = f"; {len(silent)} of {len(workers)} workers have not said how many they have" if silent else ""
+    _log.info("stopping%s: %s%s%s", f" on {why}" if why else "", calls, taken, unknown)
+
+
+def _tell_end(cut: int, hung: int, grace_s: float, waiting: str) -> None:
+    """What became of the calls and their records. `hung`: workers that were killed. `waiting`: why records wait in the
+    journals; empty: none does."""
+    lost: list[str] = []
+    if cut:
+        lost.append(
+            f"{'1 call was' if cut == 1 else f'{cut} calls were'} cut, for {grace_s:g} s of grace were not enough"
+        )
+    if hung:
+        lost.append(f"{hung} of the workers did not end and had to be killed, with the calls that they still had")
+    calls = "; ".join(lost) or "no call was cut"
+    records = f"records wait in the journals for the next start: {waiting}" if waiting else "all is in the ledger"
+    _log.log(logging.WARNING if cut or hung or waiting else logging.INFO, "stopped: %s; %s", calls, records)
 
 
 async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None:

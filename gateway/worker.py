@@ -8,7 +8,9 @@ Where the lifeline has ended, the parent is dead, and a new one may be there alr
 """
 
 import asyncio
+import contextlib
 import gc
+import logging
 import os
 import signal
 import sys
@@ -21,8 +23,9 @@ import uvloop
 from gateway.app import Application, build
 from gateway.config import read_config
 from gateway.edge.server import STOPPED_WITHIN_S, Server, ServerOptions, http_server
-from gateway.processes import WorkerSpec
+from gateway.processes import WorkerSpec, under_way
 
+_log = logging.getLogger("gateway.worker")
 LAST_WORDS_S = 2.0
 # A call that waits on its client ends by its own patience first, with a record of why.
 STALLS_AFTER_S = 5.0
@@ -38,12 +41,12 @@ async def serve(spec: WorkerSpec) -> None:
         stall_s = max(patience.request_body_s, patience.response_write_s) + STALLS_AFTER_S
         server = http_server(application.asgi, spec.descriptor, settings.config.server, stall_s)
         serving = asyncio.create_task(server.serve())
-        stop = _stop_event(server.leave_port)
+        stop = _stop_event(lambda: _orphaned(application, server, settings.config.server))
         # What exists now stays: the collector need not look at it again, and calls leave no cycles behind.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
-        os.write(sys.stdout.fileno(), b"ready\n")
+        _tell_parent("ready")
         await _first(serving, asyncio.create_task(stop.wait()))
         await _drain(application, server, serving, settings.config.server)
 
@@ -66,6 +69,20 @@ def _stop_event(orphaned: Callable[[], None]) -> asyncio.Event:
     return stop
 
 
+def _tell_parent(line: str) -> None:
+    """See `processes.Worker`. A parent that is gone hears nothing."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+def _orphaned(application: Application, server: Server, options: ServerOptions) -> None:
+    server.leave_port()
+    _log.warning(
+        "the parent process is gone: this worker leaves the port and ends; %s",
+        under_way(len(application.flights), options.grace_s),
+    )
+
+
 async def _first(serving: asyncio.Task[None], stopping: asyncio.Task[bool]) -> None:
     """Until we are asked to stop, or the server ends by itself, which is an error."""
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,10 +96,11 @@ async def _drain(application: Application, server: Server, serving: asyncio.Task
     """The server itself is stopped last: it does not wait for answers that are still on their way out."""
     flights = application.flights
     flights.draining = True
+    _tell_parent(f"draining {len(flights)}")
     await asyncio.sleep(options.drain_delay_s)
     flights.closing = True
     if not await flights.landed(options.grace_s):
-        flights.abort_all()
+        _tell_parent(f"cut {flights.abort_all()}")
         await flights.landed(LAST_WORDS_S)
     # What was handed to the server a moment ago is still to be written to its socket.
     await asyncio.sleep(FLUSH_S)

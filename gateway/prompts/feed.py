@@ -38,7 +38,8 @@ class PromptFeed:
     `reloaded` hears of the first library and of every one that takes its place, and when a problem was found later;
     it is called on the event loop. `last_good`: where is kept what stands in for broken files, for a process that is
     started while they are broken; it belongs to one run of the gateway.
-    `vouch`: see `vouching.py`.
+    `vouch`: see `vouching.py`. `tells`: the log hears of problems; of all that follow the same files one does, others
+    only tell on level `debug`.
 
     Attributes:
         poll_s: how long it waits now until it looks at the files again.
@@ -52,7 +53,10 @@ class PromptFeed:
         poll_s: float = POLL_S,
         last_good: Path | None = None,
         vouch: Vouch | None = None,
+        *,
+        tells: bool = True,
     ) -> None:
+        self._tells = tells
         self._folder = folder
         self._labels = labels
         self._reloaded = reloaded
@@ -126,13 +130,14 @@ class PromptFeed:
 
     def _tell(self, library: Library) -> None:
         problems = library.problems
+        error, warning = (logging.ERROR, logging.WARNING) if self._tells else (logging.DEBUG, logging.DEBUG)
         fresh = [one for one in problems if one not in self._logged]
         for problem in fresh[:MAX_LOGGED]:
-            _log.error("prompt: %s", problem)
+            _log.log(error, "prompt: %s", problem)
         if len(fresh) > MAX_LOGGED:
-            _log.error("prompts: %d more problems; `gateway prompts check` lists them", len(fresh) - MAX_LOGGED)
+            _log.log(error, "prompts: %d more problems; `gateway prompts check` lists them", len(fresh) - MAX_LOGGED)
         if self._logged and not problems:
-            _log.warning("prompts: nothing is wrong any more")
+            _log.log(warning, "prompts: nothing is wrong any more")
         self._logged = frozenset(problems)
         self._reloaded(library)
 

@@ -166,7 +166,7 @@ async def test_workers_do_not_outlive_a_killed_parent(make_gateway: GatewayFacto
 async def test_a_killed_parents_port_is_free_at_once_and_its_calls_under_way_finish(
     make_gateway: GatewayFactory,
 ) -> None:
-    async with ScriptedUpstream({CHAT: event_stream(*slow_stream(100, 0.05))}) as upstream:
+    async with ScriptedUpstream({CHAT: event_stream(*slow_stream(240, 0.05))}) as upstream:
         gateway = make_gateway(upstream.base_url, server={"grace_s": 30})
         await asyncio.to_thread(gateway.start)
         async with client_of(gateway) as client:
@@ -183,6 +183,8 @@ async def test_a_killed_parents_port_is_free_at_once_and_its_calls_under_way_fin
         assert answer.content.endswith(DONE)
         (record,) = await asyncio.to_thread(gateway.records, 1)
         assert (record["outcome"], record["id"]) == ("completed", answer.headers["x-request-id"])
+        told = "this worker leaves the port and ends; 1 call is under way and may finish within 30 s"
+        assert gateway.log().count(told) == 1
 
 
 def state(pid: int) -> str:
