@@ -200,16 +200,37 @@ class _Exporting(msgspec.Struct, frozen=True):
 
 
 def instrument(app: Any, tracer_provider: "TracerProvider | None" = None) -> None:
-    """Trace a Starlette application by `opentelemetry-instrumentation-starlette`; not for the hot path.
+    """Trace a Starlette application by `opentelemetry-instrumentation-asgi`, one span for a request; not for the hot
+    path. The instrumentation for Starlette itself makes five, and leaves out below what an application is mounted.
 
     Raises:
         MissingExtra: the instrumentation is not installed.
     """
     try:
-        from opentelemetry.instrumentation.starlette import StarletteInstrumentor
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
     except ImportError as error:
         raise MissingExtra(f"tracing the admin API needs: {installing('otlp')}") from error
-    StarletteInstrumentor.instrument_app(app, tracer_provider=tracer_provider)
+    app.add_middleware(
+        OpenTelemetryMiddleware,
+        default_span_details=span_details,
+        tracer_provider=tracer_provider,
+        exclude_spans=["receive", "send"],
+    )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+
+def span_details(scope: Any) -> tuple[str, dict[str, str]]:
+    """A request's span by the conventions for HTTP: `{method} {http.route}`, and the route; neither holds what a client
+    made up. `scope`: ASGI's, in a Starlette application."""
+    best, route = 0, ""
+    for one in scope["app"].routes:
+        match, _ = one.matches(scope)
+        if match.value > best:  # of the path alone, or of the method too
+            best, route = match.value, f"{scope.get('root_path', '')}{one.path}"
+    method = scope["method"] if scope["method"] in _METHODS else "HTTP"
+    return (f"{method} {route}", {"http.route": route}) if route else (method, {})
 
 
 def _new_span_id() -> str:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from gateway.core.attempt import MIRRORS, Attempt
@@ -235,14 +235,26 @@ def test_feedback_arrives_as_the_conventions_event_in_its_calls_trace_and_withou
     assert receiver.resources[0]["service.name"] == "llm-gateway"
 
 
-def test_the_admin_api_is_traced_by_the_ready_made_instrumentation(receiver: Receiver) -> None:
-    app = Starlette(routes=[Route("/keys", lambda request: PlainTextResponse("ok"))])
+@pytest.mark.parametrize(
+    ("method", "path", "name", "route"),
+    [
+        ("GET", "/admin/keys/key_1", "GET /admin/keys/{id}", "/admin/keys/{id}"),
+        ("DELETE", "/admin/keys/key_1", "DELETE /admin/keys/{id}", "/admin/keys/{id}"),
+        ("BREW", "/admin/keys/key_1", "HTTP /admin/keys/{id}", "/admin/keys/{id}"),
+        ("GET", "/admin/made/up", "GET", None),
+    ],
+)
+def test_a_request_of_the_admin_api_is_one_span_named_by_the_conventions(
+    receiver: Receiver, method: str, path: str, name: str, route: str | None
+) -> None:
+    admin = Starlette(routes=[Route("/keys/{id}", lambda request: PlainTextResponse("ok"))])
     with exporting(receiver) as otlp:
-        otlp.instrument(app)
-        with TestClient(app) as client:
-            client.get("/keys", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
-    assert "GET /keys" in {span.name for span in receiver.spans}
-    assert {span.trace_id.hex() for span in receiver.spans} == {TRACE}
+        otlp.instrument(admin)
+        with TestClient(Starlette(routes=[Mount("/admin", app=admin)])) as client:
+            client.request(method, path, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    (span,) = receiver.spans
+    assert (span.name, plain(span.attributes).get("http.route")) == (name, route)
+    assert span.trace_id.hex() == TRACE
 
 
 def test_nothing_is_started_by_constructing_and_nothing_after_closing(record: RecordMaker, call: CallMaker) -> None:
