@@ -22,6 +22,7 @@ from gateway.compare.live.results import Live
 from gateway.compare.statistics.allocation import with_floor
 from gateway.config import Settings
 from gateway.core.clock import Clock
+from gateway.core.days import written
 from gateway.core.experiment import LOOKED
 from gateway.core.faults import Fault
 from gateway.core.live import Live as Current
@@ -47,11 +48,11 @@ _RESUMED = "resumed-"
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the last look at an experiment, for operators. `route`: its name, or `prompt@label`. `at`: Unix
-    seconds. `problem`: why nothing could be decided; empty: it could. `said`: each arm's difference in a sentence."""
+    """What came of the last look at an experiment, for operators. `route`: its name, or `prompt@label`. `at`: ISO 8601,
+    UTC. `problem`: why nothing could be decided; empty: it could. `said`: each arm's difference in a sentence."""
 
     route: str
-    at: float
+    at: str
     problem: str = ""
     said: tuple[str, ...] = ()
 
@@ -133,7 +134,7 @@ class Experiments:
         except (LedgerUnavailable, StoreUnavailable, OSError, ValueError, Fault) as error:
             self._could_not(one, now, str(error))
             return []
-        self._looked[one.id] = Looked(route=one.name, at=now, said=said)
+        self._looked[one.id] = Looked(route=one.name, at=written(now), said=said)
         for decision in made:
             if isinstance(one, Running):
                 self._stop(one, decision, now)
@@ -197,7 +198,7 @@ class Experiments:
         before = self._looked.get(one.id)
         if before is None or before.problem != why:
             _log.error("the experiment of `%s` decides nothing, its split stays: %s", one.name, why)
-        self._looked[one.id] = Looked(route=one.name, at=now, problem=why)
+        self._looked[one.id] = Looked(route=one.name, at=written(now), problem=why)
         self._publish()
 
     def _stop(self, running: Running, one: Decision, now: float) -> None:

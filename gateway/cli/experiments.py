@@ -6,11 +6,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from gateway.cli.arguments import Verbs, add_config, add_json, verb
 from gateway.cli.keys import actor
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
+from gateway.core.days import written
 from gateway.core.experiment import LOOKED
 from gateway.experiments import looked, periods_of, resume
 from gateway.identity.keystore import KeyStore
@@ -61,7 +64,7 @@ def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Ru
                     "since": one.experiment.since,
                     "base": one.base,
                     "arms": [
-                        {"target": place, "share": share, "stopped": over.get(one.ids[place])}
+                        {"target": place, "share": share, "stopped": _ended(over.get(one.ids[place]))}
                         for place, share in shares_of(one, over, now, periods_of(folder, one)).items()
                     ],
                     "last_look": seen.get(name),
@@ -85,6 +88,10 @@ def _list(options: argparse.Namespace, settings: Settings, running: dict[str, Ru
             if said:
                 print(f"{printable(name)}: {printable(said)}")
     return 0
+
+
+def _ended(one: RolledBack | None) -> dict[str, object] | None:
+    return None if one is None else {**msgspec.to_builtins(one), "at": written(one.at)}
 
 
 def _state(one: Running, place: str, ended: RolledBack | None, now: float) -> list[str]:

@@ -49,3 +49,8 @@ def ends(moment: str) -> float:
     """
     at = begins(moment)
     return at if "T" in moment else at + timedelta(days=1).total_seconds()
+
+
+def written(unix_s: float) -> str:
+    """A moment as declared files write it, to the second."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -15,6 +15,7 @@ from typing import Self
 
 from gateway.core.call import Call
 from gateway.core.clock import Clock
+from gateway.core.days import written
 from gateway.core.live import Live
 from gateway.core.model import Permit
 from gateway.router.canaries import (
@@ -226,9 +227,12 @@ class Rollouts:
                 over, sides = self._over.get(rollout.id), self._sides.get(rollout.id)
                 state = state_at(rollout, now, rolled_back=over is not None)
                 told = shown(rollout, state, self.share(rollout), (Side(), Side()) if sides is None else sides.added)
-                found.append(told if over is None else {**told, "reason": over.reason, "rolled_back_at": int(over.at)})
+                # As people read it: `since` beside it is as they have written it.
+                found.append(
+                    told if over is None else {**told, "reason": over.reason, "rolled_back_at": written(over.at)}
+                )
         return found
 
 
 def _ended(one: RolledBack | None) -> dict[str, object]:
-    return {} if one is None else {"stopped_at": int(one.at), "reason": one.reason}
+    return {} if one is None else {"stopped_at": written(one.at), "reason": one.reason}

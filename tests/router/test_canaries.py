@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.attempt import Attempt
 from gateway.core.call import Call
+from gateway.core.days import date_time
 from gateway.core.faults import Fault, UpstreamFault
 from gateway.core.live import Live
 from gateway.core.principal import Principal
@@ -228,6 +229,7 @@ async def test_one_that_fails_is_rolled_back_for_every_worker_and_after_a_restar
             (shown,) = worker.rollouts.view()
             assert (shown["state"], shown["share"]) == ("rolled_back", 0.0)
             assert "100 % of its" in str(shown["reason"])
+            assert date_time(str(shown["rolled_back_at"])) > date_time(str(shown["since"]))
     assert (first.told.ended, second.told.ended) == (["m"], [])
 
 

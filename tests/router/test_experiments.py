@@ -83,7 +83,7 @@ async def test_before_its_beginning_records_name_no_arm(folder: Path) -> None:
 async def test_what_was_stopped_gets_nothing_and_another_since_begins_anew(folder: Path) -> None:
     worker, other = Worker(folder, ROUTE), Worker(folder, ROUTE)
     worker.said["a"] = down()
-    write_over(folder, running(worker).ids["b/m"], RolledBack("m", "b/m", reason="worse"))
+    write_over(folder, running(worker).ids["b/m"], RolledBack("m", "b/m", at=1_800_000_000.7, reason="worse"))
     async with worker.rollouts, other.rollouts:
         for one in (worker, other):
             await one.rollouts.look()
@@ -93,7 +93,7 @@ async def test_what_was_stopped_gets_nothing_and_another_since_begins_anew(folde
         shown = worker.rollouts.experiments()[0]["arms"]
         assert shown == [
             {"target": "a/m", "share": 1.0},
-            {"target": "b/m", "share": 0.0, "stopped_at": 0, "reason": "worse"},
+            {"target": "b/m", "share": 0.0, "stopped_at": "2027-01-15T08:00:00Z", "reason": "worse"},
         ]
         again = Worker(folder, ROUTE.replace("08:00:00", "08:00:01"))
         again.clock.advance(10)
