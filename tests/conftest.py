@@ -23,6 +23,7 @@ import pytest_asyncio
 
 from gateway.testing import ScriptedUpstream
 from tests.ports import free_port
+from tests.watchdog import ends_with_us
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -172,6 +173,7 @@ class Gateway:
             start_new_session=True,
             env={**os.environ, **environment},
         )
+        ends_with_us(self.process)
         log.close()
         self.wait_ready()
         return self

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.ports import free_port
+from tests.watchdog import ends_with_us
 
 SETTINGS = {
     "max_connections": "50",
@@ -49,14 +50,17 @@ class PostgresServer:
             shutil.chown(self._home, self._user)
         self.data = self._home / "data"
         make = [self._bin / "initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", "-U", "postgres", "-D", self.data]
-        subprocess.run(
+        with subprocess.Popen(
             make,
-            check=True,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             user=self._user,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             cwd="/",
-        )
+        ) as making:
+            ends_with_us(making, self._home)
+            _, said = making.communicate()
+        assert making.returncode == 0, said.decode()
         self.start()
         return self
 
@@ -75,6 +79,7 @@ class PostgresServer:
             cwd="/",
             start_new_session=True,
         )
+        ends_with_us(self.process)
         import psycopg
 
         deadline = time.monotonic() + 60

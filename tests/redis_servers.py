@@ -17,6 +17,7 @@ import redis
 
 from tests.ports import free_port
 from tests.redis_binary import redis_binary
+from tests.watchdog import ends_with_us
 
 
 class RedisServer:
@@ -49,6 +50,7 @@ class RedisServer:
     def start(self) -> "RedisServer":
         with (self.folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(self._arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        ends_with_us(self.process)
         self.wait()
         return self
 
