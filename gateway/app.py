@@ -15,7 +15,8 @@ from gateway.core.clock import SystemClock, uuid7
 from gateway.core.experiment import LOOKED
 from gateway.core.principal import Principal
 from gateway.counting import counting, store_problem
-from gateway.edge.admin.api import admin_app, admitting
+from gateway.edge.admin.admission import admitting
+from gateway.edge.admin.api import admin_app
 from gateway.edge.app import EdgeDeps, build_app
 from gateway.edge.asgi import App
 from gateway.edge.endpoint import endpoint

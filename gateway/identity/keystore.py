@@ -125,7 +125,9 @@ class KeyStore(SqliteStore):
     def get(self, key_id: str) -> KeyInfo:
         row = self._execute("get_key", id=key_id).fetchone()
         if row is None:
-            raise NotFound(f"there is no key {key_id}")
+            raise NotFound(
+                f"there is no key `{key_id[:100]}`; GET /admin/keys and `gateway keys list` show those that there are"
+            )
         return _info(row)
 
     def page(self, after: str = "", limit: int = 100) -> list[KeyInfo]:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -107,6 +107,13 @@ def _bounded(kind: str, of_length: str | None, sign: str, bound: str) -> str:
         return _LENGTHS.get(kind, "{}").format(limit)
     part = "; a part of a whole, 0.25 for a quarter" if kind == "float" and (sign, bound) == ("<=", "1.0") else ""
     return f"{_kind(kind)} of {limit}{part}"
+
+
+def fields_of(shape: Any, path: Sequence[str] = ()) -> list[str]:
+    """The names of a struct's fields; `path`: of the one below these fields. Empty where there is none."""
+    for step in path:
+        shape = _field(shape, step)
+    return [one.encode_name for one in _fields(shape)]
 
 
 def _fields(shape: Any) -> tuple[msgspec.structs.FieldInfo, ...]:

@@ -238,6 +238,127 @@ async def test_mistakes_are_problem_details(
     assert problem["detail"]
 
 
+KEY: dict[str, Any] = {"tenant": "acme", "team": "a", "owner": "o"}
+SAID: list[tuple[str, str, Any, str, str | None]] = [
+    ("DELETE", "/keys", None, "/admin/keys takes GET, POST and not DELETE", None),
+    ("BREW", "/keys/key_1/revoke", None, "/admin/keys/{id}/revoke takes POST and not BREW", None),
+    ("POST", "/openapi.json", None, "/admin/openapi.json takes GET and not POST", None),
+    ("GET", "/keys/", None, "there is no /admin/keys/; it is /admin/keys, without the slash at the end", None),
+    (
+        "GET",
+        "/keyz",
+        None,
+        "there is no /admin/keyz; did you mean /admin/keys? GET /admin/openapi.json describes",
+        None,
+    ),
+    (
+        "GET",
+        "/nothing/x",
+        None,
+        "there is no /admin/nothing/x; GET /admin/openapi.json describes all that there is",
+        None,
+    ),
+    ("GET", "/keys?limt=3", None, "unknown query parameter `limt`; did you mean `limit`?", "limt"),
+    ("GET", "/status?x=3", None, "unknown query parameter `x`; nothing can be asked for here", "x"),
+    ("GET", "/keys?limit=x", None, "`limit`: expected a whole number, got a text; it is: how many at most", "limit"),
+    ("GET", "/keys?limit=0", None, "`limit`: expected a whole number of at least 1; it is: how many at most", "limit"),
+    ("GET", "/keys?cursor=!", None, "the cursor is not one this API gave out; leave it out for the first", "cursor"),
+    ("GET", "/prompts/version", None, "the query parameter `prompt` is missing: its name or an alias", "prompt"),
+    ("GET", "/usage/focus?since=2026-01-01&by=week", None, "`by`: `week` is not a word for this; known: hour", "by"),
+    ("POST", "/keys", b'{"tenant"', "the body is not JSON (Input data was truncated); send a JSON object with", None),
+    (
+        "POST",
+        "/keys",
+        b"",
+        "the body: `tenant` is missing; it is a text; send a JSON object with these fields: tenant,",
+        None,
+    ),
+    (
+        "POST",
+        "/keys",
+        b"[]",
+        "the body: expected an object, got a list; send a JSON object with these fields: ten",
+        None,
+    ),
+    ("POST", "/keys", {**KEY, "ownr": "x"}, "unknown field `ownr`; did you mean `owner`?", "ownr"),
+    ("POST", "/keys", {**KEY, "owner": 5}, "`owner`: expected a text, got a whole number", "owner"),
+    (
+        "POST",
+        "/keys",
+        {**KEY, "tenant": "acm"},
+        "the tenant `acm` is not declared in policies/tenants.yaml; did",
+        "tenant",
+    ),
+    (
+        "POST",
+        "/keys",
+        {**KEY, "team": "b"},
+        "the team `b` of the tenant `acme` is not declared in policies/ten",
+        "team",
+    ),
+    (
+        *("POST", "/policy/explain", {"tenant": "acme", "team": "a", "model": "m", "request": {"strem": True}}),
+        *("unknown field `strem` in `request`; did you mean `stream`?", "strem"),
+    ),
+    ("POST", "/keys/nope/rotate", {"overlap_s": -1}, "`overlap_s`: expected a number of at least 0", "overlap_s"),
+    ("POST", "/keys/nope/revoke", {"reason": "x"}, "POST /admin/keys/{id}/revoke takes no body; send it without", None),
+    (
+        "POST",
+        "/keys/nope/revoke",
+        {},
+        "there is no key `nope`; GET /admin/keys and `gateway keys list` show those",
+        None,
+    ),
+    ("GET", "/calls/nope", None, "the ledger has no call `nope`; its id is the x-request-id of its answer", None),
+    (
+        "GET",
+        "/feedback/nope",
+        None,
+        "nothing was said of a call `nope`; its id is the x-request-id of its answer",
+        None,
+    ),
+    (
+        "GET",
+        "/mirrors/nope",
+        None,
+        "no pair of answers `nope` is kept here; GET /admin/mirrors lists those that are",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "said", "param"), SAID)
+async def test_mistakes_are_told_in_words_that_say_what_to_do(
+    client: httpx.AsyncClient, method: str, path: str, body: Any, said: str, param: str | None
+) -> None:
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    problem = (await client.request(method, f"/admin{path}", **sent)).json()
+    assert problem["detail"].startswith(said)
+    assert problem.get("param") == param
+
+
+@pytest.mark.parametrize(
+    ("authorization", "said"),
+    [
+        ("", "no credential was sent; the admin API takes operators' credentials, as `Authorization: Bearer …`"),
+        ("Basic eDp5", "no credential was sent; "),
+        ("Bearer gw-" + "A" * 43, "this is a caller's key, which opens nothing here; "),
+        ("Bearer gwm-secret", "this is the credential for /metrics, which opens nothing here; "),
+        ("Bearer gwa-other", "the credential is not known; "),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/keys"), ("BREW", "/keys"), ("GET", "/nothing")])
+async def test_who_is_no_operator_hears_whose_credential_it_takes_and_nothing_else(
+    site: tuple[Starlette, AdminDeps], method: str, path: str, authorization: str, said: str
+) -> None:
+    headers = {"authorization": authorization} if authorization else {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(site[0]), base_url="http://admin") as nobody:
+        answer = await nobody.request(method, f"/admin{path}", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["detail"].startswith(said)
+    assert "admin.key" in answer.json()["detail"]
+
+
 def test_the_document_names_every_row(site: tuple[Starlette, AdminDeps]) -> None:
     table = rows(site[1])
     document = openapi(table)

@@ -1,7 +1,8 @@
 """The endpoints of the admin API, as a table, and the application made of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotAllowed, NotFound, Unauthenticated
+from gateway.core.faults import BadRequest, Fault, Internal, MethodNotAllowed, NotFound
+from gateway.edge.admin.admission import not_permitted, operator_of
 from gateway.edge.admin.feedback import SaidDeps, feedback_rows
 from gateway.edge.admin.focus import Focus, focus_rows
 from gateway.edge.admin.limits import Levels, limit_rows
@@ -24,9 +26,10 @@ from gateway.edge.admin.table import Asked, Param, Row, cursor, from_cursor, num
 from gateway.edge.admin.usage import UsageDeps, usage_rows
 from gateway.identity.keys import OperatorCredentials
 from gateway.identity.keystore import AuditLine, KeyInfo, KeyRequest, KeyStore
-from gateway.identity.roles import Operator, Permission, roles_with
+from gateway.stores.wording import nearest
 
 MAX_PAGE = 1000
+DOCUMENT = "/openapi.json"
 DAY_S = 86_400.0
 
 
@@ -147,12 +150,19 @@ class _Handlers:
     async def create_key(self, asked: Asked) -> CreatedKey:
         request: KeyRequest = asked.body
         if not self._deps.declared(request.tenant, request.team):
-            raise BadRequest(
-                f"the team `{request.team}` of tenant `{request.tenant}` is not declared in policies/tenants.yaml",
-                param="team",
-            )
+            raise self._undeclared(request)
         info, key = await self._in_thread(self._deps.keys.create, request, asked.operator.name)
         return CreatedKey(key.clear, info)
+
+    def _undeclared(self, request: KeyRequest) -> BadRequest:
+        teams = {tenant["id"]: [team["id"] for team in tenant["teams"]] for tenant in self._deps.tenants()}
+        known = teams.get(request.tenant)
+        if known is None:
+            said, param = f"the tenant `{request.tenant}`", "tenant"
+        else:
+            said, param = f"the team `{request.team}` of the tenant `{request.tenant}`", "team"
+        hint = nearest(getattr(request, param), list(teams if known is None else known), "there")
+        return BadRequest(f"{said} is not declared in policies/tenants.yaml{hint}", param=param)
 
     async def get_key(self, asked: Asked) -> KeyInfo:
         return await self._in_thread(self._deps.keys.get, asked.path["id"])
@@ -191,25 +201,29 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
 
     def answering(row: Row) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            operator = await _operator_of(request, credentials)
+            operator = await operator_of(request, credentials)
             if not operator.may(row.permission):
-                raise _not_permitted(operator, row.permission)
+                raise not_permitted(operator, row.permission)
             result = await row.handler(await read(request, row, operator))
             return result if isinstance(result, Response) else _json(result, row.status)
 
         return answer
 
     async def show_document(request: Request) -> Response:
-        await _operator_of(request, credentials)
+        await operator_of(request, credentials)
         return _json(document)
 
-    async def nothing(request: Request) -> Response:
-        """Even that there is nothing here is not for everybody."""
-        await _operator_of(request, credentials)
-        allowed = {row.method for row in table if _same_path(row.path, request.path_params["path"])}
-        if allowed:
-            raise MethodNotAllowed("method not allowed", headers={"allow": ", ".join(sorted(allowed))})
-        raise NotFound(f"there is no {request.method} /admin/{request.path_params['path']}")
+    paths = {DOCUMENT: ["GET"]}
+    for row in table:
+        paths.setdefault(row.path, []).append(row.method)
+
+    async def nothing(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        """Where no row is, Starlette refuses. Even that there is nothing here is not for everybody."""
+        try:
+            await operator_of(request, credentials)
+        except Fault as fault:
+            return problem_response(fault)
+        return problem_response(_nothing_there(request, paths))
 
     def answer_fault(request: Request, fault: Exception) -> Response:  # noqa: ARG001
         assert isinstance(fault, Fault), "registered for faults"
@@ -218,63 +232,37 @@ def admin_app(deps: AdminDeps, credentials: OperatorCredentials) -> Starlette:
     def answer_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001
         return problem_response(Internal("the gateway failed; its log holds the reason"))
 
-    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     app = Starlette(
         routes=[
-            Route("/openapi.json", show_document, methods=["GET"]),
+            Route(DOCUMENT, show_document, methods=["GET"]),
             *(Route(row.path, answering(row), methods=[row.method], name=row.id) for row in table),
-            Route("/{path:path}", nothing, methods=every),
         ],
-        exception_handlers={
-            Fault: answer_fault,
-            HTTPException: lambda request, error: _http(error),  # noqa: ARG005
-            Exception: answer_bug,
-        },
+        exception_handlers={Fault: answer_fault, HTTPException: nothing, Exception: answer_bug},
     )
-    # Starlette tries the next route when only the method differs, and the last one knows what to say.
     app.router.redirect_slashes = False
     return app
 
 
-def admitting(credentials: OperatorCredentials, permission: Permission) -> Callable[[Request], Awaitable[None]]:
-    """A test for endpoints elsewhere that are for operators too; what it returns raises a fault for who may not."""
-
-    async def admit(request: Request) -> None:
-        operator = await _operator_of(request, credentials)
-        if not operator.may(permission):
-            raise _not_permitted(operator, permission)
-
-    return admit
-
-
-async def _operator_of(request: Request, credentials: OperatorCredentials) -> Operator:
-    header = request.headers.get("authorization", "")
-    given = header[7:].strip() if header[:7].lower() == "bearer " else ""
-    operator = await credentials.operator(given.encode("latin-1", "replace"))
-    if operator is None:
-        raise Unauthenticated(
-            "the admin API needs its own credential, as `Authorization: Bearer …`",
-            code="invalid_credential",
-            headers={"www-authenticate": "Bearer"},
-        )
-    return operator
-
-
-def _not_permitted(operator: Operator, permission: Permission) -> NotAllowed:
-    roles = ", ".join(roles_with(permission))
-    said = f"the role `{operator.role}` does not hold `{permission}`; roles that do: {roles}"
-    return NotAllowed(said, code="role_not_allowed")
-
-
-def _http(error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    return problem_response(MethodNotAllowed("method not allowed") if status == 405 else NotFound("not found"))
+def _nothing_there(request: Request, paths: Mapping[str, list[str]]) -> Fault:
+    """`paths`: what there is, and its methods."""
+    path = request.scope["path"].removeprefix(request.scope["root_path"])
+    for pattern, methods in paths.items():
+        if _same_path(pattern, path):
+            allowed = ", ".join(sorted(methods))
+            said = f"/admin{pattern} takes {allowed} and not {request.method[:20]}"
+            return MethodNotAllowed(said, headers={"allow": allowed})
+    shorter = path.rstrip("/")
+    if any(_same_path(pattern, shorter) for pattern in paths):
+        return NotFound(f"there is no /admin{path[:200]}; it is /admin{shorter[:200]}, without the slash at the end")
+    close = get_close_matches(path[:200], list(paths), n=1, cutoff=0.7)
+    hint = f"did you mean /admin{close[0]}? " if close else ""
+    return NotFound(f"there is no /admin{path[:200]}; {hint}GET /admin{DOCUMENT} describes all that there is")
 
 
 def _same_path(pattern: str, path: str) -> bool:
-    steps, found = pattern.strip("/").split("/"), path.strip("/").split("/")
+    steps, found = pattern.split("/"), path.split("/")
     return len(steps) == len(found) and all(
-        step == word or step.startswith("{") for step, word in zip(steps, found, strict=True)
+        step == word or (step.startswith("{") and word) for step, word in zip(steps, found, strict=True)
     )
 
 

@@ -53,7 +53,8 @@ def feedback_rows(deps: SaidDeps, page: tuple[Param, ...], note: Note) -> tuple[
         call = asked.path["id"]
         found = await in_thread(deps.of_call, call)
         if not found:
-            raise NotFound(f"nothing was said of a call `{call[:100]}`", code="feedback_not_found")
+            said = f"nothing was said of a call `{call[:100]}`; its id is the x-request-id of its answer, and GET "
+            raise NotFound(said + "/admin/feedback lists what was said", code="feedback_not_found")
         # Before it is shown: who has read what somebody wrote is known, or nobody has.
         await note(asked, "feedback.read", call, {name: found[0][name] for name in ("tenant", "team")})
         return FeedbackOfCall(found)

@@ -45,7 +45,8 @@ def mirror_rows(deps: PairsDeps, page: tuple[Param, ...], note: Note) -> tuple[R
         wanted = asked.path["id"]
         found = await deps.get(wanted)
         if found is None:
-            raise NotFound(f"no pair of answers `{wanted[:100]}` is kept here", code="pair_not_found")
+            said = f"no pair of answers `{wanted[:100]}` is kept here; GET /admin/mirrors lists those that are"
+            raise NotFound(said, code="pair_not_found")
         # Before it is shown: who has read what somebody said is known, or nobody has.
         await note(asked, "mirror.read", wanted, {name: found[name] for name in ("call", "tenant", "team")})
         return found

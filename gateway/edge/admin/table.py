@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 
 from gateway.core.faults import BadRequest, TooLarge
 from gateway.identity.roles import Operator, Permission
+from gateway.stores.wording import fields_of, nearest, reworded
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -67,17 +69,19 @@ async def read(request: Request, row: Row, operator: Operator) -> Asked:
     values: dict[str, Any] = {param.name: param.default for param in row.query}
     for name, text in request.query_params.multi_items():
         if name not in known:
-            said = f"unknown query parameter `{name[:100]}`; known: {', '.join(known) or 'none'}"
-            raise BadRequest(said, param=name[:100])
+            hint = nearest(name, list(known)) or "; nothing can be asked for here"
+            raise BadRequest(f"unknown query parameter `{name[:100]}`{hint}", param=name[:100])
         if "\0" in text:
             raise BadRequest(f"`{name}` has a NUL character in it", param=name)
         try:
             values[name] = msgspec.convert(text, known[name].type, strict=False)
         except msgspec.ValidationError as error:
-            raise BadRequest(f"`{name}`: {error}", param=name) from None
+            said = reworded(str(error).replace(text, text[:100]), known[name].type)
+            raise BadRequest(f"`{name}`: {said}; it is: {known[name].summary}", param=name) from None
     for param in row.query:
         if param.required and values[param.name] is None:
-            raise BadRequest(f"the query parameter `{param.name}` is missing", param=param.name)
+            said = f"the query parameter `{param.name}` is missing: {param.summary}"
+            raise BadRequest(said, param=param.name)
     return Asked(operator, request.path_params, values, await _body(request, row))
 
 
@@ -88,14 +92,42 @@ async def _body(request: Request, row: Row) -> Any:
         if len(text) > MAX_BODY_BYTES:
             raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes", headers={"connection": "close"})
     if row.body is None:
+        if text.strip() not in (b"", b"{}") and row.method == "POST":  # what is in it would have no effect
+            raise BadRequest(f"POST /admin{row.path} takes no body; send it without one")
         return None
     try:
         return msgspec.json.decode(text or b"{}", type=row.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"the body does not fit: {error}") from None
+    except msgspec.ValidationError as error:
+        raise _unfit(str(error), row.body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON ({error}); {_wanted(row.body)}") from None
 
 
-_FOREIGN = "the cursor is not one this API gave out"
+_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
+
+
+def _unfit(reason: str, shape: Any) -> BadRequest:
+    """msgspec's reason, for people."""
+    where = _WHERE.search(reason)
+    place, said = (where[1], reason[: where.start()]) if where else ("", reason)
+    steps = [step for step in place.split(".") if step]
+    param = steps[0].partition("[")[0] if steps else None
+    known = fields_of(shape, steps)
+    if unknown := _UNKNOWN.match(said):
+        word = unknown[1][:100]
+        return BadRequest(
+            f"unknown field `{word}`{f' in `{place}`' if place else ''}{nearest(word, known)}", param=word
+        )
+    said = reworded(said, shape).replace("a mapping (lines of `key: value`)", "an object")
+    return BadRequest(f"`{place}`: {said}" if place else f"the body: {said}; {_wanted(shape)}", param=param)
+
+
+def _wanted(shape: Any) -> str:
+    return f"send a JSON object with these fields: {', '.join(fields_of(shape))}"
+
+
+_FOREIGN = "the cursor is not one this API gave out; leave it out for the first page, then send `next_cursor` as it is"
 
 
 def cursor(key: str) -> str:

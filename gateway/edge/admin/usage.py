@@ -121,7 +121,11 @@ class _Usage:
         wanted = asked.path["id"]
         found = await in_thread(self._deps.call, wanted)
         if found is None:
-            raise NotFound(f"the ledger has no call `{wanted[:100]}`", code="call_not_found")
+            said = (
+                f"the ledger has no call `{wanted[:100]}`; its id is the x-request-id of its answer, and it is there "
+            )
+            said += "within seconds of its end; GET /admin/calls lists those that are"
+            raise NotFound(said, code="call_not_found")
         return found
 
 
