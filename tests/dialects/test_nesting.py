@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,60 @@ def test_brackets_count_where_they_are_no_letters(value: object, below: int, asc
     assert nested_too_deeply(text.encode()) is (below + depth(value) > MAX_DEPTH)
 
 
+def deepest(text: bytes) -> int:
+    """The same byte by byte; of what is not JSON too, as long as no backslash is outside of a string."""
+    highest = depth = 0
+    within = escaped = False
+    for byte in text:
+        if within:
+            within = escaped or byte != ord('"')
+            escaped = not escaped and byte == ord("\\")
+        elif byte == ord('"'):
+            within = True
+        elif byte in b"[{":
+            depth += 1
+            highest = max(highest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return highest
+
+
+strings = st.text(alphabet='[]{}"\\a', max_size=6).map(json.dumps)
+pieces = st.lists(st.text(alphabet="[]{},", max_size=9) | strings, max_size=40).map("".join)
+
+
+@given(
+    st.integers(MAX_DEPTH - 12, MAX_DEPTH),
+    pieces,
+    st.sampled_from(["", '"', '"[{', '"[\\"', '"[\\']),
+    st.integers(1, 9),
+)
+def test_it_is_what_one_finds_who_looks_at_each_byte(below: int, inside: str, end: str, times: int) -> None:
+    """Brackets that do not fit and strings that nobody ends, too; over the ends of what is looked at together."""
+    text = ("[" * below + inside * times + end).encode()
+    assert nested_too_deeply(text) is (deepest(text) > MAX_DEPTH)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"[]," * 400_000, b'{"a":[{}]},' * 100_000, b'"a",' * 300_000, b'"[a]",' * 200_000],
+    ids=["arrays", "objects", "strings", "brackets in strings"],
+)
+def test_flat_values_are_not_looked_at_byte_by_byte(text: bytes) -> None:
+    text = b"[" + b"[]," * MAX_DEPTH + text + b"0]"
+    assert least_s(lambda: nested_too_deeply(text)) * 6 < least_s(lambda: deepest(text))
+
+
+def least_s(look: Callable[[], object]) -> float:
+    """Seconds of this process, at best."""
+    found: list[float] = []
+    for _ in range(3):
+        began = time.process_time()
+        look()
+        found.append(time.process_time() - began)
+    return min(found)
+
+
 @pytest.mark.parametrize("levels", [MAX_DEPTH, 900, 2_000, 9_000, 200_000])
 def test_a_body_of_more_levels_is_refused_by_every_python_alike(levels: int) -> None:
     body = f'{{"x": {tower(levels)}}}'.encode()
@@ -57,7 +112,15 @@ def test_a_body_of_as_many_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"[" * 5_000_000, b"[]," * 300_000, b'"' + b'\\"' * 2_000_000, b'{"a":"' * 600_000, b'"\\' * 1_000_000]
+    "text",
+    [
+        b"[" * 5_000_000,
+        b"[]," * 300_000,
+        b'"[' * 1_000_000,
+        b'"' + b'\\"' * 2_000_000,
+        b'{"a":"' * 600_000,
+        b'"\\' * 1_000_000,
+    ],
 )
 def test_hostile_texts_take_no_long_time(text: bytes) -> None:
     began = time.process_time()
