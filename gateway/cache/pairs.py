@@ -14,6 +14,7 @@ from gateway.stores.documents import Document, Text, load_document
 MEASURED = ".measured.yaml"
 FEWEST = 20
 MAX_PAIRS = 20_000
+_REMEDY = "run `gateway cache evaluate --write`"
 
 
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +54,13 @@ class Judged(msgspec.Struct, frozen=True):
         return self.false_hits / self.hits if self.hits else 0.0
 
 
+class FalseHit(msgspec.Struct, frozen=True):
+    """A pair that is not the same, and would be taken for it. `place`: which of the pairs, from 0."""
+
+    place: int
+    cosine: float
+
+
 def judge(pairs: Sequence[Pair], cosines: Sequence[float], threshold: float) -> Judged:
     found = [(pair.same, cosine >= threshold) for pair, cosine in zip(pairs, cosines, strict=True)]
     return Judged(
@@ -61,6 +69,13 @@ def judge(pairs: Sequence[Pair], cosines: Sequence[float], threshold: float) -> 
         false_hits=sum(hit and not same for same, hit in found),
         missed=sum(same and not hit for same, hit in found),
     )
+
+
+def false_hits(pairs: Sequence[Pair], cosines: Sequence[float], threshold: float) -> list[FalseHit]:
+    """All of them, those that are most alike first."""
+    found = zip(pairs, cosines, strict=True)
+    hits = [FalseHit(place, cosine) for place, (pair, cosine) in enumerate(found) if not pair.same]
+    return sorted((hit for hit in hits if hit.cosine >= threshold), key=lambda hit: -hit.cosine)
 
 
 def digest_of(pairs: Sequence[Pair]) -> str:
@@ -82,6 +97,15 @@ def read_pairs(source: Text) -> Document[PairsFile]:
     return document
 
 
+def why_of_others(found: MeasuredFile, pairs: Sequence[Pair], model: str) -> str:
+    """Why what was measured says nothing of these pairs and this model; empty if it does."""
+    if found.model != model:
+        return f"the pairs were measured with `{found.model}`, not with `{model}`; {_REMEDY}"
+    if found.pairs != digest_of(pairs) or len(found.cosines) != len(pairs):
+        return f"the pairs have changed since they were measured; {_REMEDY}"
+    return ""
+
+
 def why_unproven(texts: Mapping[str, Text], name: str, model: str, threshold: float, most: float) -> str:
     """Why the pairs do not prove that a threshold is wrong in at most that part of its answers; empty if they do.
 
@@ -95,14 +119,11 @@ def why_unproven(texts: Mapping[str, Text], name: str, model: str, threshold: fl
     if pairs is None:
         return f"there are no pairs in policies/cache/{name}.yaml"
     labelled = read_pairs(pairs).value.pairs
-    remedy = "run `gateway cache evaluate --write`"
     if measured is None:
-        return f"nobody has measured the pairs; {remedy}"
+        return f"nobody has measured the pairs; {_REMEDY}"
     found = load_document(measured, MeasuredFile).value
-    if found.model != model:
-        return f"the pairs were measured with `{found.model}`, not with `{model}`; {remedy}"
-    if found.pairs != digest_of(labelled) or len(found.cosines) != len(labelled):
-        return f"the pairs have changed since they were measured; {remedy}"
+    if why := why_of_others(found, labelled, model):
+        return why
     judged = judge(labelled, found.cosines, threshold)
     if not judged.hits:
         return f"no pair is as alike as {threshold:g}, so nothing is proven"

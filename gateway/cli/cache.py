@@ -11,18 +11,32 @@ import msgspec
 
 from gateway.cache.document import CacheFile, Semantic
 from gateway.cache.meaning import cosine, why_no_likeness
-from gateway.cache.pairs import MEASURED, Judged, MeasuredFile, Pair, digest_of, judge, read_pairs, why_unproven
+from gateway.cache.pairs import (
+    MEASURED,
+    Judged,
+    MeasuredFile,
+    Pair,
+    PairsFile,
+    digest_of,
+    false_hits,
+    judge,
+    read_pairs,
+    why_of_others,
+    why_unproven,
+)
 from gateway.cli.arguments import Verbs, add_config, add_gateway, add_json, gateway_url, verb
-from gateway.cli.output import print_json, print_table
+from gateway.cli.output import print_json, print_table, printable
 from gateway.config import Settings, read_config
 from gateway.core.faults import Fault
-from gateway.stores.documents import Text, load_document, read_text
+from gateway.stores.documents import Document, Text, load_document, read_text
 from gateway.transport.client import HttpClient
 from gateway.transport.options import Timeouts
 from gateway.transport.url import parse_url
 
 BATCH = 64
 _AROUND = (-0.05, -0.02, 0.0, 0.02, 0.05)
+# Of false hits, so many are shown, with so many letters of each question; `--json` has all of all.
+_WORST, _LETTERS = 10, 160
 
 
 def add_to(verbs: Verbs) -> None:
@@ -72,13 +86,15 @@ def _judged(folder: Path, rule: str, semantic: Semantic) -> dict[str, Any]:
     texts = _texts(folder, semantic)
     why = why_unproven(texts, semantic.evaluated, semantic.model, semantic.threshold, semantic.max_false_hits)
     measured = texts.get(f"{semantic.evaluated}{MEASURED}")
+    document = _document(folder, semantic)
+    pairs = document.value.pairs
     found: list[Judged] = []
-    pairs = _pairs(folder, semantic)
-    if measured is not None:
-        cosines = load_document(measured, MeasuredFile).value.cosines
-        if len(cosines) == len(pairs):
-            thresholds = [min(1.0, round(semantic.threshold + step, 4)) for step in _AROUND]
-            found = [judge(pairs, cosines, threshold) for threshold in dict.fromkeys(thresholds)]
+    wrong: list[dict[str, Any]] = []
+    known = None if measured is None else load_document(measured, MeasuredFile).value
+    if known is not None and not why_of_others(known, pairs, semantic.model):
+        thresholds = [min(1.0, round(semantic.threshold + step, 4)) for step in _AROUND]
+        found = [judge(pairs, known.cosines, threshold) for threshold in dict.fromkeys(thresholds)]
+        wrong = _wrong(document, known.cosines, semantic.threshold)
     lines = [{**msgspec.to_builtins(one), "false_hit_rate": round(one.false_hit_rate, 6)} for one in found]
     return {
         "rule": rule,
@@ -87,8 +103,24 @@ def _judged(folder: Path, rule: str, semantic: Semantic) -> dict[str, Any]:
         "max_false_hits": semantic.max_false_hits,
         "pairs": len(pairs),
         "judged": lines,
+        "false_hit_pairs": wrong,
+        "file": document.file,
         "refused": why,
     }
+
+
+def _wrong(document: Document[PairsFile], cosines: Sequence[float], threshold: float) -> list[dict[str, Any]]:
+    """The false hits at the rule's own threshold, the worst first, for somebody to look at."""
+    pairs = document.value.pairs
+    return [
+        {
+            "cosine": hit.cosine,
+            "a": pairs[hit.place].a,
+            "b": pairs[hit.place].b,
+            "line": document.line(("pairs", hit.place)),
+        }
+        for hit in false_hits(pairs, cosines, threshold)
+    ]
 
 
 def _print(one: dict[str, Any]) -> None:
@@ -99,7 +131,25 @@ def _print(one: dict[str, Any]) -> None:
             [name.replace("_", " ") for name in names],
             [[f"{line[name]:g}" for name in names] for line in one["judged"]],
         )
+    if one["false_hit_pairs"]:
+        _print_wrong(one)
     print(f"refused: {one['refused']}" if one["refused"] else "in force")
+
+
+def _print_wrong(one: dict[str, Any]) -> None:
+    wrong = one["false_hit_pairs"]
+    print(f"\nfalse hits at {one['threshold']:g}, the most alike first: one would be given the other's answer")
+    for hit in wrong[:_WORST]:
+        print(f"{hit['cosine']:.4f}  {one['file']}:{hit['line']}")
+        print(f"        {_shortened(hit['a'])}\n        {_shortened(hit['b'])}")
+    if len(wrong) > _WORST:
+        print(f"and {len(wrong) - _WORST} more; --json has them all")
+    print()
+
+
+def _shortened(question: str) -> str:
+    line = printable(" ".join(question.split()))
+    return line if len(line) <= _LETTERS else f"{line[: _LETTERS - 1]}…"
 
 
 def _texts(folder: Path, semantic: Semantic) -> dict[str, Text]:
@@ -107,8 +157,12 @@ def _texts(folder: Path, semantic: Semantic) -> dict[str, Text]:
     return {name: read_text(folder / name) for name in names if (folder / name).exists()}
 
 
+def _document(folder: Path, semantic: Semantic) -> Document[PairsFile]:
+    return read_pairs(read_text(folder / f"{semantic.evaluated}.yaml"))
+
+
 def _pairs(folder: Path, semantic: Semantic) -> Sequence[Pair]:
-    return read_pairs(read_text(folder / f"{semantic.evaluated}.yaml")).value.pairs
+    return _document(folder, semantic).value.pairs
 
 
 async def _measure(options: argparse.Namespace, settings: Settings, wanted: Sequence[Semantic], key: str) -> None:
