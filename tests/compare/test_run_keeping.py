@@ -11,6 +11,7 @@ import pytest
 from gateway.compare.running.asking import Heard, Question, digest_of
 from gateway.compare.running.keeping import DAY_S, KeptAnswers
 from gateway.compare.running.patience import Patience, patiently
+from gateway.compare.running.selecting import Selection
 from gateway.compare.running.suites import Means, run_suite
 from gateway.compare.running.trials import Arm, Failure
 from tests.compare.scripted import Scripted, arms_of, heard, plan_of, suite_of
@@ -97,13 +98,64 @@ def test_failures_are_not_kept(tmp_path: Path) -> None:
     assert list(tmp_path.glob("??/*")) == []
 
 
+class Slow(Scripted):
+    """It has begun to be asked all that may be asked at once before it answers any of it."""
+
+    async def __call__(self, question: Question) -> Heard:
+        found = await super().__call__(question)
+        await asyncio.sleep(0.02)
+        return found
+
+
+def test_what_a_run_of_a_few_cases_was_told_a_run_of_all_need_not_ask_again(tmp_path: Path) -> None:
+    """Though all of the few go out at once."""
+    ask, suite = Slow({"a": 0.9, "b": 0.5}), suite_of(20)
+    few = plan_of(suite, arms_of("a", "b"), selection=Selection(limit=4))
+    counts: list[int] = []
+    for plan in (few, few, plan_of(suite, arms_of("a", "b"))):
+        results = asyncio.run(run_suite(plan, Means(ask=ask, kept=KeptAnswers(tmp_path))))
+        counts.append(sum(one.kept for one in results.summaries))
+    assert counts == [0, 6, 8]
+    assert len(ask.asked) == 8 + 2 + 32
+
+
+def test_where_nothing_is_kept_nobody_waits_for_anybody(tmp_path: Path) -> None:
+    class Counting(Slow):
+        now = most = 0
+
+        async def __call__(self, question: Question) -> Heard:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            found = await super().__call__(question)
+            self.now -= 1
+            return found
+
+    ask = Counting({"a": 1.0, "b": 1.0})
+    asyncio.run(run_suite(plan_of(suite_of(4), arms_of("a", "b")), Means(ask=ask, kept=KeptAnswers(tmp_path))))
+    assert ask.most == 8
+
+
+def test_a_first_question_that_fails_holds_nobody_up(tmp_path: Path) -> None:
+    class Failing(Slow):
+        async def __call__(self, question: Question) -> Heard:
+            found = await super().__call__(question)
+            return Heard(failure=Failure(status=400, code="x", message="no")) if len(self.asked) == 81 else found
+
+    ask = Failing({"a": 1.0})
+    for _ in range(2):
+        plan = plan_of(suite_of(80), arms_of("a"))
+        results = asyncio.run(run_suite(plan, Means(ask=ask, kept=KeptAnswers(tmp_path))))
+    assert results.summaries[0].errors == 1
+    assert results.summaries[0].trials == 80
+
+
 def test_a_second_run_of_a_suite_asks_each_arm_once(tmp_path: Path) -> None:
     ask = Scripted({"a": 0.9, "b": 0.5})
     plan = plan_of(suite_of(20, each=lambda _: "    repeat: 2\n"), arms_of("a", "b"))
     first, again = (asyncio.run(run_suite(plan, Means(ask=ask, kept=KeptAnswers(tmp_path)))) for _ in range(2))
-    assert len(ask.asked) <= 80 + 2 * 8  # as many as are under way at once, before the first has said who serves
+    assert len(ask.asked) == 80 + 2
     assert [one.pass_rate for one in first.summaries] == [one.pass_rate for one in again.summaries]
-    assert sum(one.kept for one in again.summaries) >= 80 - 2 * 8
+    assert sum(one.kept for one in again.summaries) == 80 - 2
     assert again.spent_nano == (len(ask.asked) - 80) * 1_000
     # What an answer costs is told as if none had been kept.
     assert again.summaries[0].cost_per_thousand_nano == 1_000_000

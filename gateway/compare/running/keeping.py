@@ -30,6 +30,9 @@ class KeptAnswers:
 
     Args:
         keep_days: older ones are not used, and go when the folder is opened.
+
+    Attributes:
+        any: whether some were there when it was opened.
     """
 
     def __init__(self, folder: Path, keep_days: float = KEEP_DAYS, now: float | None = None) -> None:
@@ -38,7 +41,7 @@ class KeptAnswers:
         self._keep_s = keep_days * DAY_S
         # Of each arm's model, the snapshots that have been seen to serve it in this run.
         self._seen: dict[str, set[str]] = {}
-        self._tidy()
+        self.any = self._tidy()
 
     def get(self, question: Question) -> Heard | None:
         """The kept answer; None: there is none, or nobody knows yet who serves this arm now."""
@@ -73,13 +76,18 @@ class KeptAnswers:
         name = hashlib.sha256(said.encode()).hexdigest()
         return self._folder / name[:2] / f"{name}.json"
 
-    def _tidy(self) -> None:
+    def _tidy(self) -> bool:
+        """Take away what is too old; whether anything is left."""
+        left = False
         for path in self._folder.glob("??/*.json"):
             try:
                 if self._now - path.stat().st_mtime > self._keep_s:
                     path.unlink()
+                else:
+                    left = True
             except OSError:
                 continue
+        return left
 
 
 def snapshot_of(heard: Heard) -> str:

@@ -96,6 +96,7 @@ class Runner:
         self._stopped = ""
         self._trials: dict[int, Trial] = {}
         self._failures = self._from_kept = 0
+        self._firsts: dict[str, asyncio.Event] = {}
         # By arm, how many of its first questions met the same refusal; None: one did not.
         self._refused: dict[str, int | None] = {}
 
@@ -123,16 +124,36 @@ class Runner:
 
     async def _work(self, waiting: Iterator[tuple[int, tuple[Question, Done | None]]]) -> None:
         for index, (question, done) in waiting:
-            if not self._stopped and self._until is not None and self._clock.monotonic() >= self._until:
-                self._stop(TIME)
-            self._look_for_prices(self._unpriced())
-            checks = self._grader.digest(question.case)
-            if done is not None and done.checks == checks:
-                self._finish(index, done.trial)
-            elif not self._stopped:
-                trial = await self._trial(question, None if done is None else done.trial, checks)
-                if trial is not None:
-                    self._finish(index, trial)
+            first = await self._in_turn(question.arm.name) if done is None else None
+            try:
+                await self._one(index, question, done)
+            finally:
+                if first is not None:
+                    first.set()
+
+    async def _in_turn(self, arm: str) -> asyncio.Event | None:
+        """Of each arm the first question is asked, and says who serves. The others wait for that: while nobody knows
+        which kept answers count, they would be asked too. To the first, what they wait for; to the others None."""
+        if self._kept is None or not self._kept.any:
+            return None
+        known = self._firsts.get(arm)
+        if known is None:
+            self._firsts[arm] = first = asyncio.Event()
+            return first
+        await known.wait()
+        return None
+
+    async def _one(self, index: int, question: Question, done: Done | None) -> None:
+        if not self._stopped and self._until is not None and self._clock.monotonic() >= self._until:
+            self._stop(TIME)
+        self._look_for_prices(self._unpriced())
+        checks = self._grader.digest(question.case)
+        if done is not None and done.checks == checks:
+            self._finish(index, done.trial)
+        elif not self._stopped:
+            trial = await self._trial(question, None if done is None else done.trial, checks)
+            if trial is not None:
+                self._finish(index, trial)
 
     def _stop(self, why: str) -> None:
         """Nothing more is begun; the first reason counts."""
