@@ -129,6 +129,7 @@ async def test_what_the_cases_do_not_say_exits_with_2(tested: Test) -> None:
     done = await tested("support/steady", "--margin", "0.01", "--limit", "10")
     assert done.returncode == 2
     assert "more cases would decide the gate" in done.stdout
+    assert "  only 10 of 24 cases were asked (--limit 10): of the others it says nothing\n" in done.stdout
 
 
 async def test_a_prompt_may_be_named_by_an_option_and_its_cases_be_promptfoos(tested: Test, tmp_path: Path) -> None:
@@ -213,6 +214,32 @@ async def test_a_gates_run_is_noted_and_lets_the_label_move(tested: Test, place:
     assert "worse" in failed.stderr
     other = ["prompts", "label", "support/worse", "production", "2", "--config", str(place.gateway.config_file)]
     assert await asyncio.to_thread(main, other) == 1
+
+
+async def test_a_run_of_a_few_cases_says_so_and_opens_no_gate(tested: Test, place: Site, tmp_path: Path) -> None:
+    only = "only 6 of 24 cases were asked (--limit 6): of the others it says nothing"
+    words = ("support/steady", "--run", str(tmp_path / "run"))
+    few = await tested(*words, "--margin", "0.9", "--limit", "6", "--markdown", "-")
+    assert few.returncode == 0, few.stderr
+    assert "gate passed" in few.stdout
+    assert "noted as" not in few.stderr
+    assert only.partition(" (")[0] in few.stdout
+    move = ["prompts", "label", "support/steady", "production", "2", "--config", str(place.gateway.config_file)]
+    assert await asyncio.to_thread(main, move) == 1
+    # What the few were answered counts for the gate, and the others are asked.
+    place.upstream.requests.clear()
+    gate = await tested(*words, "--gate", "production", "--json", "-")
+    assert gate.returncode == 0, gate.stderr
+    assert len(place.upstream.requests) == 2 * (CASES - 6)
+    assert [one["cases"] for one in gate.json["summaries"]] == [CASES, CASES]
+    assert "noted as gate_" in gate.stderr
+    assert "only" not in " ".join(gate.json["judgements"][0]["reasons"])
+
+
+async def test_a_comparison_of_a_few_cases_notes_it(tested: Test, place: Site) -> None:
+    suite = place.gateway.folder / "policies" / "prompts" / "support" / "better" / "cases.yaml"
+    done = await tested.compare(str(suite), "--prompts", "support/better@1,support/better@2", "--filter", "question 1")
+    assert "note: only 11 of 24 cases were asked (--filter question 1): of the others it says nothing" in done.stdout
 
 
 def digests(place: Site, name: str) -> tuple[str, str]:

@@ -76,6 +76,9 @@ def test_cases_are_chosen(selection: Selection, chosen: list[int]) -> None:
     found = select(read_suite(Text("s.yaml", SUITE.encode())), selection)
     assert [case.id for case in found.asked] == [f"tests[{number}]" for number in chosen]
     assert [case.description for case in found.labelled] == ["labelled"]
+    told = "" if len(chosen) == 3 else f"only {len(chosen)} of 3 cases were asked ("
+    assert found.narrowed.startswith(told)
+    assert bool(found.narrowed) is bool(told)
     assert found.left_out == ("1 cases bring their own answer and no label, and are asked of nobody",)
 
 

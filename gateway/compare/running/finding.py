@@ -45,7 +45,8 @@ class Aims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has come to. `left_out`: cases that were not asked, in words; `requests`: of each arm, one example."""
+    """What a run has come to. `left_out`, `narrowed`: cases that were not asked, in words, as in `Selected`;
+    `requests`: of each arm, one example."""
 
     id: str
     began: float
@@ -60,6 +61,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     missing: int = 0
     spent_nano: int = 0
     left_out: Sequence[str] = ()
+    narrowed: str = ""
     requests: Mapping[str, Mapping[str, object]] = {}
 
 
@@ -88,6 +90,8 @@ def results_of(found: Found, aims: Aims) -> Results:
         requests=found.requests,
         exclude_errors=aims.exclude_errors,
         left_out=found.left_out,
+        # Of verdicts it is a reason, where it cannot be overlooked.
+        narrowed="" if aims.gates else found.narrowed,
         contests=found.contests,
     )
     return Results(
@@ -105,7 +109,7 @@ def results_of(found: Found, aims: Aims) -> Results:
         graded=graded,
         summaries=tuple(summaries),
         differences=differ,
-        judgements=_judgements(summaries, graded, shown, asked, aims) if aims.gates else (),
+        judgements=_judgements(summaries, graded, shown, asked, aims, found.narrowed) if aims.gates else (),
         judges=judges,
         ranking=ranking(found.contests, aims.level, aims.seed),
         contested=contested(found.contests),
@@ -157,8 +161,13 @@ def _judgements(
     shown: Mapping[str, CaseShown],
     asked: Asked,
     aims: Aims,
+    narrowed: str,
 ) -> tuple[Judgement, ...]:
     base = next((one for one in summaries if one.arm == aims.base), None)
     if base is None:
-        return tuple(judge_alone(one, graded, shown) for one in summaries)
-    return tuple(judge(base, one, graded, shown, asked, aims.limits) for one in summaries if one is not base)
+        found = [judge_alone(one, graded, shown) for one in summaries]
+    else:
+        found = [judge(base, one, graded, shown, asked, aims.limits) for one in summaries if one is not base]
+    if not narrowed:
+        return tuple(found)
+    return tuple(msgspec.structs.replace(one, reasons=(*one.reasons, narrowed)) for one in found)

@@ -26,12 +26,14 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     requests: Mapping[str, Mapping[str, object]] = {}
     exclude_errors: bool = False
     left_out: Sequence[str] = ()
+    narrowed: str = ""
     contests: Sequence[Contest] = ()
 
 
 def notes(noted: Noted) -> tuple[str, ...]:
     """In the order of what harms most."""
     return (
+        *([noted.narrowed] if noted.narrowed else []),
         *_errors(noted),
         *_truncated(noted),
         *_different(noted),

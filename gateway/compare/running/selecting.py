@@ -27,11 +27,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 class Selected(msgspec.Struct, frozen=True):
     """`asked`: cases that arms are asked. `labelled`: those that bring an answer and a person's opinion of it.
-    `left_out`: in words, what is neither."""
+    `left_out`: in words, what is neither. `narrowed`: in words, how many of how many are asked, if it is not all."""
 
     asked: tuple[Case, ...]
     labelled: tuple[Case, ...]
     left_out: tuple[str, ...]
+    narrowed: str = ""
 
 
 def select(suite: Suite, selection: Selection) -> Selected:
@@ -53,7 +54,15 @@ def select(suite: Suite, selection: Selection) -> Selected:
     if selection.repeats is not None:
         found = [msgspec.structs.replace(case, repeat=selection.repeats) for case in found]
     left_out = [f"{len(brought)} cases bring their own answer and no label, and are asked of nobody"] if brought else []
-    return Selected(tuple(found), labelled, tuple(left_out))
+    return Selected(tuple(found), labelled, tuple(left_out), _narrowed(len(found), len(asked), selection))
+
+
+def _narrowed(chosen: int, there: int, selection: Selection) -> str:
+    if chosen == there:
+        return ""
+    said = {"tags": ",".join(selection.tags), "filter": selection.filter, "limit": selection.limit}
+    by = " ".join(f"--{name} {value}" for name, value in said.items() if value)
+    return f"only {chosen} of {there} cases were asked ({by}): of the others it says nothing"
 
 
 def _wanted(case: Case, selection: Selection, pattern: re.Pattern[str] | None) -> bool:

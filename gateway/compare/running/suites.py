@@ -107,6 +107,7 @@ async def run_suite(plan: Plan, means: Means) -> Results:
         missing=ran.missing,
         spent_nano=purse.spent,
         left_out=plan.selected.left_out,
+        narrowed=plan.selected.narrowed,
         requests={arm.name: plan.requests[arm.name, plan.selected.asked[0].id] for arm in plan.arms},
     )
     return results_of(found, plan.aims)
