@@ -15,8 +15,20 @@ AttemptOutcome = Literal["open", "completed", "refused", "failed", "cancelled", 
 # `inconsistent`: the provider's parts do not add up to its own totals. It is priced, counted and marked.
 UsageSource = Literal["none", "provider", "estimate", "inconsistent"]
 Pricing = Literal["none", "priced", "unpriced"]
-# Who pays what no team asked for.
+# Who pays what no team asked for. Each guard's judges have an account of their own within JUDGES: see `judges_of`.
 RETRIES, MIRRORS, JUDGES = "gateway:retries", "gateway:mirrors", "gateway:judges"
+_WITHIN = "/"
+
+
+def judges_of(guard: str) -> str:
+    """The account of what a guard's judges cost: `gateway:judges/pii`."""
+    return f"{JUDGES}{_WITHIN}{guard}"
+
+
+def account_kind(account: str) -> tuple[str, str]:
+    """One of RETRIES, MIRRORS and JUDGES, and which guard's it is, if it is one's."""
+    kind, _, guard = account.partition(_WITHIN)
+    return kind, guard
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
@@ -67,7 +79,7 @@ class Attempt(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     Attributes:
         n: 1, 2, … in the order in which they were begun.
         served: the answer that the client got came from this one; the team pays for it.
-        account: who pays instead of the team (`RETRIES`, …); empty: the team.
+        account: who pays instead of the team (`RETRIES`, `judges_of(guard)`, …); empty: the team.
         raw_usage: the provider's usage objects as they came, one JSON text: the object, or an array of several.
         price_version: `<digest of the book>/<entry>`. unpriced: why there is no price.
     """

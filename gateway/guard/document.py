@@ -35,7 +35,8 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     Attributes:
         service: a name of `guard_services` in config.yaml.
-        model: a classifier behind the gateway, `provider/model`; its cost goes to the account `gateway:judges`.
+        model: a classifier behind the gateway, `provider/model`; its cost goes to the guard's account,
+            `gateway:judges/ID`.
         classifier: which one it is.
         threshold: the least score that counts, of a service that gives scores.
         timeout_ms: so long is waited.

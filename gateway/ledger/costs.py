@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.attempt import account_kind
 from gateway.ledger.options import LedgerPlace
 from gateway.ledger.reading import ledger_reader
 from gateway.ledger.slices import Part, part_queries, parts
@@ -16,7 +17,7 @@ from gateway.stores.reading import Reader
 class Cost(msgspec.Struct, frozen=True):
     """Attributes:
     group: values of `project`, `key` and `user`, as asked for. Of what no team pays for, the project is the
-        account that does (`gateway:retries`).
+        account that does (`gateway:retries`); a filter by `gateway:judges` is about those of all guards.
     meter, quantity: empty and 0 unless line items were asked for.
     nano: of what has a price. unpriced: how many charges have none: of a line item all or none.
     """
@@ -55,7 +56,8 @@ class _Costs:
         self._reader, self._words, self._items = reader, words, line_items
         self._people = people_for(reader, words, filters)
         # Accounts are no teams, so a filter by project looks at both.
-        self._projects = filters.get("project")
+        projects = filters.get("project")
+        self._projects = None if projects is None else frozenset(projects)
         others = {name: value for name, value in filters.items() if name != "project"}
         self._filter, self._values = conditions(others, self._people)
         self._columns = ("tenant", "team", "key_id", "person")
@@ -89,7 +91,7 @@ class _Costs:
     def _key(self, row: Mapping[str, Any]) -> tuple[str, ...] | None:
         tenant, team, key_id, person, account = (row[f"c{place}"] for place in range(5))
         project = account or f"{tenant}/{team}"
-        if self._projects is not None and project not in self._projects:
+        if self._projects is not None and self._projects.isdisjoint((project, account_kind(account)[0] or project)):
             return None
         shown = {"project": project, "key": key_id, "user": word_of("user").shown((person,), self._people)}
         item = (row["c5"], row["c6"], row["c7"]) if self._items else ("", "", "")

@@ -1,11 +1,11 @@
-"""A model that judges, asked on a way of its own beside the call; what that costs is paid by the gateway's account."""
+"""A model that judges, asked on a way of its own beside the call; its guard's own account pays for that."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.core.attempt import JUDGES, Attempt
+from gateway.core.attempt import Attempt, judges_of
 from gateway.core.call import Call, Service
 from gateway.core.clock import Clock
 from gateway.core.faults import NotConfigured, UpstreamBroken, UpstreamRefused
@@ -21,10 +21,10 @@ _encode = msgspec.json.Encoder().encode
 
 def asking_models(
     providers: Mapping[str, Service], clock: Clock, max_tokens: int
-) -> Callable[[Call, Target, Sequence[Mapping[str, Any]]], Awaitable[str]]:
-    """Asks a target, in the words of chat completions, for a call."""
+) -> Callable[[Call, str, Target, Sequence[Mapping[str, Any]]], Awaitable[str]]:
+    """Asks a target, in the words of chat completions, for a call and the guard of this id."""
 
-    async def ask(call: Call, target: Target, messages: Sequence[Mapping[str, Any]]) -> str:
+    async def ask(call: Call, guard: str, target: Target, messages: Sequence[Mapping[str, Any]]) -> str:
         provider = providers.get(target.provider)
         if provider is None:
             raise NotConfigured(f"`{target.provider}` has no credential here")
@@ -37,7 +37,7 @@ def asking_models(
         attempt = Attempt(
             n=len(call.attempts) + 1,
             role="judge",
-            account=JUDGES,
+            account=judges_of(guard),
             started_ns=clock.now_ns(),
             provider=target.provider,
             target=str(target),

@@ -27,9 +27,10 @@ guards:
   - {id: gone, on: [input, output], ask: {service: gone, timeout_ms: 300}, action: block, match: {routes: [gone]}}
   - {id: broken, on: [input], ask: {service: broken, timeout_ms: 300}, action: block, match: {routes: [broken]}}
   - {id: unheld, on: [output], ask: {service: broken-after, timeout_ms: 300}, action: block, match: {routes: [unheld]}}
-  - {id: llama, on: [input], ask: {model: judge/llama-guard, timeout_ms: 20000}, action: block, match: {routes: [classified]}}
+  - {id: llama, on: [input], ask: {model: judge/llama-guard, timeout_ms: 20000}, action: block, match: {routes: [classified, twice]}}
+  - {id: second-look, on: [input, output], ask: {model: judge/llama-guard, timeout_ms: 20000}, action: block, match: {routes: [twice]}}
 """
-ROUTES = ("hook", "silent", "lenient", "after", "held", "classified", "gone", "broken", "unheld")
+ROUTES = ("hook", "silent", "lenient", "after", "held", "classified", "twice", "gone", "broken", "unheld")
 OWN, MODERATION, JUDGE = "/v1/own", "/v1/moderations", "/judge/chat/completions"
 FINE, FOUND = json_answer({"findings": []}), json_answer({"findings": [{"kind": "jailbreak", "score": 0.9}]})
 CALM = json_answer({"results": [{"flagged": False, "categories": {}}]})
@@ -146,7 +147,38 @@ async def test_a_model_judges_on_the_gateway_s_own_account(fresh: Site) -> None:
     for record, roles in ((served, ["judge", "primary"]), (blocked, ["judge"])):
         rows = fresh.gateway.ask_ledger("SELECT * FROM attempts WHERE call = ? ORDER BY n", record["id"])
         assert [row["role"] for row in rows] == roles
-        assert (rows[0]["account"], rows[0]["pricing"], rows[0]["usage_source"]) == ("gateway:judges", "unpriced", "provider")  # fmt: skip
+        assert (rows[0]["account"], rows[0]["pricing"], rows[0]["usage_source"]) == ("gateway:judges/llama", "unpriced", "provider")  # fmt: skip
+
+
+async def test_reports_tell_which_guard_s_judge_used_what(fresh: Site) -> None:
+    """Guards may share a judge."""
+    used = {"llama": [100, 2], "second-look": [200, 4]}
+    before = await judged(fresh)
+    fresh.upstream.set(CHAT, json_answer(answer("yes")))
+    fresh.upstream.set(JUDGE, verdict("safe"))
+    assert (await fresh.chat(model="twice", **said("hello"))).status_code == 200
+    assert [one.path for one in fresh.upstream.requests].count(JUDGE) == 3
+    await fresh.new_records(1)
+    after = await judged(fresh)
+    for guard, tokens in used.items():
+        was = before.get(guard, [0, 0])
+        assert [now - then for now, then in zip(after[guard], was, strict=True)] == tokens, guard
+    assert {*after} == {*used}
+
+
+async def judged(site: Site) -> dict[str, list[int]]:
+    """By guard, tokens in and out, as the command line and the admin API tell them alike."""
+    rows = json.loads((await asyncio.to_thread(site.gateway.cli, "usage", "--by", "account,team", "--json")).stdout)
+    async with httpx.AsyncClient(base_url=site.gateway.url, headers=site.gateway.operator) as admin:
+        told = (await admin.get("/admin/usage", params={"group_by": "account,team"})).json()["data"]
+    for one in (rows, told):
+        assert {row["team"] for row in one} <= {row["team"] for row in rows if not row["account"]}, "for whom it was"
+    found, same = (
+        {row["account"]: [row["input_tokens"], row["output_tokens"]] for row in one if row["account"]}
+        for one in (rows, told)
+    )
+    assert found == same
+    return {account.removeprefix("gateway:judges/"): tokens for account, tokens in found.items()}
 
 
 async def logged(site: Site, line: str) -> str:

@@ -155,7 +155,7 @@ REFUSED = UpstreamRefused("no such model: how do I ...", status=404)
     ],
 )  # fmt: skip
 async def test_why_a_judge_could_not_say(met: Any, failed: str, told: str, lasting: bool) -> None:
-    async def ask(call: Call, target: Target, messages: Any) -> str:
+    async def ask(call: Call, guard: str, target: Target, messages: Any) -> str:
         if isinstance(met, Fault | TimeoutError):
             raise met
         return met

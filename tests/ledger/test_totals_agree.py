@@ -12,11 +12,13 @@ from keeping import call, place_of
 from ledger_parts import Desk
 from spending import HOUR_NS, OCTOBER_NS
 
-from gateway.core.attempt import JUDGES, MIRRORS, RETRIES, Attempt, Charge
+from gateway.core.attempt import JUDGES, MIRRORS, RETRIES, Attempt, Charge, judges_of
 from gateway.core.money import decimal_text
 from gateway.core.record import Record
 from gateway.ledger.costs import costs_of_spans
 from gateway.ledger.focus.lines import Period, lines
+from gateway.ledger.focus.naming import FocusOptions, namer
+from gateway.ledger.focus.rows import Maker
 from gateway.ledger.months import Month
 from gateway.ledger.purchases import bought
 from gateway.ledger.reading import ledger_reader
@@ -127,6 +129,32 @@ def test_a_part_of_a_period_and_of_the_calls_has_the_part_of_the_accounts(desk: 
     assert (row.calls, row.own_nano) == (3, 3 * (JUDGE + RETRY))
     (page,) = usage(place, ["team"], after=["t0"], limit=1)
     assert (page.group, page.own_nano) == ({"team": "t1"}, 6 * (JUDGE + RETRY) + 3 * MIRROR)
+
+
+def test_each_guards_judge_has_an_account_of_its_own(desk: Desk) -> None:
+    def guarded(number: int) -> Record:
+        first, *rest = judged(number).attempts
+        account = judges_of("pii" if number % 3 else "jailbreak")
+        attempts = (msgspec.structs.replace(first, account=account), *rest)
+        return msgspec.structs.replace(judged(number), attempts=attempts)
+
+    desk.store.commit([*map(guarded, range(12)), judged(12)], "w-1.jnl", 1)
+    place = place_of(desk)
+    own = {judges_of("jailbreak"): 4 * JUDGE, judges_of("pii"): 8 * JUDGE, JUDGES: JUDGE, RETRIES: 13 * RETRY}
+    assert {row.group["account"]: row.cost_nano for row in own_usage(place)} == own
+    for words in (["account"], ["account", "tier"]):
+        found = {row.group["account"]: row.cost_nano for row in usage(place, words, filters={"team": "t0"})}
+        assert (found[judges_of("pii")], found[judges_of("jailbreak")]) == (4 * JUDGE, 2 * JUDGE)
+    for project, nano in ((judges_of("pii"), 8 * JUDGE), (JUDGES, 13 * JUDGE), ("gateway:judges/p", 0), ("", 0)):
+        (costs,) = costs_of_spans(place, [(0, 2**63 - 1)], [], False, {"project": [project]})
+        assert sum(one.nano for one in costs) == nano, project
+    with ledger_reader(place) as reader:
+        assert reader is not None
+        rows = map(
+            Maker(namer(FocusOptions(), {}), "USD").row, lines(reader, Period(OCTOBER.begin, OCTOBER.after().begin))
+        )
+        names = {row["SubAccountId"]: row["SubAccountName"] for row in rows}
+    assert (names["gateway:judges/pii"], names[JUDGES], names[RETRIES]) == ("Judges (pii)", "Judges", "Retries")
 
 
 def test_a_statement_says_how_much_the_gateway_paid_itself(desk: Desk) -> None:

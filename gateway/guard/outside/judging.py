@@ -36,8 +36,8 @@ MAX_FAILURES = 5
 REST_S = 10.0
 # What is longer could hide anything in what nobody has looked at.
 MAX_CHARACTERS = 200_000
-# Asks a model behind the gateway, for a call that has to pay for it.
-AskModel = Callable[[Call, Target, Messages], Awaitable[str]]
+# Asks a model behind the gateway, for a call and the guard of this id, whose account pays for it.
+AskModel = Callable[[Call, str, Target, Messages], Awaitable[str]]
 
 
 # Why nobody could say. A label of a metric: so many words and no more.
@@ -141,7 +141,7 @@ class Judges:
         provider, _, model = ask.model.partition("/")
         askings = CLASSIFIERS[ask.classifier](side, "\n\n".join(texts))
         answers = await asyncio.gather(
-            *(self._ask_model(call, Target(provider, model), one.messages) for one in askings)
+            *(self._ask_model(call, rule.id, Target(provider, model), one.messages) for one in askings)
         )
         return _read(lambda: [kind for one, answer in zip(askings, answers, strict=True) for kind in one.kinds(answer)])
 

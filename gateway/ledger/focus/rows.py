@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
-from gateway.core.attempt import JUDGES, MIRRORS, RETRIES
+from gateway.core.attempt import JUDGES, MIRRORS, RETRIES, account_kind
 from gateway.ledger.focus.lines import Line
 from gateway.ledger.focus.meters import Meter, consumed, meter_of, pricing_unit
 from gateway.ledger.focus.naming import Naming
@@ -83,7 +83,7 @@ class Maker:
             "ResourceName": target.partition("/")[2] or None,
             "ResourceType": "Model Deployment",
             "SubAccountId": line.account if overhead else f"{line.tenant}/{line.team}",
-            "SubAccountName": OVERHEAD.get(line.account, line.account) if overhead else self._named(line),
+            "SubAccountName": _overhead(line.account) if overhead else self._named(line),
             "SubAccountType": "Gateway Overhead" if overhead else "Team",
             "x_CredentialId": line.key_id or None,
             "x_GatewayTeam": line.team,
@@ -93,6 +93,13 @@ class Maker:
     def _named(self, line: Line) -> str:
         name = self._team_name(line.tenant, line.team) if self._team_name is not None else ""
         return name or line.team or line.tenant
+
+
+def _overhead(account: str) -> str:
+    """`Judges (pii)`: of that guard."""
+    kind, guard = account_kind(account)
+    name = OVERHEAD.get(kind, kind)
+    return f"{name} ({guard})" if guard else name
 
 
 def _money(line: Line, meter: Meter) -> dict[str, Value]:
