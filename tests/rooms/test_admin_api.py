@@ -1,5 +1,6 @@
 """The admin API against its own OpenAPI document, and what the document cannot say."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -335,6 +336,15 @@ async def test_mistakes_are_told_in_words_that_say_what_to_do(
     problem = (await client.request(method, f"/admin{path}", **sent)).json()
     assert problem["detail"].startswith(said)
     assert problem.get("param") == param
+
+
+async def test_a_field_that_is_made_up_to_look_like_a_place_takes_no_long_time(client: httpx.AsyncClient) -> None:
+    """The event loop waits meanwhile, and so does every call."""
+    made_up = " - at `$" * 7_000 + "\n"
+    began = time.process_time()
+    answer = await client.post("/admin/keys", json={**KEY, made_up: 1})
+    assert time.process_time() - began < 0.7
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(

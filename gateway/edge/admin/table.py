@@ -103,14 +103,14 @@ async def _body(request: Request, row: Row) -> Any:
         raise BadRequest(f"the body is not JSON ({error}); {_wanted(row.body)}") from None
 
 
-_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+_WHERE = " - at `$"
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
 
 
 def _unfit(reason: str, shape: Any) -> BadRequest:
     """msgspec's reason, for people."""
-    where = _WHERE.search(reason)
-    place, said = (where[1], reason[: where.start()]) if where else ("", reason)
+    said, where, place = reason.rpartition(_WHERE)  # the last: what a client made up may stand before it
+    said, place = (said, place.removesuffix("`").removeprefix(".")) if where else (reason, "")
     steps = [step for step in place.split(".") if step]
     param = steps[0].partition("[")[0] if steps else None
     known = fields_of(shape, steps)
