@@ -48,6 +48,12 @@ def test_what_is_written_in_one_alphabet_is_a_word_of_that_language() -> None:
     assert found(options, "xсoр, сoрx, сoрт") == []
 
 
+def test_a_letter_that_a_language_writes_beside_latin_ones_is_no_disguise() -> None:
+    """`sık sık` is Turkish for often. Behind another alphabet's letter it is read as what it looks like."""
+    options = {"words": ["sik", "nightjar"]}
+    assert found(options, "sık sık, nıghtjar, nıghtjаr") == [("word", "nıghtjаr")]
+
+
 def test_case_of_look_alikes_counts_where_case_does() -> None:
     assert found({"words": ["ACME"], "case_sensitive": True}, "аcme АCME") == [("word", "АCME")]
 

@@ -9,7 +9,9 @@ _ALIKE = {
 LATIN: dict[int, str] = {
     ord(letter): latin for alike, latins in _ALIKE.values() for letter, latin in zip(alike, latins, strict=True)
 }
-_LETTERS = "".join(map(chr, LATIN))
+# Turkish and Azerbaijani write `ı` beside all others: `sık sık` is "often", whatever `sik` is.
+_WRITTEN_BESIDE = "ı"
+_LETTERS = "".join(letter for letter in map(chr, LATIN) if letter not in _WRITTEN_BESIDE)
 # A letter beside one of another alphabet that looks like a Latin one: no language writes its words so.
 MIXED = f"[a-zA-Z][{_LETTERS}]|[{_LETTERS}][a-zA-Z]"
 
