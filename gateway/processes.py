@@ -9,6 +9,7 @@ way; if the grace did not suffice, `cut` and how many of them were ended.
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -23,6 +24,8 @@ State = Literal["starting", "ready", "waiting", "stopping"]
 RESTART_AFTER_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
 LAST_WORDS_S = 1.0
+# Of a worker that was to end; the second where it had not yet begun to answer.
+ENDED = (0, -signal.SIGTERM)
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -52,7 +55,7 @@ class Worker:
 
     Attributes:
         draining: it has told that it drains, or is gone. under_way: how many calls it had then. cut: how many it ended
-            because the grace was over.
+            because the grace was over. died: it was to end, and something else ended it, with the calls it still had.
     """
 
     def __init__(
@@ -61,13 +64,14 @@ class Worker:
         self._spec = spec
         self._environment = environment
         self._now = now
-        self._died = died
+        self._forget = died
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = self._killed = False
         self.ready = asyncio.Event()
         self.draining = asyncio.Event()
         self.under_way = 0
         self.cut = 0
+        self.died = False
         self.failures = 0
 
     @property
@@ -82,6 +86,7 @@ class Worker:
             self.ready.clear()
             if self._stopping:
                 self.draining.set()
+                self.died = not self._killed and code not in ENDED
                 return
             self.failures = 1 if self._now() - began > STEADY_S else self.failures + 1
             delay = restart_delay(self.failures)
@@ -103,6 +108,8 @@ class Worker:
             start_new_session=True,
         )
         self._process = process
+        if self._stopping:  # it was being started when we were told to end it
+            self.stop()
         assert process.stdin is not None, "asked for a pipe"
         assert process.stdout is not None, "asked for a pipe"
         with contextlib.suppress(ConnectionError):
@@ -117,7 +124,7 @@ class Worker:
             listening.cancel()
             if process.returncode is None:
                 process.kill()
-        self._died(process.pid)
+        self._forget(process.pid)
         return code
 
     async def _listen(self, told: asyncio.StreamReader) -> None:
@@ -143,7 +150,7 @@ class Worker:
             self._process.terminate()
 
     def kill(self) -> None:
-        self._stopping = True
+        self._stopping = self._killed = True
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()

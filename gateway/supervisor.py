@@ -126,7 +126,7 @@ async def _supervise(settings: Settings, descriptor: int, started: Started) -> N
         finally:
             reporting.cancel()
             hung = await _end_workers(workers, running, settings.config.server, stop.why)
-    _tell_end(sum(worker.cut for worker in workers), hung, settings.config.server.grace_s, drainer.last.error)
+    _tell_end(workers, hung, settings.config.server.grace_s, drainer.last.error)
 
 
 def _policies(settings: Settings, stack: contextlib.AsyncExitStack, clock: SystemClock) -> PolicyFeed:
@@ -208,19 +208,22 @@ async def _tell_begin(workers: list[Worker], server: ServerOptions, why: str) ->
     _log.info("stopping%s: %s%s%s", f" on {why}" if why else "", calls, taken, unknown)
 
 
-def _tell_end(cut: int, hung: int, grace_s: float, waiting: str) -> None:
+def _tell_end(workers: list[Worker], hung: int, grace_s: float, waiting: str) -> None:
     """What became of the calls and their records. `hung`: workers that were killed. `waiting`: why records wait in the
     journals; empty: none does."""
     lost: list[str] = []
+    cut, died = sum(worker.cut for worker in workers), sum(worker.died for worker in workers)
     if cut:
         lost.append(
             f"{'1 call was' if cut == 1 else f'{cut} calls were'} cut, for {grace_s:g} s of grace were not enough"
         )
     if hung:
         lost.append(f"{hung} of the workers did not end and had to be killed, with the calls that they still had")
+    if died:
+        lost.append(f"{died} of the workers died before the end, with the calls that they still had")
     calls = "; ".join(lost) or "no call was cut"
     records = f"records wait in the journals for the next start: {waiting}" if waiting else "all is in the ledger"
-    _log.log(logging.WARNING if cut or hung or waiting else logging.INFO, "stopped: %s; %s", calls, records)
+    _log.log(logging.WARNING if lost or waiting else logging.INFO, "stopped: %s; %s", calls, records)
 
 
 async def _report_engines(host: ModelHost, path: Path, metrics: Metrics) -> None:

@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+import os
 import signal
+import socket
+import time
 from typing import Any
 
 import httpx
+import pytest
 
+from gateway.config import child_environment
+from gateway.processes import Worker, WorkerSpec
+from gateway.telemetry.metrics import fresh_folder
 from gateway.testing import DONE, ScriptedUpstream, event, event_stream
 from tests.conftest import ACCESS, Gateway, GatewayFactory, within
 
@@ -68,6 +75,47 @@ async def test_what_the_grace_does_not_suffice_for_is_counted_at_the_end(make_ga
     ]
     ended = "stopped: 2 calls were cut, for 0.5 s of grace were not enough; all is in the ledger"
     assert said(gateway, "stopped") == [("warning", ended)]
+
+
+async def test_a_worker_that_dies_while_it_drains_is_told_of(make_gateway: GatewayFactory) -> None:
+    async with ScriptedUpstream({CHAT: answer_of(1000)}) as upstream:
+        gateway = make_gateway(upstream.base_url, server={"grace_s": 30})
+        await asyncio.to_thread(gateway.start)
+        assert gateway.process is not None
+        (worker,) = gateway.worker_pids()
+        headers = {"authorization": f"Bearer {gateway.key}"}
+        async with httpx.AsyncClient(base_url=gateway.base_url, headers=headers, timeout=30) as client:
+            call = asyncio.create_task(client.post("/chat/completions", json=BODY))
+            async with within(20):
+                while not upstream.requests:
+                    await asyncio.sleep(0.01)
+                gateway.process.send_signal(signal.SIGTERM)
+                while not said(gateway, "stopping on SIGTERM: 1 call is under way"):
+                    await asyncio.sleep(0.02)
+            os.kill(worker, signal.SIGKILL)
+            with pytest.raises(httpx.HTTPError):
+                await call
+        assert await asyncio.to_thread(gateway.process.wait, 20) == 0
+    died = "stopped: 1 of the workers died before the end, with the calls that they still had; all is in the ledger"
+    assert said(gateway, "stopped") == [("warning", died)]
+
+
+async def test_a_worker_that_is_just_being_started_ends_too(make_gateway: GatewayFactory) -> None:
+    gateway = make_gateway()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        spec = WorkerSpec(str(gateway.config_file), 0, 1, listener.fileno())
+        fresh_folder(gateway.folder / "metrics")
+        worker = Worker(spec, child_environment(gateway.folder / "metrics"), time.monotonic, lambda _: None)
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        assert worker.pid is None
+        worker.stop()
+        try:
+            async with within(10):
+                await running
+        finally:
+            worker.kill()
+    assert not worker.died
 
 
 async def test_what_all_workers_follow_is_told_once(make_gateway: GatewayFactory) -> None:
