@@ -15,8 +15,8 @@ from gateway.cli.policy_folders import CONFIG, add_folders, folder_of, settings_
 from gateway.config import Settings, read_config
 from gateway.core.clock import SystemClock
 from gateway.core.faults import Fault, NotFound
-from gateway.core.model import Attributes, Decision
-from gateway.edge.admin.policies import ExplainRequest
+from gateway.core.model import Decision
+from gateway.edge.admin.policies import AskedAttributes, ExplainRequest
 from gateway.identity.keystore import KeyInfo, KeyStore
 from gateway.policyset import CALLS, PolicySet, read_policies
 from gateway.policyview import explain
@@ -104,7 +104,7 @@ def _asked(options: argparse.Namespace, key: KeyInfo | None) -> ExplainRequest:
         labels={**({} if key is None else key.labels), **dict(options.label)},
         claims=claims,
         data_class=options.data_class,
-        request=Attributes(
+        request=AskedAttributes(
             stream=options.stream, tools=options.tools, max_output_tokens=max(0, options.max_output_tokens)
         ),
         all_rules=options.all,

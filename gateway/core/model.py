@@ -102,7 +102,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return not self.inputs and self.tools is not False
 
 
-class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Attributes(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What decisions look at of a request itself, besides its operation.
 
     Attributes:

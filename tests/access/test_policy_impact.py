@@ -238,6 +238,13 @@ def test_what_cannot_be_decided_is_counted_and_told() -> None:
     ]
 
 
+def test_records_of_a_version_that_knows_more_of_requests_are_decided_by_what_is_known_here() -> None:
+    no_tools = rule("all", obligations=Obligations(forbid_tools=True))
+    rows = [traffic(attributes='{"tools":true,"later":1}', calls=2), traffic(attributes='{"later":1}', calls=4)]
+    found = replayed([rule("all")], [no_tools], rows)
+    assert (found.undecidable.calls, found.newly_refused.calls) == (0, 2)
+
+
 def test_what_no_rule_looks_at_is_decided_once() -> None:
     def judged(rules: list[Any], *rows: Traffic) -> list[Ruling]:
         one = side((rules, ()), [CARD], {"a": "public"})

@@ -11,6 +11,10 @@ from gateway.core.model import Attributes
 from gateway.edge.admin.table import Asked, Param, Row, cursor, number_from_cursor
 
 
+class AskedAttributes(Attributes, frozen=True, forbid_unknown_fields=True):
+    """As somebody writes them. Those in records are read whatever another version knows."""
+
+
 class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who, what and for what. `request`: what is asked for, as far as conditions look at it. `all_rules`: show those
     too that miss by more than one condition."""
@@ -22,7 +26,7 @@ class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
     claims: dict[str, list[str]] = {}
     data_class: str = ""
-    request: Attributes = Attributes()
+    request: AskedAttributes = AskedAttributes()
     all_rules: bool = False
 
 
