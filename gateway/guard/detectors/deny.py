@@ -79,10 +79,10 @@ class DenyDetector:
         return first_of([found, [one for one in disguised if self._mixed.any_in(text[one.start : one.end])]])
 
     def _words_open_from(self, text: str) -> int:
-        opened = self._words.open_from(text)
-        if text.isascii() and self._disguised is self._words:
+        opened, read = self._words.open_from(text), as_latin(text)
+        if read is text and self._disguised is self._words:
             return opened
-        return min(opened, self._disguised.open_from(as_latin(text)))
+        return min(opened, self._disguised.open_from(read))
 
 
 def _words(words: Sequence[str], options: DenyOptions) -> Automata:
