@@ -1,13 +1,13 @@
 """The impact of a proposed policy in words and tables for people, and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.access.impact import Cause, Change, Group, Impact, Sums
 from gateway.cli.output import print_table, printable
+from gateway.core.days import written
 from gateway.core.money import decimal_text
 from gateway.identity.keystore import KeyInfo
 
@@ -152,7 +152,7 @@ def name_of(key_id: str, keys: Mapping[str, KeyInfo]) -> str:
 
 
 def instant(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(ns // 10**9)
 
 
 def _many(calls: int) -> str:

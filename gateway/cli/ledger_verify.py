@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from gateway.cli.arguments import Verbs, add_config, add_json, since, verb
 from gateway.cli.output import print_json, print_table, printable
 from gateway.config import read_config
+from gateway.core.days import written
 from gateway.ledger.closing import came_late
 from gateway.ledger.decisions import verify_decisions
 from gateway.ledger.reading import ledger_reader
@@ -107,4 +107,4 @@ def _head(options: argparse.Namespace) -> int:
 
 
 def _at(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(ns // 1_000_000_000)

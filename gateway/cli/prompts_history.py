@@ -1,12 +1,12 @@
 """`gateway prompts history`: every move of a prompt's labels, in its file and in the database."""
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cli.arguments import Verbs, verb
 from gateway.cli.output import print_json, print_table, printable
 from gateway.cli.prompt_places import Place, add_place
+from gateway.core.days import written
 from gateway.prompts.building import Entry
 from gateway.prompts.document import FileMove
 from gateway.prompts.labels.moves import Move, place_text
@@ -52,7 +52,7 @@ def _of_database(place: Place, entry: Entry, label: str) -> list[dict[str, Any]]
 
 
 def _of_store(move: Move) -> dict[str, Any]:
-    at = datetime.fromtimestamp(move.at_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = written(move.at_ns / 1e9)
     how = "rollback" if move.rollback else "forced" if move.forced else ""
     told = {"at": at, "label": move.label, "from": place_text(move.before), "to": place_text(move.after)}
     return {

@@ -7,7 +7,6 @@ held-out cases call better, or it was stopped before.
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +33,7 @@ from gateway.compare.tuning.parts import divide
 from gateway.compare.tuning.reflective import MissingExtra, load_gepa
 from gateway.compare.tuning.tuner import Method, Tuned, Tuning, warnings_of
 from gateway.compare.tuning.workshop import Start, Workshop
+from gateway.core.days import written
 from gateway.core.faults import Fault
 from gateway.core.money import NANO
 from gateway.prompts.building import Entry
@@ -171,7 +171,7 @@ def _tuning(options: argparse.Namespace, place: Place, workshop: Workshop, suite
 def _ended(options: argparse.Namespace, root: Path, workshop: Workshop, tuning: Tuning, tuned: Tuned) -> int:
     """What is said, and written; the exit code."""
     best = tuned.best or workshop.start
-    now = datetime.fromtimestamp(CLOCK.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = written(CLOCK.now())
     evidence = evidence_of(tuned, tuning, workshop.start, best, now)
     encoded = json_lines(evidence)
     if options.json == "-":

@@ -5,9 +5,9 @@ times). Of several bounds of one dimension the one that has least left is told. 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 
+from gateway.core.days import written
 from gateway.core.money import decimal_text
 from gateway.limits.bounds import PLACES, Bound, Dimension, Least, Level, Refusal
 
@@ -92,7 +92,7 @@ def moment(unix_s: float) -> str:
 @lru_cache(maxsize=1_000)
 def _second(unix_s: int) -> str:
     """Remembered: the same few come in every answer."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(unix_s)
 
 
 def duration(seconds: float) -> str:

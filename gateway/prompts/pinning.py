@@ -2,11 +2,11 @@
 else in the file stays as its author wrote it, comments too."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.core.clock import Clock
+from gateway.core.days import written
 from gateway.core.faults import Conflict
 from gateway.prompts.building import Entry
 from gateway.prompts.labels.moves import Change, stood
@@ -109,7 +109,7 @@ def _appended(text: str, line: str, spans: Mapping[Path_, Span]) -> str:
 
 def _line(change: Change, clock: Clock) -> str:
     """The move as a line of `history`."""
-    at = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = written(clock.now())
     parts = [f"label: {change.label}"]
     parts += [] if change.before is None else [f"from: {_written(change.before)}"]
     parts += [] if change.after is None else [f"to: {_written(change.after)}"]

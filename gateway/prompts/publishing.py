@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from gateway.core.clock import Clock
+from gateway.core.days import written
 from gateway.core.faults import BadRequest, Conflict
 from gateway.prompts.building import DRAFT_FILE, Entry
 from gateway.prompts.digests import source_digest
@@ -130,7 +130,7 @@ def _lock_of(
     if prompt.name is not None and prompt.name != name:
         reason = f"its front matter calls it `{prompt.name}`, and its folder `{name}`; leave `name` out"
         raise DocumentError(str(source), line_of(data, "name"), reason)
-    at = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = written(clock.now())
     needed = {one: partials[one].digest for one in prompt.partials}
     return Published(digest=digest, at=at, by=by, message=message, source=source_digest(data), partials=needed)
 

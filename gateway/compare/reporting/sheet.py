@@ -4,9 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from gateway.compare.running.results import CaseShown, Graded, Results
+from gateway.core.days import written
 from gateway.core.money import decimal_text
 from gateway.pages.cells import safe_cell
 
@@ -95,7 +95,7 @@ def _answer(one: Graded, results: Results) -> dict[str, str]:
         "origin": trial.origin,
         "target": trial.target,
         "call": trial.call,
-        "asked_at": f"{datetime.fromtimestamp(trial.at, UTC):%Y-%m-%dT%H:%M:%SZ}" if trial.at else "",
+        "asked_at": written(trial.at) if trial.at else "",
         "retries": str(trial.retries),
     }
     if sample is None:

@@ -4,11 +4,11 @@ Source: https://ai.google.dev/api/generate-content#generatecontentresponse. A wh
 is read as one; but it need not say why it ended.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from gateway.core.days import written
 from gateway.core.generation import Answer, Choice, Gathering
 from gateway.dialects.fitting import Caption
 from gateway.dialects.gemini.decoding import Answering
@@ -45,10 +45,9 @@ def encode_answer(answer: Answer, caption: Caption) -> bytes:
 
 def labels(id: str, model: str, created: int, caption: Caption) -> dict[str, Any]:
     """What every answer and every chunk says of itself."""
-    time = datetime.fromtimestamp(min(created or caption.created, 2**33), UTC)
     return {
         "modelVersion": model or caption.model,
-        "createTime": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "createTime": written(min(created or caption.created, 2**33)),
         "responseId": id or caption.id,
     }
 

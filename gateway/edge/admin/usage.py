@@ -121,10 +121,8 @@ class _Usage:
         wanted = asked.path["id"]
         found = await in_thread(self._deps.call, wanted)
         if found is None:
-            said = (
-                f"the ledger has no call `{wanted[:100]}`; its id is the x-request-id of its answer, and it is there "
-            )
-            said += "within seconds of its end; GET /admin/calls lists those that are"
+            said = f"the ledger has no call `{wanted[:100]}`; its id is the x-request-id of its answer, and it is "
+            said += "there within seconds of its end; GET /admin/calls lists those that are"
             raise NotFound(said, code="call_not_found")
         return found
 

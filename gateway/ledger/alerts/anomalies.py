@@ -17,8 +17,9 @@ from statistics import median
 
 import msgspec
 
+from gateway.core.days import written
 from gateway.core.money import NANO, decimal_text
-from gateway.ledger.alerts.events import Event, amount, moment, shown
+from gateway.ledger.alerts.events import Event, amount, shown
 from gateway.ledger.alerts.options import AnomalyOptions
 
 HOUR_S, DAY_HOURS, WEEK_HOURS = 3600, 24, 168
@@ -89,12 +90,12 @@ def _event(team: Team, hour: int, nano: int, said: Unusual, currency: str) -> Ev
         "spend.anomaly",
         f"anomaly|{msgspec.json.encode(team).decode()}|{hour // DAY_HOURS}",
         start + HOUR_S,
-        f"team {shown(team[1])} of {shown(team[0])} spent {amount(nano)} {currency} in the hour from {moment(start)}; "
+        f"team {shown(team[1])} of {shown(team[0])} spent {amount(nano)} {currency} in the hour from {written(start)}; "
         f"usual are {amount(said.usual_nano)}",
         {
             "tenant": team[0],
             "team": team[1],
-            "hour": moment(start),
+            "hour": written(start),
             "spent": spent,
             "usual": usual,
             "currency": currency,

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from gateway.core.days import written
 from gateway.core.money import decimal_text
-from gateway.ledger.alerts.events import Event, amount, moment, shown
+from gateway.ledger.alerts.events import Event, amount, shown
 
 
 class BudgetLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: f
         _key(level, threshold),
         now,
         f"budget {level.limit}: {threshold} % of {level.figure} is used for {whose} "
-        f"({amount(level.used_nano)} of {amount(level.maximum_nano)} {currency}, until {moment(level.until)})",
+        f"({amount(level.used_nano)} of {amount(level.maximum_nano)} {currency}, until {written(level.until)})",
         {
             "limit": level.limit,
             "figure": level.figure,
@@ -52,7 +53,7 @@ def reached(level: BudgetLevel, thresholds: Sequence[int], currency: str, now: f
             "used": used,
             "maximum": maximum,
             "currency": currency,
-            "period": {"start": moment(level.since), "end": moment(level.until)},
+            "period": {"start": written(level.since), "end": written(level.until)},
         },
         tuple(_key(level, one) for one in lower),
     )

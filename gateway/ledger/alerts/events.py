@@ -1,12 +1,12 @@
 """What is told, as one shape."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from gateway.core.days import written
 from gateway.core.money import NANO, decimal_text
 
 _FOUR_PLACES = NANO // 10_000
@@ -34,16 +34,12 @@ class Event(msgspec.Struct, frozen=True):
     @property
     def body(self) -> bytes:
         """What is sent: Standard Webhooks' shape."""
-        return msgspec.json.encode({"type": self.kind, "timestamp": moment(self.at), "data": self.data})
+        return msgspec.json.encode({"type": self.kind, "timestamp": written(self.at), "data": self.data})
 
 
 def id_of(key: str) -> str:
     """The same key has the same id, wherever it is made."""
     return f"msg_{blake2b(key.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
-
-
-def moment(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def amount(nano: int) -> str:

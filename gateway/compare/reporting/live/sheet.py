@@ -4,11 +4,11 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from gateway.compare.live.results import Live, LiveArm, LiveDifference
 from gateway.compare.running.results import Quantiles
 from gateway.compare.statistics.interval import Interval
+from gateway.core.days import written
 from gateway.core.money import decimal_text
 from gateway.pages.cells import safe_cell
 
@@ -84,8 +84,8 @@ def _subject(found: Live) -> dict[str, str]:
     return {
         "route": found.route,
         "prompt": found.prompt,
-        "since": _moment(found.since),
-        "until": _moment(found.until),
+        "since": written(found.since),
+        "until": written(found.until),
         "unit": found.unit,
         "metric": found.metric,
         "level": _number(found.level),
@@ -157,7 +157,3 @@ def _quantiles(key: str, found: Quantiles | None) -> dict[str, str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
